@@ -1,0 +1,127 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { systemClock } from '../base/clock.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+import { makePage, NOT_FOUND, type Page, type PageInputs, textPage } from './pages.ts';
+
+/** Where the admin listens: an IP address or host name, IPv6 without brackets, and a port; 0: the system picks one. */
+export interface AdminAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How the admin is started. */
+export interface AdminOptions extends PageInputs {
+  readonly address: AdminAddress;
+  /** Told of every page that could not be made: a bug, which its reader sees as a 500. Must not throw. */
+  readonly onFault?: (error: unknown) => void;
+}
+
+/** A running admin. */
+export interface Admin {
+  /** With the real port. */
+  readonly address: AdminAddress;
+  /** Lets answers that are under way finish for a moment, then closes everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** What a client may take up, in time and room. Probes and scrapes are small and quick. */
+const LIMITS = {
+  headersTimeout: 5000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 15_000,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 16 * 1024,
+};
+const MAX_CONNECTIONS = 100;
+const STOP_GRACE_MS = 500;
+
+/**
+ * Pages are only read: nothing here changes anything, so that a page of somebody else's in the browser cannot do harm
+ * by calling it, nor (there are no CORS headers) see what it answers.
+ */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+};
+
+/**
+ * Serves health, readiness, status and metrics over HTTP. Errors: why it cannot listen there, and what to do.
+ * There is no authentication: bind it to loopback, or to a network whose users may read it.
+ */
+export async function startAdmin(options: AdminOptions): Promise<Result<Admin, string>> {
+  const onFault = options.onFault ?? (() => {});
+  const server = createServer(LIMITS, (request, response) => void answer(options, onFault, request, response));
+  server.maxConnections = MAX_CONNECTIONS;
+  const listening = await listen(server, options.address);
+  if (!listening.ok) return listening;
+  server.on('error', onFault);
+  let stopped: Promise<void> | undefined;
+  return ok({
+    address: listening.value,
+    stop() {
+      stopped ??= close(server);
+      return stopped;
+    },
+  });
+}
+
+function listen(server: Server, address: AdminAddress): Promise<Result<AdminAddress, string>> {
+  return new Promise((resolve) => {
+    const failed = (error: NodeJS.ErrnoException) => resolve(fail(whyNotListening(address, error)));
+    server.once('error', failed);
+    server.listen(address.port, address.host, () => {
+      server.off('error', failed);
+      const bound = server.address();
+      resolve(ok({ host: address.host, port: typeof bound === 'object' && bound ? bound.port : address.port }));
+    });
+  });
+}
+
+function whyNotListening({ host, port }: AdminAddress, { code, message }: NodeJS.ErrnoException): string {
+  const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `the admin cannot listen on ${place}: something listens there already; choose another with --admin`;
+    case 'EADDRNOTAVAIL':
+      return `the admin cannot listen on ${place}: this machine has no such address; choose another with --admin`;
+    case 'EACCES':
+      return `the admin cannot listen on ${place}: not permitted; choose a port above 1023 with --admin`;
+    default:
+      return `the admin cannot listen on ${place}: ${message}`;
+  }
+}
+
+async function answer(
+  inputs: PageInputs,
+  onFault: (error: unknown) => void,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  // A client that leaves in the middle is nobody's fault.
+  response.on('error', () => {});
+  const page = await pageFor(inputs, request).catch((error: unknown) => {
+    onFault(error);
+    return textPage(500, 'This page could not be made, which is a bug in Sluice; its log says more.');
+  });
+  response.writeHead(page.status, {
+    ...HEADERS,
+    'content-type': page.type,
+    'content-length': Buffer.byteLength(page.body),
+    ...(page.status === 405 && { allow: 'GET, HEAD' }),
+  });
+  response.end(page.body);
+}
+
+async function pageFor(inputs: PageInputs, { method, url = '' }: IncomingMessage): Promise<Page> {
+  if (method !== 'GET' && method !== 'HEAD') return textPage(405, 'Everything here is only read: use GET or HEAD.');
+  const [path = ''] = url.split('?', 1);
+  return (await makePage(path, inputs)) ?? NOT_FOUND;
+}
+
+async function close(server: Server): Promise<void> {
+  const cancel = systemClock.after(STOP_GRACE_MS, () => server.closeAllConnections());
+  await new Promise((resolve) => server.close(resolve));
+  cancel();
+}

@@ -1,0 +1,56 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { LOG_LEVELS, type LogLevel } from '../log.ts';
+import type { BindAddress } from '../xds/address.ts';
+
+/** Port on which Envoy takes kicks unless told otherwise. */
+export const DEFAULT_KICK_PORT = 18002;
+
+/** `--routes FILE`. */
+export function routesOption(): Option {
+  return new Option('-r, --routes <file>', 'the route file').env('SLUICE_ROUTES');
+}
+
+/** `--log-level LEVEL`. */
+export function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'what to log')
+    .choices(LOG_LEVELS)
+    .default('info' satisfies LogLevel)
+    .env('SLUICE_LOG_LEVEL');
+}
+
+/** `--kick-port PORT`. */
+export function kickPortOption(): Option {
+  return new Option(
+    '--kick-port <port>',
+    'loopback port where Envoy is woken after a limit was raised; Envoy and Sluice must share it',
+  )
+    .argParser(parsePort)
+    .default(DEFAULT_KICK_PORT)
+    .env('SLUICE_KICK_PORT');
+}
+
+/** A TCP port, 0 to 65535. Throws what commander prints to the user. */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('Write a port from 0 to 65535.');
+  return port;
+}
+
+/** `127.0.0.1:18000`, `[::1]:18000` or `unix:/run/sluice.sock`. Throws what commander prints to the user. */
+export function parseBindAddress(text: string): BindAddress {
+  if (text.startsWith('unix:') && text.length > 5) return { kind: 'unix', path: text.slice(5) };
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  if (match === null || host === undefined) {
+    throw new InvalidArgumentError('Write one like 127.0.0.1:18000, [::1]:18000 or unix:/run/sluice.sock.');
+  }
+  return { kind: 'tcp', host, port: parsePort(match[3] ?? '') };
+}
+
+/** `--kubeconfig FILE`. */
+export function kubeconfigOption(): Option {
+  return new Option(
+    '--kubeconfig <file>',
+    'how to reach Kubernetes; else $KUBECONFIG, the cluster Sluice runs in, or ~/.kube/config',
+  );
+}

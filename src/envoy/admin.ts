@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { fail, ok, type Result } from '../base/result.ts';
+import { formatHostPort, type HostPort } from './address.ts';
+import { type Answer, httpGet } from './http-get.ts';
+import { acceptVersion, type EnvoyVersion, parseVersion } from './version.ts';
+
+/** What Envoy says of itself: it takes requests when `LIVE`. */
+export type EnvoyState = (typeof STATES)[number];
+
+const STATES = ['LIVE', 'DRAINING', 'PRE_INITIALIZING', 'INITIALIZING'] as const;
+
+/** What is asked of a running Envoy. */
+export interface ServerInfo {
+  readonly version: EnvoyVersion;
+  readonly state: EnvoyState;
+  /** Workers; 1 is required. */
+  readonly concurrency: number;
+  readonly nodeId: string;
+}
+
+/** Which statistics to ask for: all of them are megabytes. */
+export interface StatsQuery {
+  /** An RE2 regular expression, found anywhere in the name. */
+  readonly filter: string;
+  /** Only those that were written at least once. */
+  readonly usedOnly?: boolean;
+  readonly type?: 'Counters' | 'Gauges';
+}
+
+/** One part of the configuration Envoy has. */
+export interface ConfigDumpQuery {
+  /** A repeated field of a dump, such as `dynamic_active_clusters`, `dynamic_listeners`, `dynamic_route_configs`. */
+  readonly resource: string;
+  /** An RE2 regular expression on the names. */
+  readonly nameRegex?: string;
+}
+
+/** Envoy's admin interface. Every call opens its own connection; every error says where and why. */
+export interface EnvoyAdmin {
+  state(signal?: AbortSignal): Promise<Result<EnvoyState, string>>;
+  serverInfo(signal?: AbortSignal): Promise<Result<ServerInfo, string>>;
+  /** Counters and gauges by name; histograms and texts are left out. */
+  stats(query: StatsQuery, signal?: AbortSignal): Promise<Result<ReadonlyMap<string, number>, string>>;
+  /** The matching resources in Envoy's JSON form; none is an empty list. */
+  configDump(query: ConfigDumpQuery, signal?: AbortSignal): Promise<Result<readonly unknown[], string>>;
+}
+
+const infoSchema = z.object({
+  version: z.string(),
+  state: z.enum(STATES),
+  // Left out by Envoy when 0 or empty, as JSON of protobuf does.
+  command_line_options: z.object({ concurrency: z.number().default(0) }),
+  node: z.object({ id: z.string().default('') }).default({ id: '' }),
+});
+const statsSchema = z.object({
+  stats: z.array(z.object({ name: z.string().optional(), value: z.unknown().optional() })),
+});
+const dumpSchema = z.object({ configs: z.array(z.unknown()).default([]) });
+
+/** A client for the admin at `address`; a call takes at most `timeoutMs`. */
+export function envoyAdmin(address: HostPort, timeoutMs = 5000): EnvoyAdmin {
+  const get = (path: string, signal?: AbortSignal) => {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    return httpGet(address, path, signal ? AbortSignal.any([signal, timeout]) : timeout);
+  };
+  const getJson = async <T>(path: string, schema: z.ZodType<T>, signal?: AbortSignal): Promise<Result<T, string>> => {
+    const answer = await get(path, signal);
+    return answer.ok ? readJson(answer.value, schema, `${formatHostPort(address)}${path}`) : answer;
+  };
+  return {
+    async state(signal) {
+      const answer = await get('/ready', signal);
+      if (!answer.ok) return answer;
+      const state = STATES.find((known) => known === answer.value.body.trim());
+      return state === undefined ? fail(`${formatHostPort(address)}/ready is no Envoy admin`) : ok(state);
+    },
+    async serverInfo(signal) {
+      const info = await getJson('/server_info', infoSchema, signal);
+      if (!info.ok) return info;
+      const version = parseVersion(info.value.version);
+      if (!version.ok) return version;
+      const { state, command_line_options, node } = info.value;
+      return ok({ version: version.value, state, concurrency: command_line_options.concurrency, nodeId: node.id });
+    },
+    async stats({ filter, usedOnly = false, type }, signal) {
+      const path = `/stats?format=json&filter=${encodeURIComponent(filter)}${usedOnly ? '&usedonly' : ''}${type ? `&type=${type}` : ''}`;
+      const stats = await getJson(path, statsSchema, signal);
+      if (!stats.ok) return stats;
+      return ok(new Map(stats.value.stats.flatMap(({ name, value }) => numeric(name, value))));
+    },
+    async configDump({ resource, nameRegex }, signal) {
+      const names = nameRegex === undefined ? '' : `&name_regex=${encodeURIComponent(nameRegex)}`;
+      const dump = await getJson(`/config_dump?resource=${encodeURIComponent(resource)}${names}`, dumpSchema, signal);
+      return dump.ok ? ok(dump.value.configs) : dump;
+    },
+  };
+}
+
+/**
+ * Everything that is wrong with how a running Envoy was started: too old, or with more than one worker, so that its
+ * line is several lines.
+ */
+export function wrongStart({ version, concurrency }: ServerInfo): readonly string[] {
+  const accepted = acceptVersion(version);
+  const problems = accepted.ok ? [] : accepted.errors.map((error) => `this Envoy ${error}`);
+  if (concurrency !== 1) {
+    problems.push(
+      `this Envoy has ${concurrency} workers, each with a line and a limit of its own; start it with --concurrency 1`,
+    );
+  }
+  return problems;
+}
+
+function readJson<T>({ status, body }: Answer, schema: z.ZodType<T>, where: string): Result<T, string> {
+  if (status !== 200) return fail(`${where}: status ${status}: ${body.trim().slice(0, 200)}`);
+  const parsed = schema.safeParse(parseJson(body));
+  return parsed.success ? ok(parsed.data) : fail(`${where} is no Envoy admin: ${z.prettifyError(parsed.error)}`);
+}
+
+function numeric(name: string | undefined, value: unknown): readonly (readonly [string, number])[] {
+  return name !== undefined && typeof value === 'number' ? [[name, value]] : [];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON is as wrong as the wrong JSON: the schema says so.
+    return undefined;
+  }
+}

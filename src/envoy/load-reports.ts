@@ -1,0 +1,175 @@
+import {
+  type MethodDefinition,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { envoy } from '#xds';
+import { type Clock, systemClock } from '../base/clock.ts';
+
+const { LoadStatsRequest, LoadStatsResponse } = envoy.service.load_stats.v3;
+type ClusterStats = envoy.config.endpoint.v3.ClusterStats.$Properties;
+
+/** The requests a pod was working on when an Envoy reported. */
+export interface EndpointLoad {
+  /** IPv6 without brackets. */
+  readonly address: string;
+  readonly port: number;
+  readonly requestsInProgress: number;
+}
+
+/** What one Envoy said about one cluster. */
+export interface LoadObservation {
+  readonly nodeId: string;
+  /** When it was received, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly cluster: string;
+  /** Only pods with something to tell: one that is not here has nothing in progress. */
+  readonly endpoints: readonly EndpointLoad[];
+}
+
+/** How load reports are asked for, and who gets them. */
+export interface LoadReportsOptions {
+  readonly clock?: Clock;
+  /** How often an Envoy reports, in milliseconds: 1000 by default, never below 250. */
+  readonly intervalMs?: number;
+  /** The clusters to report on; undefined: all of them. */
+  readonly clusters?: () => readonly string[] | undefined;
+  /** Called once per report, with an entry per cluster in it. A cluster that is not in it is one the Envoy does not have. */
+  readonly onReport: (observations: readonly LoadObservation[], nodeId: string, at: number) => void;
+  /** The last stream of an Envoy ended: what it works on is not known any more. */
+  readonly onGone?: (nodeId: string) => void;
+}
+
+const SHORTEST_INTERVAL_MS = 250;
+const PATH = '/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats';
+
+type Call = ServerDuplexStream<Buffer, Buffer>;
+
+const same = (bytes: Buffer): Buffer => bytes;
+
+const METHOD: MethodDefinition<Buffer, Buffer> = {
+  path: PATH,
+  requestStream: true,
+  responseStream: true,
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+};
+
+/**
+ * Envoy's load reporting service: which pod works on how many requests, told by the Envoys themselves.
+ *
+ * An Envoy leaves out pods without any request since the last report, and reports those that still work on an old one
+ * (run on 1.40). Releases before `envoy.reloadable_features.report_load_for_non_zero_stats` was there leave out a
+ * locality where no request began since the last report, unless their runtime sets
+ * `envoy.reloadable_features.report_load_when_rq_active_is_non_zero` (LoadStatsReporterImpl): a pod that works on one
+ * long request would seem to have none.
+ */
+export class LoadReports {
+  readonly definition: ServiceDefinition = { StreamLoadStats: METHOD };
+  readonly implementation: UntypedServiceImplementation = {
+    StreamLoadStats: (call: Call) => {
+      this.#open(call);
+    },
+  };
+  readonly #options: LoadReportsOptions;
+  readonly #clock: Clock;
+  /** Open streams with the node they come from, once it is known. */
+  readonly #calls = new Map<Call, string | undefined>();
+
+  constructor(options: LoadReportsOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Asks all Envoys again, because `clusters` gives other names than before. */
+  refresh(): void {
+    for (const [call, nodeId] of this.#calls) if (nodeId !== undefined) this.#ask(call);
+  }
+
+  /** Ends all streams in order: the server is about to stop. */
+  end(): void {
+    for (const call of [...this.#calls.keys()]) {
+      this.#close(call);
+      call.end();
+    }
+  }
+
+  #open(call: Call): void {
+    this.#calls.set(call, undefined);
+    call.on('data', (bytes: Buffer) => this.#receive(call, bytes));
+    call.on('end', () => {
+      this.#close(call);
+      call.end();
+    });
+    for (const event of ['cancelled', 'error', 'close']) call.on(event, () => this.#close(call));
+  }
+
+  #receive(call: Call, bytes: Buffer): void {
+    if (!this.#calls.has(call)) return;
+    let request: envoy.service.load_stats.v3.LoadStatsRequest;
+    try {
+      request = LoadStatsRequest.decode(bytes);
+    } catch (error) {
+      this.#close(call);
+      const details = `not a LoadStatsRequest: ${error instanceof Error ? error.message : String(error)}`;
+      // How grpc-js takes the status a stream ends with.
+      call.emit('error', { code: status.INVALID_ARGUMENT, details });
+      return;
+    }
+    const known = this.#calls.get(call);
+    const nodeId = known ?? request.node?.id ?? '';
+    if (known === undefined) {
+      this.#calls.set(call, nodeId);
+      this.#ask(call);
+    }
+    // The first request only says who is there.
+    if (request.clusterStats.length > 0 || known !== undefined) this.#report(nodeId, request.clusterStats);
+  }
+
+  #report(nodeId: string, stats: readonly ClusterStats[]): void {
+    const at = this.#clock.now();
+    const observations = stats.map((cluster) => {
+      return { nodeId, at, cluster: cluster.clusterName ?? '', endpoints: endpointLoads(cluster) };
+    });
+    this.#options.onReport(observations, nodeId, at);
+  }
+
+  #ask(call: Call): void {
+    const clusters = this.#options.clusters?.();
+    const ms = Math.max(SHORTEST_INTERVAL_MS, this.#options.intervalMs ?? 1000);
+    const response = LoadStatsResponse.encode({
+      clusters: [...(clusters ?? [])],
+      sendAllClusters: clusters === undefined,
+      reportEndpointGranularity: true,
+      loadReportingInterval: { seconds: Math.floor(ms / 1000), nanos: Math.round((ms % 1000) * 1e6) },
+    });
+    call.write(Buffer.from(response.finish()));
+  }
+
+  #close(call: Call): void {
+    const nodeId = this.#calls.get(call);
+    if (!this.#calls.delete(call) || nodeId === undefined) return;
+    if (![...this.#calls.values()].includes(nodeId)) this.#options.onGone?.(nodeId);
+  }
+}
+
+/** What is in progress per pod; one that is in several localities or priorities is added up. */
+function endpointLoads(stats: ClusterStats): readonly EndpointLoad[] {
+  const loads = new Map<string, EndpointLoad>();
+  for (const locality of stats.upstreamLocalityStats ?? []) {
+    for (const { address, totalRequestsInProgress } of locality.upstreamEndpointStats ?? []) {
+      const socket = address?.socketAddress;
+      // Gates lead to listeners inside Envoy, which are no pods.
+      if (!socket) continue;
+      const [host, port] = [socket.address ?? '', socket.portValue ?? 0];
+      const key = `${host} ${port}`;
+      const requestsInProgress = (loads.get(key)?.requestsInProgress ?? 0) + Number(totalRequestsInProgress ?? 0);
+      loads.set(key, { address: host, port, requestsInProgress });
+    }
+  }
+  return [...loads.values()];
+}

@@ -1,0 +1,40 @@
+import type { ServerUnaryCall, ServiceDefinition, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js';
+
+const EMPTY = Buffer.alloc(0);
+
+/** Names the pod on whose answer Envoy waits: `service address`. */
+const POD_HEADER = 'x-sluice-draining';
+
+/** Takes note that a request on `pod` (as `formatAddress` writes it) of `service` is about to end. */
+export type OnRequestEnded = (service: string, pod: string) => Promise<void>;
+
+/**
+ * The gRPC service through which Envoy says that a request on a draining pod is about to end. Envoy holds the
+ * end of the answer until this has answered: by then the slot is taken out of the gate's limit.
+ */
+export class RequestEnded {
+  readonly definition: ServiceDefinition = {
+    RequestEnded: {
+      path: '/sluice.v1.Slots/RequestEnded',
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: () => EMPTY,
+      requestDeserialize: () => EMPTY,
+      responseSerialize: () => EMPTY,
+      responseDeserialize: () => EMPTY,
+    },
+  };
+  readonly implementation: UntypedServiceImplementation;
+
+  constructor(onEnded: OnRequestEnded) {
+    this.implementation = {
+      RequestEnded: (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => {
+        const [service = '', pod = ''] = String(call.metadata.get(POD_HEADER)[0] ?? '').split(' ');
+        onEnded(service, pod).then(
+          () => done(null, EMPTY),
+          (error: Error) => done(error),
+        );
+      },
+    };
+  }
+}

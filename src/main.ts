@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { addBootstrap } from './commands/bootstrap.ts';
+import { addDemoPod } from './commands/demo-pod.ts';
+import { EXIT } from './commands/exit.ts';
+import { addRender } from './commands/render.ts';
+import { addRun } from './commands/run.ts';
+import { addServe } from './commands/serve.ts';
+import { addStatus } from './commands/status.ts';
+import { addValidate } from './commands/validate.ts';
+
+const program = new Command('sluice')
+  .description('Envoy control plane: every pod exactly as busy as you allow, everything else waits in one line.')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 it failed, 2 bad input. `sluice COMMAND --help` has an example of each command.',
+  )
+  .exitOverride();
+for (const add of [addRun, addServe, addValidate, addRender, addBootstrap, addStatus, addDemoPod]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Help and version are no mistakes; everything else that commander refuses is.
+  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.badInput;
+}

@@ -1,0 +1,25 @@
+import { formatAddress, type PodAddress } from './locator.ts';
+
+/**
+ * One address that answers requests. A `draining` pod gets no new request but finishes those it has
+ * (EndpointSlice `terminating`, or gone from its source with requests still running).
+ */
+export interface Pod extends PodAddress {
+  readonly state: 'ready' | 'draining';
+}
+
+/** The order in which pods are published: by address and port, so that equal sets have equal bytes. */
+export function byAddress(a: PodAddress, b: PodAddress): number {
+  if (a.ip !== b.ip) return a.ip < b.ip ? -1 : 1;
+  return a.port - b.port;
+}
+
+/** Sorted, each address once; an address that is both ready and draining counts as ready. */
+export function normalizePods(pods: readonly Pod[]): readonly Pod[] {
+  const byKey = new Map<string, Pod>();
+  for (const pod of pods) {
+    const key = formatAddress(pod);
+    if (byKey.get(key)?.state !== 'ready') byKey.set(key, pod);
+  }
+  return [...byKey.values()].sort(byAddress);
+}

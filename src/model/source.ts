@@ -1,0 +1,22 @@
+import type { Problem } from './problem.ts';
+
+/** What a source knows. `stale`: the last good value stays in force, and why it may be out of date. */
+export type SourceState<T> =
+  | { readonly kind: 'pending'; readonly problems: readonly Problem[] }
+  | { readonly kind: 'ready'; readonly value: T; readonly problems: readonly Problem[] }
+  | {
+      readonly kind: 'stale';
+      readonly value: T;
+      readonly problems: readonly Problem[];
+      /** Milliseconds since the Unix epoch from when the value may be out of date. */
+      readonly since: number;
+    };
+
+/** Something outside that changes by itself: the route file, the API server, DNS. */
+export interface Source<T> {
+  readonly name: string;
+  /** What is known now; cheap, may be called at any time. */
+  state(): SourceState<T>;
+  /** Watches until `signal` is aborted, calling `changed` after every change of `state()`. Never rejects. */
+  run(signal: AbortSignal, changed: () => void): Promise<void>;
+}

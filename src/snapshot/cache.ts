@@ -1,0 +1,49 @@
+import type { Snapshot } from './snapshot.ts';
+
+/** Who a client says it is, from the first request of its stream. */
+export interface NodeIdentity {
+  readonly id: string;
+  readonly cluster: string;
+  /** The node's metadata as plain JSON. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** Which snapshot a node gets now; undefined: none yet, so it waits. */
+export type SnapshotFor = (node: NodeIdentity) => Snapshot | undefined;
+
+/** The configuration in force, per node, and who wants to know when it changes. */
+export class SnapshotCache {
+  #select: SnapshotFor = () => undefined;
+  #common: Snapshot | undefined;
+  readonly #listeners = new Set<() => void>();
+
+  /** Gives every node the same snapshot. One of the same version as before changes nothing and tells nobody. */
+  set(snapshot: Snapshot): void {
+    if (this.#common?.version === snapshot.version) return;
+    this.#common = snapshot;
+    this.#select = () => snapshot;
+    this.#changed();
+  }
+
+  /** Chooses the snapshot per node. `select` is called once per stream and change: it must be pure and quick. */
+  select(select: SnapshotFor): void {
+    this.#common = undefined;
+    this.#select = select;
+    this.#changed();
+  }
+
+  /** What `node` gets now. */
+  get(node: NodeIdentity): Snapshot | undefined {
+    return this.#select(node);
+  }
+
+  /** Calls `changed` after every change, until the returned function is called. */
+  subscribe(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,28 @@
+/** The xDS resource types Sluice serves, in the order in which they are pushed: what is referred to comes first. */
+export const TYPE_URLS = {
+  cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+  endpoints: 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+  listener: 'type.googleapis.com/envoy.config.listener.v3.Listener',
+  routes: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
+  secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+  runtime: 'type.googleapis.com/envoy.service.runtime.v3.Runtime',
+} as const;
+
+/** One of the types above; a stream may name others, which have no resources. */
+export type TypeUrl = (typeof TYPE_URLS)[keyof typeof TYPE_URLS];
+
+/** The order of an aggregated push. */
+export const PUSH_ORDER: readonly TypeUrl[] = Object.values(TYPE_URLS);
+
+/** A translated resource: its bytes are encoded once and handed to every stream. */
+export interface EncodedResource {
+  readonly typeUrl: TypeUrl;
+  readonly name: string;
+  /** The message itself, without its `Any`. */
+  readonly body: Uint8Array;
+}
+
+/** A resource with its version: equal versions mean equal content, across restarts too. */
+export interface XdsResource extends EncodedResource {
+  readonly version: string;
+}

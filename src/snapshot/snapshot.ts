@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { type EncodedResource, PUSH_ORDER, TYPE_URLS, type TypeUrl, type XdsResource } from './resource.ts';
+
+/** All resources of one type, by name in sorted order, and the version of the whole set. */
+export interface TypeSnapshot {
+  readonly version: string;
+  readonly resources: ReadonlyMap<string, XdsResource>;
+}
+
+/** A complete, consistent configuration for one Envoy. */
+export interface Snapshot {
+  readonly version: string;
+  readonly types: Readonly<Record<TypeUrl, TypeSnapshot>>;
+}
+
+/** What was made of a body before: the translation hands over the same bytes as long as nothing changed. */
+interface Versioned {
+  readonly clusterVersion: string;
+  readonly resource: XdsResource;
+}
+
+const hashes = new WeakMap<Uint8Array, string>();
+const versioned = new WeakMap<Uint8Array, Versioned>();
+
+function digest(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex').slice(0, 16);
+}
+
+/** The hash of a body, computed once per array: a body is never written to after it was encoded. */
+function bodyHash(body: Uint8Array): string {
+  let hash = hashes.get(body);
+  if (hash === undefined) {
+    hash = digest(body);
+    hashes.set(body, hash);
+  }
+  return hash;
+}
+
+function withVersion(encoded: EncodedResource, clusterVersion: string): XdsResource {
+  const { typeUrl, name, body } = encoded;
+  const known = versioned.get(body);
+  // Two resources may share one array (empty ones do), so the name and type count as well.
+  if (known?.clusterVersion === clusterVersion && known.resource.name === name && known.resource.typeUrl === typeUrl) {
+    return known.resource;
+  }
+  const version = clusterVersion === '' ? bodyHash(body) : digest(`${bodyHash(body)} ${clusterVersion}`);
+  const resource = { typeUrl, name, body, version };
+  versioned.set(body, { clusterVersion, resource });
+  return resource;
+}
+
+function typeSnapshot(encoded: EncodedResource[], clusters: ReadonlyMap<string, string>): TypeSnapshot {
+  const resources = new Map<string, XdsResource>();
+  let content = '';
+  for (const each of encoded.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (resources.has(each.name)) throw new Error(`${each.typeUrl} ${each.name} is there twice`);
+    const resource = withVersion(each, clusters.get(each.name) ?? '');
+    resources.set(each.name, resource);
+    // The length keeps ("ab", "c") apart from ("a", "bc"); versions all have the same length.
+    content += `${each.name.length}:${each.name}${resource.version}`;
+  }
+  return { version: digest(content), resources };
+}
+
+/**
+ * Gives every resource its version, a hash of its bytes. The version of endpoints also depends on the
+ * cluster of the same name: Envoy warms a changed cluster until it gets its endpoints anew, even unchanged
+ * ones (xDS protocol, "Resource warming"), so they must count as changed with it.
+ *
+ * A body that is the same array as before is not hashed again and gives the same resource object, so that the
+ * cost follows what changed: bodies must not be written to. Throws when a type has one name twice: the
+ * translation never makes that.
+ */
+export function makeSnapshot(encoded: readonly EncodedResource[]): Snapshot {
+  const byType = new Map<TypeUrl, EncodedResource[]>(PUSH_ORDER.map((typeUrl) => [typeUrl, []]));
+  const clusters = new Map<string, string>();
+  for (const resource of encoded) {
+    byType.get(resource.typeUrl)?.push(resource);
+    if (resource.typeUrl === TYPE_URLS.cluster) clusters.set(resource.name, bodyHash(resource.body));
+  }
+  const none = new Map<string, string>();
+  const types = Object.fromEntries(
+    [...byType].map(([typeUrl, list]) => [
+      typeUrl,
+      typeSnapshot(list, typeUrl === TYPE_URLS.endpoints ? clusters : none),
+    ]),
+    // Object.fromEntries loses the keys' type; they are exactly PUSH_ORDER.
+  ) as Record<TypeUrl, TypeSnapshot>;
+  return { version: digest(PUSH_ORDER.map((typeUrl) => types[typeUrl].version).join(' ')), types };
+}
+
+/** A configuration with nothing in it. */
+export const emptySnapshot: Snapshot = makeSnapshot([]);

@@ -1,0 +1,84 @@
+import type { Position } from '../../model/problem.ts';
+import { itemPath, keyPath } from './report.ts';
+import { type Got, mismatch, need, type Shape } from './shape.ts';
+
+/** An entry of a map with free keys. */
+export interface Named<T> extends Got<T> {
+  readonly name: string;
+  readonly nameAt: Position;
+}
+
+/** A map with free keys, each leading to an `item`; `itemName` stands for the key in key paths. */
+export function dictionary<T>(
+  item: Shape<T>,
+  options: { readonly says: string; readonly example: string; readonly itemName: string },
+): Shape<readonly Named<T>[]> {
+  const shape: Shape<readonly Named<T>[]> = {
+    ...options,
+    item,
+    read(tree, path, report) {
+      if (tree.kind !== 'map') return mismatch(tree, path, shape, report);
+      return tree.entries.map(({ key, keyAt, value }) => {
+        const own = keyPath(path, key);
+        const got = { path: own, at: value.at, written: true, value: item.read(value, own, report) };
+        return { ...got, name: key, nameAt: keyAt };
+      });
+    },
+    write: (value) => (value.length === 0 ? '{}' : options.example),
+  };
+  return shape;
+}
+
+/** A list; what is wrong with one item leaves the others readable. */
+export function list<T>(
+  item: Shape<T>,
+  options: { readonly says: string; readonly example: string },
+): Shape<readonly Got<T>[]> {
+  const shape: Shape<readonly Got<T>[]> = {
+    ...options,
+    item,
+    read(tree, path, report) {
+      if (tree.kind !== 'list') return mismatch(tree, path, shape, report);
+      return tree.items.map((value, index) => {
+        const own = itemPath(path, index);
+        return { path: own, at: value.at, written: true, value: item.read(value, own, report) };
+      });
+    },
+    write: (value) => (value.length === 0 ? '[]' : options.example),
+  };
+  return shape;
+}
+
+/** A list of plain values without duplicates (`same` gives equal texts for equal values); undefined when one is wrong. */
+export function values<T>(
+  item: Shape<T>,
+  options: {
+    readonly says: string;
+    readonly example: string;
+    readonly same: (value: T) => string;
+    readonly empty?: string;
+  },
+): Shape<readonly T[]> {
+  const items = list(item, options);
+  return {
+    ...items,
+    read(tree, path, report) {
+      const got = items.read(tree, path, report);
+      if (got === undefined) return undefined;
+      if (got.length === 0 && options.empty !== undefined) {
+        report.error({ at: tree.at, path }, { message: 'is an empty list', fix: options.empty });
+        return undefined;
+      }
+      const seen = new Map<string, Got<T>>();
+      for (const one of got) {
+        if (one.value === undefined) continue;
+        const key = options.same(one.value);
+        const first = seen.get(key);
+        if (first === undefined) seen.set(key, one);
+        else report.error(one, { message: `is listed twice (first in ${first.path})`, fix: 'remove one of the two' });
+      }
+      return got.some(({ value }) => value === undefined) ? undefined : got.map(need);
+    },
+    write: (value) => `[${value.map((one) => item.write(one)).join(', ')}]`,
+  };
+}

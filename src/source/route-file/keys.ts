@@ -1,0 +1,106 @@
+import { dictionary, list } from './collection.ts';
+import { map } from './map.ts';
+import { route } from './route-keys.ts';
+import { textOrNothing, whole } from './scalar.ts';
+import { service } from './service-keys.ts';
+import { defaulted, optional, required, section } from './shape.ts';
+import { fileName, ipAddress, label, limit, path, tcpPort } from './values.ts';
+
+/*
+ * Every key of the route file, with service-keys.ts and route-keys.ts: its shape, its default, what it is for. The parser
+ * reads files by this table, and the documentation is made from it (see reference.ts).
+ */
+
+/** `listen` */
+const listen = map(
+  {
+    address: defaulted(
+      ipAddress,
+      '0.0.0.0',
+      'IP address on which Envoy takes requests; 0.0.0.0 for every IPv4 address of the machine, "::" for IPv6.',
+    ),
+    port: defaulted(tcpPort, 8080, 'TCP port on which Envoy takes requests.'),
+    tls: optional(
+      map(
+        {
+          cert: required(
+            fileName('./tls.crt'),
+            "PEM file with the certificate and its chain; a relative name starts from the route file's folder. Read by Envoy.",
+          ),
+          key: required(
+            fileName('./tls.key'),
+            "PEM file with the private key; a relative name starts from the route file's folder. Read by Envoy.",
+          ),
+        },
+        { example: '{cert: ./tls.crt, key: ./tls.key}' },
+      ),
+      'Take requests over TLS only.',
+      'plain HTTP',
+    ),
+  },
+  { example: '{port: 8080}' },
+);
+
+/** The whole file, version 1. */
+export const version1 = map(
+  {
+    version: required(whole({ min: 1, max: 1, example: '1' }), 'Version of this form.'),
+    listen: section(listen, 'Where Envoy takes requests.'),
+    services: optional(
+      dictionary(service, { says: 'a map of services', example: '{}', itemName: '<name>' }),
+      'Services by name: 1 to 63 small letters, digits and inner - . _',
+      'none',
+    ),
+    routes: required(
+      list(route, { says: 'a list of routes', example: '[]' }),
+      'Which requests go to which service. An exact path comes before the longest prefix, and that before a regex; between equals named hosts come before "*." hosts, and those before no hosts; then the order of the file decides.',
+    ),
+  },
+  {
+    example: '{version: 1, routes: []}',
+    elsewhere: {
+      port: 'write listen: {port: ...}',
+      tls: 'write it under listen',
+      log_file: 'remove it: logs go to the output of Sluice',
+      kube_config_file: 'remove it: the command line names the kubeconfig',
+    },
+  },
+);
+/** The whole file as k8s-service-lbagent has it. */
+export const lbagent = map(
+  {
+    port: defaulted(tcpPort, 8080, 'TCP port on which Envoy takes requests.'),
+    log_file: optional(
+      textOrNothing({ says: 'a file name', example: './logs/agent.log' }),
+      'Accepted for compatibility; logs go to the output of Sluice.',
+    ),
+    kube_config_file: optional(
+      textOrNothing({ says: 'a file name', example: '/root/.kube/config' }),
+      'The kubeconfig; empty for the one of the pod that Sluice runs in.',
+    ),
+    routes: required(
+      list(
+        map(
+          {
+            uri: required(path('/codec'), 'The exact path; the query is not looked at, and is passed on.'),
+            limit: required(limit, 'Requests one pod may hold at a time.'),
+            service_name: required(label('codec'), 'Name of the Kubernetes Service.'),
+            namespace: optional(
+              label('default'),
+              'Namespace of the Service.',
+              "the namespace Sluice runs in, or the kubeconfig context's, else `default`",
+            ),
+            http_port: required(tcpPort, 'Port of the pods.'),
+          },
+          {
+            example: '{uri: /codec, limit: 2, service_name: codec, namespace: default, http_port: 8080}',
+            unknown: 'warning',
+          },
+        ),
+        { says: 'a list of routes', example: '[]' },
+      ),
+      'One route per path. Routes to the same service and port share one limit.',
+    ),
+  },
+  { example: '{port: 8080, routes: []}', unknown: 'warning' },
+);

@@ -1,0 +1,106 @@
+import { assertNever } from '../../base/assert-never.ts';
+import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
+import { literalBeginning, takesEveryPath } from './regex.ts';
+
+/** Of a `*.` host: 253 characters of DNS, and two. */
+const LONGEST_HOST = 256;
+
+const RANK: Readonly<Record<PathMatch['kind'], number>> = { exact: 0, prefix: 1, regex: 2 };
+
+/**
+ * Sorts by what is tried first: an exact path before the longest prefix before a regex; between equals a route for named
+ * hosts before one for `*.` hosts (the longest first) before one for any host. What is equal then keeps its order.
+ */
+export function byPrecedence(a: RouteMatch, b: RouteMatch): number {
+  const byKind = RANK[a.path.kind] - RANK[b.path.kind];
+  if (byKind !== 0) return byKind;
+  const byLength =
+    a.path.kind === 'prefix' && b.path.kind === 'prefix' ? b.path.prefix.length - a.path.prefix.length : 0;
+  return byLength || vagueness(a.hosts) - vagueness(b.hosts);
+}
+
+/** How little hosts say: 0 for names alone, most for none at all. */
+function vagueness(hosts: readonly string[]): number {
+  if (hosts.length === 0) return LONGEST_HOST + 1;
+  const wildcards = hosts.filter((host) => host.startsWith('*'));
+  return wildcards.length === 0 ? 0 : LONGEST_HOST - Math.min(...wildcards.map((host) => host.length));
+}
+
+/** A route that another one keeps from ever being taken. */
+export interface Hidden<T> {
+  readonly route: T;
+  readonly by: T;
+  /** `same`: both match the same requests; `order`: moving the hidden one up in the file would help; `kind`: it would not. */
+  readonly because: 'same' | 'order' | 'kind';
+}
+
+/**
+ * Finds the routes (in the order in which they are tried) that can never be taken because one before them takes all of
+ * their requests. Only what is certain is named, and not what several routes hide together.
+ */
+export function findHidden<T extends { readonly match: RouteMatch }>(routes: readonly T[]): readonly Hidden<T>[] {
+  const hidden: Hidden<T>[] = [];
+  const samePath = new Map<string, T[]>();
+  const wide: T[] = [];
+  for (const route of routes) {
+    const { path } = route.match;
+    const key = `${path.kind} ${pathText(path)}`;
+    const same = samePath.get(key) ?? [];
+    const covers = (rival: T) => coversPath(rival.match.path, path) && coversConditions(rival.match, route.match);
+    const by = same.find(covers) ?? (path.kind === 'regex' ? wide.find(covers) : undefined);
+    if (by !== undefined) hidden.push({ route, by, because: reason(by.match, route.match) });
+    same.push(route);
+    samePath.set(key, same);
+    if (path.kind === 'prefix' || (path.kind === 'regex' && takesEveryPath(path.regex))) wide.push(route);
+  }
+  return hidden;
+}
+
+function reason(by: RouteMatch, hidden: RouteMatch): Hidden<unknown>['because'] {
+  if (by.path.kind !== hidden.path.kind) return 'kind';
+  return coversPath(hidden.path, by.path) && coversConditions(hidden, by) ? 'same' : 'order';
+}
+
+function pathText(path: PathMatch): string {
+  switch (path.kind) {
+    case 'exact':
+      return path.path;
+    case 'prefix':
+      return path.prefix;
+    case 'regex':
+      return path.regex;
+    default:
+      return assertNever(path);
+  }
+}
+
+/** Whether every path of `inner` is certainly one of `outer` as well. */
+function coversPath(outer: PathMatch, inner: PathMatch): boolean {
+  if (outer.kind === inner.kind && pathText(outer) === pathText(inner)) return true;
+  if (inner.kind !== 'regex') return false;
+  if (outer.kind === 'regex') return takesEveryPath(outer.regex);
+  if (outer.kind === 'exact') return false;
+  const whole = outer.prefix.endsWith('/') ? outer.prefix : `${outer.prefix}/`;
+  return outer.prefix === '/' || literalBeginning(inner.regex).startsWith(whole);
+}
+
+/** Whether whatever meets the conditions of `inner` certainly meets those of `outer`. */
+function coversConditions(outer: RouteMatch, inner: RouteMatch): boolean {
+  const { hosts, methods } = inner;
+  const anyHost = outer.hosts.length === 0;
+  if (!anyHost && (hosts.length === 0 || !hosts.every((host) => takesHost(outer.hosts, host)))) return false;
+  const anyMethod = outer.methods.length === 0;
+  if (!anyMethod && (methods.length === 0 || !methods.every((method) => outer.methods.includes(method)))) return false;
+  return outer.headers.every((condition) => inner.headers.some((own) => implies(own, condition)));
+}
+
+/** Whether every host that `host` stands for is one of `hosts`. */
+function takesHost(hosts: readonly string[], host: string): boolean {
+  return hosts.some((own) => own === host || (own.startsWith('*') && host.endsWith(own.slice(1))));
+}
+
+function implies(own: NamedMatch, condition: NamedMatch): boolean {
+  if (own.name !== condition.name) return false;
+  if (condition.value.kind === 'present') return true;
+  return own.value.kind === 'exact' && own.value.text === condition.value.text;
+}

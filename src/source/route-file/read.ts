@@ -1,0 +1,93 @@
+import { isUtf8 } from 'node:buffer';
+import { open } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fail, ok, type Result } from '../../base/result.ts';
+import type { Problem } from '../../model/problem.ts';
+import { parseRouteFile, type RouteFile } from './parse.ts';
+import type { Environment } from './placeholder.ts';
+
+/** Largest route file that is read: five times a file of 20,000 routes. */
+export const LARGEST_BYTES = 4 * 1024 * 1024;
+
+const LARGEST = `${LARGEST_BYTES / 1024 / 1024} MiB`;
+
+/** Why a file cannot be read, and what to do, by the system's error code. */
+const UNREADABLE: Readonly<Record<string, readonly [message: string, fix: string]>> = {
+  ENOENT: ['there is no such file', 'create it, or name another one'],
+  ENOTDIR: ['there is no such file', 'create it, or name another one'],
+  EISDIR: ['this is a folder', 'name the file in it'],
+  EACCES: ['no permission to read it', 'allow the user that runs Sluice to read it'],
+  EPERM: ['no permission to read it', 'allow the user that runs Sluice to read it'],
+  ELOOP: ['its symbolic links lead in a circle', 'let them lead to a file'],
+};
+
+/** Reads and parses the route file at `path`. Errors: why it cannot be read, or everything that is wrong with it. */
+export async function readRouteFile(path: string, env: Environment): Promise<Result<RouteFile, Problem>> {
+  const text = await readText(path);
+  return text.ok ? parseRouteFile(text.value, { path, env, baseDir: dirname(resolve(path)) }) : text;
+}
+
+/** The text of the file at `path`. Errors: not readable, too large, or not UTF-8. */
+export async function readText(path: string): Promise<Result<string, Problem>> {
+  try {
+    const bytes = await readBytes(path);
+    return decode(bytes, path);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    const [message, fix] = UNREADABLE[error.code] ?? [`cannot be read (${error.message})`, 'see that it can be read'];
+    return fail({ severity: 'error', subject: path, message, fix });
+  }
+}
+
+/** At most one byte more than is allowed: enough to see that it is too large. */
+async function readBytes(path: string): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (size > LARGEST_BYTES) return Buffer.alloc(LARGEST_BYTES + 1);
+    const buffer = Buffer.alloc(LARGEST_BYTES + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    await file.close();
+  }
+}
+
+function decode(bytes: Buffer, path: string): Result<string, Problem> {
+  const problem = { severity: 'error', subject: path } as const;
+  if (bytes.length > LARGEST_BYTES) {
+    return fail({
+      ...problem,
+      message: `larger than ${LARGEST}`,
+      fix: 'route files are small: is this the right file?',
+    });
+  }
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    return fail({ ...problem, message: 'written in UTF-16', fix: 'save it as UTF-8' });
+  }
+  if (isUtf8(bytes)) return ok(bytes.toString('utf8'));
+  const position = firstBadByte(bytes);
+  return fail({ ...problem, position, message: 'a byte that is not UTF-8', fix: 'save the file as UTF-8' });
+}
+
+function firstBadByte(bytes: Buffer): { readonly line: number; readonly column: number } {
+  let line = 1;
+  for (let start = 0; ; line++) {
+    const end = bytes.indexOf(0x0a, start);
+    const content = bytes.subarray(start, end < 0 ? bytes.length : end);
+    // What cannot be decoded becomes U+FFFD.
+    if (!isUtf8(content)) return { line, column: content.toString('utf8').indexOf('\ufffd') + 1 };
+    if (end < 0) return { line, column: 1 };
+    start = end + 1;
+  }
+}
+
+function isSystemError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string';
+}

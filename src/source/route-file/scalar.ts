@@ -1,0 +1,124 @@
+import { formatDuration, type Millis, millis, parseDuration } from '../../base/duration.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { nearest } from './nearest.ts';
+import { type Complaint, enumerate, quote } from './report.ts';
+import { mismatch, type Shape } from './shape.ts';
+import type { ScalarTree } from './tree.ts';
+
+/** What is said about a shape of single values. */
+interface Wording {
+  readonly says: string;
+  readonly example: string;
+}
+
+/** A single value, read by `parse`. */
+export function scalar<T>(
+  wording: Wording & { readonly write?: (value: T) => string },
+  parse: (tree: ScalarTree) => Result<T, Complaint>,
+): Shape<T> {
+  const shape: Shape<T> = {
+    says: wording.says,
+    example: wording.example,
+    read(tree, path, report) {
+      if (tree.kind !== 'scalar') return mismatch(tree, path, shape, report);
+      const result = parse(tree);
+      if (result.ok) return result.value;
+      for (const complaint of result.errors) report.error({ at: tree.at, path }, complaint);
+      return undefined;
+    },
+    write: wording.write ?? String,
+  };
+  return shape;
+}
+
+/** A text; `check` may refuse it, or turn it into its normal form. A number or a truth value is its text as written. */
+export function text(wording: Wording, check: (text: string) => Result<string, Complaint> = ok): Shape<string> {
+  return scalar(wording, ({ text: written }) =>
+    written === '' ? fail({ message: 'is empty', fix: `write ${wording.example}` }) : check(written),
+  );
+}
+
+/** A text that may be empty, or have no value at all. */
+export function textOrNothing(wording: Wording): Shape<string> {
+  const filled = scalar(wording, ({ text: written }) => ok(written));
+  return { ...filled, read: (tree, path, report) => (tree.kind === 'empty' ? '' : filled.read(tree, path, report)) };
+}
+
+/** Whole numbers from `min` to `max`; `zero` is what to do for someone who writes 0 where that is too little. */
+export interface WholeOptions {
+  readonly min: number;
+  readonly max: number;
+  readonly example: string;
+  readonly zero?: string;
+}
+
+/** A whole number. */
+export function whole({ min, max, example, zero }: WholeOptions): Shape<number> {
+  const says = `a whole number from ${grouped(min)} to ${grouped(max)}`;
+  return scalar({ says, example }, (tree) => {
+    const { text: written } = tree;
+    const number = Number(written);
+    if (/^[-+]?\d+$/.test(written)) {
+      if (tree.quoted && !tree.replaced) {
+        return fail({
+          message: `must be a number, and ${quote(written)} is text`,
+          fix: `remove the quotes: ${number}`,
+        });
+      }
+      if (number >= min && number <= max) return ok(number);
+      const fix = number === 0 && zero !== undefined ? zero : `write one such as ${example}`;
+      return fail({ message: `must be ${says}, not ${written}`, fix });
+    }
+    if (/^[-+]?\d*\.\d+$/.test(written)) {
+      const rounded = Math.min(max, Math.max(min, Math.round(number)));
+      return fail({ message: `must be ${says}, not a fraction such as ${written}`, fix: `write ${rounded}` });
+    }
+    const digits = written.replace(/(?<=\d)[_,' ](?=\d{3})/g, '');
+    const fix = `write ${/^\d+$/.test(digits) ? `${digits}, without separators` : `digits only, such as ${example}`}`;
+    return fail({ message: `must be ${says}, not ${quote(written)}`, fix });
+  });
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** A length of time of at least `min` milliseconds; `none` says what to do instead of 0 where that is too little. */
+export function duration(options: {
+  readonly example: string;
+  readonly min?: number;
+  readonly tooShort?: string;
+}): Shape<Millis> {
+  const { example, min = 0, tooShort = `write one such as ${example}` } = options;
+  return scalar(
+    { says: 'a duration such as 250ms, 30s, 5m or 3h', example, write: formatDuration },
+    ({ text: written }) => {
+      const result = parseDuration(written);
+      if (!result.ok) {
+        return fail(
+          ...result.errors.map((sentence) => {
+            const cut = sentence.lastIndexOf('; write ');
+            return { message: sentence.slice(0, cut), fix: sentence.slice(cut + 2) };
+          }),
+        );
+      }
+      if (result.value >= min) return ok(result.value);
+      return fail({ message: `must be ${formatDuration(millis(min))} or longer, not ${written}`, fix: tooShort });
+    },
+  );
+}
+
+/** One of some words; `aliases` are what people write for them elsewhere. */
+export function oneOf<const W extends string>(
+  words: readonly W[],
+  aliases: Readonly<Record<string, W>> = {},
+): Shape<W> {
+  return scalar({ says: enumerate(words, 'or'), example: words[0] ?? '' }, ({ text: written }) => {
+    const word = words.find((candidate) => candidate === written);
+    if (word !== undefined) return ok(word);
+    const low = written.toLowerCase();
+    const meant = Object.hasOwn(aliases, low) ? aliases[low] : nearest(written, words);
+    const fix = `write ${meant ?? 'one of them'}`;
+    return fail({ message: `must be ${enumerate(words, 'or')}, not ${quote(written)}`, fix });
+  });
+}

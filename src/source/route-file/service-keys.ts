@@ -1,0 +1,183 @@
+import { millis } from '../../base/duration.ts';
+import { formatAddress } from '../../model/locator.ts';
+import { values } from './collection.ts';
+import { map } from './map.ts';
+import { duration, oneOf, whole } from './scalar.ts';
+import { defaulted, optional, required, section } from './shape.ts';
+import { dnsHost, label, limit, path, podAddress, servicePort, tcpPort } from './values.ts';
+
+/** Requests that may wait in a service's line when the file does not say. */
+export const QUEUE_MAX = 1000;
+
+/** Requests that may wait for a connection to a service without a limit when the file does not say. */
+export const PENDING_MAX = 1024;
+
+const MOST_REQUESTS = 1_000_000;
+
+const LOCATORS = ['kubernetes', 'dns', 'static'] as const;
+
+/** The keys of `services.<name>`. */
+export const serviceFields = {
+  kubernetes: optional(
+    map(
+      {
+        namespace: optional(
+          label('default'),
+          'Namespace of the Service.',
+          "the namespace Sluice runs in, or the kubeconfig context's, else `default`",
+        ),
+        service: required(label('codec'), 'Name of the Service whose ready endpoints are the pods.'),
+        port: required(servicePort, 'Port of the Service, by number or by name.'),
+      },
+      {
+        example: '{namespace: default, service: codec, port: 80}',
+        elsewhere: {
+          service_name: 'write service',
+          http_port: "write port: the Service's port, not the pod's",
+          name: 'write service',
+        },
+      },
+    ),
+    `Pods behind a Kubernetes Service. Each service has exactly one of ${LOCATORS.join(', ')}.`,
+  ),
+  dns: optional(
+    map(
+      {
+        host: required(dnsHost, 'Name whose every address is a pod, such as that of a headless Service.'),
+        port: required(tcpPort, 'Port of the pods.'),
+      },
+      { example: '{host: codec.example, port: 8080}' },
+    ),
+    'Pods behind a DNS name.',
+  ),
+  static: optional(
+    values(podAddress, {
+      says: 'a list of addresses and ports',
+      example: '[10.0.0.1:8080, 10.0.0.2:8080]',
+      same: formatAddress,
+    }),
+    'Pods by IP address and port; an empty list means that there is none now, and requests wait.',
+  ),
+  limit: optional(
+    limit,
+    'Requests one pod may hold at a time. The rest wait in one first-in first-out line, and the next goes to the first free pod.',
+    'no line: requests are spread by `balance` and bounded by `max_requests`',
+  ),
+  protocol: defaulted(
+    oneOf(['http1', 'h2c'], {
+      http: 'http1',
+      'http/1.1': 'http1',
+      'http1.1': 'http1',
+      websocket: 'http1',
+      ws: 'http1',
+      grpc: 'h2c',
+      h2: 'h2c',
+      http2: 'h2c',
+      'http/2': 'h2c',
+    }),
+    'http1',
+    'How the pods are spoken to: http1 (HTTP/1.1, WebSocket included), or h2c (HTTP/2 without TLS, for gRPC).',
+  ),
+  balance: defaulted(
+    oneOf(['least_request', 'round_robin', 'random'], {
+      least_requests: 'least_request',
+      leastconn: 'least_request',
+      roundrobin: 'round_robin',
+    }),
+    'least_request',
+    'How requests are spread over the pods. Only without `limit`.',
+  ),
+  max_requests: defaulted(
+    whole({ min: 1, max: MOST_REQUESTS, example: '1024' }),
+    1024,
+    'Requests in flight over all pods together, above which they are refused. Only without `limit`.',
+  ),
+  queue: section(
+    map(
+      {
+        max: optional(
+          whole({ min: 1, max: MOST_REQUESTS, example: '1000' }),
+          'Requests that may wait, above which they are refused: for a slot, or without `limit` for a connection.',
+          `${QUEUE_MAX} with a limit, ${PENDING_MAX} without`,
+        ),
+        timeout: defaulted(
+          duration({ example: '30m' }),
+          millis(0),
+          'Longest wait for a slot, 0 for as long as it takes. Only with `limit`.',
+        ),
+        full_status: defaulted(
+          whole({ min: 400, max: 599, example: '429' }),
+          429,
+          'HTTP status of the answer to a request that is refused because too many wait.',
+        ),
+      },
+      { example: '{max: 1000}' },
+    ),
+    'The line in which requests wait.',
+  ),
+  timeout: section(
+    map(
+      {
+        request: defaulted(
+          duration({ example: '3h' }),
+          millis(0),
+          'Longest time a pod may work on a request, from its slot to the last byte of the answer; 0 for none.',
+        ),
+        connect: defaulted(
+          duration({
+            example: '2s',
+            min: 1,
+            tooShort: 'write one such as 2s: a connection must fail some time for another pod to be tried',
+          }),
+          millis(2000),
+          'Longest time a connection to a pod may take.',
+        ),
+      },
+      { example: '{request: 3h}', elsewhere: { queue: 'write it as queue: {timeout: 30m}' } },
+    ),
+    'How long things may take.',
+  ),
+  health: optional(
+    map(
+      {
+        path: required(path('/healthz'), 'Path that a healthy pod answers with 200.'),
+        interval: defaulted(duration({ example: '5s', min: 100 }), millis(5000), 'Time between two checks of a pod.'),
+      },
+      { example: '{path: /healthz}' },
+    ),
+    'Have Envoy check each pod, besides what Kubernetes says of it.',
+    'no such check',
+  ),
+  outlier: section(
+    map(
+      {
+        consecutive_5xx: defaulted(
+          whole({ min: 0, max: 1000, example: '5' }),
+          0,
+          'Take a pod out after this many answers of 500 to 599 in a row; 0 for never.',
+        ),
+        eject: defaulted(duration({ example: '5s', min: 1 }), millis(2000), 'How long it is taken out, at first.'),
+      },
+      { example: '{consecutive_5xx: 5}' },
+    ),
+    'When a pod is taken out for a while because of its answers. Failing connections always do so.',
+  ),
+} as const;
+
+/** `services.<name>` */
+export const service = map(serviceFields, {
+  example: '{dns: {host: codec.example, port: 8080}, limit: 2}',
+  exactlyOne: LOCATORS,
+  elsewhere: {
+    namespace: 'write it under kubernetes',
+    service: 'write it under kubernetes',
+    port: `write it under kubernetes or dns`,
+    host: 'write it under dns',
+    full_status: 'write it under queue',
+    health_check: 'write health',
+    connect: 'write it under timeout',
+    path: 'write it under health, or under match of a route',
+    service_name: 'write kubernetes: {service: ...}',
+    http_port: "write kubernetes: {port: ...} with the Service's port",
+  },
+});

@@ -1,0 +1,87 @@
+import type { Locator } from '../../model/locator.ts';
+import { byAddress } from '../../model/pod.ts';
+import type { Discipline, Service, ServiceName, Slots } from '../../model/service.ts';
+import { map } from './map.ts';
+import { Report } from './report.ts';
+import { PENDING_MAX, QUEUE_MAX, type service, serviceFields } from './service-keys.ts';
+import { need, type ReadOf } from './shape.ts';
+import { START } from './tree.ts';
+
+/** A service of the file, read key by key. */
+export type ReadService = ReadOf<typeof service>;
+
+const FIRST_FREE = 'with a limit the next request always goes to the first free pod';
+
+/** Reports keys that mean nothing together. */
+export function checkService(read: ReadService, report: Report): void {
+  const { limit, balance, max_requests: maxRequests, queue } = read;
+  if (limit !== undefined) {
+    const fix = 'remove it, or the limit';
+    if (balance.written) report.error(balance, { message: `only without a limit: ${FIRST_FREE}`, fix });
+    if (maxRequests.written) {
+      const message = `only without a limit: ${FIRST_FREE}, and queue.max bounds how many wait`;
+      report.error(maxRequests, { message, fix });
+    }
+  } else if (queue.value?.timeout.written) {
+    const fix = 'remove it, or set limit';
+    report.error(queue.value.timeout, { message: 'only with a limit: without one no line is formed', fix });
+  }
+}
+
+/** Where the pods are; undefined when that could not be read. */
+export function toLocator({ kubernetes, dns, static: addresses }: ReadService): Locator | undefined {
+  if (kubernetes?.value !== undefined) {
+    const { namespace, service, port } = kubernetes.value;
+    if (service.value === undefined || port.value === undefined) return undefined;
+    const own = namespace?.value === undefined ? {} : { namespace: namespace.value };
+    return { kind: 'kubernetes', ...own, service: service.value, port: { kind: 'service', port: port.value } };
+  }
+  if (dns?.value !== undefined) {
+    const { host, port } = dns.value;
+    return host.value === undefined || port.value === undefined
+      ? undefined
+      : { kind: 'dns', host: host.value, port: port.value };
+  }
+  return addresses?.value === undefined
+    ? undefined
+    : { kind: 'static', addresses: addresses.value.toSorted(byAddress) };
+}
+
+/** What a service is when the file says nothing: every default of the table of keys. */
+export function unsaid(): ReadService {
+  return need({
+    path: '',
+    at: START,
+    written: false,
+    value: map(serviceFields, { example: '' }).read({ kind: 'map', at: START, entries: [] }, '', new Report('')),
+  });
+}
+
+/** A service whose keys have all been read without an error. */
+export function toService(name: ServiceName, locator: Locator, read: ReadService): Service {
+  const { health, outlier, protocol, timeout } = read;
+  const { request, connect } = need(timeout);
+  const { consecutive_5xx: consecutive5xx, eject } = need(outlier);
+  const check = health === undefined ? undefined : need(health);
+  return {
+    name,
+    locator,
+    protocol: need(protocol),
+    discipline: toDiscipline(read),
+    timeout: { request: need(request), connect: need(connect) },
+    ...(check === undefined ? {} : { health: { path: need(check.path), interval: need(check.interval) } }),
+    outlier: { consecutive5xx: need(consecutive5xx), eject: need(eject) },
+  };
+}
+
+function toDiscipline({ limit, balance, max_requests: maxRequests, queue }: ReadService): Discipline {
+  const { max, timeout, full_status } = need(queue);
+  const fullStatus = need(full_status);
+  if (limit === undefined) {
+    const queueMax = max === undefined ? PENDING_MAX : need(max);
+    return { kind: 'balanced', balance: need(balance), maxRequests: need(maxRequests), queueMax, fullStatus };
+  }
+  const line = { max: max === undefined ? QUEUE_MAX : need(max), timeout: need(timeout), fullStatus };
+  // The limit's shape has checked that it is a whole number above 0: what the brand stands for.
+  return { kind: 'limited', limit: need(limit) as Slots, queue: line };
+}

@@ -1,0 +1,54 @@
+import { fail, ok } from '../../base/result.ts';
+import { formatAddress } from '../../model/locator.ts';
+import { checkDnsHost, checkIp, checkPodAddress, checkRequestHost } from './address.ts';
+import { checkLabel, checkPortName } from './names.ts';
+import { checkPath } from './path.ts';
+import { checkRegex } from './regex.ts';
+import { scalar, text, whole } from './scalar.ts';
+
+/** A TCP port. */
+export const tcpPort = whole({ min: 1, max: 65_535, example: '8080' });
+
+/** A port of a Kubernetes Service: its number or its name. */
+export const servicePort = scalar<number | string>(
+  { says: 'a port number or the name of a port', example: '80' },
+  ({ text: written, quoted, replaced }) => {
+    const number = Number(written);
+    if (!/^\d+$/.test(written) || number < 1 || number > 65_535) return checkPortName(written);
+    if (!quoted || replaced) return ok(number);
+    return fail({
+      message: `must be a number or a name, and "${written}" is text`,
+      fix: `remove the quotes: ${written}`,
+    });
+  },
+);
+
+/** Requests one pod may hold at a time. */
+export const limit = whole({ min: 1, max: 10_000, example: '2', zero: 'remove the route to switch it off' });
+
+/** A path as requests have it, such as `example`. */
+export const path = (example: string) => text({ says: 'a path such as /v1/models', example }, checkPath);
+
+/** A regular expression for whole paths. */
+export const regex = text({ says: 'a regular expression', example: '"/v[0-9]+/models"' }, checkRegex);
+
+/** The name of a Kubernetes object, such as `example`. */
+export const label = (example: string) => text({ says: 'a Kubernetes name', example }, checkLabel);
+
+/** An IP address to listen on. */
+export const ipAddress = text({ says: 'an IP address', example: '0.0.0.0' }, checkIp);
+
+/** A pod's address. */
+export const podAddress = scalar(
+  { says: 'an IP address and port', example: '10.0.0.1:8080', write: formatAddress },
+  (tree) => checkPodAddress(tree.text),
+);
+
+/** The name of a host whose addresses DNS knows. */
+export const dnsHost = text({ says: 'a host name', example: 'codec.example' }, checkDnsHost);
+
+/** A host that requests ask for. */
+export const requestHost = text({ says: 'a host name', example: 'infer.example' }, checkRequestHost);
+
+/** The name of a file, such as `example`. */
+export const fileName = (example: string) => text({ says: 'a file name', example });

@@ -1,0 +1,189 @@
+import { resolve } from 'node:path';
+import { formatAddress, type Locator, locatorKey } from '../../model/locator.ts';
+import type { NamedMatch, PathMatch, Route, RouteMatch } from '../../model/route.ts';
+import type { Routing } from '../../model/routing.ts';
+import type { ServiceName } from '../../model/service.ts';
+import type { Named } from './collection.ts';
+import { checkHeaderName } from './conditions.ts';
+import { type ReadRoute, reportHidden } from './hidden.ts';
+import type { version1 } from './keys.ts';
+import { checkServiceName } from './names.ts';
+import { nearest } from './nearest.ts';
+import { byPrecedence } from './order.ts';
+import { enumerate, quote, type Report } from './report.ts';
+import type { match, route } from './route-keys.ts';
+import { checkService, type ReadService, toLocator, toService } from './service.ts';
+import { type Got, need, type ReadOf } from './shape.ts';
+
+/** A file of version 1, read key by key. */
+export type ReadFile = ReadOf<typeof version1>;
+
+/** Reports what no key shows by itself: names, references, keys and routes that exclude each other. */
+export function checkVersion1({ services, routes }: ReadFile, report: Report): void {
+  const named = services?.value ?? [];
+  for (const { name, nameAt, path, value } of named) {
+    const result = checkServiceName(name);
+    if (!result.ok) for (const complaint of result.errors) report.error({ at: nameAt, path }, complaint);
+    if (value !== undefined) checkService(value, report);
+  }
+  checkShared(named, report);
+  const names = named.map(({ name }) => name);
+  for (const { value } of routes.value ?? []) {
+    if (value === undefined) continue;
+    checkReference(value, services !== undefined && services.value === undefined ? undefined : names, report);
+    checkHeaderNames(value, report);
+    checkRewrite(value, report);
+  }
+  const readable = (routes.value ?? []).flatMap((got): ReadRoute[] => {
+    const read = got.value?.match.value;
+    const found = read === undefined ? undefined : toMatch(read);
+    return found === undefined || got.value === undefined ? [] : [{ match: found, got, place: got.value.match }];
+  });
+  reportHidden(readable, report);
+}
+
+/** Two services with the same pods would each hold the limit for itself: together more than a pod may have. */
+function checkShared(services: readonly Named<ReadService>[], report: Report): void {
+  const owners = new Map<string, Named<ReadService>>();
+  for (const service of services) {
+    const locator = service.value === undefined ? undefined : toLocator(service.value);
+    if (service.value === undefined || locator === undefined) continue;
+    for (const pods of podKeys(locator)) {
+      const other = owners.get(pods.key);
+      if (other === undefined) {
+        owners.set(pods.key, service);
+      } else if (other.value?.limit !== undefined || service.value.limit !== undefined) {
+        const { kubernetes, dns, static: addresses } = service.value;
+        const message = `${pods.shown} is in service ${other.name} (line ${other.nameAt.line}) as well, and a limit holds within one service`;
+        const fix = 'make it one service, and lead the routes of both to it';
+        report.error(kubernetes ?? dns ?? addresses ?? service, { message, fix });
+        break;
+      }
+    }
+  }
+}
+
+/** Texts that are equal where pods are the same, and how to call them. */
+function podKeys(locator: Locator): readonly { readonly key: string; readonly shown: string }[] {
+  if (locator.kind !== 'static') return [{ key: locatorKey(locator), shown: `the same ${locator.kind} address` }];
+  return locator.addresses.map((address) => ({ key: formatAddress(address), shown: formatAddress(address) }));
+}
+
+type ReadRouteKeys = ReadOf<typeof route>;
+
+function checkReference({ service }: ReadRouteKeys, names: readonly string[] | undefined, report: Report): void {
+  if (service.value === undefined || names === undefined || names.includes(service.value)) return;
+  const meant = nearest(service.value, names);
+  const list = names.length === 0 ? 'write it under services' : `the services are ${enumerate(names)}`;
+  const fix = meant === undefined ? list : `write ${meant}`;
+  report.error(service, { message: `there is no service ${quote(service.value)}`, fix });
+}
+
+function checkHeaderNames({ match: { value: read } }: ReadRouteKeys, report: Report): void {
+  const seen = new Map<string, Named<unknown>>();
+  for (const header of read?.headers?.value ?? []) {
+    const place = { at: header.nameAt, path: header.path };
+    const result = checkHeaderName(header.name);
+    if (!result.ok) for (const complaint of result.errors) report.error(place, complaint);
+    const first = seen.get(header.name.toLowerCase());
+    if (first === undefined) seen.set(header.name.toLowerCase(), header);
+    else
+      report.error(place, { message: `the same header is on line ${first.nameAt.line}`, fix: 'remove one of the two' });
+  }
+}
+
+function checkRewrite({ match: { value: read }, rewrite }: ReadRouteKeys, report: Report): void {
+  const instead = rewrite?.value?.prefix;
+  if (rewrite === undefined || read === undefined) return;
+  if (read.regex !== undefined) {
+    const fix = 'match by path or prefix, or leave the path as it is';
+    report.error(rewrite, { message: 'with a regex there is no prefix to rewrite', fix });
+  }
+  const prefix = read.prefix?.value;
+  if (prefix === undefined || instead?.value === undefined) return;
+  // The other way round, /v1 to /x/, the rest begins with its own slash, and only one of the two is kept.
+  if (!prefix.endsWith('/') || instead.value.endsWith('/')) return;
+  const message = `would turn ${prefix}x into ${instead.value}x`;
+  const fix = `write ${instead.value}/`;
+  report.error(instead, { message, fix });
+}
+
+/** Tells of what is allowed but hardly meant. */
+export function warnOfVersion1({ services, routes }: ReadFile, report: Report): void {
+  const used = new Set(need(routes).map((got) => need(need(got).service)));
+  if (used.size === 0) {
+    report.warn(routes, { message: 'there are no routes: every request is answered with 404', fix: 'add one' });
+  }
+  for (const { name, nameAt, path } of services?.value ?? []) {
+    if (used.has(name)) continue;
+    report.warn(
+      { at: nameAt, path },
+      { message: 'no route leads to this service', fix: 'add one, or remove the service' },
+    );
+  }
+}
+
+/** The file as the model has it. It must have been checked, without an error. */
+export function toRouting({ listen, services, routes }: ReadFile, baseDir: string): Routing {
+  const { address, port, tls } = need(listen);
+  const files = tls === undefined ? undefined : need(tls);
+  return {
+    listen: {
+      address: need(address),
+      port: need(port),
+      ...(files === undefined
+        ? {}
+        : { tls: { cert: resolve(baseDir, need(files.cert)), key: resolve(baseDir, need(files.key)) } }),
+    },
+    services: (services?.value ?? [])
+      .map((got) => toService(serviceName(got.name), present(toLocator(need(got))), need(got)))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    routes: need(routes)
+      .map((got) => toRoute(got))
+      .sort((a, b) => byPrecedence(a.match, b.match)),
+  };
+}
+
+function toRoute(got: Got<ReadRouteKeys>): Route {
+  const { match: read, service, rewrite, timeout } = need(got);
+  return {
+    name: got.path,
+    match: present(toMatch(need(read))),
+    service: serviceName(need(service)),
+    ...(rewrite === undefined ? {} : { rewrite: { prefix: need(need(rewrite).prefix) } }),
+    ...(timeout === undefined ? {} : { requestTimeout: need(need(timeout).request) }),
+  };
+}
+
+/** A match; undefined when a part of it could not be read. */
+function toMatch(read: ReadOf<typeof match>): RouteMatch | undefined {
+  const { hosts, methods, headers } = read;
+  const path = toPath(read);
+  const conditions = headers?.value?.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
+  const whole = [hosts, methods, headers].every((got) => got === undefined || got.value !== undefined);
+  if (path === undefined || !whole) return undefined;
+  const named = (conditions ?? []).flatMap(({ name, value }): NamedMatch[] =>
+    value === undefined ? [] : [{ name, value }],
+  );
+  if (named.length !== (conditions ?? []).length) return undefined;
+  return { path, hosts: hosts?.value ?? [], methods: methods?.value ?? [], headers: named };
+}
+
+function toPath({ path, prefix, regex }: ReadOf<typeof match>): PathMatch | undefined {
+  if ([path, prefix, regex].filter((got) => got !== undefined).length !== 1) return undefined;
+  if (path?.value !== undefined) return { kind: 'exact', path: path.value };
+  if (prefix?.value !== undefined) return { kind: 'prefix', prefix: prefix.value };
+  return regex?.value === undefined ? undefined : { kind: 'regex', regex: regex.value };
+}
+
+/** A name that has been checked. */
+function serviceName(text: string): ServiceName {
+  const result = checkServiceName(text);
+  if (!result.ok) throw new Error(`${text} was used as a service name although it is none`);
+  return result.value;
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a part of the route file was used although it could not be read');
+  return value;
+}

@@ -1,0 +1,128 @@
+import { formatProblem, type Problem } from '../model/problem.ts';
+import type { NodeStatus, ServiceStatus, Status } from './status.ts';
+import { type Cell, type Paint, printable, type Tone, table } from './table.ts';
+
+/** The status for a person to read: what is in force, a line per service, a line per Envoy, the problems. */
+export function formatStatus(status: Status, paint: Paint): string {
+  const { services, nodes, problems } = status;
+  const now = Date.parse(status.at);
+  const parts = [
+    overview(status, now, paint),
+    services.length === 0
+      ? paint('quiet', 'no services')
+      : table(
+          ['SERVICE', 'KIND', 'PODS', 'IN PROGRESS', 'QUEUE MAX', 'SOURCE'],
+          services.map((service) => serviceRow(service, now)),
+          paint,
+        ),
+    nodes.length === 0
+      ? paint('doubtful', 'no Envoy is connected')
+      : table(
+          ['ENVOY', 'VERSION', 'CONNECTED FOR', 'FROM', 'CONFIGURATION'],
+          nodes.map((node) => nodeRow(node, now)),
+          paint,
+        ),
+    ...(problems.length === 0 ? [] : [[paint('heading', 'PROBLEMS'), ...problemLines(problems, paint)].join('\n')]),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** A length of time in its two largest units: `12s`, `3m12s`, `5d3h`. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const units = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = units.findIndex(([count]) => count > 0);
+  if (first === -1) return '0s';
+  return units
+    .slice(first, first + 2)
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join('');
+}
+
+function overview(status: Status, now: number, paint: Paint): string {
+  const { version, startedAt, routeFile, configuration } = status;
+  const inForce =
+    configuration === undefined
+      ? paint('bad', 'none yet')
+      : `${printable(configuration.version)}, published ${since(configuration.publishedAt, now)} ago`;
+  const { text, tone } = sourceCell('', routeFile, now);
+  return [
+    `${paint('heading', 'Sluice')} ${printable(version)}, up ${since(startedAt, now)}`,
+    `route file      ${printable(routeFile.path)}: ${paint(tone, text)}`,
+    `configuration   ${inForce}`,
+  ].join('\n');
+}
+
+function since(moment: string, now: number): string {
+  return formatAge(now - Date.parse(moment));
+}
+
+function serviceRow(service: ServiceStatus, now: number): readonly Cell[] {
+  const { source } = service;
+  const target = source.kind === 'static' ? 'static: ' : `${source.kind} ${source.target}: `;
+  return [
+    service.name,
+    service.kind === 'limited' ? `limit ${service.limit}` : service.balance,
+    podsCell(service),
+    progressCell(service),
+    service.kind === 'limited' ? String(service.queue.max) : '-',
+    sourceCell(target, source, now),
+  ];
+}
+
+function podsCell({ pods, inForce }: ServiceStatus): Cell {
+  if (!inForce) return { text: 'not in force yet', tone: 'doubtful' };
+  const ready = pods.filter(({ state }) => state === 'ready').length;
+  const draining = pods.length - ready;
+  const text = draining === 0 ? `${ready} ready` : `${ready} ready, ${draining} draining`;
+  return { text, tone: ready === 0 ? 'bad' : draining > 0 ? 'doubtful' : 'good' };
+}
+
+/** `3/4` of the slots; without a report what there is of it. */
+function progressCell(service: ServiceStatus): Cell {
+  const { requestsInProgress } = service;
+  const known = requestsInProgress === undefined ? '?' : String(requestsInProgress);
+  return service.kind === 'limited' ? `${known}/${service.slots}` : known;
+}
+
+function sourceCell(
+  target: string,
+  source: Pick<Status['routeFile'], 'state' | 'since'>,
+  now: number,
+): { readonly text: string; readonly tone: Tone } {
+  switch (source.state) {
+    case 'ready':
+      return { text: `${target}ready`, tone: 'good' };
+    case 'stale': {
+      const age = source.since === undefined ? '' : ` for ${since(source.since, now)}`;
+      return { text: `${target}stale${age}`, tone: 'doubtful' };
+    }
+    case 'pending':
+      return { text: `${target}pending`, tone: 'bad' };
+  }
+}
+
+function nodeRow(node: NodeStatus, now: number): readonly Cell[] {
+  return [node.id, node.userAgent, since(node.connectedSince, now), node.peer, configurationCell(node)];
+}
+
+function configurationCell({ types }: NodeStatus): Cell {
+  const named = (status: string) => types.filter((type) => type.status === status).map(({ type }) => type);
+  const nacked = named('nacked');
+  const pending = named('pending');
+  if (nacked.length > 0) return { text: `refused: ${nacked.join(', ')}`, tone: 'bad' };
+  if (pending.length > 0) return { text: `pending: ${pending.join(', ')}`, tone: 'doubtful' };
+  return types.length === 0 ? { text: 'asks for nothing', tone: 'doubtful' } : { text: 'in sync', tone: 'good' };
+}
+
+function problemLines(problems: readonly Problem[], paint: Paint): readonly string[] {
+  return problems.map((problem) =>
+    paint(problem.severity === 'error' ? 'bad' : 'doubtful', printable(formatProblem(problem))),
+  );
+}

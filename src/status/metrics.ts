@@ -1,0 +1,68 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { StatusGauges } from './gauges.ts';
+import type { Status } from './status.ts';
+import { XdsMetrics, type XdsTraffic } from './xds-metrics.ts';
+
+/** Metrics of Node's that break Prometheus' naming rules: gauges that are called `_total`. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+/** All metrics of one control plane, in a registry of their own, with those of its process. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #gauges = new StatusGauges(this.#registry);
+  readonly #xds = new XdsMetrics(this.#registry);
+  readonly #reloads: Counter<'result'>;
+  readonly #lastReload: Gauge;
+
+  constructor({ version }: { readonly version: string }) {
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'sluice_build_info',
+      help: 'Always 1; its label tells which Sluice this is.',
+      labelNames: ['version'],
+      registers,
+    }).set({ version }, 1);
+    this.#reloads = new Counter({
+      name: 'sluice_route_file_reloads_total',
+      help: 'How often the route file was read with another outcome than before, the start included.',
+      labelNames: ['result'],
+      registers,
+    });
+    for (const result of ['success', 'failure']) this.#reloads.inc({ result }, 0);
+    this.#lastReload = new Gauge({
+      name: 'sluice_route_file_last_reload_success_timestamp_seconds',
+      help: 'When the route file last changed and could be used, as Unix time.',
+      registers,
+    });
+    collectDefaultMetrics({ register: this.#registry });
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
+  }
+
+  /** Counts an event on an xDS stream. */
+  recordXdsEvent(event: XdsTraffic): void {
+    this.#xds.record(event);
+  }
+
+  /** Takes the seconds from a publication until all Envoys had it; see `followConvergence`. */
+  recordConvergence(seconds: number): void {
+    this.#xds.recordConvergence(seconds);
+  }
+
+  /** Counts a change of the route file: what it is `state` now, `at` in milliseconds since the epoch. */
+  recordRouteFile({ kind }: { readonly kind: 'pending' | 'ready' | 'stale' }, at: number): void {
+    const result = kind === 'ready' ? 'success' : 'failure';
+    this.#reloads.inc({ result });
+    if (result === 'success') this.#lastReload.set(at / 1000);
+  }
+
+  /** The media type of `text`. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Everything as Prometheus reads it; gauges tell what `status` says. */
+  text(status: Status): Promise<string> {
+    this.#gauges.collect(status);
+    return this.#registry.metrics();
+  }
+}

@@ -1,0 +1,43 @@
+import type { NodeStatus, Status } from './status.ts';
+
+/** Whether requests can be expected to work; if not, every reason. */
+export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reasons: readonly string[] };
+
+/** The type every first configuration ends with: Envoy asks for listeners once its clusters are warm. */
+const LAST_TYPE = 'Listener';
+
+/** Ready: some Envoy has taken a whole configuration. */
+export function readinessOf(status: Status): Readiness {
+  const { nodes, routeFile, configuration, services } = status;
+  if (nodes.some((node) => missing(node).length === 0)) return { ready: true };
+  if (configuration !== undefined) {
+    if (nodes.length === 0) return { ready: false, reasons: ['no Envoy is connected'] };
+    return { ready: false, reasons: nodes.map((node) => `Envoy ${node.id}: ${missing(node).join(', ')}`) };
+  }
+  if (routeFile.state === 'pending') return { ready: false, reasons: [`${routeFile.path} cannot be used`] };
+  const silent = services.filter(({ source }) => source.state === 'pending').map(({ name }) => name);
+  const why = silent.length === 0 ? '' : `: waiting for the pods of ${silent.join(', ')}`;
+  return { ready: false, reasons: [`no configuration yet${why}`] };
+}
+
+/** What a node still lacks. A type that is refused is there if an earlier version of it was taken. */
+function missing({ types }: NodeStatus): readonly string[] {
+  const lacking = types
+    .filter(({ status, ackedVersion }) => status === 'pending' || (status === 'nacked' && ackedVersion === ''))
+    .map(({ type, status }) => `${type} is ${status}`);
+  return types.some(({ type }) => type === LAST_TYPE) ? lacking : [...lacking, `${LAST_TYPE} is not asked for yet`];
+}
+
+/**
+ * Ready once means ready for good. An Envoy works on with what it has while its stream is down, or while it refuses a
+ * change; to take it out of the traffic for that, as a failing readiness probe would, can only do harm.
+ */
+export function readyForGood(readiness: () => Readiness): () => Readiness {
+  let ready = false;
+  return () => {
+    if (ready) return { ready };
+    const now = readiness();
+    ready = now.ready;
+    return now;
+  };
+}

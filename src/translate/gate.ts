@@ -1,0 +1,70 @@
+import { envoy } from '#xds';
+import type { Protocol, Service } from '../model/service.ts';
+import type { EncodedResource } from '../snapshot/resource.ts';
+import { duration, pack, resource, wrap } from './encode.ts';
+import { gateName, podsName } from './names.ts';
+
+const { Cluster } = envoy.config.cluster.v3;
+const { HttpProtocolOptions } = envoy.extensions.upstreams.http.v3;
+
+/** "No bound" in Envoy's circuit breakers, whose defaults are 1024 and 3. */
+export const UNBOUNDED = 1_000_000_000;
+
+/** Under which name Envoy looks for a cluster's HTTP options. */
+export const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/** How long a lowered limit may still be exceeded at the gate by reused connections (the pods' backstop holds). */
+const GATE_CONNECTION_MS = 1000;
+
+/**
+ * The gate: a cluster with one endpoint, and so with one connection pool and one first-in first-out line. A
+ * connection carries one request at a time, so `max_connections` is the number of slots.
+ */
+export function gateCluster(service: Service): EncodedResource {
+  const name = gateName(service.name);
+  return resource(Cluster, name, {
+    name,
+    type: Cluster.DiscoveryType.STATIC,
+    connectTimeout: duration(2000),
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [{ lbEndpoints: [{ endpoint: { address: internalAddress(podsName(service.name)) } }] }],
+    },
+    circuitBreakers: {
+      thresholds: [
+        {
+          // Values to start from: the runtime layer has the true ones. They must never depend on the pods,
+          // since a changed cluster is a new cluster whose counters are at 0.
+          maxConnections: wrap(1),
+          maxPendingRequests: wrap(1),
+          // These two would refuse instead of letting wait.
+          maxRequests: wrap(UNBOUNDED),
+          maxRetries: wrap(UNBOUNDED),
+        },
+      ],
+    },
+    typedExtensionProtocolOptions: { [HTTP_OPTIONS]: pack(HttpProtocolOptions, gateHttp(service.protocol)) },
+  });
+}
+
+function gateHttp(protocol: Protocol): envoy.extensions.upstreams.http.v3.HttpProtocolOptions.$Properties {
+  switch (protocol) {
+    case 'http1':
+      return {
+        // A reused connection does not look at the limit again, so none may live long.
+        commonHttpProtocolOptions: { idleTimeout: duration(2000), maxConnectionDuration: duration(GATE_CONNECTION_MS) },
+        explicitHttpConfig: { httpProtocolOptions: { enableTrailers: true } },
+      };
+    case 'h2c':
+      return {
+        // One stream per connection: a connection is a slot here as well.
+        commonHttpProtocolOptions: { maxRequestsPerConnection: wrap(1) },
+        explicitHttpConfig: { http2ProtocolOptions: {} },
+      };
+  }
+}
+
+/** The address of an internal listener; `endpointId` tells several endpoints at one listener apart. */
+export function internalAddress(listener: string, endpointId = ''): envoy.config.core.v3.Address.$Properties {
+  return { envoyInternalAddress: { serverListenerName: listener, endpointId } };
+}

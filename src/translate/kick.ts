@@ -1,0 +1,45 @@
+import { envoy } from '#xds';
+import type { Service } from '../model/service.ts';
+import type { EncodedResource } from '../snapshot/resource.ts';
+import { duration, resource } from './encode.ts';
+import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
+import { gateName, HEADERS, KICK } from './names.ts';
+
+const { Listener } = envoy.config.listener.v3;
+const { RouteConfiguration } = envoy.config.route.v3;
+
+/**
+ * A raised limit wakes nobody by itself: Envoy opens connections when a request comes or ends. A kick is a
+ * request that comes: through the gate, answered by the second hop. Only this machine can send one.
+ */
+export function kickListener(port: number): EncodedResource {
+  return resource(Listener, KICK, {
+    name: KICK,
+    address: { socketAddress: { address: '127.0.0.1', portValue: port } },
+    // A kick must get through when clients have used up all connections: then the line is longest.
+    ignoreGlobalConnLimit: true,
+    filterChains: [
+      {
+        filters: [httpConnectionManager({ statPrefix: KICK, ...routesByName(KICK), httpFilters: [router()] })],
+      },
+    ],
+  });
+}
+
+/** `GET /codec` kicks the gate of the service codec. */
+export function kickRoutes(limited: readonly Service[]): EncodedResource {
+  return resource(RouteConfiguration, KICK, {
+    name: KICK,
+    virtualHosts: [
+      {
+        name: 'all',
+        domains: ['*'],
+        requestHeadersToAdd: [{ header: { key: HEADERS.kick, value: '1' } }],
+        routes: limited.map(({ name }) => ({
+          match: { path: `/${name}` },
+          route: { cluster: gateName(name), timeout: duration(0) },
+        })),
+      },
+    ],
+  });
+}

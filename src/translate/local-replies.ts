@@ -1,0 +1,186 @@
+import { envoy } from '#xds';
+import { assertNever } from '../base/assert-never.ts';
+import type { Service } from '../model/service.ts';
+import { HEADERS, METADATA } from './names.ts';
+
+const { HeaderValueOption } = envoy.config.core.v3;
+
+type ResponseMapper = envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper.$Properties;
+type LocalReplyConfig = envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig.$Properties;
+type AccessLogFilter = envoy.config.accesslog.v3.AccessLogFilter.$Properties;
+type Format = envoy.config.core.v3.SubstitutionFormatString.$Properties;
+
+/** What a route's metadata says about its service, for the texts below. */
+export function refusalMetadata({ name, discipline }: Service): Readonly<Record<string, string | number>> {
+  switch (discipline.kind) {
+    case 'limited': {
+      const { limit, queue } = discipline;
+      const full = `The line for ${name} is full: ${queue.max} requests are waiting (queue.max), each pod works on at most ${limit} at a time (limit). Try again later.`;
+      return { service: name, limit, queue_max: queue.max, full };
+    }
+    case 'balanced': {
+      const full = `${name} is full: ${discipline.maxRequests} requests are in flight (max_requests). Try again later.`;
+      return { service: name, max_requests: discipline.maxRequests, full };
+    }
+    default:
+      return assertNever(discipline);
+  }
+}
+
+const SERVICE = `%METADATA(ROUTE:${METADATA}:service)%`;
+
+/** An answer that Envoy makes itself: which flags it stands for, its status, its words. */
+interface Reply {
+  /** Envoy's response flags (`%RESPONSE_FLAGS%`); none: every other local reply. */
+  readonly flags: readonly string[];
+  readonly error: string;
+  readonly message: string;
+  readonly status?: number;
+  /** The status for gRPC clients, in place of what Envoy makes of the HTTP status. */
+  readonly grpcStatus?: number;
+  readonly retryAfterSeconds?: number;
+  /** More fields of the JSON form: those of the route's metadata. */
+  readonly fields?: readonly string[];
+}
+
+const FULL: Reply = {
+  flags: ['UO'],
+  error: 'line full',
+  message: `%METADATA(ROUTE:${METADATA}:full)%`,
+  status: 429,
+  grpcStatus: 8, // RESOURCE_EXHAUSTED
+  retryAfterSeconds: 1,
+  fields: ['limit', 'queue_max', 'max_requests'],
+};
+
+const OTHERS: readonly Reply[] = [
+  {
+    flags: ['NR'],
+    error: 'no route',
+    message: 'No route of the route file takes this host, path and method.',
+    grpcStatus: 12, // UNIMPLEMENTED
+  },
+  {
+    flags: ['DT', 'UT', 'SI', 'UMSDR'],
+    error: 'work timeout',
+    message: `A pod of ${SERVICE} worked on this request longer than timeout.request allows; it was given up.`,
+    status: 504,
+    grpcStatus: 4, // DEADLINE_EXCEEDED
+  },
+  {
+    flags: ['UF', 'URX', 'UH'],
+    error: 'no pod reachable',
+    message: `No pod of ${SERVICE} could be reached, or the body is too large to wait for one. No pod has seen the request.`,
+    retryAfterSeconds: 1,
+  },
+  {
+    flags: ['UC', 'UR', 'UPE'],
+    error: 'pod failed',
+    message: `The pod of ${SERVICE} that worked on this request broke off. It was not sent to another pod, since the work may have begun.`,
+    status: 502,
+  },
+  { flags: [], error: 'refused', message: 'Envoy answered this request itself: %RESPONSE_CODE_DETAILS%.' },
+];
+
+/**
+ * Bodies for every answer that Envoy makes itself: JSON, or plain text for clients that ask for text.
+ * `services`: those whose refusal may be met at this listener; a status other than 429 needs a mapper of its own.
+ */
+export function localReplies(services: readonly Service[]): LocalReplyConfig {
+  const statuses = [...new Set(services.map((service) => fullStatus(service)))].filter((status) => status !== 429);
+  const custom = statuses.sort((a, b) => a - b).map((status) => ({ ...FULL, status }));
+  return {
+    mappers: [
+      ...custom.flatMap((reply) => mappers(reply, [headerFilter(HEADERS.fullStatus, { exact: String(reply.status) })])),
+      ...[FULL, ...OTHERS].flatMap((reply) => mappers(reply, [])),
+    ],
+  };
+}
+
+function fullStatus({ discipline }: Service): number {
+  return discipline.kind === 'limited' ? discipline.queue.fullStatus : discipline.fullStatus;
+}
+
+/** The form for gRPC, the text form for clients that ask for text and not for JSON, and JSON for all others. */
+function mappers(reply: Reply, conditions: readonly AccessLogFilter[]): readonly ResponseMapper[] {
+  const when = [...flagFilter(reply.flags), ...conditions];
+  const isGrpc = headerFilter('content-type', { prefix: 'application/grpc' });
+  const wantsText = headerFilter('accept', { safeRegex: { regex: '^text/.*' } });
+  const { message, grpcStatus, retryAfterSeconds } = reply;
+  const retryAfter = retryAfterSeconds === undefined ? [] : [overwrite('retry-after', retryAfterSeconds)];
+  const status = reply.status === undefined ? {} : { statusCode: { value: reply.status } };
+  return [
+    {
+      ...status,
+      filter: all([...when, isGrpc]),
+      // The text becomes the grpc-message as it is.
+      bodyFormatOverride: textFormat(message),
+      headersToAdd: [...retryAfter, ...(grpcStatus === undefined ? [] : [overwrite('grpc-status', grpcStatus)])],
+    },
+    {
+      ...status,
+      filter: all([...when, wantsText]),
+      bodyFormatOverride: textFormat(`${message}\n`),
+      headersToAdd: retryAfter,
+    },
+    {
+      ...status,
+      filter: all(when.length === 0 ? [ANY_STATUS] : when),
+      bodyFormatOverride: jsonFormat(reply),
+      headersToAdd: retryAfter,
+    },
+  ];
+}
+
+function overwrite(key: string, value: number): envoy.config.core.v3.HeaderValueOption.$Properties {
+  const { OVERWRITE_IF_EXISTS_OR_ADD } = HeaderValueOption.HeaderAppendAction;
+  return { header: { key, value: String(value) }, appendAction: OVERWRITE_IF_EXISTS_OR_ADD };
+}
+
+function textFormat(inlineString: string): Format {
+  return { textFormatSource: { inlineString }, contentType: 'text/plain; charset=utf-8' };
+}
+
+function jsonFormat({ error, message, fields = [] }: Reply): Format {
+  const field = (stringValue: string) => ({ stringValue });
+  // A value that is one operator and nothing else keeps its type: a number stays a number.
+  const more = fields.map((name) => [name, field(`%METADATA(ROUTE:${METADATA}:${name})%`)]);
+  return {
+    jsonFormat: {
+      fields: {
+        error: field(error),
+        message: field(message),
+        service: field(SERVICE),
+        status: field('%RESPONSE_CODE%'),
+        ...Object.fromEntries(more),
+      },
+    },
+    contentType: 'application/json',
+    omitEmptyValues: true,
+  };
+}
+
+function flagFilter(flags: readonly string[]): readonly AccessLogFilter[] {
+  return flags.length === 0 ? [] : [{ responseFlagFilter: { flags: [...flags] } }];
+}
+
+function headerFilter(name: string, stringMatch: envoy.type.matcher.v3.StringMatcher.$Properties): AccessLogFilter {
+  return { headerFilter: { header: { name, stringMatch } } };
+}
+
+/** Holds for every answer: a mapper must have a filter. */
+const ANY_STATUS: AccessLogFilter = {
+  statusCodeFilter: {
+    comparison: {
+      op: envoy.config.accesslog.v3.ComparisonFilter.Op.GE,
+      value: { defaultValue: 0, runtimeKey: 'sluice.local_reply.status_from' },
+    },
+  },
+};
+
+/** Envoy's AND takes at least two. */
+function all(filters: readonly AccessLogFilter[]): AccessLogFilter {
+  const [first, ...others] = filters;
+  if (first === undefined) throw new Error('a mapper needs a filter');
+  return others.length === 0 ? first : { andFilter: { filters: [...filters] } };
+}

@@ -1,0 +1,58 @@
+import { envoy } from '#xds';
+import type { EncodedResource } from '../snapshot/resource.ts';
+import { duration, extension, resource } from './encode.ts';
+import { httpConnectionManager, router } from './http-connection-manager.ts';
+import { HEADERS, PARKING } from './names.ts';
+
+const { Listener } = envoy.config.listener.v3;
+const { HTTPFault } = envoy.extensions.filters.http.fault.v3;
+const { DenominatorType } = envoy.type.v3.FractionalPercent;
+
+/** How long a parked request rests before it looks for a pod again. */
+const REST_MS = 250;
+
+/**
+ * Where a request goes while its service has no pod: an internal listener that answers "try again" after a
+ * rest. The answer is no 5xx, so that outlier detection never ejects the parking places themselves.
+ */
+export function parkingListener(): EncodedResource {
+  return resource(Listener, PARKING, {
+    name: PARKING,
+    internalListener: {},
+    perConnectionBufferLimitBytes: { value: 4096 },
+    filterChains: [
+      {
+        filters: [
+          httpConnectionManager({
+            statPrefix: PARKING,
+            routeConfig: {
+              name: PARKING,
+              virtualHosts: [
+                {
+                  name: 'all',
+                  domains: ['*'],
+                  routes: [
+                    {
+                      match: { prefix: '/' },
+                      directResponse: { status: 425 },
+                      responseHeadersToAdd: [{ header: { key: HEADERS.parked, value: '1' } }],
+                    },
+                  ],
+                },
+              ],
+            },
+            httpFilters: [
+              extension('envoy.filters.http.fault', HTTPFault, {
+                delay: {
+                  fixedDelay: duration(REST_MS),
+                  percentage: { numerator: 100, denominator: DenominatorType.HUNDRED },
+                },
+              }),
+              router(),
+            ],
+          }),
+        ],
+      },
+    ],
+  });
+}

@@ -1,0 +1,91 @@
+import { envoy } from '#xds';
+import type { Millis } from '../base/duration.ts';
+import type { Route } from '../model/route.ts';
+import type { Service } from '../model/service.ts';
+import type { EncodedResource } from '../snapshot/resource.ts';
+import { resource, struct } from './encode.ts';
+import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
+import { localReplies, refusalMetadata } from './local-replies.ts';
+import { DRAINING_KEY, HEADERS, METADATA, podsName } from './names.ts';
+import { podsScript, podsScriptOnRoute } from './pods-script.ts';
+import { parkingRetries } from './retries.ts';
+import { workTimeout } from './work-timeout.ts';
+
+const { Listener } = envoy.config.listener.v3;
+const { RouteConfiguration } = envoy.config.route.v3;
+
+/** The largest body with which a request can wait in parking: Envoy must hold it whole to send it again. */
+export const PARKED_BODY_BYTES = 8 * 1024 * 1024;
+
+/**
+ * The second hop of a service: an internal listener that a request reaches once it has its slot. It is the
+ * same for every service but for its name, and never changes while the service exists: a gate that fails to
+ * connect to it throws out everybody in its line.
+ */
+export function podsListener(service: Service): EncodedResource {
+  const name = podsName(service.name);
+  return resource(Listener, name, {
+    name,
+    internalListener: {},
+    perConnectionBufferLimitBytes: { value: PARKED_BODY_BYTES },
+    filterChains: [
+      {
+        filters: [
+          httpConnectionManager({
+            statPrefix: 'pods',
+            // The first hop has done these.
+            skipXffAppend: true,
+            generateRequestId: { value: false },
+            localReplyConfig: localReplies([]),
+            ...routesByName(name),
+            httpFilters: [podsScript(), router()],
+          }),
+        ],
+      },
+    ],
+  });
+}
+
+/** The routes of the second hop: a kick is answered, everything else goes to the pods. */
+export function podsRoutes(service: Service, routes: readonly Route[]): EncodedResource {
+  const name = podsName(service.name);
+  const timeouts = [...new Set(routes.flatMap(({ requestTimeout }) => requestTimeout ?? []))].sort((a, b) => a - b);
+  return resource(RouteConfiguration, name, {
+    name,
+    virtualHosts: [
+      {
+        name: 'all',
+        domains: ['*'],
+        requestHeadersToRemove: Object.values(HEADERS),
+        // Empty, and so not added, for pods that do not drain.
+        responseHeadersToAdd: [
+          { header: { key: HEADERS.draining, value: `%UPSTREAM_METADATA(${METADATA}:${DRAINING_KEY})%` } },
+        ],
+        routes: [
+          {
+            match: { prefix: '/', headers: [{ name: HEADERS.kick, presentMatch: true }] },
+            directResponse: { status: 204 },
+          },
+          ...timeouts.map((timeout) => ({
+            ...toPods(service, timeout),
+            match: { prefix: '/', headers: [{ name: HEADERS.timeout, stringMatch: { exact: String(timeout) } }] },
+          })),
+          { ...toPods(service, service.timeout.request), match: { prefix: '/' } },
+        ],
+      },
+    ],
+  });
+}
+
+function toPods(service: Service, timeout: Millis) {
+  const { perFilterConfig, metadata } = podsScriptOnRoute(service);
+  return {
+    metadata: { filterMetadata: { ...metadata, [METADATA]: struct(refusalMetadata(service)) } },
+    typedPerFilterConfig: perFilterConfig,
+    route: {
+      cluster: podsName(service.name),
+      ...workTimeout(timeout),
+      retryPolicy: parkingRetries(),
+    },
+  };
+}

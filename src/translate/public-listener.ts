@@ -1,0 +1,69 @@
+import { envoy } from '#xds';
+import type { Listen } from '../model/routing.ts';
+import type { Service } from '../model/service.ts';
+import type { EncodedResource } from '../snapshot/resource.ts';
+import { duration, extension, pack, resource } from './encode.ts';
+import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
+import { localReplies } from './local-replies.ts';
+import { HEADERS, PUBLIC } from './names.ts';
+
+const { Listener } = envoy.config.listener.v3;
+const { HeaderMutation } = envoy.extensions.http.early_header_mutation.header_mutation.v3;
+const { DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
+
+/** A client that has not sent its headers after this long is not going to. */
+const REQUEST_HEADERS_MS = 60_000;
+
+/** The listener that users' requests come to. */
+export function publicListener(listen: Listen, services: readonly Service[]): EncodedResource {
+  return resource(Listener, PUBLIC, {
+    name: PUBLIC,
+    address: { socketAddress: { address: listen.address, portValue: listen.port } },
+    filterChains: [
+      {
+        filters: [
+          httpConnectionManager({
+            statPrefix: PUBLIC,
+            useRemoteAddress: { value: true },
+            // No address is trusted: `x-envoy-*` headers from outside are removed, whoever sends them.
+            internalAddressConfig: {},
+            normalizePath: { value: true },
+            requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
+            httpProtocolOptions: { enableTrailers: true, acceptHttp10: true },
+            earlyHeaderMutationExtensions: [
+              extension('envoy.http.early_header_mutation.header_mutation', HeaderMutation, {
+                mutations: Object.values(HEADERS).map((remove) => ({ remove })),
+              }),
+            ],
+            localReplyConfig: localReplies(services),
+            ...routesByName(PUBLIC),
+            httpFilters: [router()],
+          }),
+        ],
+        ...(listen.tls === undefined ? {} : { transportSocket: tls() }),
+      },
+    ],
+  });
+}
+
+function tls(): envoy.config.core.v3.TransportSocket.$Properties {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typedConfig: pack(DownstreamTlsContext, {
+      commonTlsContext: {
+        alpnProtocols: ['h2', 'http/1.1'],
+        // By name, so that Envoy rereads the files when they change.
+        tlsCertificateSdsSecretConfigs: [
+          {
+            name: PUBLIC,
+            sdsConfig: {
+              resourceApiVersion: envoy.config.core.v3.ApiVersion.V3,
+              ads: {},
+              initialFetchTimeout: duration(0),
+            },
+          },
+        ],
+      },
+    }),
+  };
+}

@@ -1,0 +1,166 @@
+import { envoy } from '#xds';
+import { assertNever } from '../base/assert-never.ts';
+import { millis } from '../base/duration.ts';
+import type { NamedMatch, PathMatch, Rewrite, Route } from '../model/route.ts';
+import type { Routing } from '../model/routing.ts';
+import type { Service } from '../model/service.ts';
+import type { EncodedResource } from '../snapshot/resource.ts';
+import { resource, struct } from './encode.ts';
+import { refusalMetadata } from './local-replies.ts';
+import { gateName, HEADERS, METADATA, PUBLIC, podsName } from './names.ts';
+import { parkingRetries } from './retries.ts';
+import { workTimeout } from './work-timeout.ts';
+
+const { RouteConfiguration } = envoy.config.route.v3;
+const { HeaderValueOption } = envoy.config.core.v3;
+
+type EnvoyRoute = envoy.config.route.v3.Route.$Properties;
+type EnvoyRouteAction = envoy.config.route.v3.RouteAction.$Properties;
+type EnvoyRouteMatch = envoy.config.route.v3.RouteMatch.$Properties;
+type EnvoyHeader = envoy.config.core.v3.HeaderValueOption.$Properties;
+
+/** Which request goes to which service. Throws when a route's service is not there: resolving never makes that. */
+export function publicRoutes({ routes, services }: Routing): EncodedResource {
+  const byName = new Map(services.map((service) => [service.name, service]));
+  const serviceOf = (route: Route): Service => {
+    const service = byName.get(route.service);
+    if (service === undefined) throw new Error(`route ${route.name} leads to ${route.service}, which is not there`);
+    return service;
+  };
+  return resource(RouteConfiguration, PUBLIC, {
+    name: PUBLIC,
+    // `Host: infer.example:8080` is the host infer.example.
+    ignorePortInHostMatching: true,
+    virtualHosts: hostsOf(routes).map((host) => ({
+      name: host,
+      domains: [host],
+      routes: routes.filter((route) => takesHost(route, host)).map((route) => envoyRoute(route, serviceOf(route))),
+    })),
+  });
+}
+
+/** Every host that some route names, and `*` for all others if a route takes any host. */
+function hostsOf(routes: readonly Route[]): readonly string[] {
+  const hosts = new Set(routes.flatMap((route) => (route.match.hosts.length === 0 ? ['*'] : route.match.hosts)));
+  return [...hosts].sort();
+}
+
+/** Envoy looks at one virtual host only, so each has all the routes that take requests for it. */
+function takesHost({ match: { hosts } }: Route, host: string): boolean {
+  if (hosts.length === 0) return true;
+  return hosts.some((own) => own === host || (own.startsWith('*.') && host.endsWith(own.slice(1))));
+}
+
+function envoyRoute(route: Route, service: Service): EnvoyRoute {
+  return {
+    name: route.name,
+    match: envoyMatch(route),
+    metadata: { filterMetadata: { [METADATA]: struct(refusalMetadata(service)) } },
+    route: { ...action(route, service), ...rewrite(route) },
+    requestHeadersToAdd: hopHeaders(route, service),
+    responseHeadersToAdd:
+      service.discipline.kind === 'limited'
+        ? [header('server-timing', 'queue;dur=%UPSTREAM_CONNECTION_POOL_READY_DURATION%', 'append')]
+        : [],
+  };
+}
+
+function action(route: Route, service: Service): EnvoyRouteAction {
+  switch (service.discipline.kind) {
+    case 'limited':
+      return {
+        // No limit here: it would count the wait.
+        ...workTimeout(millis(0)),
+        cluster: gateName(service.name),
+        // The gate leads into this very process; should that fail once, no pod has seen the request.
+        retryPolicy: { retryOn: 'connect-failure', numRetries: { value: 10 } },
+      };
+    case 'balanced':
+      return {
+        ...workTimeout(route.requestTimeout ?? service.timeout.request),
+        cluster: podsName(service.name),
+        retryPolicy: parkingRetries(),
+      };
+    default:
+      return assertNever(service.discipline);
+  }
+}
+
+function rewrite({ match: { path }, rewrite }: Route): Partial<EnvoyRouteAction> {
+  if (rewrite === undefined) return {};
+  switch (path.kind) {
+    case 'exact':
+      return { prefixRewrite: rewrite.prefix };
+    case 'prefix':
+      return rewritePrefix(path.prefix, rewrite);
+    case 'regex':
+      return { regexRewrite: { pattern: { regex: '^.*$' }, substitution: rewrite.prefix } };
+    default:
+      return assertNever(path);
+  }
+}
+
+function rewritePrefix(matched: string, { prefix }: Rewrite): Partial<EnvoyRouteAction> {
+  // `/v1` to `/` must make `/` of `/v1` and `/x` of `/v1/x`; a plain replacement would make `//x` of it.
+  if (!matched.endsWith('/') && prefix.endsWith('/')) {
+    const regex = `^${matched.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}/?`;
+    return { regexRewrite: { pattern: { regex }, substitution: prefix.replaceAll('\\', '\\\\') } };
+  }
+  return { prefixRewrite: prefix };
+}
+
+function envoyMatch({ match }: Route): EnvoyRouteMatch {
+  const methods = match.methods.length === 0 ? [] : [oneOf(':method', match.methods)];
+  return { ...pathMatch(match.path), headers: [...methods, ...match.headers.map(headerMatch)] };
+}
+
+function pathMatch(path: PathMatch): EnvoyRouteMatch {
+  switch (path.kind) {
+    case 'exact':
+      return { path: path.path };
+    case 'prefix':
+      return path.prefix.endsWith('/') ? { prefix: path.prefix } : { pathSeparatedPrefix: path.prefix };
+    case 'regex':
+      return { safeRegex: { regex: path.regex } };
+    default:
+      return assertNever(path);
+  }
+}
+
+function headerMatch({ name, value }: NamedMatch): envoy.config.route.v3.HeaderMatcher.$Properties {
+  switch (value.kind) {
+    case 'exact':
+      return { name, stringMatch: { exact: value.text } };
+    case 'present':
+      return { name, presentMatch: true };
+    default:
+      return assertNever(value);
+  }
+}
+
+function oneOf(name: string, values: readonly string[]): envoy.config.route.v3.HeaderMatcher.$Properties {
+  const [first = '', ...others] = values;
+  if (others.length === 0) return { name, stringMatch: { exact: first } };
+  return { name, stringMatch: { safeRegex: { regex: values.join('|') } } };
+}
+
+/** What the second hop has to know of this request. */
+function hopHeaders(route: Route, { discipline }: Service): EnvoyHeader[] {
+  if (discipline.kind !== 'limited') return [];
+  return [
+    // %START_TIME% is the arrival; `%s%3f` prints it as milliseconds since the epoch.
+    ...(discipline.queue.timeout > 0 ? [header(HEADERS.arrived, '%START_TIME(%s%3f)%', 'overwrite')] : []),
+    ...(route.requestTimeout === undefined ? [] : [header(HEADERS.timeout, String(route.requestTimeout), 'overwrite')]),
+    ...(discipline.queue.fullStatus === 429
+      ? []
+      : [header(HEADERS.fullStatus, String(discipline.queue.fullStatus), 'overwrite')]),
+  ];
+}
+
+function header(key: string, value: string, kind: 'append' | 'overwrite'): EnvoyHeader {
+  const { APPEND_IF_EXISTS_OR_ADD, OVERWRITE_IF_EXISTS_OR_ADD } = HeaderValueOption.HeaderAppendAction;
+  return {
+    header: { key, value },
+    appendAction: kind === 'append' ? APPEND_IF_EXISTS_OR_ADD : OVERWRITE_IF_EXISTS_OR_ADD,
+  };
+}

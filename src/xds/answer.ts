@@ -1,0 +1,63 @@
+import { isFullListType } from './subscription.ts';
+import type { Effect, Held, Nack, Step, TypeState, Unanswered } from './type-state.ts';
+
+/** Whether `message` names the resource, not merely a longer name that contains it. */
+function mentions(message: string, name: string): boolean {
+  // A shorter name is likely to be an ordinary word of the sentence.
+  if (name.length < 3) return false;
+  for (let at = message.indexOf(name); at >= 0; at = message.indexOf(name, at + 1)) {
+    const before = message[at - 1] ?? ' ';
+    const after = message.slice(at + name.length, at + name.length + 2);
+    if (!/[\w/.-]/.test(before) && !/^([\w/-]|\.\w)/.test(after)) return true;
+  }
+  return false;
+}
+
+/** The resources of a refused response that the client's words name; all of them when it names none. */
+export function refusedNames(message: string, names: readonly string[]): readonly string[] {
+  const named = names.filter((name) => mentions(message, name));
+  return named.length > 0 ? named : names;
+}
+
+function acked<H extends Held>(state: TypeState<H>, response: Unanswered): Step<H> {
+  const nacks = new Map(state.nacks);
+  for (const name of [...response.resources.keys(), ...response.removed]) nacks.delete(name);
+  const names = [...response.resources.keys()];
+  const effect: Effect = { kind: 'acked', typeUrl: state.typeUrl, version: response.version, names };
+  return [{ ...state, nacks, ackedVersion: response.version }, [effect]];
+}
+
+function nacked<H extends Held>(state: TypeState<H>, response: Unanswered, message: string): Step<H> {
+  const names = refusedNames(message, [...response.resources.keys()]);
+  const retried = state.isolates && response.resources.size > 1 && !isFullListType(state.typeUrl);
+  const { typeUrl } = state;
+  const effect: Effect = { kind: 'nacked', typeUrl, version: response.version, names, message, retried };
+  if (retried) return [isolate(state, response), [effect]];
+  const nacks = new Map<string, Nack>(state.nacks);
+  for (const name of names) {
+    const version = response.resources.get(name);
+    // Not subscribed any more, or a newer version is on its way: that one is not refused.
+    if (version !== undefined && state.held.get(name)?.version === version) nacks.set(name, { version, message });
+  }
+  return [{ ...state, nacks }, [effect]];
+}
+
+/** Counts everything in the response as not sent, to be sent once more each by itself; then only the bad one is refused. */
+function isolate<H extends Held>(state: TypeState<H>, response: Unanswered): TypeState<H> {
+  const suspects = [...response.resources].filter(([name, version]) => state.held.get(name)?.version === version);
+  const alone = new Set([...state.alone, ...suspects.map(([name]) => name)]);
+  const held = new Map([...state.held].filter(([name]) => !alone.has(name)));
+  return { ...state, held, alone, added: undefined, complete: undefined, sequence: -1 };
+}
+
+/**
+ * Pairs an ACK or NACK with the response it answers; a nonce that is not waited for says nothing. Clients answer in
+ * the order in which they receive, so an answer settles all older responses, and comes too late for them.
+ */
+export function answer<H extends Held>(state: TypeState<H>, nonce: string, error: string | undefined): Step<H> {
+  const index = state.unanswered.findIndex((response) => response.nonce === nonce);
+  const response = state.unanswered[index];
+  if (response === undefined) return [state, []];
+  const rest = { ...state, unanswered: state.unanswered.slice(index + 1) };
+  return error === undefined ? acked(rest, response) : nacked(rest, response, error);
+}

@@ -1,0 +1,25 @@
+/** What one client may use up. */
+export interface StreamLimits {
+  /** Requests a second that are read, over time; more are read later. */
+  readonly requestsPerSecond: number;
+  /** Requests that are read at once after a quiet time. */
+  readonly requestBurst: number;
+  /** Names a stream may subscribe to, per type; more end the stream. */
+  readonly names: number;
+  /** Types a stream may ask for; more end the stream. */
+  readonly types: number;
+  /** How many bytes of resources a response holds, where the protocol allows several; one resource always fits. */
+  readonly responseBytes: number;
+  /** How long listeners and routes wait for the answer to new clusters, in milliseconds. */
+  readonly clusterWaitMs: number;
+}
+
+/** Limits no honest client meets; 1 MiB stays below the 4 MiB that gRPC clients receive by default. */
+export const DEFAULT_LIMITS: StreamLimits = {
+  requestsPerSecond: 1000,
+  requestBurst: 2000,
+  names: 200_000,
+  types: 64,
+  responseBytes: 1024 * 1024,
+  clusterWaitMs: 5000,
+};

@@ -1,0 +1,112 @@
+import type { NodeIdentity } from '../snapshot/cache.ts';
+import type { XdsStream } from './open-stream.ts';
+import { isSettled, type TypeState } from './type-state.ts';
+
+/** A connected client; several streams of one node are one entry. */
+export interface NodeState {
+  readonly node: NodeIdentity;
+  /** Such as `envoy 1.40.0`. */
+  readonly userAgent: string;
+  readonly peer: string;
+  readonly streams: number;
+  /** Milliseconds since the epoch, of its oldest open stream. */
+  readonly connectedSince: number;
+  readonly types: readonly TypeStatus[];
+}
+
+/** How far a node is with one type. */
+export interface TypeStatus {
+  readonly typeUrl: string;
+  /** `pending`: something is not sent or not answered yet. `nacked`: all is answered, and a refusal stands. */
+  readonly status: 'in sync' | 'pending' | 'nacked';
+  readonly wildcard: boolean;
+  /** How many it asked for by name. */
+  readonly names: number;
+  /** Of the newest response; empty: none yet. */
+  readonly sentVersion: string;
+  /** Of the newest response it took; empty: none yet. */
+  readonly ackedVersion: string;
+  readonly nack?: {
+    readonly message: string;
+    readonly names: readonly string[];
+    /** Of the first of these resources. */
+    readonly version: string;
+    /** Milliseconds since the epoch. */
+    readonly at: number;
+  };
+}
+
+/** A resource that was sent to a node. */
+export interface ResourceState {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+  readonly status: 'sent' | 'acked' | 'nacked';
+  /** Why it was refused, in the client's words. */
+  readonly message?: string;
+}
+
+/** All nodes of `streams`, by id; `sequence` is the newest state of the cache. */
+export function nodeStates(streams: Iterable<XdsStream>, sequence: number): readonly NodeState[] {
+  const byId = new Map<string, XdsStream[]>();
+  for (const stream of streams) {
+    const id = stream.introduction?.node.id;
+    if (id !== undefined) byId.set(id, [...(byId.get(id) ?? []), stream]);
+  }
+  return [...byId].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, own]) => nodeState(own, sequence));
+}
+
+function nodeState(streams: readonly XdsStream[], sequence: number): readonly NodeState[] {
+  // The newest stream tells best what the node is now.
+  const newest = streams.at(-1);
+  if (newest?.introduction === undefined) return [];
+  const types = new Map<string, TypeStatus>();
+  for (const stream of streams) {
+    for (const type of stream.types()) {
+      const status = typeStatus(type, stream.nackedAt(type.typeUrl), stream.hasSnapshot() ? sequence : -1);
+      const other = types.get(type.typeUrl);
+      types.set(type.typeUrl, other === undefined ? status : worse(other, status));
+    }
+  }
+  const { node, userAgent } = newest.introduction;
+  const connectedSince = Math.min(...streams.map((stream) => stream.connectedSince));
+  const { peer } = newest.identity;
+  return [{ node, userAgent, peer, streams: streams.length, connectedSince, types: [...types.values()] }];
+}
+
+function typeStatus(state: TypeState, at: number | undefined, sequence: number): TypeStatus {
+  const [first] = state.nacks.values();
+  const settled = isSettled(state, sequence) && state.unanswered.length === 0;
+  return {
+    typeUrl: state.typeUrl,
+    status: first !== undefined ? 'nacked' : settled ? 'in sync' : 'pending',
+    wildcard: state.subscription.wildcard,
+    names: state.subscription.names.size,
+    sentVersion: state.sentVersion,
+    ackedVersion: state.ackedVersion,
+    ...(first && { nack: { ...first, names: [...state.nacks.keys()], at: at ?? 0 } }),
+  };
+}
+
+const ORDER: readonly TypeStatus['status'][] = ['in sync', 'pending', 'nacked'];
+
+function worse(a: TypeStatus, b: TypeStatus): TypeStatus {
+  return ORDER.indexOf(b.status) >= ORDER.indexOf(a.status) ? b : a;
+}
+
+/** Every resource that was sent over `streams`, as far as it is still subscribed. */
+export function resourceStates(streams: Iterable<XdsStream>): readonly ResourceState[] {
+  return [...streams].flatMap((stream) => [...stream.types()].flatMap(resourcesOf));
+}
+
+function resourcesOf(state: TypeState): readonly ResourceState[] {
+  const { typeUrl } = state;
+  const underway = new Map(state.unanswered.flatMap((response) => [...response.resources]));
+  return [...state.held].flatMap(([name, { version }]): readonly ResourceState[] => {
+    // Told that there is none.
+    if (version === '') return [];
+    const nack = state.nacks.get(name);
+    if (nack?.version === version) return [{ typeUrl, name, version, status: 'nacked', message: nack.message }];
+    return [{ typeUrl, name, version, status: underway.get(name) === version ? 'sent' : 'acked' }];
+  });
+}

@@ -1,0 +1,38 @@
+import type { Clock } from '../base/clock.ts';
+import type { SnapshotCache } from '../snapshot/cache.ts';
+import type { StreamIdentity, XdsEvent } from './event.ts';
+import type { StreamLimits } from './limits.ts';
+import type { TypeState } from './type-state.ts';
+import type { Introduction } from './wire.ts';
+
+/** What a stream needs from its server. */
+export interface StreamHost {
+  readonly cache: SnapshotCache;
+  readonly clock: Clock;
+  readonly identifier: string;
+  readonly limits: StreamLimits;
+  readonly emit: (event: XdsEvent) => void;
+  /** How often the cache has changed. */
+  readonly sequence: () => number;
+  /** Asks for a turn of `stream`. */
+  readonly wake: (stream: XdsStream) => void;
+  readonly closed: (stream: XdsStream) => void;
+}
+
+/** An open stream, whichever variant it speaks. */
+export interface XdsStream {
+  readonly identity: StreamIdentity;
+  /** Undefined until the first request. */
+  readonly introduction: Introduction | undefined;
+  readonly connectedSince: number;
+  types(): Iterable<TypeState>;
+  type(typeUrl: string): TypeState | undefined;
+  /** When the last NACK of a type came, in milliseconds since the epoch. */
+  nackedAt(typeUrl: string): number | undefined;
+  /** Whether there is anything for this node. */
+  hasSnapshot(): boolean;
+  /** Sends what is new, as far as the client takes it. */
+  takeTurn(): void;
+  /** Ends the stream in order. */
+  end(reason: string): void;
+}

@@ -1,0 +1,178 @@
+import { TYPE_URLS, type XdsResource } from '../snapshot/resource.ts';
+import { answer } from './answer.ts';
+import { fill, without } from './fill.ts';
+import { changeNames, type NameChanges, type Subscription, WILDCARD, wants } from './subscription.ts';
+import {
+  type Held,
+  isUpToDate,
+  noteReached,
+  noteSent,
+  noteUnfinished,
+  type PushEvent,
+  type Response,
+  type Step,
+  type TypeState,
+} from './type-state.ts';
+
+/** The state of one type on a delta stream. */
+export type DeltaState = TypeState<Held>;
+
+/** A `DeltaDiscoveryRequest`, reduced to what the protocol looks at. */
+export interface DeltaRequest extends NameChanges {
+  readonly kind: 'request';
+  readonly nonce: string;
+  /** What the client already holds, name to version; counts in the first request for the type only. */
+  readonly initialVersions: ReadonlyMap<string, string>;
+  readonly error: string | undefined;
+}
+
+/** The client was told that there is no such resource. */
+const ABSENT: Held = { version: '' };
+/** The client holds something, nobody knows what. */
+const UNKNOWN: Held = { version: '?' };
+
+/**
+ * The delta protocol for one type: pure. A request changes what is subscribed and never sends by itself; a push sends
+ * at most one response. Names explicitly subscribed are always answered, if only with `removed_resources`.
+ *
+ * After a NACK the refused version of a resource is not sent again, not even when its name is subscribed once more:
+ * that client would refuse it again, for ever. Unsubscribing forgets the NACK with all else about the name, so
+ * subscribing afterwards is answered as if it were the first time. For clients that take a response as a whole see
+ * `TypeState.isolates`.
+ */
+export function stepDelta(state: DeltaState, event: DeltaRequest | PushEvent): Step<Held> {
+  if (event.kind === 'request') return request(state, event);
+  if (isUpToDate(state, event)) return [skip(state, event), []];
+  return push(state, event);
+}
+
+function skip(state: DeltaState, event: PushEvent): DeltaState {
+  const done = state.started && event.scope === 'all' && state.complete === event.snapshot.version;
+  return done && state.sequence !== event.sequence ? { ...state, sequence: event.sequence } : state;
+}
+
+function request(state: DeltaState, event: DeltaRequest): Step<Held> {
+  const [answered, effects] = answer(state, event.nonce, event.error);
+  // Unlike in state of the world, what a request with an old nonce subscribes or unsubscribes counts: it is said once.
+  const quiet = event.subscribe.length === 0 && event.unsubscribe.length === 0;
+  return [quiet && state.started ? answered : subscribe(answered, event), effects];
+}
+
+function subscribe(state: DeltaState, event: DeltaRequest): DeltaState {
+  const first = !state.started;
+  const before = state.subscription;
+  const next = changeNames(before, state.typeUrl, event, first);
+  const known = first ? event.initialVersions : new Map<string, string>();
+  // Unsubscribed and subscribed in one request: forgotten in between.
+  const left = new Set(first || before.wildcard ? [] : event.unsubscribe);
+  const keep = <V>([name]: readonly [string, V]) => wants(next, name) && !left.has(name);
+  return {
+    ...state,
+    started: true,
+    subscription: next,
+    held: new Map([...state.held, ...holdings(known)].filter(keep)),
+    owed: new Set([...state.owed, ...newlyOwed(event, next)].filter((name) => wants(next, name) && !known.has(name))),
+    owedAll: next.wildcard && (state.owedAll || !before.wildcard || event.subscribe.includes(WILDCARD)),
+    nacks: new Map([...state.nacks].filter(keep)),
+    alone: new Set([...state.alone].filter((name) => wants(next, name))),
+    added: undefined,
+    complete: undefined,
+  };
+}
+
+/** A client that holds a resource without a version has something, so that it is told when it has gone. */
+function holdings(known: ReadonlyMap<string, string>): readonly (readonly [string, Held])[] {
+  return [...known].map(([name, version]) => [name, version === '' ? UNKNOWN : { version }]);
+}
+
+/** Names that get an answer: those subscribed, and under a wildcard those unsubscribed, as the client let go of them. */
+function newlyOwed(event: DeltaRequest, next: Subscription): readonly string[] {
+  const names = next.wildcard ? [...event.subscribe, ...event.unsubscribe] : event.subscribe;
+  return names.filter((name) => name !== WILDCARD && name !== '');
+}
+
+/** What one response will carry. */
+interface Content {
+  readonly resources: readonly XdsResource[];
+  readonly removed: readonly string[];
+  /** Whether it was too much for one response. */
+  readonly more: boolean;
+}
+
+function push(state: DeltaState, event: PushEvent): Step<Held> {
+  const content = collect(state, event);
+  const { resources, removed, more } = content;
+  const next = { ...state, ...afterwards(state, content), owedAll: false };
+  const removalsLeft = () => [...next.held].some(([name, held]) => isGone(event, name, held));
+  const settled = more || event.scope === 'owed' ? noteUnfinished(next) : noteReached(next, event, removalsLeft());
+  if (resources.length === 0 && removed.length === 0 && !state.owedAll) return [settled, []];
+  const response: Response = {
+    typeUrl: state.typeUrl,
+    nonce: event.nonce,
+    version: event.snapshot.version,
+    resources,
+    removed,
+  };
+  const awaited = state.typeUrl === TYPE_URLS.cluster && resources.length > 0;
+  return [noteSent(settled, response, { sequence: event.sequence, awaited }), [{ kind: 'send', response }]];
+}
+
+function isGone({ snapshot }: PushEvent, name: string, held: Held): boolean {
+  return held !== ABSENT && !snapshot.resources.has(name);
+}
+
+/** The resources that are due: those a request waits for, then those that changed. */
+function* due(state: DeltaState, { snapshot, scope }: PushEvent): Generator<XdsResource> {
+  for (const name of state.owed) {
+    const resource = snapshot.resources.get(name);
+    if (resource !== undefined && state.nacks.get(name)?.version !== resource.version) yield resource;
+  }
+  if (scope === 'owed' && !state.owedAll) return;
+  for (const name of state.subscription.wildcard ? snapshot.resources.keys() : state.subscription.names) {
+    const resource = snapshot.resources.get(name);
+    if (resource === undefined || state.owed.has(name)) continue;
+    if (resource.version !== state.held.get(name)?.version) yield resource;
+  }
+}
+
+function collect(state: DeltaState, event: PushEvent): Content {
+  const { resources, bytes, more } = fill(due(state, event), state.alone, event.maxBytes);
+  if (more) return { resources, removed: [], more };
+  const removed: string[] = [];
+  let size = bytes;
+  // What has gone comes last: additions before removals, within a type as well.
+  for (const name of gone(state, event)) {
+    if (size > 0 && size + name.length > event.maxBytes) return { resources, removed, more: true };
+    removed.push(name);
+    size += name.length;
+  }
+  return { resources, removed, more };
+}
+
+/** Names to be told as removed: those a request waits for at once, others when it is their turn. */
+function* gone(state: DeltaState, event: PushEvent): Generator<string> {
+  for (const name of state.owed) if (!event.snapshot.resources.has(name)) yield name;
+  if (event.removals === 'hold' || event.scope === 'owed') return;
+  for (const [name, held] of state.held) if (isGone(event, name, held) && !state.owed.has(name)) yield name;
+}
+
+function afterwards(
+  state: DeltaState,
+  { resources, removed, more }: Content,
+): Pick<DeltaState, 'held' | 'owed' | 'nacks' | 'alone'> {
+  const held = new Map(state.held);
+  const nacks = new Map(state.nacks);
+  for (const { name, version } of resources) held.set(name, { version });
+  for (const name of removed) {
+    nacks.delete(name);
+    if (state.subscription.names.has(name)) held.set(name, ABSENT);
+    else held.delete(name);
+  }
+  const sent = new Set([...removed, ...resources.map((resource) => resource.name)]);
+  return {
+    held,
+    nacks,
+    alone: without(state.alone, resources),
+    owed: more ? new Set([...state.owed].filter((name) => !sent.has(name))) : new Set(),
+  };
+}

@@ -1,0 +1,63 @@
+import type { HostPort } from '../../../src/envoy/address.ts';
+import { type EnvoyAdmin, envoyAdmin } from '../../../src/envoy/admin.ts';
+import { findEnvoy } from '../../../src/envoy/binary.ts';
+import type { EnvoyBootstrap } from '../../../src/envoy/bootstrap.ts';
+import { type ChildExit, spawnEnvoy } from '../../../src/envoy/child.ts';
+import type { LogEntry, LogLevel } from '../../../src/envoy/log-lines.ts';
+
+/** A real Envoy that a test has started and must stop. */
+export interface TestEnvoy {
+  readonly pid: number;
+  readonly address: HostPort;
+  readonly admin: EnvoyAdmin;
+  /** Everything it has logged so far. */
+  readonly logs: readonly LogEntry[];
+  /** How it ended, when it did. */
+  readonly exited: Promise<ChildExit>;
+  stop(): Promise<ChildExit>;
+}
+
+let binary: Promise<string> | undefined;
+
+/** The path of the Envoy that all tests use; throws with the reasons when there is none. */
+export function envoyPath(): Promise<string> {
+  binary ??= findEnvoy().then((found) => {
+    if (found.ok) return found.value.path;
+    throw new Error(`these tests need an Envoy:\n${found.errors.join('\n')}`);
+  });
+  return binary;
+}
+
+/**
+ * Starts the real Envoy with `bootstrap` and waits until its admin answers (not until it is LIVE). The admin may be
+ * on port 0: `address` has the real one. Throws with Envoy's log when it ends before.
+ */
+export async function startEnvoy(bootstrap: EnvoyBootstrap, logLevel: LogLevel = 'warn'): Promise<TestEnvoy> {
+  const logs: LogEntry[] = [];
+  const child = spawnEnvoy({
+    binary: await envoyPath(),
+    bootstrap,
+    onLog: (entry) => logs.push(entry),
+    logLevel,
+    stdout: 'ignore',
+  });
+  const address = await child.admin;
+  if (address === undefined || child.pid === undefined) {
+    const exit = await child.exited;
+    throw new Error(`${exit.reason}\n${exit.lastLines.join('\n')}`);
+  }
+  return { pid: child.pid, address, admin: envoyAdmin(address), logs, exited: child.exited, stop: () => child.stop() };
+}
+
+/** Waits until `check` says yes, at most `withinMs`; throws what it last said otherwise. */
+export async function eventually(
+  what: string,
+  check: () => Promise<boolean> | boolean,
+  withinMs = 20_000,
+): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!(await check())) {
+    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

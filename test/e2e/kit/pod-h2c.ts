@@ -1,0 +1,43 @@
+import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { Answer, Held, Pod, Protocol } from './pod.ts';
+import { readAsked } from './pod-ask.ts';
+
+/** HTTP/2 without TLS, prior knowledge, by node:http2; a trailer `x-done: 1` ends every answer. */
+export function h2c(pod: Pod): Protocol {
+  const server = createServer({ settings: { maxConcurrentStreams: 1000 } });
+  server.on('stream', (stream, headers) => receive(pod, stream, headers));
+  server.on('sessionError', () => undefined); // a peer that breaks off is part of many tests
+  return { serve: (socket) => server.emit('connection', socket), close: () => server.close() };
+}
+
+function receive(pod: Pod, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  const held = pod.hold(readAsked(headers, headers[':path'] ?? '/'));
+  let bytes = 0;
+  stream.on('close', () => held.leave());
+  stream.on('error', () => held.leave());
+  stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  stream.on('end', () => held.work((how) => answer({ pod, held, stream, headers, bytes }, how)));
+}
+
+interface Exchange {
+  readonly pod: Pod;
+  readonly held: Held;
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly bytes: number;
+}
+
+function answer({ pod, held, stream, headers, bytes }: Exchange, how: Answer): void {
+  if (stream.destroyed) return;
+  const echo = headers['x-echo'] === undefined ? {} : { headers };
+  const text = JSON.stringify({ pod: pod.address, method: headers[':method'], url: headers[':path'], bytes, ...echo });
+  const status = how.kind === 'status' ? how.status : 200;
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'x-done': '1' }));
+  const answered = { ':status': status, 'content-type': 'application/json', 'x-pod': pod.address };
+  stream.respond(answered, { waitForTrailers: how.kind !== 'half' });
+  held.finish(how);
+  if (how.kind === 'half') stream.write(text, () => stream.destroy(new Error('as told')));
+  else stream.end(text);
+}

@@ -1,0 +1,58 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Answer, Held, Pod, Protocol } from './pod.ts';
+import { type AskedHeaders, readAsked } from './pod-ask.ts';
+
+/** HTTP/1.1 by node:http. An upgrade (WebSocket) is accepted and every byte sent back until either side closes. */
+export function http1(pod: Pod): Protocol {
+  const server = createServer({ keepAlive: true, requestTimeout: 0, headersTimeout: 0 });
+  server.on('request', (request, response) => receive(pod, request, response));
+  server.on('upgrade', (request, socket) => upgrade(pod, request, socket));
+  server.on('clientError', (_error, socket) => socket.destroy());
+  return { serve: (socket) => server.emit('connection', socket), close: () => server.close() };
+}
+
+function receive(pod: Pod, request: IncomingMessage, response: ServerResponse): void {
+  const held = pod.hold(readAsked(request.headers, request.url ?? '/'));
+  response.on('close', () => held.leave());
+  const echo = request.headers['x-echo'] === undefined ? undefined : request.headers;
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  request.on('error', () => held.leave());
+  request.on('end', () => held.work((how) => answer({ pod, held, response, request, bytes, echo }, how)));
+}
+
+interface Exchange {
+  readonly pod: Pod;
+  readonly held: Held;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly bytes: number;
+  readonly echo: AskedHeaders | undefined;
+}
+
+function answer({ pod, held, response, request, bytes, echo }: Exchange, how: Answer): void {
+  const { method, url } = request;
+  const text = JSON.stringify({ pod: pod.address, method, url, bytes, ...(echo && { headers: echo }) });
+  const status = how.kind === 'status' ? how.status : 200;
+  const length = Buffer.byteLength(text) + (how.kind === 'half' ? 1000 : 0);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': length, 'x-pod': pod.address });
+  held.finish(how);
+  if (how.kind === 'half') response.write(text, () => request.socket.destroy());
+  else response.end(text);
+}
+
+function upgrade(pod: Pod, request: IncomingMessage, socket: Duplex): void {
+  const held = pod.hold(readAsked(request.headers, request.url ?? '/'));
+  socket.on('close', () => held.leave());
+  socket.on('end', () => held.finish({ kind: 'ok' }));
+  const name = request.headers.upgrade ?? '';
+  held.work(() => {
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${name}\r\nx-pod: ${pod.address}\r\n\r\n`,
+    );
+    socket.pipe(socket);
+  });
+}

@@ -1,0 +1,185 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type LogEntry, PodLog } from './pod-log.ts';
+
+/**
+ * How a pod behaves. `dead` closes the listener and all connections; `frozen` accepts and never answers (thawed, it
+ * works on what it has); `status` answers so at once, without work (gRPC: UNAVAILABLE); `garbage` answers every
+ * connection with bytes that are no HTTP; `half` works, sends half an answer and breaks off; `slow-accept` lets a new
+ * connection wait `ms` before it is served.
+ */
+export type PodMode =
+  | { readonly kind: 'normal' }
+  | { readonly kind: 'dead' }
+  | { readonly kind: 'frozen' }
+  | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'garbage' }
+  | { readonly kind: 'half' }
+  | { readonly kind: 'slow-accept'; readonly ms: number };
+
+/** What a pod should do with a request whose work is over: answer, refuse with a status, or break off. */
+export type Answer =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'half' };
+
+/** What a pod has to know of a request: the load's id, its path, and its work in milliseconds (else the pod's own). */
+export interface Asked {
+  readonly id: string;
+  readonly path: string;
+  readonly workMs: number | undefined;
+}
+
+/** Speaks a protocol over connections that were accepted elsewhere. */
+export interface Protocol {
+  serve(socket: Socket): void;
+  close(): void;
+}
+
+/** Makes the protocol of a pod. */
+export type ProtocolOf = (pod: Pod) => Protocol;
+
+/** One request that a pod holds. */
+export class Held {
+  readonly #pod: Pod;
+  readonly #entry: LogEntry;
+  readonly #workMs: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(pod: Pod, entry: LogEntry, workMs: number) {
+    this.#pod = pod;
+    this.#entry = entry;
+    this.#workMs = workMs;
+  }
+
+  /** The work this request asks for, in milliseconds. */
+  get workMs(): number {
+    return this.#workMs;
+  }
+
+  /** The `address:port` of the pod that holds it. */
+  get address(): string {
+    return this.#pod.address;
+  }
+
+  /** True once the pod has let the request go. */
+  get ended(): boolean {
+    return this.#entry.ended;
+  }
+
+  /** Works for as long as the request asks, or does what the pod's mode says, then calls `answer` once. */
+  work(answer: (how: Answer) => void, workMs = this.#workMs): void {
+    this.#entry.begin();
+    const mode = this.#pod.mode;
+    if (mode.kind === 'frozen') this.#pod.whenThawed(() => this.ended || this.work(answer, workMs));
+    else if (mode.kind === 'status') answer(mode);
+    else this.#timer = setTimeout(() => answer(mode.kind === 'half' ? mode : { kind: 'ok' }), workMs);
+  }
+
+  /** Call just before the end of the answer is written: the slot is free from here on. */
+  finish(how: Answer): void {
+    this.#entry.end(how.kind === 'ok' ? 'answered' : how.kind === 'status' ? 'refused' : 'broken');
+  }
+
+  /** Call whenever the request is over: if it was not finished before, its client has gone. */
+  leave(): void {
+    clearTimeout(this.#timer);
+    this.#entry.end('aborted');
+  }
+}
+
+/** A server at an address of its own that counts what it holds and can be made to misbehave. */
+export class Pod {
+  readonly host: string;
+  #log: PodLog;
+  #mode: PodMode = { kind: 'normal' };
+  #workMs: number;
+  #door: Server | undefined;
+  #port: number;
+  #protocol: Protocol;
+  readonly #sockets = new Set<Socket>();
+  #frozen: (() => void)[] = [];
+
+  constructor(host: string, port: number, { workMs, protocol }: { workMs: number; protocol: ProtocolOf }) {
+    this.host = host;
+    this.#port = port;
+    this.#workMs = workMs;
+    this.#log = new PodLog(`${host}:${port}`);
+    this.#protocol = protocol(this);
+  }
+
+  /** `address:port`; the port is known once it listens. */
+  get address(): string {
+    return `${this.host}:${this.#port}`;
+  }
+
+  get log(): PodLog {
+    return this.#log;
+  }
+
+  get mode(): PodMode {
+    return this.#mode;
+  }
+
+  /** Opens the listener. Errors: rejects when the address is taken. */
+  async open(): Promise<void> {
+    const door = createServer({ noDelay: true }, (socket) => this.#greet(socket));
+    door.listen(this.#port, this.host, 4096);
+    await once(door, 'listening');
+    const bound = door.address();
+    if (bound === null || typeof bound === 'string') throw new Error('a pod listens on TCP');
+    this.#door = door;
+    if (this.#port === 0) this.#log = new PodLog(`${this.host}:${bound.port}`);
+    this.#port = bound.port;
+  }
+
+  /** Closes the listener and cuts every connection. */
+  async shut(): Promise<void> {
+    const door = this.#door;
+    this.#door = undefined;
+    if (door === undefined) return;
+    const closed = once(door, 'close');
+    door.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** Shuts the pod for good. */
+  async stop(): Promise<void> {
+    await this.shut();
+    this.#protocol.close();
+  }
+
+  /** Changes how it behaves from now on; see `PodMode`. A pod that is no longer dead listens again at its address. */
+  async setMode(mode: PodMode): Promise<void> {
+    this.#mode = mode;
+    if (mode.kind === 'dead') return this.shut();
+    if (this.#door === undefined) await this.open();
+    if (mode.kind !== 'frozen') for (const thaw of this.#frozen.splice(0)) thaw();
+  }
+
+  /** Sets how long a request takes that does not say so itself, in milliseconds. */
+  setWork(workMs: number): void {
+    this.#workMs = workMs;
+  }
+
+  /** Notes that a request has come and is held from now on. */
+  hold({ id, path, workMs = this.#workMs }: Asked): Held {
+    return new Held(this, this.#log.arrive(id, path), workMs);
+  }
+
+  /** Calls `then` when the pod is no longer frozen. */
+  whenThawed(then: () => void): void {
+    this.#frozen.push(then);
+  }
+
+  #greet(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy()); // a peer that resets is part of many tests
+    const mode = this.#mode;
+    if (mode.kind === 'garbage') socket.once('data', () => socket.end('\u0000\u0001 this is no HTTP \r\n\r\n'));
+    else if (mode.kind === 'slow-accept') setTimeout(() => socket.destroyed || this.#protocol.serve(socket), mode.ms);
+    else this.#protocol.serve(socket);
+  }
+}

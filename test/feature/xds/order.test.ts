@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { contents, type DeltaRequest, type DeltaResponse, QUIET_MS, type TestStream } from './client.ts';
+import { ackDelta, ackSotw, SHORT, short, useWorld } from './world.ts';
+
+const node = { id: 'envoy-1' };
+type Stream = TestStream<DeltaRequest, DeltaResponse>;
+
+const before = {
+  cds: { old: 'c1' },
+  eds: { old: 'e1' },
+  lds: { old: 'l1' },
+  rds: { old: 'r1' },
+  sds: { old: 's1' },
+  rtds: { layer: '1' },
+};
+const after = {
+  cds: { new: 'c2' },
+  eds: { new: 'e2' },
+  lds: { new: 'l2' },
+  rds: { new: 'r2' },
+  sds: { new: 's2' },
+  rtds: { layer: '2' },
+};
+
+/** Subscribes to everything, accepts it, and says how. */
+async function subscribeAll(stream: Stream): Promise<void> {
+  stream.send({ node, typeUrl: SHORT.cds });
+  stream.send({ typeUrl: SHORT.lds });
+  for (const typeUrl of [SHORT.eds, SHORT.rds, SHORT.sds])
+    stream.send({ typeUrl, resourceNamesSubscribe: ['old', 'new'] });
+  stream.send({ typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+  for (let count = 0; count < 6; count++) ackDelta(stream, await stream.next());
+}
+
+function shape(response: DeltaResponse): string {
+  return [
+    short(response.typeUrl),
+    ...contents(response).map((name) => `+${name}`),
+    ...response.removedResources.map((name) => `-${name}`),
+  ].join(' ');
+}
+
+describe('ordered push', () => {
+  const world = useWorld();
+
+  test('delta: additions in order, routes and listeners after the answer to the clusters, removals last', async () => {
+    world().publish(before);
+    const stream = world().client().delta();
+    await subscribeAll(stream);
+    await expect
+      .poll(() =>
+        world()
+          .server.nodes()[0]
+          ?.types.every((type) => type.status === 'in sync'),
+      )
+      .toBe(true);
+    world().publish(after);
+    const clusters = await stream.next();
+    const early = [shape(clusters)];
+    for (let count = 0; count < 3; count++) early.push(shape(await stream.next()));
+    expect(early).toEqual(['cds +c2', 'eds +e2', 'sds +s2', 'rtds +2']);
+    await delay(QUIET_MS);
+    // Envoy answers once the new cluster is warm; until then no route leads there.
+    expect(stream.unread).toBe(0);
+    ackDelta(stream, clusters);
+    const late: string[] = [];
+    for (let count = 0; count < 6; count++) late.push(shape(await stream.next()));
+    expect(late).toEqual(['lds +l2', 'rds +r2', 'lds -old', 'rds -old', 'cds -old', 'eds -old']);
+    expect(shape(await stream.next())).toEqual('sds -old');
+  });
+
+  test('delta: what a request asks for never waits', async () => {
+    world().publish({ ...before, rds: { old: 'r1', asked: 'r1' } });
+    const stream = world().client().delta();
+    await subscribeAll(stream);
+    world().publish({ ...after, rds: { old: 'r1b', asked: 'r1' } });
+    await stream.next();
+    stream.send({ typeUrl: SHORT.rds, resourceNamesSubscribe: ['asked'] });
+    const seen: string[] = [];
+    while (!seen.includes('rds +r1')) seen.push(shape(await stream.next()));
+    expect(seen).not.toContain('rds +r1b');
+  });
+
+  test('state of the world: clusters that go stay in the list until the routes were sent', async () => {
+    world().publish({ cds: { a: 'a1', b: 'b1' }, rds: { r: 'to b' } });
+    const stream = world().client().sotw();
+    stream.send({ node, typeUrl: SHORT.cds });
+    const first = await stream.next();
+    ackSotw(stream, first);
+    stream.send({ typeUrl: SHORT.rds, resourceNames: ['r'] });
+    ackSotw(stream, await stream.next(), ['r']);
+    world().publish({ cds: { a: 'a1', c: 'c1' }, rds: { r: 'to c' } });
+    const both = await stream.next();
+    expect(contents(both)).toEqual(['a1', 'c1', 'b1']);
+    await delay(QUIET_MS);
+    expect(stream.unread).toBe(0);
+    ackSotw(stream, both);
+    expect(contents(await stream.next())).toEqual(['to c']);
+    const last = await stream.next();
+    expect(contents(last)).toEqual(['a1', 'c1']);
+    expect([first, both, last].map((response) => response.versionInfo.includes('removing'))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  test('what goes alone is said at once, with what changed beside it', async () => {
+    world().publish({ cds: { a: 'a1', b: 'b1' } });
+    const stream = world().client().delta();
+    stream.send({ node, typeUrl: SHORT.cds });
+    ackDelta(stream, await stream.next());
+    world().publish({ cds: { b: 'b2' } });
+    expect(shape(await stream.next())).toBe('cds +b2 -a');
+  });
+});
+
+describe('a client that does not answer', () => {
+  const world = useWorld({ limits: { clusterWaitMs: 50 } });
+
+  test('gets its listeners and routes all the same, a little later', async () => {
+    world().publish(before);
+    const stream = world().client().delta();
+    await subscribeAll(stream);
+    world().publish(after);
+    const seen: string[] = [];
+    while (!seen.includes('eds -old')) seen.push(shape(await stream.next()));
+    expect(seen.indexOf('rds +r2')).toBeLessThan(seen.indexOf('cds -old'));
+  });
+});
+
+describe('limits', () => {
+  const world = useWorld({ limits: { names: 3, types: 2 } });
+
+  test.each([
+    ['names', { typeUrl: SHORT.eds, resourceNamesSubscribe: ['a', 'b', 'c', 'd'] }, /more than 3 names/],
+    ['types', { typeUrl: 'three' }, /more than 2 types/],
+  ])('more %s than allowed end the stream', async (_, request, message) => {
+    const stream = world().client().delta();
+    for (const typeUrl of ['one', 'two']) stream.send({ node, typeUrl });
+    stream.send(request);
+    expect((await stream.end()).details).toMatch(message);
+  });
+});

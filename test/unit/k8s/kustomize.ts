@@ -1,0 +1,54 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+
+/** The folder of the manifests, and the project's root. */
+export const K8S = fileURLToPath(new URL('../../../k8s/', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** What `kubectl apply -k` can be given, as paths below k8s/. */
+export const APPLICABLE = [
+  '.',
+  'overlays/lbagent',
+  'overlays/external-ip',
+  'overlays/load-balancer',
+  'watched-namespace',
+] as const;
+
+/** Why manifests cannot be rendered here; undefined when they can. */
+export const WHY_NOT: string | undefined = hasKubectl() ? undefined : 'there is no kubectl on the PATH';
+
+/** A Kubernetes object as rendered. */
+export interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  // Each test knows the object it asks for.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  readonly [key: string]: any;
+}
+
+/** What `kubectl kustomize` makes of a folder below k8s/. */
+export function render(folder: string): readonly Manifest[] {
+  const text = execFileSync('kubectl', ['kustomize', `${K8S}${folder}`], { encoding: 'utf8' });
+  return parseAllDocuments(text).map((document) => {
+    if (document.errors.length > 0) throw document.errors[0];
+    return document.toJS();
+  });
+}
+
+/** The only object of its kind. */
+export function only(manifests: readonly Manifest[], kind: string): Manifest {
+  const found = manifests.filter((manifest) => manifest.kind === kind);
+  const [manifest] = found;
+  if (manifest === undefined || found.length > 1) throw new Error(`${found.length} objects of kind ${kind}`);
+  return manifest;
+}
+
+function hasKubectl(): boolean {
+  try {
+    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}

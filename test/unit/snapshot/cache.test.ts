@@ -1,0 +1,39 @@
+import { expect, test, vi } from 'vitest';
+import { SnapshotCache } from '../../../src/snapshot/cache.ts';
+import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
+import { emptySnapshot, makeSnapshot } from '../../../src/snapshot/snapshot.ts';
+
+const node = (id: string) => ({ id, cluster: '', metadata: {} });
+const full = makeSnapshot([{ typeUrl: TYPE_URLS.cluster, name: 'a', body: Buffer.from('A') }]);
+
+test('nobody gets anything before the first snapshot', () => {
+  expect(new SnapshotCache().get(node('a'))).toBeUndefined();
+});
+
+test('every node gets the one snapshot, and everybody is told once per change', () => {
+  const cache = new SnapshotCache();
+  const changed = vi.fn();
+  const unsubscribe = cache.subscribe(changed);
+  cache.set(emptySnapshot);
+  cache.set(makeSnapshot([]));
+  expect(changed).toHaveBeenCalledTimes(1);
+  cache.set(full);
+  expect(changed).toHaveBeenCalledTimes(2);
+  expect(cache.get(node('a'))).toBe(full);
+  unsubscribe();
+  cache.set(emptySnapshot);
+  expect(changed).toHaveBeenCalledTimes(2);
+});
+
+test('a snapshot per node', () => {
+  const cache = new SnapshotCache();
+  const changed = vi.fn();
+  cache.set(full);
+  cache.subscribe(changed);
+  cache.select(({ id }) => (id === 'a' ? emptySnapshot : undefined));
+  expect([cache.get(node('a')), cache.get(node('b'))]).toEqual([emptySnapshot, undefined]);
+  // The common one is not what is in force any more.
+  cache.set(full);
+  expect(changed).toHaveBeenCalledTimes(2);
+  expect(cache.get(node('b'))).toBe(full);
+});

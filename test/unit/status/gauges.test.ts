@@ -1,0 +1,79 @@
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import type { ServiceName } from '../../../src/model/service.ts';
+import { describeStatus, type StatusInput } from '../../../src/status/describe.ts';
+import { StatusGauges } from '../../../src/status/gauges.ts';
+import { exampleInput, exampleNode, exampleRouting } from './example.ts';
+import { samples } from './exposition.ts';
+
+// The brand is the parser's; the example's names are good.
+const codec = 'codec' as ServiceName;
+
+function gauges() {
+  const registry = new Registry();
+  const own = new StatusGauges(registry);
+  return async (changes: Partial<StatusInput> = {}) => {
+    own.collect(describeStatus(exampleInput(changes)));
+    return Object.fromEntries(samples(await registry.metrics()));
+  };
+}
+
+test('what a healthy status looks like', async () => {
+  expect(
+    await gauges()({ loads: new Map([['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }]]) }),
+  ).toEqual({
+    sluice_route_file_valid: 1,
+    sluice_xds_connected_nodes: 1,
+    'sluice_service_source_up{service="codec",source="kubernetes"}': 1,
+    'sluice_service_source_up{service="web",source="static"}': 1,
+    'sluice_slots{service="codec"}': 5,
+    'sluice_pods{service="codec",state="ready"}': 2,
+    'sluice_pods{service="codec",state="draining"}': 1,
+    'sluice_pods{service="web",state="ready"}': 1,
+    'sluice_pods{service="web",state="draining"}': 0,
+    'sluice_pod_requests_in_progress{service="codec",pod="10.0.0.1:80"}': 2,
+    'sluice_pod_requests_in_progress{service="codec",pod="10.0.0.2:80"}': 0,
+    'sluice_pod_requests_in_progress{service="codec",pod="[fd00::1]:80"}': 0,
+    'sluice_pod_requests_in_progress{service="web",pod="127.0.0.1:9000"}': 0,
+    'sluice_problems{severity="error"}': 0,
+    'sluice_problems{severity="warning"}': 0,
+  });
+});
+
+test('what went wrong', async () => {
+  const stale = { kind: 'stale', since: 0, problems: [] } as const;
+  const problem = { subject: 'x', message: 'y' };
+  const now = await gauges()({
+    routeFile: { path: 'r', state: { ...stale, value: exampleRouting() } },
+    podsOf: (locator) => (locator.kind === 'static' ? { kind: 'pending', problems: [] } : { ...stale, value: [] }),
+    nodes: [],
+    problems: [
+      { severity: 'error', ...problem },
+      { severity: 'warning', ...problem },
+      { severity: 'warning', ...problem },
+    ],
+  });
+  expect(now).toMatchObject({
+    sluice_route_file_valid: 0,
+    sluice_xds_connected_nodes: 0,
+    'sluice_service_source_up{service="codec",source="kubernetes"}': 0,
+    'sluice_service_source_up{service="web",source="static"}': 0,
+    'sluice_problems{severity="error"}': 1,
+    'sluice_problems{severity="warning"}': 2,
+  });
+});
+
+test('a service and a pod that are gone leave no series behind', async () => {
+  const read = gauges();
+  const { model } = exampleInput();
+  if (model === undefined) throw new Error('the example has a model');
+  const loads = new Map([['a', { running: new Map() }]]);
+  await read({ loads, nodes: [exampleNode()] });
+  const routing = { ...model.routing, services: [] };
+  const after = await read({
+    loads,
+    model: { routing, services: [] },
+    routeFile: { path: 'r', state: { kind: 'ready', value: routing, problems: [] } },
+  });
+  expect(Object.keys(after).filter((name) => name.includes('service='))).toEqual([]);
+});

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
+import { type ConnectedNode, describeStatus } from '../../../src/status/describe.ts';
+import { type Readiness, readinessOf, readyForGood } from '../../../src/status/readiness.ts';
+import { exampleInput, exampleNode } from './example.ts';
+
+type NodeType = ConnectedNode['types'][number];
+
+function readinessWith(types: readonly NodeType[]): Readiness {
+  return readinessOf(describeStatus(exampleInput({ nodes: [exampleNode({ types })] })));
+}
+
+const cluster: NodeType = { typeUrl: TYPE_URLS.cluster, status: 'in sync', ackedVersion: 'v1' };
+const listener: NodeType = { typeUrl: TYPE_URLS.listener, status: 'in sync', ackedVersion: 'v1' };
+const nack = { message: 'bad', names: [], at: 0 };
+
+test('an Envoy in sync is enough', () => {
+  expect(readinessWith([cluster, listener])).toEqual({ ready: true });
+  const nodes = [exampleNode({ types: [] }), exampleNode()];
+  expect(readinessOf(describeStatus(exampleInput({ nodes })))).toEqual({ ready: true });
+});
+
+test('clusters alone are not a configuration: listeners come after them', () => {
+  expect(readinessWith([cluster])).toEqual({
+    ready: false,
+    reasons: ['Envoy edge-1: Listener is not asked for yet'],
+  });
+});
+
+test('something pending is not ready', () => {
+  expect(readinessWith([{ ...cluster, status: 'pending' }, listener])).toEqual({
+    ready: false,
+    reasons: ['Envoy edge-1: Cluster is pending'],
+  });
+});
+
+test('a refused change leaves what was there; a refused first version leaves nothing', () => {
+  expect(readinessWith([cluster, { ...listener, status: 'nacked', nack }])).toEqual({ ready: true });
+  expect(readinessWith([cluster, { ...listener, status: 'nacked', ackedVersion: '', nack }])).toEqual({
+    ready: false,
+    reasons: ['Envoy edge-1: Listener is nacked'],
+  });
+});
+
+test('without an Envoy, a configuration or a route file: it says which', () => {
+  expect(readinessOf(describeStatus(exampleInput({ nodes: [] })))).toEqual({
+    ready: false,
+    reasons: ['no Envoy is connected'],
+  });
+  const waiting = exampleInput({
+    nodes: [exampleNode({ types: [{ ...cluster, status: 'pending' }] })],
+    model: undefined,
+    configuration: undefined,
+    podsOf: () => ({ kind: 'pending', problems: [] }),
+  });
+  expect(readinessOf(describeStatus(waiting))).toEqual({
+    ready: false,
+    reasons: ['no configuration yet: waiting for the pods of codec, web'],
+  });
+  const early = describeStatus(exampleInput({ nodes: [], configuration: undefined }));
+  expect(readinessOf(early)).toEqual({ ready: false, reasons: ['no configuration yet'] });
+  const broken = describeStatus({
+    ...waiting,
+    routeFile: { path: 'r.yaml', state: { kind: 'pending', problems: [] } },
+  });
+  expect(readinessOf(broken)).toEqual({ ready: false, reasons: ['r.yaml cannot be used'] });
+});
+
+test('ready once is ready for good, and no longer asked', () => {
+  const answers: Readiness[] = [{ ready: false, reasons: ['a'] }, { ready: true }, { ready: false, reasons: ['b'] }];
+  const ready = readyForGood(() => answers.shift() ?? { ready: false, reasons: ['c'] });
+  expect(ready()).toEqual({ ready: false, reasons: ['a'] });
+  expect(ready()).toEqual({ ready: true });
+  expect(ready()).toEqual({ ready: true });
+  expect(answers).toHaveLength(1);
+});
