@@ -9,7 +9,7 @@ RUN npm ci --no-audit --no-fund
 COPY . .
 # gen/ from Envoy's protos, dist/ from src/, and then only what runs.
 RUN node scripts/ensure.mjs \
- && npx tsc -p tsconfig.build.json \
+ && npm run build \
  && npm prune --omit=dev --no-audit --no-fund \
  && chmod +x dist/main.js \
  # What only editors and debuggers read is more than half of the rest.
@@ -25,7 +25,8 @@ COPY --from=build /src/node_modules ./node_modules
 COPY --from=build /src/gen ./gen
 COPY --from=build /src/dist ./dist
 RUN ln -s /app/dist/main.js /usr/local/bin/sluice
-USER node
+# A number, so that Kubernetes can see that it is not root.
+USER 1000:1000
 # xDS for Envoy, and the admin for people and probes.
 EXPOSE 18000 18001
 ENTRYPOINT ["sluice"]

@@ -1,18 +1,23 @@
 import { type AdminAddress, startAdmin } from './admin/server.ts';
 import { systemClock } from './base/clock.ts';
+import { type Millis, millis } from './base/duration.ts';
 import { fail, ok, type Result } from './base/result.ts';
+import { Carriers } from './carriers.ts';
 import { Controller } from './controller.ts';
+import type { HostPort } from './envoy/address.ts';
 import { kick } from './envoy/kick.ts';
 import { LoadReports } from './envoy/load-reports.ts';
 import { RequestEnded } from './envoy/request-ended.ts';
 import type { Logger } from './log.ts';
 import { logEvent, sourceLog } from './log-events.ts';
+import type { GateId } from './model/generation.ts';
 import { formatProblem } from './model/problem.ts';
-import type { ServiceName } from './model/service.ts';
-import { runningByService } from './running.ts';
+import { followRequests } from './requests.ts';
+import { loadsByService, nodeLoad } from './running.ts';
 import { SnapshotCache } from './snapshot/cache.ts';
 import { type DnsOptions, DnsSource } from './source/dns/source.ts';
 import { KubeSource } from './source/kube/kube-source.ts';
+import { chooseKubeconfig, type KubeconfigChoice } from './source/kube/kubeconfig.ts';
 import { PodSources } from './source/pod-sources.ts';
 import type { RouteFile } from './source/route-file/parse.ts';
 import { RouteFileSource } from './source/route-file/watch.ts';
@@ -23,6 +28,7 @@ import { observed } from './status/observed.ts';
 import { VERSION } from './version.ts';
 import type { BindAddress } from './xds/address.ts';
 import { XdsServer } from './xds/server.ts';
+import type { XdsServerOptions } from './xds/server-options.ts';
 
 /** What a control plane is started with. */
 export interface ControlPlaneOptions {
@@ -30,11 +36,19 @@ export interface ControlPlaneOptions {
   readonly routes: string;
   /** Where Envoys connect. */
   readonly xds: readonly BindAddress[];
+  /** Who may connect there, and how; undefined: anybody, in plaintext. */
+  readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'allow' | 'maxAgeMs'>;
+  /** How long an Envoy that is gone keeps its services; `DEFAULT_OWNER_GRACE` when left out. */
+  readonly ownerGrace?: Millis;
   /** Where health, status and metrics are served. */
   readonly admin: AdminAddress;
+  /** Sends so many requests at once, for the dashboard's button; undefined: it has none. */
+  readonly burst?: ((count: number) => void) | undefined;
   /** The loopback port where Envoy takes kicks. */
   readonly kickPort: number;
-  /** A kubeconfig file; undefined: the route file's (lbagent form), $KUBECONFIG, the cluster Sluice runs in. */
+  /** Where Envoy's admin answers; undefined: its statistics are not asked. */
+  readonly envoyAdmin?: HostPort | undefined;
+  /** A kubeconfig file; undefined: the route file's (lbagent form, see `chooseKubeconfig`), else what `openCluster` finds. */
   readonly kubeconfig?: string | undefined;
   /** How DNS is asked, where it differs from `DNS_DEFAULTS`. */
   readonly dns?: Partial<DnsOptions>;
@@ -57,6 +71,12 @@ export interface StartFailure {
   readonly message: string;
 }
 
+/**
+ * An Envoy that runs and can reach Sluice is back within a second or two, one that is started again within some more;
+ * one that only lost the way to Sluice still sends its pods requests, so nobody else should too soon.
+ */
+export const DEFAULT_OWNER_GRACE = millis(30_000);
+
 /** How often Envoys report what their pods hold. */
 const REPORT_MS = 500;
 
@@ -66,21 +86,24 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const file = await routeFile.load();
   if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
   const parts = assemble(options, routeFile, file.value);
-  const { server, controller, observation, metrics } = parts;
+  const { server, controller, carriers, observation, metrics, requests } = parts;
   const bound = await server.start();
   if (!bound.ok) return failed('failed', bound.errors);
   const admin = await startAdmin({
     address: options.admin,
     metrics,
     ...observation,
+    burst: options.burst,
     onFault: (error) => options.log.error({ err: error }, 'the admin could not answer'),
   });
   if (!admin.ok) {
     await server.stop(0);
+    carriers.stop();
+    observation.stop();
     return failed('failed', admin.errors);
   }
   const stopping = new AbortController();
-  const running = controller.run(stopping.signal);
+  const running = Promise.all([controller.run(stopping.signal), requests.run(stopping.signal)]);
   return ok({
     xds: bound.value,
     admin: admin.value.address,
@@ -88,6 +111,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       stopping.abort();
       observation.stop();
       await Promise.all([server.stop(), admin.value.stop()]);
+      // After the server: for each Envoy that goes with it they would wait for its return.
+      carriers.stop();
       await running;
     },
   });
@@ -100,30 +125,44 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
   const { log, routes } = options;
   const cache = new SnapshotCache();
   const metrics = new Metrics({ version: VERSION });
+  const requests = followRequests({ clock, listener: metrics.traffic, statistics: options.envoyAdmin });
   const loadReports = new LoadReports({
     clock,
     intervalMs: REPORT_MS,
-    onReport: (observations, nodeId, at) => controller.report(nodeId, { at, running: runningByService(observations) }),
+    onReport: (observations, nodeId, at) => controller.report(nodeId, nodeLoad(observations, at)),
     onGone: (nodeId) => controller.report(nodeId, undefined),
   });
+  const carriers = new Carriers({
+    clock,
+    log,
+    graceMs: options.ownerGrace ?? DEFAULT_OWNER_GRACE,
+    changed: () => controller.carriersChanged(),
+  });
   const server = new XdsServer({
+    ...options.xdsSecurity,
     addresses: options.xds,
     cache,
     clock,
     onEvent: (event) => {
+      carriers.record(event);
       metrics.recordXdsEvent(event);
       logEvent(log, event);
     },
-    extraServices: [loadReports, new RequestEnded((service, pod) => controller.requestEnded(service, pod))],
+    extraServices: [
+      loadReports,
+      requests.accessLogs,
+      new RequestEnded((pods, pod) => controller.requestEnded(pods, pod)),
+    ],
   });
   const pods = podSources(options, file);
   const controller = new Controller({
     routeFile: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
     pods,
     cache,
+    carriers,
     envoys: {
       waitForAck: (types, timeoutMs) => server.waitForAck(types, timeoutMs),
-      kick: (service) => sendKick(options, service),
+      kick: (gate) => sendKick(options, gate),
     },
     translate: { kickPort: options.kickPort },
     clock,
@@ -131,21 +170,33 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
   });
   // After the server: it must hear of a publication before those who ask it about Envoy's answers.
   const source = { path: routes, source: routeFile };
-  const observation = observe({ version: VERSION, routeFile: source, pods, controller, cache, server, metrics, clock });
-  return { server, controller, observation, metrics };
+  const observation = observe({
+    version: VERSION,
+    routeFile: source,
+    pods,
+    controller: { state: () => controller.state(), loads: () => loadsByService(controller.loads()) },
+    cache,
+    server,
+    metrics,
+    traffic: requests.traffic,
+    statisticsFrom: requests.statisticsFrom,
+    clock,
+  });
+  metrics.watchWithheld(() => carriers.withheld());
+  return { server, controller, carriers, observation, metrics, requests };
 }
 
 function podSources({ kubeconfig, dns, log }: ControlPlaneOptions, { lbagent }: RouteFile): PodSources {
   return new PodSources({
     static: async () => new StaticSource(),
     dns: async () => new DnsSource({ clock, ...dns }),
-    kubernetes: async () =>
-      new KubeSource({
-        clock,
-        log: sourceLog(log, 'kubernetes'),
-        // lbagent's empty file name means what is found without one.
-        kubeconfig: kubeconfig ?? (lbagent?.kubeConfigFile || undefined),
-      }),
+    kubernetes: async () => {
+      const tell = sourceLog(log, 'kubernetes');
+      const choice: KubeconfigChoice =
+        kubeconfig === undefined ? chooseKubeconfig(lbagent?.kubeConfigFile) : { kubeconfig };
+      if (choice.warning !== undefined) tell('warn', choice.warning, {});
+      return new KubeSource({ clock, log: tell, kubeconfig: choice.kubeconfig });
+    },
   });
 }
 
@@ -153,7 +204,7 @@ function failed(kind: StartFailure['kind'], messages: readonly string[]): Result
   return fail(...messages.map((message) => ({ kind, message })));
 }
 
-async function sendKick({ kickPort, log }: ControlPlaneOptions, service: ServiceName): Promise<void> {
-  const kicked = await kick({ host: '127.0.0.1', port: kickPort }, service);
-  if (!kicked.ok) log.debug({ service, reason: kicked.errors }, 'the gate could not be kicked');
+async function sendKick({ kickPort, log }: ControlPlaneOptions, gate: GateId): Promise<void> {
+  const kicked = await kick({ host: '127.0.0.1', port: kickPort }, gate);
+  if (!kicked.ok) log.debug({ gate, reason: kicked.errors }, 'the gate could not be kicked');
 }

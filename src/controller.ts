@@ -1,40 +1,19 @@
-import type { Clock } from './base/clock.ts';
 import { type Coalesced, coalesce } from './base/coalesce.ts';
-import type { Logger } from './log.ts';
 import type { Model } from './model/model.ts';
 import type { Problem } from './model/problem.ts';
 import { formatProblem } from './model/problem.ts';
 import type { Routing } from './model/routing.ts';
 import type { ServiceName } from './model/service.ts';
 import type { Source } from './model/source.ts';
-import { type Reconciled, reconcile } from './reconcile.ts';
-import type { Draining } from './slots/draining.ts';
-import { type NodeLoad, withoutOne } from './slots/observed-load.ts';
-import { type Stage, stages } from './slots/stages.ts';
-import type { SnapshotCache } from './snapshot/cache.ts';
-import { PUSH_ORDER, type TypeUrl } from './snapshot/resource.ts';
-import { makeSnapshot } from './snapshot/snapshot.ts';
+import { Publisher, type PublisherOptions } from './publisher.ts';
+import { type DrainingPods, type Reconciled, reconcile } from './reconcile.ts';
+import { type EndedRequest, type NodeLoad, withoutEnded, withoutOne } from './slots/observed-load.ts';
 import type { PodSource } from './source/pod-source.ts';
-import type { TranslateOptions } from './translate/options.ts';
-import { translate } from './translate/translate.ts';
-
-/** The Envoys, as far as the controller needs them. */
-export interface Envoys {
-  /** Waits until every connected Envoy has answered what the cache holds now. */
-  waitForAck(types: readonly TypeUrl[], timeoutMs: number): Promise<'acked' | 'nacked' | 'timeout' | 'no nodes'>;
-  /** Sends a dummy request through the gate of a service; never rejects. */
-  kick(service: ServiceName): Promise<void>;
-}
 
 /** What the controller works with. */
-export interface ControllerOptions {
+export interface ControllerOptions extends PublisherOptions {
   readonly routeFile: Source<Routing>;
   readonly pods: PodSource;
-  readonly cache: SnapshotCache;
-  readonly envoys: Envoys;
-  readonly translate: TranslateOptions;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 /** What is in force, and what is wrong. */
@@ -54,20 +33,20 @@ const FIRST_WAIT_MS = 30_000;
 const EDIT_WAIT_MS = 5_000;
 /** A wait longer than this is worth a line in the log. */
 const TELL_WAITING_MS = 1_000;
-/** How long one stage waits for Envoys that do not answer before the next goes out. */
-const STAGE_WAIT_MS = 1_000;
-/** How often draining pods are looked at when no report comes. */
-const DRAINING_RECHECK_MS = 5_000;
+/** How often what is on its way out is looked at when no report comes. */
+const MOVING_RECHECK_MS = 5_000;
 
 /** The loop: sources and observed load in, snapshots out. Keeps the last good configuration in force. */
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #loads = new Map<string, NodeLoad>();
   readonly #trigger: Coalesced;
-  #draining: ReadonlyMap<ServiceName, readonly Draining[]> = new Map();
+  readonly #publisher: Publisher;
+  /** Ends that were told since the last report. */
+  readonly #ended: EndedRequest[] = [];
+  #draining: DrainingPods = new Map();
   #state: ControllerState = { model: undefined, problems: [], pending: [] };
   #routing: Routing | undefined;
-  #published = '';
   #pendingSince: number | undefined;
   #publishing: Promise<void> | undefined;
   #again = false;
@@ -76,6 +55,7 @@ export class Controller {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    this.#publisher = new Publisher(options, () => this.#trigger.poke());
     this.#trigger = coalesce(() => this.#reconcile(), { quiet: QUIET_MS, longest: LONGEST_MS, clock: options.clock });
   }
 
@@ -89,27 +69,41 @@ export class Controller {
     return this.#loads;
   }
 
+  /** Looks at everything again: what Envoys are to be given has changed. */
+  carriersChanged(): void {
+    if (!this.#stopped) this.#trigger.poke();
+  }
+
   /** Takes what an Envoy reported about its pods; `undefined`: it has gone, and nothing is known of it. */
   report(nodeId: string, load: NodeLoad | undefined): void {
     if (load === undefined) this.#loads.delete(nodeId);
-    else this.#loads.set(nodeId, load);
-    // Load moves limits only while some pod is on its way out.
-    const draining = this.#state.model?.services.some(({ pods }) => pods.some((pod) => pod.state === 'draining'));
-    if (draining) this.#trigger.poke();
+    else this.#loads.set(nodeId, withoutEnded(load, this.#ended.splice(0)));
+    if (this.#isMoving()) this.#trigger.poke();
   }
 
-  /** A request on a draining pod is about to end: resolves once the gate has no slot for it any more. */
-  async requestEnded(service: string, pod: string): Promise<void> {
-    const name = this.#state.model?.services.find((other) => other.service.name === service)?.service.name;
-    const holder = [...this.#loads].find(
-      ([, load]) => name !== undefined && (load.running.get(name)?.get(pod) ?? 0) > 0,
-    );
-    if (name === undefined || holder === undefined) return;
-    this.#loads.set(holder[0], withoutOne(holder[1], name, pod));
-    // A publication may be under way that does not know of this yet.
-    while (this.#publishing !== undefined) await this.#publishing;
-    this.#reconcile();
-    await this.#publishing;
+  /**
+   * A request on a draining pod is about to end: resolves once the gate has no slot for it any more. Takes the
+   * names that Envoy got with the endpoint; others mean nothing and change nothing.
+   */
+  async requestEnded(podsId: string, pod: string): Promise<void> {
+    for (const [nodeId, load] of this.#loads) {
+      const id = [...load.pods.keys()].find((known) => known === podsId);
+      if (id === undefined) continue;
+      const rest = withoutOne(load, id, pod);
+      if (rest === load) continue;
+      this.#loads.set(nodeId, rest);
+      this.#ended.push({ id, pod, at: this.#options.clock.now() });
+      // A publication may be under way that does not know of this yet.
+      while (this.#publishing !== undefined) await this.#publishing;
+      this.#reconcile();
+      await this.#publishing;
+      return;
+    }
+  }
+
+  /** Load moves limits only while something is on its way out. */
+  #isMoving(): boolean {
+    return this.#draining.size > 0 || (this.#state.model?.retiring.length ?? 0) > 0;
   }
 
   /** Runs until `signal` is aborted. Never rejects. */
@@ -147,7 +141,7 @@ export class Controller {
       draining: this.#draining,
       now: clock.now(),
     });
-    this.#tell(reconciled.pending, [...file.problems, ...reconciled.problems]);
+    this.#tell(reconciled.pending, [...file.problems, ...reconciled.problems, ...this.#options.carriers.problems()]);
     if (this.#mustWait(reconciled)) return;
     this.#publishing = this.#publish(reconciled).finally(() => {
       this.#publishing = undefined;
@@ -198,39 +192,12 @@ export class Controller {
     this.#options.log.info({ services }, 'waiting for the pods of these services before anything is published');
   }
 
-  async #publish(reconciled: Reconciled): Promise<void> {
-    const { model, draining } = reconciled;
-    const steps = stages(this.#state.model, model);
+  async #publish({ model, draining }: Reconciled): Promise<void> {
+    const before = this.#state.model;
     this.#draining = draining;
     this.#state = { ...this.#state, model };
-    for (const [index, stage] of steps.entries()) await this.#publishStage(stage, index === steps.length - 1);
-    if (draining.size > 0) this.#later(DRAINING_RECHECK_MS, () => this.#trigger.poke());
-  }
-
-  async #publishStage({ model, kick }: Stage, last: boolean): Promise<void> {
-    const { cache, envoys, clock, log } = this.#options;
-    const snapshot = makeSnapshot(translate(model, this.#options.translate));
-    if (snapshot.version === this.#published) return;
-    this.#published = snapshot.version;
-    const start = clock.monotonic();
-    cache.set(snapshot);
-    const result = await envoys.waitForAck(PUSH_ORDER, STAGE_WAIT_MS);
-    const fields = { version: snapshot.version, ms: Math.round(clock.monotonic() - start) };
-    switch (result) {
-      case 'acked':
-        log[last ? 'info' : 'debug'](fields, 'configuration in force');
-        break;
-      case 'nacked':
-        log.error(fields, 'Envoy refuses a part of the configuration; what it had stays in force');
-        break;
-      case 'timeout':
-        log.warn(fields, 'an Envoy has not answered yet');
-        break;
-      case 'no nodes':
-        log.info({ version: snapshot.version }, 'configuration ready; no Envoy is connected yet');
-        break;
-    }
-    if (result !== 'no nodes') await Promise.all(kick.map((service) => envoys.kick(service)));
+    await this.#publisher.publish(before, model);
+    if (this.#isMoving()) this.#later(MOVING_RECHECK_MS, () => this.#trigger.poke());
   }
 
   /** Problems are logged when they come and when they go, not again and again. */

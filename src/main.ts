@@ -1,22 +1,30 @@
 #!/usr/bin/env node
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { Command, CommanderError } from 'commander';
 import { addBootstrap } from './commands/bootstrap.ts';
 import { addDemoPod } from './commands/demo-pod.ts';
 import { EXIT } from './commands/exit.ts';
+import { addExplain } from './commands/explain.ts';
 import { addRender } from './commands/render.ts';
 import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
 import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
+import { VERSION } from './version.ts';
+
+// Its errors reach the user in Sluice's own words; lines of its own on standard error only repeat them.
+setLogVerbosity(logVerbosity.NONE);
 
 const program = new Command('sluice')
+  .version(VERSION)
   .description('Envoy control plane: every pod exactly as busy as you allow, everything else waits in one line.')
   .addHelpText(
     'after',
     '\nExit codes: 0 done, 1 it failed, 2 bad input. `sluice COMMAND --help` has an example of each command.',
   )
   .exitOverride();
-for (const add of [addRun, addServe, addValidate, addRender, addBootstrap, addStatus, addDemoPod]) add(program);
+for (const add of [addRun, addServe, addValidate, addExplain, addRender, addBootstrap, addStatus, addDemoPod])
+  add(program);
 
 try {
   await program.parseAsync();

@@ -1,14 +1,17 @@
-import type { Locator } from './model/locator.ts';
-import type { Model } from './model/model.ts';
+import { gateId, type PodsId, podsId } from './model/generation.ts';
+import { formatAddress, type Locator } from './model/locator.ts';
+import type { Model, Retiring, ServiceWithPods } from './model/model.ts';
 import type { Pod } from './model/pod.ts';
 import type { Problem } from './model/problem.ts';
-import { resolve } from './model/resolve.ts';
+import { type ResolvedService, resolve } from './model/resolve.ts';
 import type { Routing } from './model/routing.ts';
 import type { ServiceName } from './model/service.ts';
 import type { SourceState } from './model/source.ts';
-import { type Draining, runningOn, stepDraining, withDraining } from './slots/draining.ts';
+import { type Draining, LONGEST_UNREPORTED_MS, runningOn, stepDraining, withDraining } from './slots/draining.ts';
 import { gateLimit } from './slots/gate-limit.ts';
-import { type NodeLoad, reportOf } from './slots/observed-load.ts';
+import { inUse, type NodeLoad, reportOf } from './slots/observed-load.ts';
+import { retire } from './slots/retire.ts';
+import { shareSlots } from './slots/share-slots.ts';
 
 /** Everything a reconciliation looks at. */
 export interface ReconcileInput {
@@ -18,16 +21,19 @@ export interface ReconcileInput {
   readonly loads: ReadonlyMap<string, NodeLoad>;
   /** What was published last. */
   readonly before: Model | undefined;
-  /** Pods on their way out, by service: what the last reconciliation returned. */
-  readonly draining: ReadonlyMap<ServiceName, readonly Draining[]>;
+  /** Pods on their way out: what the last reconciliation returned. */
+  readonly draining: DrainingPods;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
+/** Pods on their way out, by the cluster they are in. */
+export type DrainingPods = ReadonlyMap<PodsId, readonly Draining[]>;
+
 /** What Envoy should be told, and what was found on the way. */
 export interface Reconciled {
   readonly model: Model;
-  readonly draining: ReadonlyMap<ServiceName, readonly Draining[]>;
+  readonly draining: DrainingPods;
   /** Services whose source has never answered: they have no pods in the model. */
   readonly pending: readonly ServiceName[];
   readonly problems: readonly Problem[];
@@ -35,23 +41,107 @@ export interface Reconciled {
 
 /** From all inputs to the model. Pure: the same inputs make the same model. */
 export function reconcile(input: ReconcileInput): Reconciled {
-  const { routing, podsOf, loads, before, now } = input;
+  const { routing, podsOf, before, now } = input;
   const { services, pending, problems } = resolve(routing, podsOf);
-  const published = new Map(before?.services.map(({ service, pods }) => [service.name, pods]));
-  const draining = new Map<ServiceName, readonly Draining[]>();
-  const withPods = services.map(({ service, pods: present }) => {
-    const report = reportOf(service.name, loads);
-    const leaving = stepDraining({
-      draining: input.draining.get(service.name) ?? [],
-      published: published.get(service.name) ?? [],
-      present,
-      report,
-      now,
-    });
-    if (leaving.length > 0) draining.set(service.name, leaving);
-    const pods = withDraining(present, leaving);
-    const gate = gateLimit(service, pods, (pod) => runningOn(pod, leaving, report));
-    return { service, pods, gate };
+  const draining = new Map<PodsId, readonly Draining[]>();
+  const leaving = retire(before, routing.services, now)
+    .map((old) => emptyOut(old, input, draining))
+    .filter((old) => !isOver(old, input));
+  const present = services.map((service) => withPods(service, leaving, input, draining));
+  const heirs = present.map((service) => heirSlots(service, leaving, input));
+  const shares = new Map(heirs.flatMap(({ old }) => old));
+  const retiring = leaving.flatMap((old): readonly Retiring[] => {
+    if (old.gate === undefined || old.heir === undefined) return [old];
+    const slots = shares.get(old);
+    // An empty gate goes; its cluster of pods stays while any of them is at work.
+    const gate = slots === undefined ? undefined : { ...old.gate, slots };
+    return gate === undefined && old.pods.length === 0 ? [] : [{ ...old, gate }];
   });
-  return { model: { routing, services: withPods }, draining, pending, problems };
+  const model = { routing, services: heirs.map(({ service }) => service), retiring };
+  return { model, draining, pending, problems };
+}
+
+/** The pods that a retiring service still has: with an heir all of them drain, and move on when they are idle. */
+function emptyOut(old: Retiring, { loads, draining, now }: ReconcileInput, next: Map<PodsId, readonly Draining[]>) {
+  if (old.heir === undefined) return old;
+  const id = podsId(old.service);
+  const report = reportOf(id, loads);
+  const step = stepDraining({ draining: draining.get(id) ?? [], published: old.pods, present: [], report, now });
+  if (step.length > 0) next.set(id, step);
+  return { ...old, pods: withDraining([], step) };
+}
+
+/** Whether nothing of it is left: no heir waits for its end, and nothing runs or waits there. */
+function isOver(old: Retiring, input: ReconcileInput): boolean {
+  if (old.gate === undefined && old.pods.length === 0) return true;
+  if (old.heir !== undefined) return false;
+  return slotsInUse(old, input) === 0;
+}
+
+/** Undefined: not known yet. When nobody reports for long there is no Envoy that could hold anything. */
+function slotsInUse({ service, since }: Retiring, { loads, now }: ReconcileInput): number | undefined {
+  const known = inUse(gateId(service), loads, since);
+  return known ?? (now - since < LONGEST_UNREPORTED_MS ? undefined : 0);
+}
+
+const NO_PODS: readonly Pod[] = [];
+const ofModel = new WeakMap<Model, ReadonlyMap<PodsId, readonly Pod[]>>();
+
+/** The pods of every cluster that was published last. */
+function podsBefore(before: Model | undefined): ReadonlyMap<PodsId, readonly Pod[]> {
+  if (before === undefined) return new Map();
+  const known = ofModel.get(before);
+  if (known !== undefined) return known;
+  // The first of equal names counts, so it comes last.
+  const all = [...before.services, ...before.retiring].reverse();
+  const pods = new Map(all.map(({ service, pods }) => [podsId(service), pods]));
+  ofModel.set(before, pods);
+  return pods;
+}
+
+/** A service with its pods: those that still work in an older cluster are not there yet. */
+function withPods(
+  { service, pods: found }: ResolvedService,
+  leaving: readonly Retiring[],
+  { loads, draining, before, now }: ReconcileInput,
+  next: Map<PodsId, readonly Draining[]>,
+): ServiceWithPods {
+  const elsewhere = new Set(
+    leaving.filter(({ heir }) => heir === service.name).flatMap(({ pods }) => pods.map(formatAddress)),
+  );
+  const present = elsewhere.size === 0 ? found : found.filter((pod) => !elsewhere.has(formatAddress(pod)));
+  const id = podsId(service);
+  const report = reportOf(id, loads);
+  const published = podsBefore(before).get(id) ?? NO_PODS;
+  const step = stepDraining({ draining: draining.get(id) ?? [], published, present, report, now });
+  if (step.length > 0) next.set(id, step);
+  const pods = withDraining(present, step);
+  return { service, pods, gate: gateLimit(service, pods, (pod) => runningOn(pod, step, report)) };
+}
+
+/** The service with the slots that its older gates leave it, and what those get. */
+function heirSlots(service: ServiceWithPods, leaving: readonly Retiring[], input: ReconcileInput) {
+  const { loads, draining } = input;
+  const mine = leaving.filter(({ heir }) => heir === service.service.name);
+  if (service.gate === undefined || mine.length === 0) return { service, old: [] };
+  const still = mine.reduce((sum, { service: old, pods }) => {
+    const id = podsId(old);
+    const limit = gateLimit(old, pods, (pod) => runningOn(pod, draining.get(id) ?? [], reportOf(id, loads)));
+    return sum + (limit?.slots ?? 0);
+  }, 0);
+  const gates = mine.filter(({ gate }) => gate !== undefined);
+  const shared = shareSlots(
+    service.gate.slots + still,
+    gates.map((old) => ({ slots: old.gate?.slots ?? 0, inUse: slotsInUse(old, input) })),
+  );
+  const line = shared.line === undefined ? undefined : gates[shared.line]?.service;
+  return {
+    service: {
+      ...service,
+      gate: { ...service.gate, slots: shared.present },
+      // Nobody overtakes those who wait at an older gate. One of another protocol cannot carry the new requests.
+      ...(line?.protocol === service.service.protocol && { line: gateId(line) }),
+    },
+    old: gates.map((gate, index) => [gate, shared.old[index]] as const),
+  };
 }

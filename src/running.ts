@@ -1,25 +1,40 @@
 import type { LoadObservation } from './envoy/load-reports.ts';
+import type { GateId, PodsId } from './model/generation.ts';
+import { serviceOf } from './model/generation.ts';
 import { formatAddress } from './model/locator.ts';
 import type { ServiceName } from './model/service.ts';
-import { serviceOfPods } from './translate/names.ts';
+import type { NodeLoad } from './slots/observed-load.ts';
+import { gateOfCluster, podsOfCluster } from './translate/names.ts';
 
-/** Requests in progress by service and pod (`formatAddress`), from what an Envoy reported of its clusters. */
-export function runningByService(
-  observations: readonly LoadObservation[],
-): ReadonlyMap<ServiceName, ReadonlyMap<string, number>> {
-  const running = new Map<ServiceName, ReadonlyMap<string, number>>();
-  for (const { cluster, endpoints } of observations) {
-    const service = serviceOfPods(cluster);
-    if (service === undefined) continue;
-    running.set(
-      service,
-      new Map(
-        endpoints.map(({ address, port, requestsInProgress }) => [
-          formatAddress({ ip: address, port }),
-          requestsInProgress,
-        ]),
-      ),
+/** What an Envoy reported of its clusters, as gates and pods. */
+export function nodeLoad(observations: readonly LoadObservation[], at: number): NodeLoad {
+  const pods = new Map<PodsId, ReadonlyMap<string, number>>();
+  const gates = new Map<GateId, number>();
+  for (const { cluster, endpoints, requestsInProgress } of observations) {
+    const gate = gateOfCluster(cluster);
+    const ofPods = podsOfCluster(cluster);
+    if (gate !== undefined) gates.set(gate, requestsInProgress);
+    if (ofPods === undefined) continue;
+    const running = endpoints.map(
+      ({ address, port, requestsInProgress: count }) => [formatAddress({ ip: address, port }), count] as const,
     );
+    pods.set(ofPods, new Map(running));
+  }
+  return { at, pods, gates };
+}
+
+/** The same by service: what runs under older settings of a service counts as its own. */
+export function loadsByService(loads: ReadonlyMap<string, NodeLoad>) {
+  return new Map([...loads].map(([nodeId, { at, pods }]) => [nodeId, { at, running: byService(pods) }]));
+}
+
+function byService(pods: NodeLoad['pods']): ReadonlyMap<ServiceName, ReadonlyMap<string, number>> {
+  const running = new Map<ServiceName, Map<string, number>>();
+  for (const [id, counts] of pods) {
+    const service = serviceOf(id);
+    const sums = running.get(service) ?? new Map<string, number>();
+    for (const [pod, count] of counts) sums.set(pod, (sums.get(pod) ?? 0) + count);
+    running.set(service, sums);
   }
   return running;
 }

@@ -1,7 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { makePage, NOT_FOUND, type Page, type PageInputs, textPage } from './pages.ts';
+import { readAssets } from './assets.ts';
+import { answerBurst } from './burst.ts';
+import { Live } from './live.ts';
+import { type Page, textPage } from './page.ts';
+import { makePage, NOT_FOUND, type PageInputs } from './pages.ts';
 
 /** Where the admin listens: an IP address or host name, IPv6 without brackets, and a port; 0: the system picks one. */
 export interface AdminAddress {
@@ -12,6 +16,8 @@ export interface AdminAddress {
 /** How the admin is started. */
 export interface AdminOptions extends PageInputs {
   readonly address: AdminAddress;
+  /** Sends so many requests at once; undefined: nobody may ask for that (everywhere but in the demo). */
+  readonly burst?: ((count: number) => void) | undefined;
   /** Told of every page that could not be made: a bug, which its reader sees as a 500. Must not throw. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -36,23 +42,26 @@ const MAX_CONNECTIONS = 100;
 const STOP_GRACE_MS = 500;
 
 /**
- * Pages are only read: nothing here changes anything, so that a page of somebody else's in the browser cannot do harm
- * by calling it, nor (there are no CORS headers) see what it answers.
+ * Pages are only read: nothing here changes anything (but for a burst, see `answerBurst`), so that a page of somebody
+ * else's in the browser cannot do harm by calling it, nor (there are no CORS headers) see what it answers.
  */
 const HEADERS = {
   'cache-control': 'no-store',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
 };
 
 /**
- * Serves health, readiness, status and metrics over HTTP. Errors: why it cannot listen there, and what to do.
+ * Serves the dashboard, health, readiness, status and metrics over HTTP. Errors: why it cannot listen there, and what to do.
  * There is no authentication: bind it to loopback, or to a network whose users may read it.
  */
 export async function startAdmin(options: AdminOptions): Promise<Result<Admin, string>> {
   const onFault = options.onFault ?? (() => {});
-  const server = createServer(LIMITS, (request, response) => void answer(options, onFault, request, response));
+  const live = new Live({ status: options.status, burst: options.burst !== undefined, onFault });
+  const site: Site = { options, onFault, live, assets: readAssets() };
+  const server = createServer(LIMITS, (request, response) => void answer(site, request, response));
   server.maxConnections = MAX_CONNECTIONS;
   const listening = await listen(server, options.address);
   if (!listening.ok) return listening;
@@ -61,6 +70,7 @@ export async function startAdmin(options: AdminOptions): Promise<Result<Admin, s
   return ok({
     address: listening.value,
     stop() {
+      live.stop();
       stopped ??= close(server);
       return stopped;
     },
@@ -93,18 +103,31 @@ function whyNotListening({ host, port }: AdminAddress, { code, message }: NodeJS
   }
 }
 
-async function answer(
-  inputs: PageInputs,
-  onFault: (error: unknown) => void,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+/** Everything that answers. */
+interface Site {
+  readonly options: AdminOptions;
+  readonly onFault: (error: unknown) => void;
+  readonly live: Live;
+  readonly assets: ReadonlyMap<string, Page>;
+}
+
+async function answer(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
   // A client that leaves in the middle is nobody's fault.
   response.on('error', () => {});
-  const page = await pageFor(inputs, request).catch((error: unknown) => {
-    onFault(error);
+  if (request.method === 'GET' && pathOf(request) === '/events') {
+    if (!site.live.open(response, HEADERS)) send(response, TOO_MANY);
+    return;
+  }
+  const page = await pageFor(site, request).catch((error: unknown) => {
+    site.onFault(error);
     return textPage(500, 'This page could not be made, which is a bug in Sluice; its log says more.');
   });
+  send(response, page);
+}
+
+const TOO_MANY = textPage(503, 'Too many dashboards are open; close one, or wait.');
+
+function send(response: ServerResponse, page: Page): void {
   response.writeHead(page.status, {
     ...HEADERS,
     'content-type': page.type,
@@ -114,10 +137,17 @@ async function answer(
   response.end(page.body);
 }
 
-async function pageFor(inputs: PageInputs, { method, url = '' }: IncomingMessage): Promise<Page> {
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '';
+}
+
+async function pageFor({ options, assets }: Site, request: IncomingMessage): Promise<Page> {
+  const { method, url = '' } = request;
+  const path = pathOf(request);
+  if (options.burst !== undefined && path === '/burst') return answerBurst(request, options.burst);
   if (method !== 'GET' && method !== 'HEAD') return textPage(405, 'Everything here is only read: use GET or HEAD.');
-  const [path = ''] = url.split('?', 1);
-  return (await makePage(path, inputs)) ?? NOT_FOUND;
+  const query = new URLSearchParams(url.slice(path.length + 1));
+  return assets.get(path) ?? (await makePage(path, options, query)) ?? NOT_FOUND;
 }
 
 async function close(server: Server): Promise<void> {

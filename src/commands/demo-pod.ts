@@ -6,6 +6,9 @@ import { EXIT, failWith } from './exit.ts';
 import { parsePort } from './options.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 
+/** How much longer than one request's work a pod that is asked to stop waits for its requests. */
+const STOP_SLACK_MS = 1000;
+
 /** `sluice demo-pod`. */
 export function addDemoPod(program: Command): void {
   program
@@ -29,6 +32,7 @@ export function addDemoPod(program: Command): void {
         `${pod.name} listens at ${host}:${pod.port}, works ${formatDuration(millis(duration.value))} on a request\n`,
       );
       await aborted(stopSignal());
-      await pod.stop();
+      // Whatever it works on has begun already, so it ends within one duration of work.
+      await pod.stop(duration.value + STOP_SLACK_MS);
     });
 }

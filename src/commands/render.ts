@@ -4,37 +4,65 @@ import { formatProblem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
 import { reconcile } from '../reconcile.ts';
 import { PUSH_ORDER } from '../snapshot/resource.ts';
-import { makeSnapshot } from '../snapshot/snapshot.ts';
+import { makeSnapshot, type Snapshot } from '../snapshot/snapshot.ts';
 import { readRouteFile } from '../source/route-file/read.ts';
 import { StaticSource } from '../source/static.ts';
 import { translate } from '../translate/translate.ts';
 import { describeResource } from '../xds/descriptors.ts';
 import { EXIT, failWith } from './exit.ts';
 import { kickPortOption } from './options.ts';
+import { type Rendered, renderDiff } from './render-diff.ts';
 
-/** `sluice render FILE`. */
+/** `sluice render FILE` and `sluice render --diff OLD NEW`. */
 export function addRender(program: Command): void {
   program
     .command('render')
     .description('print the Envoy resources a route file becomes, as YAML')
     .argument('<file>', 'the route file')
+    .argument('[new]', 'with --diff: the route file after the edit')
+    .option('--diff', 'print what changes in Envoy from one route file to another, and whether running traffic notices')
     .addOption(kickPortOption())
     .addHelpText(
       'after',
-      '\nPods of static services are shown; those that Kubernetes or DNS will tell are not known here.\n\nExample:\n  sluice render routes.yaml',
+      '\nPods of static services are shown; those that Kubernetes or DNS will tell are not known here.\n\nExamples:\n  sluice render routes.yaml\n  sluice render --diff routes.yaml routes-new.yaml',
     )
-    .action(async (file: string, { kickPort }: { kickPort: number }) => {
-      const read = await readRouteFile(file, process.env);
-      if (!read.ok) {
-        failWith(EXIT.badInput, read.errors.map(formatProblem));
-        return;
-      }
-      process.stdout.write(renderResources(read.value.routing, kickPort));
-    });
+    .action(render);
+}
+
+interface Options {
+  readonly diff?: boolean;
+  readonly kickPort: number;
+}
+
+async function render(file: string, after: string | undefined, { diff, kickPort }: Options): Promise<void> {
+  if ((after !== undefined) !== (diff === true)) {
+    failWith(EXIT.badInput, [
+      'Two route files are compared with `sluice render --diff OLD NEW`; one is printed without.',
+    ]);
+    return;
+  }
+  const files = after === undefined ? [file] : [file, after];
+  const read = await Promise.all(files.map((one) => readRouteFile(one, process.env)));
+  const faults = read.flatMap((one) => (one.ok ? [] : one.errors.map(formatProblem)));
+  const [first, second] = read.flatMap((one) => (one.ok ? [one.value.routing] : []));
+  if (faults.length > 0 || first === undefined) {
+    failWith(EXIT.badInput, faults);
+    return;
+  }
+  const rendered = (routing: Routing): Rendered => ({ routing, snapshot: snapshotOf(routing, kickPort) });
+  const text = second === undefined ? renderResources(first, kickPort) : renderDiff(rendered(first), rendered(second));
+  process.stdout.write(text);
 }
 
 /** All resources of a routing as a stream of YAML documents, in the order in which Envoy gets them. */
 export function renderResources(routing: Routing, kickPort: number): string {
+  const { types } = snapshotOf(routing, kickPort);
+  const resources = PUSH_ORDER.flatMap((typeUrl) => [...types[typeUrl].resources.values()]);
+  return resources.map((resource) => `---\n${stringify(describeResource(resource), { lineWidth: 0 })}`).join('');
+}
+
+/** What Envoy gets when all that is known are static pods. */
+export function snapshotOf(routing: Routing, kickPort: number): Snapshot {
   const pods = new StaticSource();
   pods.want(routing.services.map(({ locator }) => locator));
   const { model } = reconcile({
@@ -45,7 +73,5 @@ export function renderResources(routing: Routing, kickPort: number): string {
     draining: new Map(),
     now: 0,
   });
-  const { types } = makeSnapshot(translate(model, { kickPort }));
-  const resources = PUSH_ORDER.flatMap((typeUrl) => [...types[typeUrl].resources.values()]);
-  return resources.map((resource) => `---\n${stringify(describeResource(resource), { lineWidth: 0 })}`).join('');
+  return makeSnapshot(translate(model, { kickPort }));
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { sleep, systemClock } from '../base/clock.ts';
 import { startControlPlane } from '../control-plane.ts';
-import { startDemo } from '../demo/demo.ts';
+import { type Demo, startDemo } from '../demo/demo.ts';
 import { formatHostPort, type HostPort } from '../envoy/address.ts';
 import { envoyAdmin } from '../envoy/admin.ts';
 import { findEnvoy } from '../envoy/binary.ts';
@@ -73,9 +73,10 @@ class Run {
     }
     const demo = this.#options.routes === undefined ? await startDemo(await freePort(8080)) : undefined;
     if (demo !== undefined) this.#cleanups.push(() => demo.stop());
-    const xds = await this.#startControlPlane(this.#options.routes ?? demo?.routes ?? '');
+    const adminPort = await this.#adminPort();
+    const xds = await this.#startControlPlane(demo, adminPort);
     if (xds === undefined) return;
-    const envoy = this.#startEnvoy(found.value.path, xds, await this.#adminPort());
+    const envoy = this.#startEnvoy(found.value.path, xds, adminPort);
     this.#cleanups.push(() => envoy.stop());
     const up = await Promise.race([envoy.up, aborted(this.#stopping)]);
     if (up === undefined) return;
@@ -94,12 +95,14 @@ class Run {
   }
 
   /** Where the control plane listens; undefined when it could not be started, which has been told. */
-  async #startControlPlane(routes: string): Promise<XdsAddress | undefined> {
+  async #startControlPlane(demo: Demo | undefined, envoyAdminPort: number): Promise<XdsAddress | undefined> {
     const started = await startControlPlane({
-      routes,
+      routes: this.#options.routes ?? demo?.routes ?? '',
+      burst: demo && ((count) => demo.burst(count)),
       // Both on this machine, under one command: any free ports will do.
       xds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
       admin: await this.#adminAddress(),
+      envoyAdmin: { host: '127.0.0.1', port: envoyAdminPort },
       kickPort: await freePort(),
       kubeconfig: this.#options.kubeconfig,
       dns: dnsSettings(this.#options),
@@ -114,13 +117,15 @@ class Run {
       return undefined;
     }
     this.#cleanups.push(() => started.value.stop());
-    this.#log.info({ admin: `http://${formatHostPort(started.value.admin)}` }, 'status and metrics');
+    this.#log.info({ admin: `http://${formatHostPort(started.value.admin)}` }, 'dashboard, status and metrics');
     return started.value.xds[0];
   }
 
   /** The demo takes any port when the usual one is in use; a user's Envoy is found where it was asked for. */
   async #adminPort(): Promise<number> {
     const { routes, envoyAdminPort } = this.#options;
+    // Both sides must know it: 0 would let Envoy alone choose.
+    if (envoyAdminPort === 0) return freePort();
     return envoyAdminPort ?? (routes === undefined ? await freePort(ENVOY_ADMIN_PORT) : ENVOY_ADMIN_PORT);
   }
 

@@ -1,5 +1,7 @@
-import { type Command, Option } from 'commander';
-import { startControlPlane } from '../control-plane.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { formatDuration, type Millis, parseDuration } from '../base/duration.ts';
+import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane.ts';
 import { formatHostPort, type HostPort } from '../envoy/address.ts';
 import { type LogLevel, makeLogger } from '../log.ts';
 import { type BindAddress, grpcTarget } from '../xds/address.ts';
@@ -8,17 +10,23 @@ import { EXIT, failWith } from './exit.ts';
 import { kickPortOption, kubeconfigOption, logLevelOption, parseBindAddress, routesOption } from './options.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
+import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
 
-interface Options extends DnsFlags {
+interface Options extends DnsFlags, XdsSecurityFlags {
   readonly routes: string;
   readonly xds: readonly BindAddress[];
   readonly admin?: HostPort;
+  readonly envoyAdmin?: HostPort;
+  readonly ownerGrace: Millis;
   readonly kickPort: number;
   readonly kubeconfig?: string;
   readonly logLevel: LogLevel;
 }
 
 const DEFAULT_XDS: readonly BindAddress[] = [{ kind: 'tcp', host: '127.0.0.1', port: 18_000 }];
+
+/** As in Envoy's own examples, and on the machine Sluice runs on: it listens on loopback only. */
+const DEFAULT_ENVOY_ADMIN: HostPort = { host: '127.0.0.1', port: 9901 };
 
 /** `sluice serve`. */
 export function addServe(program: Command): void {
@@ -33,11 +41,25 @@ export function addServe(program: Command): void {
           parseBindAddress(text),
         ])
         .default(DEFAULT_XDS, '127.0.0.1:18000'),
-    )
+    );
+  addXdsSecurityOptions(command)
     .option(
       '--admin <host:port>',
       'where Sluice serves health, status and metrics (default: 127.0.0.1:18001)',
       parseAdminUrl,
+    )
+    .option(
+      '--envoy-admin <host:port>',
+      "where Envoy's admin answers; its statistics tell how many wait (default: 127.0.0.1:9901)",
+      parseAdminUrl,
+    )
+    .addOption(
+      new Option(
+        '--owner-grace <duration>',
+        'how long an Envoy that has lost its connection keeps its services, before another Envoy gets them',
+      )
+        .argParser(parseGrace)
+        .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
     )
     .addOption(kickPortOption())
     .addOption(kubeconfigOption());
@@ -47,12 +69,45 @@ export function addServe(program: Command): void {
     .action(serve);
 }
 
+function parseGrace(text: string): Millis {
+  const parsed = parseDuration(text);
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.errors.join('; '));
+  return parsed.value;
+}
+
 async function serve(options: Options): Promise<void> {
-  const { routes, xds, admin = DEFAULT_ADMIN, kickPort, kubeconfig, logLevel } = options;
+  const {
+    routes,
+    xds,
+    admin = DEFAULT_ADMIN,
+    envoyAdmin = DEFAULT_ENVOY_ADMIN,
+    ownerGrace,
+    kickPort,
+    kubeconfig,
+    logLevel,
+  } = options;
   const stopping = stopSignal();
   const log = makeLogger(logLevel);
-  const started = await startControlPlane({ routes, xds, admin, kickPort, kubeconfig, dns: dnsSettings(options), log });
+  const security = await xdsSecurity(options, xds, { clock: systemClock, log });
+  if (!security.ok) {
+    failWith(EXIT.badInput, security.errors);
+    return;
+  }
+  const { credentials, allow, maxAgeMs } = security.value;
+  const started = await startControlPlane({
+    routes,
+    xds,
+    xdsSecurity: { credentials: credentials?.server, allow, maxAgeMs },
+    admin,
+    envoyAdmin,
+    ownerGrace,
+    kickPort,
+    kubeconfig,
+    dns: dnsSettings(options),
+    log,
+  });
   if (!started.ok) {
+    credentials?.stop();
     const badInput = started.errors.some(({ kind }) => kind === 'bad input');
     failWith(
       badInput ? EXIT.badInput : EXIT.failed,
@@ -65,4 +120,5 @@ async function serve(options: Options): Promise<void> {
   await aborted(stopping);
   log.info('stopping');
   await started.value.stop();
+  credentials?.stop();
 }

@@ -1,12 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Burst } from './burst.ts';
 import { startDemoPod } from './pods.ts';
 
 /** Three pods and a route file that leads to them. */
 export interface Demo {
   /** Path of the route file. */
   readonly routes: string;
+  /** Sends so many requests at once. */
+  burst(count: number): void;
   /** What to tell the user once Envoy takes requests. */
   text(envoyAdminPort: number): string;
   stop(): Promise<void>;
@@ -31,11 +34,15 @@ export async function startDemo(port: number): Promise<Demo> {
       pods.map((pod) => pod.port),
     ),
   );
+  const burst = new Burst(port);
   return {
     routes,
+    burst: (count) => burst.send(count),
     text: (envoyAdminPort) => text({ port, envoyAdminPort, routes }),
     async stop() {
-      await Promise.all(pods.map((pod) => pod.stop()));
+      burst.stop();
+      // Ctrl-C means now.
+      await Promise.all(pods.map((pod) => pod.stop(0)));
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { stringify } from 'yaml';
 import type { HostPort } from './address.ts';
 import { REQUIRED_ARGUMENTS } from './command-line.ts';
+import { type XdsTls, xdsTransportSocket } from './xds-tls.ts';
 
 /** A value as JSON or YAML can hold it. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -23,6 +24,8 @@ export interface BootstrapOptions {
   /** The services this Envoy carries; all of them when left out. */
   readonly services?: readonly string[];
   readonly xds: XdsAddress;
+  /** Undefined: plaintext. */
+  readonly tls?: XdsTls;
   /** Where Envoy's admin listens: loopback, for whoever reaches it can stop Envoy. */
   readonly admin: HostPort;
   /** Client connections at the same time, waiting requests included; above it new ones are closed at once. */
@@ -62,7 +65,7 @@ export function envoyBootstrap(options: BootstrapOptions): EnvoyBootstrap {
         grpc_services: [{ envoy_grpc: { cluster_name: XDS_CLUSTER } }],
       },
     },
-    static_resources: { clusters: [controlPlaneCluster(options.xds)] },
+    static_resources: { clusters: [controlPlaneCluster(options)] },
     overload_manager: overloadManager(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS),
   };
 }
@@ -138,10 +141,11 @@ function overAds(): Json {
   return { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
 }
 
-function controlPlaneCluster(xds: XdsAddress): Json {
+function controlPlaneCluster({ xds, tls }: BootstrapOptions): Json {
   return {
     name: XDS_CLUSTER,
     ...discovery(xds),
+    ...(tls && { transport_socket: xdsTransportSocket(tls, xds) }),
     // Loopback or the same network: what takes longer than this is not there.
     connect_timeout: '1s',
     load_assignment: {

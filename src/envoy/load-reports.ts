@@ -25,6 +25,8 @@ export interface LoadObservation {
   /** When it was received, in milliseconds since the epoch. */
   readonly at: number;
   readonly cluster: string;
+  /** Requests in progress at all its endpoints, those inside Envoy included. */
+  readonly requestsInProgress: number;
   /** Only pods with something to tell: one that is not here has nothing in progress. */
   readonly endpoints: readonly EndpointLoad[];
 }
@@ -36,7 +38,10 @@ export interface LoadReportsOptions {
   readonly intervalMs?: number;
   /** The clusters to report on; undefined: all of them. */
   readonly clusters?: () => readonly string[] | undefined;
-  /** Called once per report, with an entry per cluster in it. A cluster that is not in it is one the Envoy does not have. */
+  /**
+   * Called once per report, with an entry per cluster in it, idle ones too. A cluster that is not in it is one the
+   * Envoy does not have, or that came after the period of the report had begun.
+   */
   readonly onReport: (observations: readonly LoadObservation[], nodeId: string, at: number) => void;
   /** The last stream of an Envoy ended: what it works on is not known any more. */
   readonly onGone?: (nodeId: string) => void;
@@ -133,7 +138,12 @@ export class LoadReports {
   #report(nodeId: string, stats: readonly ClusterStats[]): void {
     const at = this.#clock.now();
     const observations = stats.map((cluster) => {
-      return { nodeId, at, cluster: cluster.clusterName ?? '', endpoints: endpointLoads(cluster) };
+      const requestsInProgress = (cluster.upstreamLocalityStats ?? []).reduce(
+        (sum, { totalRequestsInProgress }) => sum + Number(totalRequestsInProgress ?? 0),
+        0,
+      );
+      const endpoints = endpointLoads(cluster);
+      return { nodeId, at, cluster: cluster.clusterName ?? '', requestsInProgress, endpoints };
     });
     this.#options.onReport(observations, nodeId, at);
   }

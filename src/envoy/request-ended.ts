@@ -2,11 +2,11 @@ import type { ServerUnaryCall, ServiceDefinition, sendUnaryData, UntypedServiceI
 
 const EMPTY = Buffer.alloc(0);
 
-/** Names the pod on whose answer Envoy waits: `service address`. */
+/** Names the pod on whose answer Envoy waits: `PodsId address`. */
 const POD_HEADER = 'x-sluice-draining';
 
-/** Takes note that a request on `pod` (as `formatAddress` writes it) of `service` is about to end. */
-export type OnRequestEnded = (service: string, pod: string) => Promise<void>;
+/** Takes note that a request on `pod` (as `formatAddress` writes it) of the pods `podsId` is about to end. */
+export type OnRequestEnded = (podsId: string, pod: string) => Promise<void>;
 
 /**
  * The gRPC service through which Envoy says that a request on a draining pod is about to end. Envoy holds the
@@ -29,8 +29,8 @@ export class RequestEnded {
   constructor(onEnded: OnRequestEnded) {
     this.implementation = {
       RequestEnded: (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => {
-        const [service = '', pod = ''] = String(call.metadata.get(POD_HEADER)[0] ?? '').split(' ');
-        onEnded(service, pod).then(
+        const [podsId = '', pod = ''] = String(call.metadata.get(POD_HEADER)[0] ?? '').split(' ');
+        onEnded(podsId, pod).then(
           () => done(null, EMPTY),
           (error: Error) => done(error),
         );

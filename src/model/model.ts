@@ -1,6 +1,7 @@
+import { type GateId, gateId } from './generation.ts';
 import type { Pod } from './pod.ts';
 import type { Routing } from './routing.ts';
-import type { Service } from './service.ts';
+import type { Service, ServiceName } from './service.ts';
 
 /** What the gate of a service lets through now; changes with the pods, unlike the service itself. */
 export interface GateLimit {
@@ -17,6 +18,19 @@ export interface ServiceWithPods {
   readonly pods: readonly Pod[];
   /** Undefined for a service without a limit: it has no gate. */
   readonly gate: GateLimit | undefined;
+  /** Where new requests line up when that is not the service's own gate: behind those who wait at an older one. */
+  readonly line?: GateId;
+}
+
+/**
+ * A service as it was before an edit that replaces its cluster, its gate or itself: what runs and waits there
+ * ends there.
+ */
+export interface Retiring extends ServiceWithPods {
+  /** The service that takes over its pods: the same one with other settings, or one with another name. */
+  readonly heir: ServiceName | undefined;
+  /** Clock time from when it has been retiring. */
+  readonly since: number;
 }
 
 /** Everything Envoy has to be told, without a wire type in sight. */
@@ -24,4 +38,15 @@ export interface Model {
   readonly routing: Routing;
   /** The routing's services, in its order. */
   readonly services: readonly ServiceWithPods[];
+  /** Oldest first. `pods` empty: all have moved on; `gate` undefined: its line goes on as the heir's. */
+  readonly retiring: readonly Retiring[];
+}
+
+/** All gates of a model, the retiring ones included. */
+export function gatesOf({ services, retiring }: Model): ReadonlyMap<GateId, GateLimit> {
+  return new Map(
+    [...services, ...retiring].flatMap(({ service, gate }) =>
+      gate === undefined ? [] : [[gateId(service), gate] as const],
+    ),
+  );
 }

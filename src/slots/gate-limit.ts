@@ -16,5 +16,7 @@ export function gateLimit({ discipline }: Service, pods: readonly Pod[], running
     (sum, pod) => sum + (pod.state === 'ready' ? discipline.limit : Math.min(running(pod), discipline.limit)),
     0,
   );
-  return { slots, pending: discipline.queue.max };
+  // Envoy counts a request as waiting while its connection through the gate opens: with fewer places than slots
+  // some of those that come at once would be refused beside free slots.
+  return { slots, pending: Math.max(discipline.queue.max, slots) };
 }

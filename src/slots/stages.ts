@@ -1,58 +1,39 @@
-import type { GateLimit, Model, ServiceWithPods } from '../model/model.ts';
-import type { ServiceName } from '../model/service.ts';
+import { type GateId, gateId } from '../model/generation.ts';
+import { type GateLimit, gatesOf, type Model, type ServiceWithPods } from '../model/model.ts';
 
-/** One step of a publication. */
-export interface Stage {
-  readonly model: Model;
-  /** Gates to kick once Envoy has this stage: their limit was raised, which wakes nobody by itself. */
-  readonly kick: readonly ServiceName[];
+/** What has to happen for a change, in this order. */
+export interface Stages {
+  /** The old model with lowered limits, if any are: no request may be on its way to a pod that goes. */
+  readonly lowered: Model | undefined;
+  /** Gates to kick once Envoy has the new model: their limit was raised, which wakes nobody by itself. */
+  readonly raised: readonly GateId[];
 }
 
-/**
- * The order in which a change reaches Envoy so that no pod is ever given more than its limit:
- * first the lowered limits with the pods as they were, then everything, then kicks for raised limits. While
- * a gate is kicked its line has one place more, since a full line would refuse the kick that is to empty it.
- */
-export function stages(before: Model | undefined, after: Model): readonly Stage[] {
-  const old = new Map(before?.services.map((service) => [service.service.name, service]));
-  const gateBefore = ({ service }: ServiceWithPods) => old.get(service.name)?.gate;
-  const lowered = after.services.filter((service) => compare(gateBefore(service), service.gate) < 0);
-  const kick = after.services
-    .filter((service) => compare(gateBefore(service), service.gate) > 0)
-    .map(({ service }) => service.name);
-  return [
-    ...(before === undefined || lowered.length === 0 ? [] : [{ model: lower(before, lowered), kick: [] }]),
-    ...(kick.length === 0 ? [] : [{ model: boost(after, new Set(kick)), kick }]),
-    { model: after, kick: [] },
-  ];
-}
-
-/** Below 0: the slots go down; above: they go up; 0 also for a gate that is new or gone. */
-function compare(before: GateLimit | undefined, after: GateLimit | undefined): number {
-  return before === undefined || after === undefined ? 0 : after.slots - before.slots;
-}
-
-/** The old model with the new, lower limits: pods may go only when nothing is on its way to them any more. */
-function lower(before: Model, lowered: readonly ServiceWithPods[]): Model {
-  const gates = new Map(lowered.map(({ service, gate }) => [service.name, gate]));
+/** The order in which a change reaches Envoy so that no pod is ever given more than its limit. */
+export function stages(before: Model | undefined, after: Model): Stages {
+  if (before === undefined) return { lowered: undefined, raised: [] };
+  const old = gatesOf(before);
+  const changes = [...gatesOf(after)].map(([id, gate]) => ({
+    id,
+    gate,
+    by: gate.slots - (old.get(id)?.slots ?? gate.slots),
+  }));
+  const lower = new Map(changes.filter(({ by }) => by < 0).map(({ id, gate }) => [id, gate.slots]));
+  const withLowered = mapGates(before, (id, gate) => ({ ...gate, slots: lower.get(id) ?? gate.slots }));
   return {
-    ...before,
-    services: before.services.map((service) => {
-      const gate = gates.get(service.service.name);
-      return gate === undefined || service.gate === undefined
-        ? service
-        : { ...service, gate: { slots: gate.slots, pending: service.gate.pending } };
-    }),
+    lowered: lower.size === 0 ? undefined : withLowered,
+    raised: changes.filter(({ by }) => by > 0).map(({ id }) => id),
   };
 }
 
-function boost(after: Model, kicked: ReadonlySet<ServiceName>): Model {
-  return {
-    ...after,
-    services: after.services.map((service) =>
-      service.gate === undefined || !kicked.has(service.service.name)
-        ? service
-        : { ...service, gate: { ...service.gate, pending: service.gate.pending + 1 } },
-    ),
-  };
+/** The model while these gates are kicked: a full line would refuse the kick that is to empty it. */
+export function withRoomForKicks(model: Model, kicked: ReadonlySet<GateId>): Model {
+  if (kicked.size === 0) return model;
+  return mapGates(model, (id, gate) => (kicked.has(id) ? { ...gate, pending: gate.pending + 1 } : gate));
+}
+
+function mapGates(model: Model, map: (id: GateId, gate: GateLimit) => GateLimit): Model {
+  const change = <S extends ServiceWithPods>(service: S): S =>
+    service.gate === undefined ? service : { ...service, gate: map(gateId(service.service), service.gate) };
+  return { ...model, services: model.services.map(change), retiring: model.retiring.map(change) };
 }

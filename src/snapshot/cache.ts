@@ -15,7 +15,13 @@ export type SnapshotFor = (node: NodeIdentity) => Snapshot | undefined;
 export class SnapshotCache {
   #select: SnapshotFor = () => undefined;
   #common: Snapshot | undefined;
+  #changes = 0;
   readonly #listeners = new Set<() => void>();
+
+  /** How often it has changed: 0 before the first snapshot. */
+  get changes(): number {
+    return this.#changes;
+  }
 
   /** Gives every node the same snapshot. One of the same version as before changes nothing and tells nobody. */
   set(snapshot: Snapshot): void {
@@ -44,6 +50,7 @@ export class SnapshotCache {
   }
 
   #changed(): void {
+    this.#changes++;
     for (const listener of this.#listeners) listener();
   }
 }

@@ -49,6 +49,30 @@ function withVersion(encoded: EncodedResource, clusterVersion: string): XdsResou
   return resource;
 }
 
+/** What one set of resources came to. */
+interface Made {
+  readonly encoded: readonly EncodedResource[];
+  readonly snapshot: TypeSnapshot;
+}
+
+/** The last one of each type: most changes are of one type, and the others' thousands of resources need not be sorted anew. */
+const made = new Map<TypeUrl, Made>();
+
+function sameBodies(a: readonly EncodedResource[], b: readonly EncodedResource[]): boolean {
+  return a.length === b.length && a.every(({ body, name }, at) => body === b[at]?.body && name === b[at]?.name);
+}
+
+/** The snapshot of a type whose versions depend on nothing but its bodies. */
+function ownTypeSnapshot(typeUrl: TypeUrl, encoded: readonly EncodedResource[]): TypeSnapshot {
+  const before = made.get(typeUrl);
+  if (before !== undefined && sameBodies(before.encoded, encoded)) return before.snapshot;
+  const snapshot = typeSnapshot([...encoded], NO_CLUSTERS);
+  made.set(typeUrl, { encoded, snapshot });
+  return snapshot;
+}
+
+const NO_CLUSTERS: ReadonlyMap<string, string> = new Map();
+
 function typeSnapshot(encoded: EncodedResource[], clusters: ReadonlyMap<string, string>): TypeSnapshot {
   const resources = new Map<string, XdsResource>();
   let content = '';
@@ -78,11 +102,10 @@ export function makeSnapshot(encoded: readonly EncodedResource[]): Snapshot {
     byType.get(resource.typeUrl)?.push(resource);
     if (resource.typeUrl === TYPE_URLS.cluster) clusters.set(resource.name, bodyHash(resource.body));
   }
-  const none = new Map<string, string>();
   const types = Object.fromEntries(
     [...byType].map(([typeUrl, list]) => [
       typeUrl,
-      typeSnapshot(list, typeUrl === TYPE_URLS.endpoints ? clusters : none),
+      typeUrl === TYPE_URLS.endpoints ? typeSnapshot(list, clusters) : ownTypeSnapshot(typeUrl, list),
     ]),
     // Object.fromEntries loses the keys' type; they are exactly PUSH_ORDER.
   ) as Record<TypeUrl, TypeSnapshot>;

@@ -8,6 +8,7 @@ import type { ServiceName } from '../model/service.ts';
 import type { SourceState } from '../model/source.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import type { NodeStatus, PodStatus, ServiceStatus, Status } from './status.ts';
+import type { Traffic } from './traffic.ts';
 
 /** What one Envoy last reported; the shape of the observed load. */
 export interface ReportedLoad {
@@ -44,6 +45,9 @@ export interface StatusInput {
   readonly loads: ReadonlyMap<string, ReportedLoad>;
   readonly nodes: readonly ConnectedNode[];
   readonly configuration: { readonly version: string; readonly publishedAt: number } | undefined;
+  readonly traffic: Pick<Traffic, 'read' | 'line' | 'statistics'>;
+  /** Where Envoy's statistics are asked; undefined: nobody asks. */
+  readonly statisticsFrom: string | undefined;
 }
 
 /** Puts together what is true now. Pure: the same inputs make the same status. */
@@ -57,9 +61,10 @@ export function describeStatus(input: StatusInput): Status {
     ...(configuration && {
       configuration: { version: configuration.version, publishedAt: moment(configuration.publishedAt) },
     }),
+    ...describeStatistics(input),
     services: describeServices(input),
     nodes: nodes.map(describeNode).sort((a, b) => (a.id < b.id ? -1 : 1)),
-    problems: [...input.problems, ...nodes.flatMap(refusals)],
+    problems: [...input.problems, ...nodes.flatMap(refusals), ...silence(input)],
   };
 }
 
@@ -103,18 +108,59 @@ function describeService(
     pods: described,
     // Nobody's reports, nobody's sum: 0 would claim that the pods are idle.
     ...(input.loads.size > 0 && { requestsInProgress: described.reduce((sum, pod) => sum + held(pod), 0) }),
+    ...describeTraffic(input.traffic, name),
     source: { kind: locator.kind, target: targetOf(locator), ...describeSource(input.podsOf(locator)) },
   };
   switch (discipline.kind) {
     case 'limited': {
       const queue = { max: discipline.queue.max, timeoutMs: discipline.queue.timeout };
-      return { name, kind: 'limited', limit: discipline.limit, slots: gate?.slots ?? 0, queue, ...common };
+      const { limit } = discipline;
+      const desired = desiredPods(common, limit);
+      return { name, kind: 'limited', limit, slots: gate?.slots ?? 0, queue, ...common, ...desired };
     }
     case 'balanced':
       return { name, kind: 'balanced', balance: discipline.balance, maxRequests: discipline.maxRequests, ...common };
     default:
       return assertNever(discipline);
   }
+}
+
+function describeTraffic(traffic: StatusInput['traffic'], name: ServiceName) {
+  const line = traffic.line(name);
+  const reading = traffic.read(name);
+  const { oldestWaitMs } = reading ?? {};
+  return {
+    ...line,
+    // Both are a moment old, each another one: where nobody waits, nobody waits for long.
+    ...(oldestWaitMs !== undefined && line?.waiting !== 0 && { oldestWaitMs: Math.round(oldestWaitMs) }),
+    ...(reading && { traffic: { total: reading.total, lastMinute: reading.lastMinute } }),
+  };
+}
+
+function desiredPods(held: Pick<ServiceStatus, 'requestsInProgress' | 'waiting'>, limit: number) {
+  const { requestsInProgress, waiting } = held;
+  if (requestsInProgress === undefined || waiting === undefined) return {};
+  return { desiredPods: Math.ceil((requestsInProgress + waiting) / limit) };
+}
+
+function describeStatistics({ traffic, statisticsFrom: from }: StatusInput): Pick<Status, 'statistics'> {
+  if (from === undefined) return {};
+  const state = traffic.statistics();
+  return { statistics: { from, state: state.kind, ...(state.kind === 'silent' && { reason: state.reason }) } };
+}
+
+/** What is not known, and how it would be. */
+function silence({ traffic, statisticsFrom }: StatusInput): readonly Problem[] {
+  const state = traffic.statistics();
+  if (state.kind !== 'silent' || statisticsFrom === undefined) return [];
+  return [
+    {
+      severity: 'warning',
+      subject: `Envoy's admin ${statisticsFrom}`,
+      message: `does not answer, so nobody knows how many wait and which pods are ejected: ${state.reason}`,
+      fix: 'say with --envoy-admin where it answers',
+    },
+  ];
 }
 
 function describePods(

@@ -1,4 +1,5 @@
 import { formatProblem, type Problem } from '../model/problem.ts';
+import { SERVICE_HEADING, serviceRow } from './service-row.ts';
 import type { NodeStatus, ServiceStatus, Status } from './status.ts';
 import { type Cell, type Paint, printable, type Tone, table } from './table.ts';
 
@@ -11,8 +12,8 @@ export function formatStatus(status: Status, paint: Paint): string {
     services.length === 0
       ? paint('quiet', 'no services')
       : table(
-          ['SERVICE', 'KIND', 'PODS', 'IN PROGRESS', 'QUEUE MAX', 'SOURCE'],
-          services.map((service) => serviceRow(service, now)),
+          [...SERVICE_HEADING, 'SOURCE'],
+          services.map((service) => [...serviceRow(service), sourceOf(service, now)]),
           paint,
         ),
     nodes.length === 0
@@ -63,32 +64,8 @@ function since(moment: string, now: number): string {
   return formatAge(now - Date.parse(moment));
 }
 
-function serviceRow(service: ServiceStatus, now: number): readonly Cell[] {
-  const { source } = service;
-  const target = source.kind === 'static' ? 'static: ' : `${source.kind} ${source.target}: `;
-  return [
-    service.name,
-    service.kind === 'limited' ? `limit ${service.limit}` : service.balance,
-    podsCell(service),
-    progressCell(service),
-    service.kind === 'limited' ? String(service.queue.max) : '-',
-    sourceCell(target, source, now),
-  ];
-}
-
-function podsCell({ pods, inForce }: ServiceStatus): Cell {
-  if (!inForce) return { text: 'not in force yet', tone: 'doubtful' };
-  const ready = pods.filter(({ state }) => state === 'ready').length;
-  const draining = pods.length - ready;
-  const text = draining === 0 ? `${ready} ready` : `${ready} ready, ${draining} draining`;
-  return { text, tone: ready === 0 ? 'bad' : draining > 0 ? 'doubtful' : 'good' };
-}
-
-/** `3/4` of the slots; without a report what there is of it. */
-function progressCell(service: ServiceStatus): Cell {
-  const { requestsInProgress } = service;
-  const known = requestsInProgress === undefined ? '?' : String(requestsInProgress);
-  return service.kind === 'limited' ? `${known}/${service.slots}` : known;
+function sourceOf({ source }: ServiceStatus, now: number): Cell {
+  return sourceCell(source.kind === 'static' ? 'static: ' : `${source.kind} ${source.target}: `, source, now);
 }
 
 function sourceCell(

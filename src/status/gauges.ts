@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { LineGauges } from './line-gauges.ts';
 import type { ServiceStatus, Status } from './status.ts';
 
 /** Metrics that are read from the status when somebody asks for them. */
@@ -10,9 +11,18 @@ export class StatusGauges {
   readonly #inProgress: Gauge<'service' | 'pod'>;
   readonly #nodes: Gauge;
   readonly #problems: Gauge<'severity'>;
+  readonly #staleness: Gauge<'service' | 'source'>;
+  readonly #lines: LineGauges;
 
   constructor(registry: Registry) {
     const registers = [registry];
+    this.#lines = new LineGauges(registry);
+    this.#staleness = new Gauge({
+      name: 'sluice_service_source_stale_seconds',
+      help: 'For how long what is known of the pods of a service may have been out of date; 0: it is up to date.',
+      labelNames: ['service', 'source'],
+      registers,
+    });
     this.#routeFileValid = new Gauge({
       name: 'sluice_route_file_valid',
       help: 'Whether the route file as it is now is in use (1), or an earlier version of it is kept (0).',
@@ -52,18 +62,21 @@ export class StatusGauges {
   }
 
   /** Takes over all of `status`; what is no longer in it is gone from the metrics too. */
-  collect({ routeFile, services, nodes, problems }: Status): void {
-    for (const gauge of [this.#sourceUp, this.#slots, this.#pods, this.#inProgress]) gauge.reset();
+  collect({ at, routeFile, services, nodes, problems }: Status): void {
+    this.#lines.collect(services);
+    for (const gauge of [this.#sourceUp, this.#staleness, this.#slots, this.#pods, this.#inProgress]) gauge.reset();
     this.#routeFileValid.set(routeFile.state === 'ready' ? 1 : 0);
     this.#nodes.set(nodes.length);
     for (const severity of ['error', 'warning'] as const)
       this.#problems.set({ severity }, problems.filter((problem) => problem.severity === severity).length);
-    for (const service of services) this.#collectService(service);
+    for (const service of services) this.#collectService(service, Date.parse(at));
   }
 
-  #collectService(status: ServiceStatus): void {
+  #collectService(status: ServiceStatus, now: number): void {
     const { name: service, source, pods } = status;
     this.#sourceUp.set({ service, source: source.kind }, source.state === 'ready' ? 1 : 0);
+    const staleMs = source.since === undefined ? 0 : now - Date.parse(source.since);
+    if (source.state !== 'pending') this.#staleness.set({ service, source: source.kind }, staleMs / 1000);
     if (status.kind === 'limited') this.#slots.set({ service }, status.slots);
     for (const state of ['ready', 'draining'] as const)
       this.#pods.set({ service, state }, pods.filter((pod) => pod.state === state).length);

@@ -1,6 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { StatusGauges } from './gauges.ts';
 import type { Status } from './status.ts';
+import type { TrafficListener } from './traffic.ts';
+import { TrafficMetrics } from './traffic-metrics.ts';
+import { addWithheldGauge, type Withheld } from './withheld-gauge.ts';
 import { XdsMetrics, type XdsTraffic } from './xds-metrics.ts';
 
 /** Metrics of Node's that break Prometheus' naming rules: gauges that are called `_total`. */
@@ -11,6 +14,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #gauges = new StatusGauges(this.#registry);
   readonly #xds = new XdsMetrics(this.#registry);
+  readonly #traffic = new TrafficMetrics(this.#registry);
   readonly #reloads: Counter<'result'>;
   readonly #lastReload: Gauge;
 
@@ -55,6 +59,16 @@ export class Metrics {
     if (result === 'success') this.#lastReload.set(at / 1000);
   }
 
+  /** What counts the requests. */
+  get traffic(): TrafficListener {
+    return this.#traffic;
+  }
+
+  /** From now on tells which services Envoys do not get, as `withheld` says. Call it once. */
+  watchWithheld(withheld: () => Withheld): void {
+    addWithheldGauge(this.#registry, withheld);
+  }
+
   /** The media type of `text`. */
   get contentType(): string {
     return this.#registry.contentType;
@@ -63,6 +77,7 @@ export class Metrics {
   /** Everything as Prometheus reads it; gauges tell what `status` says. */
   text(status: Status): Promise<string> {
     this.#gauges.collect(status);
+    this.#traffic.keep(new Set(status.services.map(({ name }) => name)));
     return this.#registry.metrics();
   }
 }

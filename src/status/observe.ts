@@ -8,9 +8,12 @@ import type { Source, SourceState } from '../model/source.ts';
 import type { NodeIdentity, SnapshotCache } from '../snapshot/cache.ts';
 import { followConvergence } from './convergence.ts';
 import { type ConnectedNode, describeStatus, type ReportedLoad } from './describe.ts';
+import type { Sample } from './history.ts';
 import type { Metrics } from './metrics.ts';
 import { type Readiness, readinessOf, readyForGood } from './readiness.ts';
+import { SLICE_MS } from './service-traffic.ts';
 import type { Status } from './status.ts';
+import type { Traffic } from './traffic.ts';
 
 /** The parts of a running control plane that are looked at, each as far as it is. */
 export interface Observed {
@@ -29,12 +32,17 @@ export interface Observed {
     waitForAck: Parameters<typeof followConvergence>[0]['waitForAck'];
   };
   readonly metrics: Metrics;
+  readonly traffic: Traffic;
+  /** Where Envoy's statistics are asked; undefined: nobody asks. */
+  readonly statisticsFrom: string | undefined;
   readonly clock: Clock;
 }
 
 /** What is true now, for as long as it is asked. */
 export interface Observation {
   status(): Status;
+  /** The last 15 minutes of a service, oldest first; empty: there is none of that name. */
+  history(service: string): readonly Sample[];
   ready(): Readiness;
   stop(): void;
 }
@@ -47,7 +55,7 @@ const WHOLE: NodeIdentity = { id: '', cluster: '', metadata: {} };
  * must hear of a publication first.
  */
 export function observe(observed: Observed): Observation {
-  const { version, routeFile, pods, controller, cache, server, metrics, clock } = observed;
+  const { version, routeFile, pods, controller, cache, server, metrics, traffic, statisticsFrom, clock } = observed;
   const startedAt = clock.now();
   let configuration: { readonly version: string; readonly publishedAt: number } | undefined;
   const ends = [
@@ -75,13 +83,35 @@ export function observe(observed: Observed): Observation {
       loads: controller.loads(),
       nodes: server.nodes(),
       configuration,
+      traffic,
+      statisticsFrom,
     });
   };
+  ends.push(every(clock, SLICE_MS, () => keepHistory(status(), traffic)));
   return {
     status,
+    history: (service) => traffic.history(service),
     ready: readyForGood(() => readinessOf(status())),
     stop() {
       for (const end of ends) end();
     },
   };
+}
+
+function keepHistory({ services }: Status, traffic: Traffic): void {
+  traffic.rotate(
+    services.map(({ name, requestsInProgress, waiting }) => ({ name, inUse: requestsInProgress, waiting })),
+  );
+}
+
+function every(clock: Clock, ms: number, callback: () => void): () => void {
+  let cancel = () => {};
+  const again = () => {
+    cancel = clock.after(ms, () => {
+      callback();
+      again();
+    });
+  };
+  again();
+  return () => cancel();
 }

@@ -34,6 +34,35 @@ const pod = z.object({
   requestsInProgress: z.exactOptional(z.number()),
 });
 
+const counts = {
+  /** With a status below 500. */
+  answered: z.number(),
+  /** With a status from 500 on. */
+  failed: z.number(),
+  /** The line was full. */
+  refused: z.number(),
+  /** Given up while they waited, or while a pod worked on them. */
+  timedOut: z.number(),
+  /** Their client left before. */
+  abandoned: z.number(),
+};
+
+/** Two of many lengths of time, in milliseconds. */
+const quantiles = z.object({ p50: z.number(), p99: z.number() });
+
+const traffic = z.object({
+  /** How requests ended since Sluice started. */
+  total: z.object(counts),
+  /** How requests ended in the last minute. */
+  lastMinute: z.object({
+    ...counts,
+    /** From arrival to slot, of all that got a slot; absent: there was none. */
+    waitMs: z.exactOptional(quantiles),
+    /** From slot to last byte, of those that were answered; absent: there was none. */
+    workMs: z.exactOptional(quantiles),
+  }),
+});
+
 const anyService = {
   name: z.string(),
   protocol: z.enum(['http1', 'h2c']),
@@ -43,6 +72,19 @@ const anyService = {
   pods: z.array(pod).readonly(),
   /** The sum over its pods; absent while no Envoy has reported. */
   requestsInProgress: z.exactOptional(z.number()),
+  /** Requests that wait in the line; absent while Envoy's statistics cannot be asked. */
+  waiting: z.exactOptional(z.number()),
+  /**
+   * How long the first in the line has waited, in milliseconds; absent: nobody waits, or no log has come. For those
+   * who were in line before Sluice started, only the time since then is known.
+   */
+  oldestWaitMs: z.exactOptional(z.number()),
+  /** Pods that are ejected for how they answer; absent while Envoy's statistics cannot be asked. */
+  ejected: z.exactOptional(z.number()),
+  /** Requests sent to a pod again since Envoy started; absent while Envoy's statistics cannot be asked. */
+  retried: z.exactOptional(z.number()),
+  /** Absent while no Envoy has told of any request. */
+  traffic: z.exactOptional(traffic),
   source: z.object({
     kind: z.enum(['kubernetes', 'dns', 'static']),
     /** What is looked up: `ai-media/codec:http`, `codec.example:80`; for static pods how many addresses. */
@@ -61,6 +103,8 @@ const service = z.discriminatedUnion('kind', [
     queue: z.object({ max: z.number(), timeoutMs: z.number() }),
     /** Requests that may be at all pods together now. */
     slots: z.number(),
+    /** Pods that all who work and wait now would fill; absent while one of both is not known. */
+    desiredPods: z.exactOptional(z.number()),
   }),
   z.object({
     ...anyService,
@@ -103,6 +147,14 @@ export const statusSchema = z.object({
   routeFile: z.object({ path: z.string(), ...sourceState }),
   /** What Envoy is given; absent until everything needed for a first configuration was known. */
   configuration: z.exactOptional(z.object({ version: z.string(), publishedAt: moment })),
+  /** Whether Envoy's statistics can be asked; absent: nobody asks. */
+  statistics: z.exactOptional(
+    z.object({
+      from: z.string(),
+      state: z.enum(['unknown', 'answers', 'silent']),
+      reason: z.exactOptional(z.string()),
+    }),
+  ),
   /** In the order of their names. */
   services: z.array(service).readonly(),
   /** The Envoys that are connected, by id. */

@@ -6,7 +6,7 @@ import { shortType } from './describe.ts';
 export type XdsTraffic =
   | { readonly kind: 'sent'; readonly typeUrl: string; readonly bytes: number }
   | { readonly kind: 'acked' | 'nacked'; readonly typeUrl: string }
-  | { readonly kind: 'connected' | 'disconnected' | 'limited' };
+  | { readonly kind: 'connected' | 'holds' | 'disconnected' | 'limited' };
 
 const KNOWN = new Map<string, string>(PUSH_ORDER.map((typeUrl) => [typeUrl, shortType(typeUrl)]));
 

@@ -1,12 +1,13 @@
 import { envoy } from '#xds';
+import { podsId } from '../model/generation.ts';
 import { formatAddress } from '../model/locator.ts';
 import type { ServiceWithPods } from '../model/model.ts';
 import type { Pod } from '../model/pod.ts';
-import type { ServiceName } from '../model/service.ts';
+import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { resource, struct, wrap } from './encode.ts';
 import { internalAddress } from './gate.ts';
-import { DRAINING_KEY, METADATA, PARKING, podsName } from './names.ts';
+import { DRAINING_KEY, METADATA, PARKING, podsCluster } from './names.ts';
 
 const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
 const { HealthStatus } = envoy.config.core.v3;
@@ -18,25 +19,25 @@ const MOST_PARKING_PLACES = 16;
 
 /** The pods of a service, and behind them the parking, where requests go only when no pod is there. */
 export function endpoints({ service, pods }: ServiceWithPods): EncodedResource {
-  const name = podsName(service.name);
+  const name = podsCluster(service);
   const places = pods.length === 0 ? MOST_PARKING_PLACES : Math.min(pods.length, MOST_PARKING_PLACES);
   return resource(ClusterLoadAssignment, name, {
     clusterName: name,
     // One healthy pod is enough to keep all traffic off the parking places.
     policy: { overprovisioningFactor: wrap(1_000_000) },
     endpoints: [
-      { priority: 0, lbEndpoints: pods.map((pod) => podEndpoint(service.name, pod)) },
+      { priority: 0, lbEndpoints: pods.map((pod) => podEndpoint(service, pod)) },
       { priority: 1, lbEndpoints: Array.from({ length: places }, (_, place) => parkingPlace(place)) },
     ],
   });
 }
 
-function podEndpoint(service: ServiceName, pod: Pod): LbEndpoint {
+function podEndpoint(service: Service, pod: Pod): LbEndpoint {
   const endpoint = { address: { socketAddress: { address: pod.ip, portValue: pod.port } } };
   if (pod.state === 'ready') return { endpoint, healthStatus: HealthStatus.UNKNOWN };
   // A draining pod stays known, so that its requests stay counted, and gets no new one. Metadata may change on
   // an endpoint: it stays the same host to Envoy, with its counts.
-  const draining = struct({ [DRAINING_KEY]: `${service} ${formatAddress(pod)}` });
+  const draining = struct({ [DRAINING_KEY]: `${podsId(service)} ${formatAddress(pod)}` });
   return { endpoint, healthStatus: HealthStatus.DRAINING, metadata: { filterMetadata: { [METADATA]: draining } } };
 }
 

@@ -21,9 +21,10 @@ const GATE_CONNECTION_MS = 1000;
  * connection carries one request at a time, so `max_connections` is the number of slots.
  */
 export function gateCluster(service: Service): EncodedResource {
-  const name = gateName(service.name);
+  const name = gateName(service);
   return resource(Cluster, name, {
     name,
+    altStatName: `gate/${service.name}`,
     type: Cluster.DiscoveryType.STATIC,
     connectTimeout: duration(2000),
     loadAssignment: {

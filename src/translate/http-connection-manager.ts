@@ -22,9 +22,9 @@ export function routesByName(routeConfigName: string) {
   return { rds: { routeConfigName, configSource: ADS } };
 }
 
-/** The last filter of every chain: sends the request on. */
-export function router(): HttpFilter {
-  return extension('envoy.filters.http.router', Router, { suppressEnvoyHeaders: true });
+/** The last filter of every chain: sends the request on, with `properties` on top of what all of them have. */
+export function router(properties: envoy.extensions.filters.http.router.v3.Router.$Properties = {}): HttpFilter {
+  return extension('envoy.filters.http.router', Router, { suppressEnvoyHeaders: true, ...properties });
 }
 
 /** The network filter with what all of Sluice's listeners have in common, and `properties` on top. */
@@ -44,7 +44,7 @@ export function httpConnectionManager(properties: HttpConnectionManagerPropertie
  * Many requests of one connection may wait at the same time: none may be kept from entering the line by
  * others' unread bodies, so the connection's window is far larger than a stream's.
  */
-const HTTP2: envoy.config.core.v3.Http2ProtocolOptions.$Properties = {
+export const HTTP2: envoy.config.core.v3.Http2ProtocolOptions.$Properties = {
   maxConcurrentStreams: wrap(1_000_000),
   initialStreamWindowSize: wrap(256 * 1024),
   initialConnectionWindowSize: wrap(1024 * 1024 * 1024),

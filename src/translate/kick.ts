@@ -1,9 +1,9 @@
 import { envoy } from '#xds';
-import type { Service } from '../model/service.ts';
+import type { GateId } from '../model/generation.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { duration, resource } from './encode.ts';
 import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
-import { gateName, HEADERS, KICK } from './names.ts';
+import { gateClusterOf, HEADERS, KICK } from './names.ts';
 
 const { Listener } = envoy.config.listener.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
@@ -26,8 +26,8 @@ export function kickListener(port: number): EncodedResource {
   });
 }
 
-/** `GET /codec` kicks the gate of the service codec. */
-export function kickRoutes(limited: readonly Service[]): EncodedResource {
+/** `GET /codec` kicks the gate codec. */
+export function kickRoutes(gates: Iterable<GateId>): EncodedResource {
   return resource(RouteConfiguration, KICK, {
     name: KICK,
     virtualHosts: [
@@ -35,9 +35,10 @@ export function kickRoutes(limited: readonly Service[]): EncodedResource {
         name: 'all',
         domains: ['*'],
         requestHeadersToAdd: [{ header: { key: HEADERS.kick, value: '1' } }],
-        routes: limited.map(({ name }) => ({
-          match: { path: `/${name}` },
-          route: { cluster: gateName(name), timeout: duration(0) },
+        routes: [...gates].map((id) => ({
+          // As a kick writes it: `codec@h2c` is `codec%40h2c`.
+          match: { path: `/${encodeURIComponent(id)}` },
+          route: { cluster: gateClusterOf(id), timeout: duration(0) },
         })),
       },
     ],

@@ -1,7 +1,8 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import type { Service } from '../model/service.ts';
-import { HEADERS, METADATA } from './names.ts';
+import { wrap } from './encode.ts';
+import { HEADERS, LONGEST_WAIT_KEY, METADATA, WAITED_KEY } from './names.ts';
 
 const { HeaderValueOption } = envoy.config.core.v3;
 
@@ -31,55 +32,82 @@ const SERVICE = `%METADATA(ROUTE:${METADATA}:service)%`;
 
 /** An answer that Envoy makes itself: which flags it stands for, its status, its words. */
 interface Reply {
-  /** Envoy's response flags (`%RESPONSE_FLAGS%`); none: every other local reply. */
-  readonly flags: readonly string[];
+  /** How it is told from others: all of these hold. None: every other local reply. */
+  readonly when: readonly AccessLogFilter[];
   readonly error: string;
   readonly message: string;
   readonly status?: number;
   /** The status for gRPC clients, in place of what Envoy makes of the HTTP status. */
   readonly grpcStatus?: number;
   readonly retryAfterSeconds?: number;
-  /** More fields of the JSON form: those of the route's metadata. */
-  readonly fields?: readonly string[];
+  /** At the second hop: the first may send the request again, to where its service is now. */
+  readonly again?: true;
+  /** More fields of the JSON form, by name. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 const FULL: Reply = {
-  flags: ['UO'],
+  when: [flagFilter('UO')],
   error: 'line full',
   message: `%METADATA(ROUTE:${METADATA}:full)%`,
   status: 429,
   grpcStatus: 8, // RESOURCE_EXHAUSTED
   retryAfterSeconds: 1,
-  fields: ['limit', 'queue_max', 'max_requests'],
+  fields: {
+    limit: `%METADATA(ROUTE:${METADATA}:limit)%`,
+    queue_max: `%METADATA(ROUTE:${METADATA}:queue_max)%`,
+    max_requests: `%METADATA(ROUTE:${METADATA}:max_requests)%`,
+  },
 };
+
+const WAITED = `%DYNAMIC_METADATA(${METADATA}:${WAITED_KEY})%`;
+const LONGEST_WAIT = `%DYNAMIC_METADATA(${METADATA}:${LONGEST_WAIT_KEY})%`;
 
 const OTHERS: readonly Reply[] = [
   {
-    flags: ['NR'],
+    when: [flagFilter('NR')],
     error: 'no route',
     message: 'No route of the route file takes this host, path and method.',
     grpcStatus: 12, // UNIMPLEMENTED
   },
   {
-    flags: ['DT', 'UT', 'SI', 'UMSDR'],
+    // `max_stream_duration` sets no flag, only the status (run on 1.40).
+    when: [{ orFilter: { filters: [flagFilter('DT', 'UT', 'SI', 'UMSDR'), statusFilter(504)] } }],
     error: 'work timeout',
     message: `A pod of ${SERVICE} worked on this request longer than timeout.request allows; it was given up.`,
     status: 504,
     grpcStatus: 4, // DEADLINE_EXCEEDED
   },
   {
-    flags: ['UF', 'URX', 'UH'],
+    when: [waitedFilter()],
+    error: 'waited too long',
+    message: `The request waited ${WAITED} ms for a free pod of ${SERVICE}; queue.timeout allows ${LONGEST_WAIT} ms. No pod has seen it.`,
+    retryAfterSeconds: 1,
+    fields: { waited_ms: WAITED, longest_wait_ms: LONGEST_WAIT },
+  },
+  {
+    // NC: an edit took the cluster away in which the request waited for a pod.
+    when: [flagFilter('UF', 'URX', 'UH', 'NC')],
     error: 'no pod reachable',
-    message: `No pod of ${SERVICE} could be reached, or the body is too large to wait for one. No pod has seen the request.`,
+    message: `No pod of ${SERVICE} could be reached. No pod has seen the request.`,
+    retryAfterSeconds: 1,
+    again: true,
+  },
+  {
+    // While a request waited to be tried again more of its body came than Envoy may hold.
+    when: [statusFilter(507)],
+    error: 'no pod reachable',
+    message: `No pod of ${SERVICE} could be reached, and the body is too large to wait for one. No pod has seen the request.`,
+    status: 503,
     retryAfterSeconds: 1,
   },
   {
-    flags: ['UC', 'UR', 'UPE'],
+    when: [flagFilter('UC', 'UR', 'UPE')],
     error: 'pod failed',
     message: `The pod of ${SERVICE} that worked on this request broke off. It was not sent to another pod, since the work may have begun.`,
     status: 502,
   },
-  { flags: [], error: 'refused', message: 'Envoy answered this request itself: %RESPONSE_CODE_DETAILS%.' },
+  { when: [], error: 'refused', message: 'Envoy answered this request itself: %RESPONSE_CODE_DETAILS%.' },
 ];
 
 /**
@@ -103,11 +131,15 @@ function fullStatus({ discipline }: Service): number {
 
 /** The form for gRPC, the text form for clients that ask for text and not for JSON, and JSON for all others. */
 function mappers(reply: Reply, conditions: readonly AccessLogFilter[]): readonly ResponseMapper[] {
-  const when = [...flagFilter(reply.flags), ...conditions];
+  const when = [...reply.when, ...conditions];
   const isGrpc = headerFilter('content-type', { prefix: 'application/grpc' });
   const wantsText = headerFilter('accept', { safeRegex: { regex: '^text/.*' } });
-  const { message, grpcStatus, retryAfterSeconds } = reply;
-  const retryAfter = retryAfterSeconds === undefined ? [] : [overwrite('retry-after', retryAfterSeconds)];
+  const { message, grpcStatus, retryAfterSeconds, again } = reply;
+  const retryAfter = [
+    ...(retryAfterSeconds === undefined ? [] : [overwrite('retry-after', retryAfterSeconds)]),
+    // The first hop looks for it, and takes it out of what goes to the client.
+    ...(again ? [overwrite(HEADERS.again, 1)] : []),
+  ];
   const status = reply.status === undefined ? {} : { statusCode: { value: reply.status } };
   return [
     {
@@ -141,10 +173,10 @@ function textFormat(inlineString: string): Format {
   return { textFormatSource: { inlineString }, contentType: 'text/plain; charset=utf-8' };
 }
 
-function jsonFormat({ error, message, fields = [] }: Reply): Format {
+function jsonFormat({ error, message, fields = {} }: Reply): Format {
   const field = (stringValue: string) => ({ stringValue });
   // A value that is one operator and nothing else keeps its type: a number stays a number.
-  const more = fields.map((name) => [name, field(`%METADATA(ROUTE:${METADATA}:${name})%`)]);
+  const more = Object.entries(fields).map(([name, value]) => [name, field(value)]);
   return {
     jsonFormat: {
       fields: {
@@ -160,8 +192,20 @@ function jsonFormat({ error, message, fields = [] }: Reply): Format {
   };
 }
 
-function flagFilter(flags: readonly string[]): readonly AccessLogFilter[] {
-  return flags.length === 0 ? [] : [{ responseFlagFilter: { flags: [...flags] } }];
+/** One of these response flags (`%RESPONSE_FLAGS%`). */
+function flagFilter(...flags: readonly string[]): AccessLogFilter {
+  return { responseFlagFilter: { flags: [...flags] } };
+}
+
+/** This status, given by Envoy itself. */
+function statusFilter(status: number): AccessLogFilter {
+  return statusIs(envoy.config.accesslog.v3.ComparisonFilter.Op.EQ, status);
+}
+
+/** The second hop has noted that the request waited too long. */
+function waitedFilter(): AccessLogFilter {
+  const matcher = { filter: METADATA, path: [{ key: WAITED_KEY }], value: { presentMatch: true } };
+  return { metadataFilter: { matcher, matchIfKeyNotFound: wrap(false) } };
 }
 
 function headerFilter(name: string, stringMatch: envoy.type.matcher.v3.StringMatcher.$Properties): AccessLogFilter {
@@ -169,14 +213,13 @@ function headerFilter(name: string, stringMatch: envoy.type.matcher.v3.StringMat
 }
 
 /** Holds for every answer: a mapper must have a filter. */
-const ANY_STATUS: AccessLogFilter = {
-  statusCodeFilter: {
-    comparison: {
-      op: envoy.config.accesslog.v3.ComparisonFilter.Op.GE,
-      value: { defaultValue: 0, runtimeKey: 'sluice.local_reply.status_from' },
-    },
-  },
-};
+const ANY_STATUS = statusIs(envoy.config.accesslog.v3.ComparisonFilter.Op.GE, 0);
+
+function statusIs(op: envoy.config.accesslog.v3.ComparisonFilter.Op, status: number): AccessLogFilter {
+  // Envoy wants a runtime key, which is never set.
+  const value = { defaultValue: status, runtimeKey: 'sluice.local_reply.status' };
+  return { statusCodeFilter: { comparison: { op, value } } };
+}
 
 /** Envoy's AND takes at least two. */
 function all(filters: readonly AccessLogFilter[]): AccessLogFilter {

@@ -1,4 +1,5 @@
-import type { ServiceName } from '../model/service.ts';
+import { type GateId, gateId, type PodsId, podsId } from '../model/generation.ts';
+import type { Service, ServiceName } from '../model/service.ts';
 
 /** The public listener and its route configuration. */
 export const PUBLIC = 'public';
@@ -9,14 +10,42 @@ export const KICK = 'kick';
 /** The runtime layer that holds the limits of all gates; the bootstrap asks for it by this name. */
 export const LIMITS = 'limits';
 
-/** The cluster that holds a service's line. */
-export function gateName(service: ServiceName): string {
-  return `gate/${service}`;
+const GATE = 'gate/';
+const PODS = 'pods/';
+
+/** The cluster that holds a service's line: `gate/codec`. */
+export function gateName(service: Service): string {
+  return gateClusterOf(gateId(service));
 }
 
-/** The cluster of a service's pods, its endpoints, and the internal listener and routes in front of it. */
+/** The cluster of a gate. */
+export function gateClusterOf(id: GateId): string {
+  return `${GATE}${id}`;
+}
+
+/** The cluster of a service's pods, and its endpoints: `pods/codec@4f1c2d` (see `PodsId`). */
+export function podsCluster(service: Service): string {
+  return `${PODS}${podsId(service)}`;
+}
+
+/**
+ * The second hop of a service, an internal listener and its routes: `pods/codec`. Also what the clusters of its
+ * pods are called in Envoy's statistics, whatever their settings.
+ */
 export function podsName(service: ServiceName): string {
-  return `pods/${service}`;
+  return `${PODS}${service}`;
+}
+
+/** The gate that a cluster is; undefined for other clusters. */
+export function gateOfCluster(cluster: string): GateId | undefined {
+  // Only `gateClusterOf` makes such names.
+  return cluster.startsWith(GATE) ? (cluster.slice(GATE.length) as GateId) : undefined;
+}
+
+/** Whose pods a cluster has; undefined for other clusters. */
+export function podsOfCluster(cluster: string): PodsId | undefined {
+  // Only `podsCluster` makes such names.
+  return cluster.startsWith(PODS) ? (cluster.slice(PODS.length) as PodsId) : undefined;
 }
 
 /**
@@ -32,8 +61,10 @@ export const HEADERS = {
   kick: 'x-sluice-kick',
   /** The status of a refusal where it is not 429. */
   fullStatus: 'x-sluice-full-status',
-  /** On an answer from a draining pod: `service address`. */
+  /** On an answer from a draining pod: `PodsId address`. */
   draining: 'x-sluice-draining',
+  /** On an answer that no pod has made or seen: the first hop may try again. */
+  again: 'x-sluice-again',
   /** On an answer of the parking: no pod was there, try again. */
   parked: 'x-sluice-parked',
 } as const;
@@ -44,12 +75,21 @@ export const METADATA = 'sluice';
 /** What a draining endpoint's metadata has under `METADATA`: the value of the header `HEADERS.draining`. */
 export const DRAINING_KEY = 'draining';
 
+/** Envoy's access logs, as the control plane tells them apart. */
+export const REQUEST_LOG = {
+  /** Every request at the public listener: when it comes, when its turn has come, when it is over. */
+  requests: 'requests',
+  /** Requests that the second hop has given up. */
+  timeouts: 'timeouts',
+} as const;
+
+/** The tag by which an access log's entries name the service. */
+export const SERVICE_TAG = 'service';
+
+/** Under `METADATA` in a request's own metadata: how long it waited, and may have, in ms, when it waited too long. */
+export const WAITED_KEY = 'waited_ms';
+/** See `WAITED_KEY`. */
+export const LONGEST_WAIT_KEY = 'longest_wait_ms';
+
 /** The gRPC method of the control plane that is told of requests that end on draining pods. */
 export const REQUEST_ENDED_PATH = '/sluice.v1.Slots/RequestEnded';
-
-/** The service whose pods the cluster holds; undefined for other clusters. */
-export function serviceOfPods(cluster: string): ServiceName | undefined {
-  const prefix = 'pods/';
-  // Only `podsName` makes such names, and only of service names.
-  return cluster.startsWith(prefix) ? (cluster.slice(prefix.length) as ServiceName) : undefined;
-}

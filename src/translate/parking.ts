@@ -11,6 +11,12 @@ const { DenominatorType } = envoy.type.v3.FractionalPercent;
 /** How long a parked request rests before it looks for a pod again. */
 const REST_MS = 250;
 
+/** Clients only see this when their request cannot be sent again: for that Envoy must hold its whole body. */
+const TOO_LARGE = `${JSON.stringify({
+  error: 'no pod reachable',
+  message: 'There is no pod now, and the body is too large to wait for one. No pod has seen the request.',
+})}\n`;
+
 /**
  * Where a request goes while its service has no pod: an internal listener that answers "try again" after a
  * rest. The answer is no 5xx, so that outlier detection never ejects the parking places themselves.
@@ -34,8 +40,12 @@ export function parkingListener(): EncodedResource {
                   routes: [
                     {
                       match: { prefix: '/' },
-                      directResponse: { status: 425 },
-                      responseHeadersToAdd: [{ header: { key: HEADERS.parked, value: '1' } }],
+                      directResponse: { status: 425, body: { inlineString: TOO_LARGE } },
+                      responseHeadersToAdd: [
+                        { header: { key: HEADERS.parked, value: '1' } },
+                        { header: { key: 'content-type', value: 'application/json' } },
+                        { header: { key: 'retry-after', value: '1' } },
+                      ],
                     },
                   ],
                 },

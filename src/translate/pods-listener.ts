@@ -1,12 +1,13 @@
 import { envoy } from '#xds';
 import type { Millis } from '../base/duration.ts';
 import type { Route } from '../model/route.ts';
-import type { Service } from '../model/service.ts';
+import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { resource, struct } from './encode.ts';
-import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
+import { timeoutLog } from './access-log.ts';
+import { resource, struct, wrap } from './encode.ts';
+import { HTTP2, httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
 import { localReplies, refusalMetadata } from './local-replies.ts';
-import { DRAINING_KEY, HEADERS, METADATA, podsName } from './names.ts';
+import { DRAINING_KEY, HEADERS, METADATA, podsCluster, podsName } from './names.ts';
 import { podsScript, podsScriptOnRoute } from './pods-script.ts';
 import { parkingRetries } from './retries.ts';
 import { workTimeout } from './work-timeout.ts';
@@ -14,16 +15,19 @@ import { workTimeout } from './work-timeout.ts';
 const { Listener } = envoy.config.listener.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
 
-/** The largest body with which a request can wait in parking: Envoy must hold it whole to send it again. */
-export const PARKED_BODY_BYTES = 8 * 1024 * 1024;
+/**
+ * The largest body with which a request can wait in parking: Envoy must hold it whole to send it again. By HTTP/1 it
+ * holds as much as a connection may buffer, by HTTP/2 a stream's window.
+ */
+const PARKED_BODY_BYTES = 8 * 1024 * 1024;
 
 /**
  * The second hop of a service: an internal listener that a request reaches once it has its slot. It is the
  * same for every service but for its name, and never changes while the service exists: a gate that fails to
  * connect to it throws out everybody in its line.
  */
-export function podsListener(service: Service): EncodedResource {
-  const name = podsName(service.name);
+export function podsListener(service: ServiceName): EncodedResource {
+  const name = podsName(service);
   return resource(Listener, name, {
     name,
     internalListener: {},
@@ -37,6 +41,8 @@ export function podsListener(service: Service): EncodedResource {
             skipXffAppend: true,
             generateRequestId: { value: false },
             localReplyConfig: localReplies([]),
+            http2ProtocolOptions: { ...HTTP2, initialStreamWindowSize: wrap(PARKED_BODY_BYTES) },
+            ...timeoutLog(),
             ...routesByName(name),
             httpFilters: [podsScript(), router()],
           }),
@@ -46,9 +52,12 @@ export function podsListener(service: Service): EncodedResource {
   });
 }
 
-/** The routes of the second hop: a kick is answered, everything else goes to the pods. */
-export function podsRoutes(service: Service, routes: readonly Route[]): EncodedResource {
-  const name = podsName(service.name);
+/**
+ * The routes of the second hop `hop`: a kick is answered, everything else goes to the pods of `service`, which is
+ * the hop's own service or the heir of one that retires.
+ */
+export function podsRoutes(hop: ServiceName, service: Service, routes: readonly Route[]): EncodedResource {
+  const name = podsName(hop);
   const timeouts = [...new Set(routes.flatMap(({ requestTimeout }) => requestTimeout ?? []))].sort((a, b) => a - b);
   return resource(RouteConfiguration, name, {
     name,
@@ -83,7 +92,7 @@ function toPods(service: Service, timeout: Millis) {
     metadata: { filterMetadata: { ...metadata, [METADATA]: struct(refusalMetadata(service)) } },
     typedPerFilterConfig: perFilterConfig,
     route: {
-      cluster: podsName(service.name),
+      cluster: podsCluster(service),
       ...workTimeout(timeout),
       retryPolicy: parkingRetries(),
     },

@@ -2,7 +2,7 @@ import { envoy } from '#xds';
 import type { Service } from '../model/service.ts';
 import { extension, pack, struct } from './encode.ts';
 import type { HttpFilter } from './http-connection-manager.ts';
-import { HEADERS, REQUEST_ENDED_PATH } from './names.ts';
+import { HEADERS, LONGEST_WAIT_KEY, METADATA, REQUEST_ENDED_PATH, WAITED_KEY } from './names.ts';
 
 const { Lua, LuaPerRoute } = envoy.extensions.filters.http.lua.v3;
 
@@ -16,15 +16,30 @@ const CONTROL_PLANE = 'sluice';
 const HOLD_MS = 500;
 
 /**
+ * The parking's "try again" is meant for Envoy. A client sees it when its body was too large to be sent again, and is
+ * told in the usual way that no pod was there; the parking itself must not say 5xx, or it would be ejected like a pod.
+ */
+const ON_PARKED = `
+  if handle:headers():get("${HEADERS.parked}") ~= nil then
+    handle:headers():remove("${HEADERS.parked}")
+    handle:headers():replace(":status", "503")
+    return
+  end
+`;
+
+/**
  * A request that ends on a draining pod takes its slot of the gate with it: the line must not move up, since no
  * pod has become free. So the end of its answer is held until the control plane has lowered the gate's limit (some
- * milliseconds), or at once goes on when the control plane does not answer.
+ * milliseconds), or at once goes on when the control plane does not answer. By HTTP/1 an answer with a length ends
+ * with its last byte, which cannot be held: without the length it is sent in chunks, and ends with an empty one.
  */
 const ON_RESPONSE = `
 function envoy_on_response(handle)
+  ${ON_PARKED.trim()}
   local pod = handle:headers():get("${HEADERS.draining}")
   if pod == nil then return end
   handle:headers():remove("${HEADERS.draining}")
+  if handle:streamInfo():protocol() ~= "HTTP/2" then handle:headers():remove("content-length") end
   for chunk in handle:bodyChunks() do end
   handle:httpCall("${CONTROL_PLANE}", {
     [":method"] = "POST",
@@ -39,7 +54,8 @@ end
 
 /**
  * Envoy has no timer for the wait in a cluster's line. So the second hop, which a request reaches with its
- * slot, compares the time stamped on arrival with the clock and answers before a pod sees the request.
+ * slot, compares the time stamped on arrival with the clock and answers before a pod sees the request. The words come
+ * from the local replies, which find here how long it was.
  */
 const ON_REQUEST = `
 function envoy_on_request(handle)
@@ -48,19 +64,19 @@ function envoy_on_request(handle)
   if arrived == nil or longest == nil then return end
   local waited = handle:timestamp() - arrived
   if waited > longest then
-    handle:respond({
-      [":status"] = "503",
-      ["retry-after"] = "1",
-      ["content-type"] = "application/json",
-    }, string.format(
-      '{"error":"waited too long","service":"%s","waited_ms":%d,"longest_wait_ms":%d,"message":"The request waited %d ms for a free pod; queue.timeout allows %d ms. No pod has seen it."}\\n',
-      handle:metadata():get("service"), waited, longest, waited, longest))
+    local metadata = handle:streamInfo():dynamicMetadata()
+    metadata:set("${METADATA}", "${WAITED_KEY}", waited)
+    metadata:set("${METADATA}", "${LONGEST_WAIT_KEY}", longest)
+    handle:respond({[":status"] = "503"}, "waited too long")
   end
 end
 `;
 
 /** Under this name routes choose the script that also looks at the wait. */
 const WITH_WAIT_TIMEOUT = 'wait-timeout';
+
+/** Under this name routes without a line choose the script that looks at the parking's answers. */
+const WITHOUT_LINE = 'without-line';
 
 /** The filter, the same for every service: what else differs is said on the routes. */
 export function podsScript(): HttpFilter {
@@ -70,12 +86,23 @@ export function podsScript(): HttpFilter {
   });
 }
 
+/** The filter for the first hop: rests, save on routes that lead to pods and not to a gate. */
+export function parkedScript(): HttpFilter {
+  const script = `function envoy_on_response(handle)${ON_PARKED}end`;
+  return { ...extension(FILTER, Lua, { sourceCodes: { [WITHOUT_LINE]: { inlineString: script } } }), disabled: true };
+}
+
+/** What a route of the first hop that leads to pods says to the script. */
+export function parkedScriptOnRoute() {
+  return { [FILTER]: pack(LuaPerRoute, { name: WITHOUT_LINE }) };
+}
+
 /** What a route of the second hop says to the script: the longest wait, if there is one. */
-export function podsScriptOnRoute({ name, discipline }: Service) {
+export function podsScriptOnRoute({ discipline }: Service) {
   const timeout = discipline.kind === 'limited' ? discipline.queue.timeout : 0;
   if (timeout === 0) return { perFilterConfig: {}, metadata: {} };
   return {
     perFilterConfig: { [FILTER]: pack(LuaPerRoute, { name: WITH_WAIT_TIMEOUT }) },
-    metadata: { [FILTER]: struct({ longest_wait_ms: timeout, service: name }) },
+    metadata: { [FILTER]: struct({ longest_wait_ms: timeout }) },
   };
 }

@@ -4,7 +4,7 @@ import type { Balance, Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { duration, extension, pack, resource, wrap } from './encode.ts';
 import { HTTP_OPTIONS, UNBOUNDED } from './gate.ts';
-import { podsName } from './names.ts';
+import { podsCluster as podsClusterName, podsName } from './names.ts';
 
 const { Cluster } = envoy.config.cluster.v3;
 const { HttpProtocolOptions } = envoy.extensions.upstreams.http.v3;
@@ -17,9 +17,10 @@ const LONGEST_EJECTION_MS = 10_000;
 
 /** The pods of a service: chooses the least loaded one, and never gives a pod more than its limit. */
 export function podsCluster(service: Service): EncodedResource {
-  const name = podsName(service.name);
+  const name = podsClusterName(service);
   return resource(Cluster, name, {
     name,
+    altStatName: podsName(service.name),
     type: Cluster.DiscoveryType.EDS,
     connectTimeout: duration(service.timeout.connect),
     // 0: wait for the endpoints rather than come up without them.

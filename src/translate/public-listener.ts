@@ -2,10 +2,12 @@ import { envoy } from '#xds';
 import type { Listen } from '../model/routing.ts';
 import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
+import { requestLog, turnLog } from './access-log.ts';
 import { duration, extension, pack, resource } from './encode.ts';
 import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
 import { localReplies } from './local-replies.ts';
 import { HEADERS, PUBLIC } from './names.ts';
+import { parkedScript } from './pods-script.ts';
 
 const { Listener } = envoy.config.listener.v3;
 const { HeaderMutation } = envoy.extensions.http.early_header_mutation.header_mutation.v3;
@@ -25,8 +27,8 @@ export function publicListener(listen: Listen, services: readonly Service[]): En
           httpConnectionManager({
             statPrefix: PUBLIC,
             useRemoteAddress: { value: true },
-            // No address is trusted: `x-envoy-*` headers from outside are removed, whoever sends them.
-            internalAddressConfig: {},
+            // No `internalAddressConfig`: without it no client is internal, and `x-envoy-*` headers that would change
+            // timeouts and retries are removed, whoever sends them. An empty one makes loopback internal (run on 1.40).
             normalizePath: { value: true },
             requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
             httpProtocolOptions: { enableTrailers: true, acceptHttp10: true },
@@ -36,8 +38,9 @@ export function publicListener(listen: Listen, services: readonly Service[]): En
               }),
             ],
             localReplyConfig: localReplies(services),
+            ...requestLog(),
             ...routesByName(PUBLIC),
-            httpFilters: [router()],
+            httpFilters: [parkedScript(), router(turnLog())],
           }),
         ],
         ...(listen.tls === undefined ? {} : { transportSocket: tls() }),

@@ -1,14 +1,16 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import { millis } from '../base/duration.ts';
+import { type GateId, gateId } from '../model/generation.ts';
 import type { NamedMatch, PathMatch, Rewrite, Route } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
-import type { Service } from '../model/service.ts';
+import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { resource, struct } from './encode.ts';
 import { refusalMetadata } from './local-replies.ts';
-import { gateName, HEADERS, METADATA, PUBLIC, podsName } from './names.ts';
-import { parkingRetries } from './retries.ts';
+import { gateClusterOf, HEADERS, METADATA, PUBLIC, podsCluster } from './names.ts';
+import { parkedScriptOnRoute } from './pods-script.ts';
+import { gateRetries, parkingRetries } from './retries.ts';
 import { workTimeout } from './work-timeout.ts';
 
 const { RouteConfiguration } = envoy.config.route.v3;
@@ -19,9 +21,13 @@ type EnvoyRouteAction = envoy.config.route.v3.RouteAction.$Properties;
 type EnvoyRouteMatch = envoy.config.route.v3.RouteMatch.$Properties;
 type EnvoyHeader = envoy.config.core.v3.HeaderValueOption.$Properties;
 
+/** Where new requests of some services line up instead of at their own gates. */
+export type Lines = ReadonlyMap<ServiceName, GateId>;
+
 /** Which request goes to which service. Throws when a route's service is not there: resolving never makes that. */
-export function publicRoutes({ routes, services }: Routing): EncodedResource {
+export function publicRoutes({ routes, services }: Routing, lines: Lines): EncodedResource {
   const byName = new Map(services.map((service) => [service.name, service]));
+  const gateOf = (service: Service) => gateClusterOf(lines.get(service.name) ?? gateId(service));
   const serviceOf = (route: Route): Service => {
     const service = byName.get(route.service);
     if (service === undefined) throw new Error(`route ${route.name} leads to ${route.service}, which is not there`);
@@ -34,7 +40,12 @@ export function publicRoutes({ routes, services }: Routing): EncodedResource {
     virtualHosts: hostsOf(routes).map((host) => ({
       name: host,
       domains: [host],
-      routes: routes.filter((route) => takesHost(route, host)).map((route) => envoyRoute(route, serviceOf(route))),
+      routes: routes
+        .filter((route) => takesHost(route, host))
+        .map((route) => {
+          const service = serviceOf(route);
+          return envoyRoute(route, service, gateOf(service));
+        }),
     })),
   });
 }
@@ -51,13 +62,15 @@ function takesHost({ match: { hosts } }: Route, host: string): boolean {
   return hosts.some((own) => own === host || (own.startsWith('*.') && host.endsWith(own.slice(1))));
 }
 
-function envoyRoute(route: Route, service: Service): EnvoyRoute {
+function envoyRoute(route: Route, service: Service, gate: string): EnvoyRoute {
   return {
     name: route.name,
     match: envoyMatch(route),
     metadata: { filterMetadata: { [METADATA]: struct(refusalMetadata(service)) } },
-    route: { ...action(route, service), ...rewrite(route) },
+    typedPerFilterConfig: service.discipline.kind === 'limited' ? {} : parkedScriptOnRoute(),
+    route: { ...action(route, service, gate), ...rewrite(route) },
     requestHeadersToAdd: hopHeaders(route, service),
+    responseHeadersToRemove: [HEADERS.again],
     responseHeadersToAdd:
       service.discipline.kind === 'limited'
         ? [header('server-timing', 'queue;dur=%UPSTREAM_CONNECTION_POOL_READY_DURATION%', 'append')]
@@ -65,20 +78,19 @@ function envoyRoute(route: Route, service: Service): EnvoyRoute {
   };
 }
 
-function action(route: Route, service: Service): EnvoyRouteAction {
+function action(route: Route, service: Service, gate: string): EnvoyRouteAction {
   switch (service.discipline.kind) {
     case 'limited':
       return {
         // No limit here: it would count the wait.
         ...workTimeout(millis(0)),
-        cluster: gateName(service.name),
-        // The gate leads into this very process; should that fail once, no pod has seen the request.
-        retryPolicy: { retryOn: 'connect-failure', numRetries: { value: 10 } },
+        cluster: gate,
+        retryPolicy: gateRetries(),
       };
     case 'balanced':
       return {
         ...workTimeout(route.requestTimeout ?? service.timeout.request),
-        cluster: podsName(service.name),
+        cluster: podsCluster(service),
         retryPolicy: parkingRetries(),
       };
     default:

@@ -14,3 +14,16 @@ export function parkingRetries(): envoy.config.route.v3.RetryPolicy.$Properties 
     retryBackOff: { baseInterval: duration(5), maxInterval: duration(50) },
   };
 }
+
+/**
+ * In front of the gate, which leads into this very process. Should that fail once, or should an edit have taken
+ * away what the request waited at, no pod has seen it: it lines up again.
+ */
+export function gateRetries(): envoy.config.route.v3.RetryPolicy.$Properties {
+  return {
+    retryOn: 'connect-failure,retriable-headers',
+    retriableHeaders: [{ name: HEADERS.again, presentMatch: true }],
+    numRetries: wrap(10),
+    retryBackOff: { baseInterval: duration(5), maxInterval: duration(50) },
+  };
+}

@@ -1,7 +1,7 @@
-import type { Model } from '../model/model.ts';
+import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
 import type { Pod } from '../model/pod.ts';
 import type { Routing } from '../model/routing.ts';
-import type { Service } from '../model/service.ts';
+import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { endpoints } from './endpoints.ts';
 import { gateCluster } from './gate.ts';
@@ -19,54 +19,112 @@ import { publicSecret } from './secret.ts';
  * All resources that make Envoy do what the model says. Total: a model always has a translation. What
  * depends on nothing that has changed is not encoded again: with 10,000 pods, one that changes must not
  * cost a translation of all.
+ *
+ * An Envoy does not carry the services `absent`: it gets all but their clusters, gates and second hops. The public routes
+ * and the public listener are the same for every Envoy: without its route a request for such a service would go where a
+ * less exact route leads, so it is answered with 503 as its cluster is not there; and a listener that changes with every
+ * service that moves would close connections of those who wait.
  */
-export function translate(model: Model, options: TranslateOptions): readonly EncodedResource[] {
+export function translate(
+  model: Model,
+  options: TranslateOptions,
+  absent: ReadonlySet<ServiceName> = NONE,
+): readonly EncodedResource[] {
+  const carried = absent.size === 0 ? model : without(model, absent);
+  const gates = gatesOf(carried);
+  const { common, byService } = remember(ofRouting, model.routing, () => translateRouting(model.routing));
   return [
-    ...remember(ofRouting, model.routing, options.kickPort, () => translateRouting(model.routing, options)),
-    ...model.services.map((service) => remember(ofPods, service.pods, service.service.name, () => endpoints(service))),
-    limitsRuntime(model.services),
+    ...common,
+    ...byService.flatMap(([name, resources]) => (absent.has(name) ? [] : resources)),
+    routesOf(model),
+    ...(gates.size === 0 ? [] : [kickListener(options.kickPort), kickRoutes(gates.keys())]),
+    ...carried.services.map((service) => endpointsOf(service)),
+    ...carried.retiring.flatMap(ofRetiring),
+    ...oldHops(carried),
+    limitsRuntime(gates),
   ];
 }
 
-const ofRouting = new WeakMap<Routing, Map<number, readonly EncodedResource[]>>();
-const ofPods = new WeakMap<readonly Pod[], Map<string, EncodedResource>>();
+const NONE: ReadonlySet<ServiceName> = new Set();
 
-/** The value made before for these very objects, or the one made now. */
-function remember<Key extends object, Second, Value>(
-  memory: WeakMap<Key, Map<Second, Value>>,
-  key: Key,
-  second: Second,
-  make: () => Value,
-): Value {
-  let values = memory.get(key);
-  if (values === undefined) {
-    values = new Map();
-    memory.set(key, values);
-  }
-  let value = values.get(second);
-  if (value === undefined) {
-    value = make();
-    values.set(second, value);
-  }
+/** The model of an Envoy that does not carry these services. Its routing stays: see `translate`. */
+function without(model: Model, absent: ReadonlySet<ServiceName>): Model {
+  const isCarried = ({ service }: ServiceWithPods) => !absent.has(service.name);
+  return { ...model, services: model.services.filter(isCarried), retiring: model.retiring.filter(isCarried) };
+}
+
+/** What depends on the route file alone. */
+interface OfRouting {
+  readonly common: readonly EncodedResource[];
+  readonly byService: readonly (readonly [ServiceName, readonly EncodedResource[]])[];
+}
+
+const ofRouting = new WeakMap<Routing, OfRouting>();
+const ofRoutes = new WeakMap<Routing, EncodedResource>();
+const ofPods = new WeakMap<readonly Pod[], WeakMap<Service, EncodedResource>>();
+
+/** The public routes: those of the route file, unless an edit has left somebody waiting elsewhere. */
+function routesOf({ routing, services }: Model): EncodedResource {
+  const lines = services.flatMap(({ service, line }) => (line === undefined ? [] : [[service.name, line] as const]));
+  if (lines.length > 0) return publicRoutes(routing, new Map(lines));
+  return remember(ofRoutes, routing, () => publicRoutes(routing, new Map()));
+}
+
+function endpointsOf(service: ServiceWithPods): EncodedResource {
+  const ofService = remember(ofPods, service.pods, () => new WeakMap<Service, EncodedResource>());
+  return remember(ofService, service.service, () => endpoints(service));
+}
+
+/** The value made before for this very object, or the one made now. */
+function remember<Key extends object, Value>(memory: WeakMap<Key, Value>, key: Key, make: () => Value): Value {
+  const before = memory.get(key);
+  if (before !== undefined) return before;
+  const value = make();
+  memory.set(key, value);
   return value;
 }
 
 /** Everything that depends on the route file alone, and not on which pods there are. */
-function translateRouting(routing: Routing, { kickPort }: TranslateOptions): readonly EncodedResource[] {
+function translateRouting(routing: Routing): OfRouting {
   const { listen, services } = routing;
-  const limited = services.filter(({ discipline }) => discipline.kind === 'limited');
-  return [
-    publicListener(listen, services),
-    publicRoutes(routing),
-    ...(listen.tls === undefined ? [] : [publicSecret(listen.tls)]),
-    parkingListener(),
-    ...(limited.length === 0 ? [] : [kickListener(kickPort), kickRoutes(limited)]),
-    ...services.flatMap((service) => ofService(service, routing)),
-  ];
+  const secret = listen.tls === undefined ? [] : [publicSecret(listen.tls)];
+  return {
+    common: [publicListener(listen, services), ...secret, parkingListener()],
+    byService: services.map((service) => [service.name, ofService(service, routing)]),
+  };
 }
 
 function ofService(service: Service, { routes }: Routing): readonly EncodedResource[] {
   if (service.discipline.kind !== 'limited') return [podsCluster(service)];
   const own = routes.filter((route) => route.service === service.name);
-  return [podsCluster(service), gateCluster(service), podsListener(service), podsRoutes(service, own)];
+  return [
+    podsCluster(service),
+    gateCluster(service),
+    podsListener(service.name),
+    podsRoutes(service.name, service, own),
+  ];
+}
+
+/** The clusters that a service needs until its last request has ended. */
+function ofRetiring({ service, pods, gate, heir, ...old }: Retiring): readonly EncodedResource[] {
+  const stays = pods.length > 0 || heir === undefined;
+  return [
+    ...(stays ? [podsCluster(service), endpoints({ ...old, service, pods, gate })] : []),
+    ...(gate === undefined ? [] : [gateCluster(service)]),
+  ];
+}
+
+/** The second hops of gates that are left of services of other names: they lead to the pods of the heir. */
+function oldHops({ retiring, routing: { services, routes } }: Model): readonly EncodedResource[] {
+  const present = new Set(services.filter(({ discipline }) => discipline.kind === 'limited').map(({ name }) => name));
+  const left = new Map(
+    retiring
+      .filter(({ service, gate }) => gate !== undefined && !present.has(service.name))
+      .map((old) => [old.service.name, old]),
+  );
+  return [...left.values()].flatMap(({ service, heir }) => {
+    const target = services.find(({ name }) => name === heir) ?? service;
+    const own = routes.filter((route) => route.service === target.name);
+    return [podsListener(service.name), podsRoutes(service.name, target, own)];
+  });
 }

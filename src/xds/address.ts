@@ -1,5 +1,5 @@
 import { lstat, unlink } from 'node:fs/promises';
-import { createConnection, isIPv6 } from 'node:net';
+import { BlockList, createConnection, isIP, isIPv6 } from 'node:net';
 
 /** Where a server listens. Port 0 lets the system pick one. */
 export type BindAddress =
@@ -10,6 +10,17 @@ export type BindAddress =
 export function grpcTarget(address: BindAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   return `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`;
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether only this machine reaches the address, so that plaintext there gives nothing away. */
+export function isPrivate(address: BindAddress): boolean {
+  if (address.kind === 'unix' || address.host === 'localhost') return true;
+  const version = isIP(address.host);
+  return version !== 0 && loopback.check(address.host, version === 4 ? 'ipv4' : 'ipv6');
 }
 
 /**

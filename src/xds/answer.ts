@@ -1,5 +1,13 @@
 import { isFullListType } from './subscription.ts';
-import type { Effect, Held, Nack, Step, TypeState, Unanswered } from './type-state.ts';
+import {
+  type Effect,
+  type Held,
+  type Nack,
+  type Step,
+  type TypeState,
+  UNKNOWN_VERSION,
+  type Unanswered,
+} from './type-state.ts';
 
 /** Whether `message` names the resource, not merely a longer name that contains it. */
 function mentions(message: string, name: string): boolean {
@@ -21,32 +29,38 @@ export function refusedNames(message: string, names: readonly string[]): readonl
 
 function acked<H extends Held>(state: TypeState<H>, response: Unanswered): Step<H> {
   const nacks = new Map(state.nacks);
-  for (const name of [...response.resources.keys(), ...response.removed]) nacks.delete(name);
-  const names = [...response.resources.keys()];
+  const names = response.resources.map((resource) => resource.name);
+  for (const name of [...names, ...response.removed]) nacks.delete(name);
   const effect: Effect = { kind: 'acked', typeUrl: state.typeUrl, version: response.version, names };
   return [{ ...state, nacks, ackedVersion: response.version }, [effect]];
 }
 
 function nacked<H extends Held>(state: TypeState<H>, response: Unanswered, message: string): Step<H> {
-  const names = refusedNames(message, [...response.resources.keys()]);
-  const retried = state.isolates && response.resources.size > 1 && !isFullListType(state.typeUrl);
-  const { typeUrl } = state;
-  const effect: Effect = { kind: 'nacked', typeUrl, version: response.version, names, message, retried };
+  const carried = response.resources.map((resource) => resource.name);
+  const names = new Set(refusedNames(message, carried));
+  const retried = state.isolates && carried.length > 1 && !isFullListType(state.typeUrl);
+  const refused = { version: response.version, names: [...names], message, retried };
+  const effect: Effect = { kind: 'nacked', typeUrl: state.typeUrl, ...refused };
   if (retried) return [isolate(state, response), [effect]];
   const nacks = new Map<string, Nack>(state.nacks);
-  for (const name of names) {
-    const version = response.resources.get(name);
+  for (const { name, version } of response.resources) {
     // Not subscribed any more, or a newer version is on its way: that one is not refused.
-    if (version !== undefined && state.held.get(name)?.version === version) nacks.set(name, { version, message });
+    if (names.has(name) && state.held.get(name)?.version === version) nacks.set(name, { version, message });
   }
   return [{ ...state, nacks }, [effect]];
 }
 
-/** Counts everything in the response as not sent, to be sent once more each by itself; then only the bad one is refused. */
+/** Sends everything in the response once more, each by itself; then only the bad one is refused. */
 function isolate<H extends Held>(state: TypeState<H>, response: Unanswered): TypeState<H> {
-  const suspects = [...response.resources].filter(([name, version]) => state.held.get(name)?.version === version);
-  const alone = new Set([...state.alone, ...suspects.map(([name]) => name)]);
-  const held = new Map([...state.held].filter(([name]) => !alone.has(name)));
+  const held = new Map(state.held);
+  const alone = new Set(state.alone);
+  for (const { name, version } of response.resources) {
+    const suspect = held.get(name);
+    if (suspect?.version !== version) continue;
+    alone.add(name);
+    // The client may have taken it or not, so that it is also told should it go.
+    held.set(name, { ...suspect, version: UNKNOWN_VERSION });
+  }
   return { ...state, held, alone, added: undefined, complete: undefined, sequence: -1 };
 }
 

@@ -6,7 +6,7 @@ import type { EncodedResource } from '../snapshot/resource.ts';
 let registry: FileRegistry | undefined;
 
 /** Descriptors of all messages that are served, read from gen/ on first use (50 ms). */
-function descriptors(): FileRegistry {
+export function descriptors(): FileRegistry {
   if (registry === undefined) {
     const bytes = readFileSync(new URL('../../gen/xds.binpb', import.meta.url));
     registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));

@@ -19,7 +19,11 @@ export type XdsEvent =
       readonly service: string;
       /** Name and version of the client's software, as far as it says. */
       readonly userAgent: string;
+      /** It says that it holds resources already: it had them from a stream before this one. Delta only. */
+      readonly returning: boolean;
     })
+  /** The clusters that a returning client holds already, told when it asks for clusters. Delta only. */
+  | (StreamIdentity & { readonly kind: 'holds'; readonly names: readonly string[] })
   | (StreamIdentity & { readonly kind: 'disconnected'; readonly reason: string })
   | (StreamIdentity & {
       readonly kind: 'sent';

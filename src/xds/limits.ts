@@ -1,5 +1,9 @@
+import type { TypeState } from './type-state.ts';
+
 /** What one client may use up. */
 export interface StreamLimits {
+  /** Streams open at a time, of all clients together; more are refused. */
+  readonly streams: number;
   /** Requests a second that are read, over time; more are read later. */
   readonly requestsPerSecond: number;
   /** Requests that are read at once after a quiet time. */
@@ -16,6 +20,7 @@ export interface StreamLimits {
 
 /** Limits no honest client meets; 1 MiB stays below the 4 MiB that gRPC clients receive by default. */
 export const DEFAULT_LIMITS: StreamLimits = {
+  streams: 10_000,
   requestsPerSecond: 1000,
   requestBurst: 2000,
   names: 200_000,
@@ -23,3 +28,14 @@ export const DEFAULT_LIMITS: StreamLimits = {
   responseBytes: 1024 * 1024,
   clusterWaitMs: 5000,
 };
+
+/** What a stream asks for beyond its limits, in words; undefined: nothing. `typeUrl` is the type of its newest request. */
+export function excessOf(
+  limits: StreamLimits,
+  types: ReadonlyMap<string, TypeState>,
+  typeUrl: string,
+): string | undefined {
+  if (types.size > limits.types) return `more than ${limits.types} types`;
+  const names = types.get(typeUrl)?.subscription.names.size ?? 0;
+  return names > limits.names ? `more than ${limits.names} names of ${typeUrl}` : undefined;
+}

@@ -36,12 +36,14 @@ export interface TypeStatus {
   };
 }
 
-/** A resource that was sent to a node. */
+/** A resource that a node subscribes to. */
 export interface ResourceState {
   readonly typeUrl: string;
   readonly name: string;
+  /** What was sent last; empty when nothing was. */
   readonly version: string;
-  readonly status: 'sent' | 'acked' | 'nacked';
+  /** `missing`: asked for by name, and not sent, mostly because there is none. */
+  readonly status: 'sent' | 'acked' | 'nacked' | 'missing';
   /** Why it was refused, in the client's words. */
   readonly message?: string;
 }
@@ -94,19 +96,24 @@ function worse(a: TypeStatus, b: TypeStatus): TypeStatus {
   return ORDER.indexOf(b.status) >= ORDER.indexOf(a.status) ? b : a;
 }
 
-/** Every resource that was sent over `streams`, as far as it is still subscribed. */
+/** Every resource that was sent over `streams` and is still subscribed, and every name that waits for one. */
 export function resourceStates(streams: Iterable<XdsStream>): readonly ResourceState[] {
   return [...streams].flatMap((stream) => [...stream.types()].flatMap(resourcesOf));
 }
 
 function resourcesOf(state: TypeState): readonly ResourceState[] {
   const { typeUrl } = state;
-  const underway = new Map(state.unanswered.flatMap((response) => [...response.resources]));
-  return [...state.held].flatMap(([name, { version }]): readonly ResourceState[] => {
-    // Told that there is none.
-    if (version === '') return [];
-    const nack = state.nacks.get(name);
-    if (nack?.version === version) return [{ typeUrl, name, version, status: 'nacked', message: nack.message }];
-    return [{ typeUrl, name, version, status: underway.get(name) === version ? 'sent' : 'acked' }];
-  });
+  const underway = new Map(
+    state.unanswered.flatMap((response) => response.resources.map(({ name, version }) => [name, version])),
+  );
+  const sent = [...state.held].filter(([, held]) => held.version !== '');
+  const missing = [...state.subscription.names].filter((name) => (state.held.get(name)?.version ?? '') === '');
+  return [
+    ...sent.map(([name, { version }]): ResourceState => {
+      const nack = state.nacks.get(name);
+      if (nack?.version === version) return { typeUrl, name, version, status: 'nacked', message: nack.message };
+      return { typeUrl, name, version, status: underway.get(name) === version ? 'sent' : 'acked' };
+    }),
+    ...missing.map((name): ResourceState => ({ typeUrl, name, version: '', status: 'missing' })),
+  ];
 }

@@ -1,19 +1,25 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
-import type { SnapshotCache } from '../snapshot/cache.ts';
+import type { NodeIdentity, SnapshotCache } from '../snapshot/cache.ts';
 import type { StreamIdentity, XdsEvent } from './event.ts';
 import type { StreamLimits } from './limits.ts';
-import type { TypeState } from './type-state.ts';
+import type { DiscoveryService } from './services.ts';
+import type { Held, TypeState } from './type-state.ts';
+import type { Variant } from './variant.ts';
 import type { Introduction } from './wire.ts';
 
 /** What a stream needs from its server. */
 export interface StreamHost {
   readonly cache: SnapshotCache;
   readonly clock: Clock;
-  readonly identifier: string;
   readonly limits: StreamLimits;
   readonly emit: (event: XdsEvent) => void;
   /** How often the cache has changed. */
   readonly sequence: () => number;
+  /** Why the client of this certificate may not speak for this node; undefined: it may. */
+  readonly refuse: (subjectAltName: string | undefined, node: NodeIdentity) => string | undefined;
+  /** Told of bytes written (positive) and taken by a client (negative). */
+  readonly written: (bytes: number) => void;
   /** Asks for a turn of `stream`. */
   readonly wake: (stream: XdsStream) => void;
   readonly closed: (stream: XdsStream) => void;
@@ -35,4 +41,13 @@ export interface XdsStream {
   takeTurn(): void;
   /** Ends the stream in order. */
   end(reason: string): void;
+}
+
+/** Everything a stream is opened with. */
+export interface StreamOptions<H extends Held, Request> {
+  readonly id: number;
+  readonly call: ServerDuplexStream<Buffer, Buffer>;
+  readonly service: DiscoveryService;
+  readonly variant: Variant<H, Request>;
+  readonly host: StreamHost;
 }

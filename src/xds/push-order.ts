@@ -1,5 +1,6 @@
 import { PUSH_ORDER, TYPE_URLS } from '../snapshot/resource.ts';
 import type { Snapshot, TypeSnapshot } from '../snapshot/snapshot.ts';
+import { shareMap, shareSet } from './share.ts';
 import {
   type Effect,
   type Held,
@@ -141,5 +142,19 @@ function of(snapshot: Snapshot, typeUrl: string): TypeSnapshot {
 
 function withType<H extends Held>(state: StreamState<H>, before: TypeState<H>, after: TypeState<H>): StreamState<H> {
   if (before === after) return state;
-  return { ...state, types: new Map(state.types).set(after.typeUrl, after) };
+  return { ...state, types: new Map(state.types).set(after.typeUrl, compact(before, after)) };
+}
+
+/** The same state in less memory: what equals another stream's is that stream's. */
+function compact<H extends Held>(before: TypeState<H>, after: TypeState<H>): TypeState<H> {
+  const { held, owed, nacks, alone, subscription } = after;
+  const { names } = subscription;
+  return {
+    ...after,
+    held: held === before.held ? held : shareMap(held),
+    owed: owed === before.owed ? owed : shareSet(owed),
+    nacks: nacks === before.nacks ? nacks : shareMap(nacks),
+    alone: alone === before.alone ? alone : shareSet(alone),
+    subscription: names === before.subscription.names ? subscription : { ...subscription, names: shareSet(names) },
+  };
 }

@@ -3,60 +3,31 @@ import {
   ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
-  type ServiceDefinition,
   type sendUnaryData,
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import type { SnapshotCache } from '../snapshot/cache.ts';
 import type { TypeUrl } from '../snapshot/resource.ts';
 import { type BindAddress, grpcTarget, removeDeadSocket } from './address.ts';
-import type { XdsEvent } from './event.ts';
-import { DEFAULT_LIMITS, type StreamLimits } from './limits.ts';
+import { clientNames, mayUse } from './client-names.ts';
+import { clientStatusService } from './csds.ts';
+import { type ExtraService, serviceNames } from './extra-service.ts';
+import { HealthService } from './health.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { type NodeState, nodeStates, type ResourceState, resourceStates } from './node-state.ts';
 import type { StreamHost, XdsStream } from './open-stream.ts';
+import { reflectionService } from './reflection.ts';
+import { type AckResult, channelOptions, type XdsServerOptions } from './server-options.ts';
 import { DISCOVERY_SERVICES, type DiscoveryService, definitionOf } from './services.ts';
 import { GrpcXdsStream } from './stream.ts';
 import { TurnQueue } from './turn-queue.ts';
 import { isSettled } from './type-state.ts';
-import { DELTA, SOTW } from './variant.ts';
+import { deltaVariant, sotwVariant } from './variant.ts';
 
-/** A further gRPC service on the same port. */
-export interface ExtraService {
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-  /** Ends its open streams: the server is about to stop. */
-  end?(): void;
-}
-
-/** How an `XdsServer` is set up. */
-export interface XdsServerOptions {
-  readonly addresses: readonly BindAddress[];
-  readonly cache: SnapshotCache;
-  readonly clock?: Clock;
-  /** Plaintext by default. */
-  readonly credentials?: ServerCredentials;
-  /** Told of everything that happens; must not throw. */
-  readonly onEvent?: (event: XdsEvent) => void;
-  readonly extraServices?: readonly ExtraService[];
-  /** `control_plane.identifier` of every response; `sluice` by default. */
-  readonly identifier?: string;
-  readonly limits?: Partial<StreamLimits>;
-}
-
-/** How a wait for answers ended; see `XdsServer.waitForAck`. */
-export type AckResult = 'acked' | 'nacked' | 'timeout' | 'no nodes';
-
-/** Why each setting is there: measured with grpc-js 1.14. */
-const CHANNEL_OPTIONS = {
-  // Off by default, and then a frozen peer stays for ever.
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 10_000,
-  // 4 MiB by default; a client that reconnects with many resources names them all in one request.
-  'grpc.max_receive_message_length': 16 * 1024 * 1024,
-};
+/** With more bytes than this on their way to all clients together, pushes slow down. */
+const MUCH_IN_FLIGHT = 8 * 1024 * 1024;
 
 /** No stop takes longer, whatever the clients do, in milliseconds. */
 const LONGEST_STOP_MS = 9000;
@@ -65,26 +36,50 @@ const LONGEST_STOP_MS = 9000;
 export class XdsServer {
   readonly #options: XdsServerOptions;
   readonly #clock: Clock;
-  readonly #server = new Server(CHANNEL_OPTIONS);
+  readonly #server: Server;
+  readonly #health = new HealthService({
+    services: DISCOVERY_SERVICES.map((service) => service.name),
+    // Before the first snapshot clients would wait in vain.
+    isServing: () => this.#options.cache.changes > 0 && !this.#stopping,
+  });
   readonly #streams = new Set<XdsStream>();
   readonly #waits = new Set<() => void>();
-  readonly #queue = new TurnQueue(() => this.#checkWaits());
+  readonly #queue = new TurnQueue(
+    () => this.#inFlight > MUCH_IN_FLIGHT,
+    () => this.#checkWaits(),
+  );
   readonly #unsubscribe: () => void;
+  readonly #extras: readonly ExtraService[];
   readonly #host: StreamHost;
-  #sequence = 0;
+  readonly #sotw: ReturnType<typeof sotwVariant>;
+  readonly #delta: ReturnType<typeof deltaVariant>;
+  #stopping = false;
+  /** Bytes on their way to all clients together. */
+  #inFlight = 0;
   #opened = 0;
   #stopped: Promise<void> | undefined;
 
   constructor(options: XdsServerOptions) {
     this.#options = options;
+    this.#server = new Server(channelOptions(options.maxAgeMs));
     this.#clock = options.clock ?? systemClock;
+    this.#sotw = sotwVariant(options.identifier ?? 'sluice');
+    this.#delta = deltaVariant(options.identifier ?? 'sluice');
     this.#host = {
       cache: options.cache,
       clock: this.#clock,
-      identifier: options.identifier ?? 'sluice',
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       emit: options.onEvent ?? (() => {}),
-      sequence: () => this.#sequence,
+      sequence: () => options.cache.changes,
+      refuse: (subjectAltName, node) => {
+        const names = clientNames(subjectAltName);
+        if (options.allow === undefined || mayUse(options.allow, names, node.id)) return undefined;
+        const who = names.length === 0 ? 'a client without a name in its certificate' : names.join(', ');
+        return `${who} may not speak for node ${JSON.stringify(node.id)}`;
+      },
+      written: (bytes) => {
+        this.#inFlight += bytes;
+      },
       wake: (stream) => this.#queue.add(stream),
       closed: (stream) => {
         this.#streams.delete(stream);
@@ -93,11 +88,17 @@ export class XdsServer {
     };
     for (const service of DISCOVERY_SERVICES)
       this.#server.addService(definitionOf(service), this.#implementation(service));
-    for (const { definition, implementation } of options.extraServices ?? []) {
-      this.#server.addService(definition, implementation);
-    }
+    const described = [clientStatusService(this, options.cache), ...(options.extraServices ?? [])];
+    const services = [...DISCOVERY_SERVICES.map((service) => service.name), ...described.flatMap(serviceNames)];
+    this.#extras = [
+      ...described,
+      this.#health,
+      reflectionService('v1', services),
+      reflectionService('v1alpha', services),
+    ];
+    for (const { definition, implementation } of this.#extras) this.#server.addService(definition, implementation);
     this.#unsubscribe = options.cache.subscribe(() => {
-      this.#sequence++;
+      this.#health.changed();
       for (const stream of this.#streams) this.#queue.add(stream);
     });
   }
@@ -114,7 +115,7 @@ export class XdsServer {
 
   /** All connected nodes, by id. */
   nodes(): readonly NodeState[] {
-    return nodeStates(this.#streams, this.#sequence);
+    return nodeStates(this.#streams, this.#options.cache.changes);
   }
 
   /** Every resource that was sent to a node and is still subscribed. */
@@ -130,7 +131,7 @@ export class XdsServer {
    * tells which. `timeout`: somebody has not answered within `timeoutMs`. `no nodes`: nobody is connected, or left.
    */
   waitForAck(types: readonly TypeUrl[], timeoutMs: number): Promise<AckResult> {
-    const target = this.#sequence;
+    const target = this.#options.cache.changes;
     return new Promise((resolve) => {
       const finish = (result: AckResult) => {
         cancel();
@@ -158,8 +159,10 @@ export class XdsServer {
 
   #stop(graceMs: number): Promise<void> {
     this.#unsubscribe();
+    this.#stopping = true;
+    this.#health.changed();
     for (const stream of [...this.#streams]) stream.end('the server stops');
-    for (const service of this.#options.extraServices ?? []) service.end?.();
+    for (const service of this.#extras) service.end?.();
     return new Promise((resolve) => {
       const force = () => {
         this.#server.forceShutdown();
@@ -204,10 +207,16 @@ export class XdsServer {
   }
 
   #open(call: ServerDuplexStream<Buffer, Buffer>, service: DiscoveryService, delta: boolean): void {
+    const { streams } = this.#host.limits;
+    if (this.#streams.size >= streams) {
+      // How grpc-js takes the status a stream ends with.
+      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `more than ${streams} streams are open` });
+      return;
+    }
     const common = { id: ++this.#opened, call, service, host: this.#host };
     const stream: XdsStream = delta
-      ? new GrpcXdsStream({ ...common, variant: DELTA })
-      : new GrpcXdsStream({ ...common, variant: SOTW });
+      ? new GrpcXdsStream({ ...common, variant: this.#delta })
+      : new GrpcXdsStream({ ...common, variant: this.#sotw });
     this.#streams.add(stream);
   }
 

@@ -12,6 +12,7 @@ import {
   type Response,
   type Step,
   type TypeState,
+  UNKNOWN_VERSION,
 } from './type-state.ts';
 
 /** The state of one type on a delta stream. */
@@ -26,10 +27,8 @@ export interface DeltaRequest extends NameChanges {
   readonly error: string | undefined;
 }
 
-/** The client was told that there is no such resource. */
-const ABSENT: Held = { version: '' };
-/** The client holds something, nobody knows what. */
-const UNKNOWN: Held = { version: '?' };
+/** Stands for a resource the client was told does not exist. */
+const ABSENT: Held = { name: '', version: '' };
 
 /**
  * The delta protocol for one type: pure. A request changes what is subscribed and never sends by itself; a push sends
@@ -82,7 +81,7 @@ function subscribe(state: DeltaState, event: DeltaRequest): DeltaState {
 
 /** A client that holds a resource without a version has something, so that it is told when it has gone. */
 function holdings(known: ReadonlyMap<string, string>): readonly (readonly [string, Held])[] {
-  return [...known].map(([name, version]) => [name, version === '' ? UNKNOWN : { version }]);
+  return [...known].map(([name, version]) => [name, { name, version: version === '' ? UNKNOWN_VERSION : version }]);
 }
 
 /** Names that get an answer: those subscribed, and under a wildcard those unsubscribed, as the client let go of them. */
@@ -162,7 +161,7 @@ function afterwards(
 ): Pick<DeltaState, 'held' | 'owed' | 'nacks' | 'alone'> {
   const held = new Map(state.held);
   const nacks = new Map(state.nacks);
-  for (const { name, version } of resources) held.set(name, { version });
+  for (const resource of resources) held.set(resource.name, resource);
   for (const name of removed) {
     nacks.delete(name);
     if (state.subscription.names.has(name)) held.set(name, ABSENT);

@@ -94,8 +94,8 @@ function pushList(state: SotwState, event: PushEvent): Step<XdsResource> {
 function pushNamed(state: SotwState, event: PushEvent): Step<XdsResource> {
   const { snapshot } = event;
   const { resources, more } = fill(due(state, event), state.alone, event.maxBytes);
-  const kept = [...state.held].filter(([name]) => snapshot.resources.has(name));
-  const held = new Map([...kept, ...resources.map((resource) => [resource.name, resource] as const)]);
+  // What has gone the client still holds: should it come back unchanged, there is nothing to say.
+  const held = new Map([...state.held, ...resources.map((resource) => [resource.name, resource] as const)]);
   const alone = without(state.alone, resources);
   const next: SotwState = { ...state, held, alone, owed: more ? state.owed : new Set(), owedAll: false };
   const settled = more || event.scope === 'owed' ? noteUnfinished(next) : noteReached(next, event, false);

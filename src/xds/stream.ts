@@ -1,25 +1,20 @@
-import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import { TYPE_URLS } from '../snapshot/resource.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { StreamIdentity } from './event.ts';
-import type { StreamHost, XdsStream } from './open-stream.ts';
+import { excessOf } from './limits.ts';
+import type { StreamOptions, XdsStream } from './open-stream.ts';
 import { isHeldBack, newStreamState, nextPush, release, type StreamState, takeRequest } from './push-order.ts';
+import { reasonOf } from './reason.ts';
 import { RequestRate } from './request-rate.ts';
-import type { DiscoveryService } from './services.ts';
 import type { Effect, Held, Response, TypeState } from './type-state.ts';
-import type { Variant } from './variant.ts';
 import type { Incoming, Introduction } from './wire.ts';
 
-/** Writes that may be on their way before the client has taken them: enough to keep a fast one busy, and all that a stalled one costs. */
-const MOST_IN_FLIGHT = 4;
-
-/** Everything a stream is opened with. */
-export interface StreamOptions<H extends Held, Request> {
-  readonly id: number;
-  readonly call: ServerDuplexStream<Buffer, Buffer>;
-  readonly service: DiscoveryService;
-  readonly variant: Variant<H, Request>;
-  readonly host: StreamHost;
-}
+/**
+ * With more bytes than this on their way nothing is sent until the client has taken them: enough to keep a fast client
+ * busy, and all that a stalled one costs, but for the one response that goes beyond it.
+ */
+const MOST_IN_FLIGHT = 32 * 1024;
 
 /** Ties a gRPC stream to the steps: it reads, writes and keeps time, and decides nothing about the protocol. */
 export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
@@ -30,6 +25,7 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
   readonly #nackedAt = new Map<string, number>();
   #state: StreamState<H> = newStreamState();
   #introduction: Introduction | undefined;
+  /** Bytes written that the client has not taken. */
   #inFlight = 0;
   #limited = false;
   #closed = false;
@@ -117,7 +113,7 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     if (this.#closed) return;
     const incoming = this.#decode(bytes);
     if (incoming === undefined) return;
-    if (this.#introduction === undefined) this.#introduce(incoming.introduction);
+    if (this.#introduction === undefined) this.#introduce(incoming);
     this.#take(incoming);
     this.#options.host.wake(this);
     this.#slowDown();
@@ -133,35 +129,44 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     }
   }
 
-  #introduce(introduction: Introduction): void {
-    const { variant, service, host } = this.#options;
+  #introduce({ introduction, held }: Incoming<Request>): void {
+    const { call, variant, service, host } = this.#options;
+    const refusal = host.refuse(call.getAuthContext().sslPeerCertificate?.subjectaltname, introduction.node);
+    if (refusal !== undefined) {
+      this.#fail(status.PERMISSION_DENIED, refusal);
+      return;
+    }
     this.#introduction = introduction;
     const { userAgent } = introduction;
     this.#state = newStreamState(userAgent.startsWith('envoy'));
-    host.emit({ kind: 'connected', ...this.identity, delta: variant.delta, service: service.name, userAgent });
+    const returning = held.length > 0;
+    host.emit({
+      kind: 'connected',
+      ...this.identity,
+      delta: variant.delta,
+      service: service.name,
+      userAgent,
+      returning,
+    });
   }
 
-  #take({ typeUrl: named, request }: Incoming<Request>): void {
+  #take({ typeUrl: named, request, held }: Incoming<Request>): void {
     const { variant, service } = this.#options;
+    if (this.#closed) return;
     const typeUrl = named === '' ? service.typeUrl : named;
     if (typeUrl === undefined) {
       this.#fail(status.INVALID_ARGUMENT, 'type_url is required on an aggregated stream');
     } else if (service.typeUrl !== undefined && typeUrl !== service.typeUrl) {
       this.#fail(status.INVALID_ARGUMENT, `${service.name} serves ${service.typeUrl} only, not ${typeUrl}`);
     } else {
+      if (typeUrl === TYPE_URLS.cluster && held.length > 0)
+        this.#options.host.emit({ kind: 'holds', ...this.identity, names: held });
       const [state, effects] = takeRequest(variant.step, this.#state, typeUrl, request);
       this.#state = state;
       for (const effect of effects) this.#report(effect);
-      this.#checkLimits(typeUrl);
+      const excess = excessOf(this.#options.host.limits, state.types, typeUrl);
+      if (excess !== undefined) this.#fail(status.RESOURCE_EXHAUSTED, excess);
     }
-  }
-
-  #checkLimits(typeUrl: string): void {
-    const { limits } = this.#options.host;
-    const { types } = this.#state;
-    const names = types.get(typeUrl)?.subscription.names.size ?? 0;
-    if (names > limits.names) this.#fail(status.RESOURCE_EXHAUSTED, `more than ${limits.names} names of ${typeUrl}`);
-    if (types.size > limits.types) this.#fail(status.RESOURCE_EXHAUSTED, `more than ${limits.types} types`);
   }
 
   #report(effect: Effect): void {
@@ -173,15 +178,24 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
 
   #send(response: Response): void {
     const { call, variant, host } = this.#options;
-    const bytes = variant.encode(response, host.identifier);
-    this.#inFlight++;
+    const bytes = variant.encode(response);
+    this.#account(bytes.length);
     // Called once the client has room for more: gRPC's own queue would take sixteen messages before it says so.
     call.write(bytes, () => {
-      if (this.#inFlight-- === MOST_IN_FLIGHT && !this.#closed) host.wake(this);
+      const wasFull = this.#inFlight >= MOST_IN_FLIGHT;
+      this.#account(-bytes.length);
+      if (wasFull && !this.#closed) host.wake(this);
     });
     const { typeUrl, version, removed } = response;
     const resources = response.resources.map((resource) => resource.name);
     host.emit({ kind: 'sent', ...this.identity, typeUrl, version, resources, removed, bytes: bytes.length });
+  }
+
+  #account(bytes: number): void {
+    // After the end the rest is given back at once, as nobody tells of it any more.
+    if (this.#closed) return;
+    this.#inFlight += bytes;
+    this.#options.host.written(bytes);
   }
 
   /** A client that never answers must not keep its listeners and routes back for ever. */
@@ -223,14 +237,11 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
 
   #close(reason: string): void {
     if (this.#closed) return;
+    this.#account(-this.#inFlight);
     this.#closed = true;
     this.#cancelWait?.();
     this.#cancelPause?.();
     if (this.#introduction !== undefined) this.#options.host.emit({ kind: 'disconnected', ...this.identity, reason });
     this.#options.host.closed(this);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,9 @@ export interface Turn {
 
 /** How many get their turn before everybody else in the process may run. */
 const PER_ROUND = 50;
+/** How many, and how long until the next, while clients have much to take: then hurry only fills memory. */
+const PER_BUSY_ROUND = 5;
+const BUSY_PAUSE_MS = 1;
 
 /**
  * First come, first served, each at most once in the queue however often it asks: many requests and many changes
@@ -13,11 +16,13 @@ const PER_ROUND = 50;
  */
 export class TurnQueue {
   readonly #waiting = new Set<Turn>();
+  readonly #isBusy: () => boolean;
   readonly #afterRound: () => void;
   #scheduled = false;
 
-  /** `afterRound` is called after every slice. */
-  constructor(afterRound: () => void) {
+  /** `isBusy` tells whether to go slowly, never to stop; `afterRound` is called after every slice. */
+  constructor(isBusy: () => boolean, afterRound: () => void) {
+    this.#isBusy = isBusy;
     this.#afterRound = afterRound;
   }
 
@@ -36,12 +41,15 @@ export class TurnQueue {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#round());
+    if (this.#isBusy()) setTimeout(() => this.#round(), BUSY_PAUSE_MS);
+    else setImmediate(() => this.#round());
   }
 
   #round(): void {
     this.#scheduled = false;
-    for (const turn of [...this.#waiting].slice(0, PER_ROUND)) {
+    let left = this.#isBusy() ? PER_BUSY_ROUND : PER_ROUND;
+    for (const turn of this.#waiting) {
+      if (left-- === 0) break;
       this.#waiting.delete(turn);
       turn.takeTurn();
     }

@@ -2,10 +2,14 @@ import type { XdsResource } from '../snapshot/resource.ts';
 import type { TypeSnapshot } from '../snapshot/snapshot.ts';
 import { NO_SUBSCRIPTION, type Subscription } from './subscription.ts';
 
-/** What a client has been sent under a name. */
+/** What a client has been sent under a name; mostly the resource itself, shared by all streams. */
 export interface Held {
+  readonly name: string;
   readonly version: string;
 }
+
+/** The client holds something, nobody knows what; the version of no resource. */
+export const UNKNOWN_VERSION = '?';
 
 /** A refusal that stands: this version of a resource is not sent again. */
 export interface Nack {
@@ -21,8 +25,7 @@ export interface Unanswered {
   readonly version: string;
   /** Which state of the cache it belongs to; see `TypeState.sequence`. */
   readonly sequence: number;
-  /** Name to version of all it carried. */
-  readonly resources: ReadonlyMap<string, string>;
+  readonly resources: readonly Held[];
   readonly removed: readonly string[];
   /** Whether types that refer to this one still wait for the answer. */
   readonly awaited: boolean;
@@ -139,8 +142,7 @@ export function noteSent<H extends Held>(
   response: Response,
   { sequence, awaited }: { readonly sequence: number; readonly awaited: boolean },
 ): TypeState<H> {
-  const { nonce, version, removed } = response;
-  const resources = new Map(response.resources.map((resource) => [resource.name, resource.version]));
+  const { nonce, version, resources, removed } = response;
   const unanswered = [
     ...state.unanswered.slice(1 - MOST_UNANSWERED),
     { nonce, version, sequence, resources, removed, awaited },

@@ -1,6 +1,7 @@
 import { envoy, type google } from '#xds';
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import type { XdsResource } from '../snapshot/resource.ts';
+import { intern } from './intern.ts';
 import type { DeltaRequest } from './step-delta.ts';
 import type { SotwRequest } from './step-sotw.ts';
 import type { Response } from './type-state.ts';
@@ -18,9 +19,23 @@ const deltaParts = new WeakMap<XdsResource, Uint8Array>();
 function part(parts: WeakMap<XdsResource, Uint8Array>, resource: XdsResource, encode: () => Uint8Array): Uint8Array {
   const known = parts.get(resource);
   if (known !== undefined) return known;
-  const bytes = encode();
+  const bytes = joined([encode()]);
   parts.set(resource, bytes);
   return bytes;
+}
+
+/**
+ * The pieces one after the other, in memory of their own. Node cuts small buffers out of slabs of 64 KiB, and one that is
+ * kept keeps the whole slab: thousands of them would need many times their own size.
+ */
+function joined(pieces: readonly Uint8Array[]): Buffer {
+  const whole = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }
 
 /** A `DiscoveryResponse`. Encoded messages that follow one another are one message whose lists are joined. */
@@ -32,7 +47,7 @@ export function encodeSotw(response: Response, identifier: string): Buffer {
       DiscoveryResponse.encode({ resources: [{ typeUrl: resource.typeUrl, value: resource.body }] }).finish(),
     ),
   );
-  return Buffer.concat([head, ...parts]);
+  return joined([head, ...parts]);
 }
 
 /** A `DeltaDiscoveryResponse`. */
@@ -52,7 +67,7 @@ export function encodeDelta(response: Response, identifier: string): Buffer {
       return DeltaDiscoveryResponse.encode({ resources: [{ name, version, resource: any }] }).finish();
     }),
   );
-  return Buffer.concat([head, ...parts]);
+  return joined([head, ...parts]);
 }
 
 /** The client, as it introduces itself. */
@@ -66,14 +81,16 @@ export interface Introduction {
 export interface Incoming<Request> {
   readonly typeUrl: string;
   readonly introduction: Introduction;
+  /** What the client says it holds already; delta only. */
+  readonly held: readonly string[];
   readonly request: Request;
 }
 
 /** Reads a `DiscoveryRequest`. Throws on bytes that are not one. */
 export function decodeSotw(bytes: Uint8Array): Incoming<SotwRequest> {
-  const { typeUrl, node, responseNonce: nonce, resourceNames: names, errorDetail } = DiscoveryRequest.decode(bytes);
-  const request = { kind: 'request', nonce, names, error: refusal(errorDetail) } as const;
-  return { typeUrl, introduction: introduction(node), request };
+  const { typeUrl, node, responseNonce: nonce, resourceNames, errorDetail } = DiscoveryRequest.decode(bytes);
+  const request = { kind: 'request', nonce, names: resourceNames.map(intern), error: refusal(errorDetail) } as const;
+  return { typeUrl: intern(typeUrl), introduction: introduction(node), held: [], request };
 }
 
 /** Reads a `DeltaDiscoveryRequest`. Throws on bytes that are not one. */
@@ -82,12 +99,13 @@ export function decodeDelta(bytes: Uint8Array): Incoming<DeltaRequest> {
   const request = {
     kind: 'request',
     nonce: message.responseNonce,
-    subscribe: message.resourceNamesSubscribe,
-    unsubscribe: message.resourceNamesUnsubscribe,
+    subscribe: message.resourceNamesSubscribe.map(intern),
+    unsubscribe: message.resourceNamesUnsubscribe.map(intern),
     initialVersions: new Map(Object.entries(message.initialResourceVersions)),
     error: refusal(message.errorDetail),
   } as const;
-  return { typeUrl: message.typeUrl, introduction: introduction(message.node), request };
+  const held = [...request.initialVersions.keys()];
+  return { typeUrl: intern(message.typeUrl), introduction: introduction(message.node), held, request };
 }
 
 function refusal(error: google.rpc.Status.$Properties | null | undefined): string | undefined {

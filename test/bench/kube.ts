@@ -8,42 +8,9 @@ import type { Locator } from '../../src/model/locator.ts';
 import { KubeSource } from '../../src/source/kube/kube-source.ts';
 import { TestCluster } from '../kube/kit/cluster.ts';
 import { TestNamespace } from '../kube/kit/namespace.ts';
+import { changeSlice, fill } from './kube-slices.ts';
 
 const CHANGES = 200;
-
-function addressOf(service: number, pod: number): string {
-  return `10.${100 + (service >> 8)}.${service & 255}.${pod + 1}`;
-}
-
-/** A slice's endpoints as the controllers write them; `skip` is left out. */
-function endpointsOf(service: number, pods: number, skip?: number): readonly object[] {
-  return Array.from({ length: pods }, (_, pod) => pod)
-    .filter((pod) => pod !== skip)
-    .map((pod) => ({
-      addresses: [addressOf(service, pod)],
-      conditions: { ready: true, serving: true, terminating: false },
-      nodeName: `node-${pod % 2 === 0 ? 'a' : 'b'}`,
-      zone: 'zone-a',
-      targetRef: {
-        kind: 'Pod',
-        name: `service-${service}-7c9d8b6f5-${pod}`,
-        namespace: 'bench',
-        uid: `00000000-0000-4000-8000-${String(service * 1000 + pod).padStart(12, '0')}`,
-      },
-    }));
-}
-
-async function fill(space: TestNamespace, services: number, pods: number): Promise<void> {
-  const ports = [{ name: 'http', port: 8080, protocol: 'TCP' }];
-  const add = async (service: number) => {
-    await space.addService(`service-${service}`, [{ name: 'http', port: 80 }], { selector: null });
-    const endpoints = endpointsOf(service, pods);
-    await space.addSlice(`service-${service}`, `service-${service}`, { addressType: 'IPv4', ports, endpoints });
-  };
-  for (let first = 0; first < services; first += 10) {
-    await Promise.all(Array.from({ length: Math.min(10, services - first) }, (_, at) => add(first + at)));
-  }
-}
 
 /** The process that is measured: tells its parent what it needed. */
 async function follow(kubeconfig: string, namespace: string, services: number): Promise<void> {
@@ -100,12 +67,7 @@ async function measure(services: number, pods: number): Promise<void> {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     console.log('first full state:', (await once(child, 'message'))[0]);
-    const path = `/apis/discovery.k8s.io/v1/namespaces/${space.name}/endpointslices/service-`;
-    for (let change = 0; change < CHANGES; change++) {
-      const service = change % services;
-      const skip = Math.floor(change / services) % 2 === 0 ? 0 : undefined;
-      await cluster.ask('PATCH', path + service, { endpoints: endpointsOf(service, pods, skip) });
-    }
+    for (let change = 0; change < CHANGES; change++) await changeSlice(space, { services, pods, change });
     child.send('changed');
     console.log(`after ${CHANGES} changed slices:`, (await once(child, 'message'))[0]);
     await once(child, 'exit');

@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BootstrapOptions, envoyBootstrap, renderBootstrap, type XdsAddress } from '../../src/envoy/bootstrap.ts';
 import { TYPE_URLS } from '../../src/snapshot/resource.ts';
-import { envoyPath, eventually, startEnvoy, type TestEnvoy } from './kit/envoy.ts';
+import { envoyPath, startEnvoy, type TestEnvoy } from './kit/envoy.ts';
+import { until } from './kit/instant.ts';
 import { freezable, StubControlPlane } from './stub-control-plane.ts';
 
 const admin = { host: '127.0.0.1', port: 0 };
@@ -87,14 +88,14 @@ describe('an Envoy with the bootstrap', { timeout: 120_000 }, () => {
   test('comes up over TCP, with the limits, and has nothing to complain about', async () => {
     const control = await stub();
     const running = await start({ kind: 'tcp', host: '127.0.0.1', port: control.port });
-    await eventually('LIVE', async () => (await state(running)) === 'LIVE');
+    await until(async () => (await state(running)) === 'LIVE', { what: 'LIVE' });
     const [first, second] = control.seen.requests;
     expect(first?.node).toMatchObject({ id: 'n', cluster: 'on' });
     expect(first?.node?.metadata?.fields?.['sluice']?.structValue?.fields?.['services']).toMatchObject({
       listValue: { values: [{ stringValue: 'codec' }] },
     });
     expect(second?.node ?? null).toBeNull();
-    await eventually('load reports', () => control.seen.lrs === 1);
+    await until(() => control.seen.lrs === 1, { what: 'load reports' });
     const stats = await running.admin.stats({ filter: '^runtime\\.(num_layers|num_keys)$' });
     expect(stats).toEqual({
       ok: true,
@@ -110,37 +111,37 @@ describe('an Envoy with the bootstrap', { timeout: 120_000 }, () => {
     const path = join(folder, 'xds.sock');
     await stub({ address: `unix:${path}` });
     const running = await start({ kind: 'unix', path });
-    await eventually('LIVE', async () => (await state(running)) === 'LIVE');
+    await until(async () => (await state(running)) === 'LIVE', { what: 'LIVE' });
   });
 
   test('comes up over a host name', async () => {
     const control = await stub();
     const running = await start({ kind: 'tcp', host: 'localhost', port: control.port });
-    await eventually('LIVE', async () => (await state(running)) === 'LIVE');
+    await until(async () => (await state(running)) === 'LIVE', { what: 'LIVE' });
   });
 
   test('asks for clusters only when it has the limits', async () => {
     const control = await stub({ sendLimits: false });
     const running = await start({ kind: 'tcp', host: '127.0.0.1', port: control.port });
     const asked = (typeUrl: string) => control.seen.requests.some((request) => request.typeUrl === typeUrl);
-    await eventually('the limits are asked for', () => asked(TYPE_URLS.runtime));
+    await until(() => asked(TYPE_URLS.runtime), { what: 'the limits are asked for' });
     expect(await state(running)).toBe('PRE_INITIALIZING');
     control.sendLimits();
-    await eventually('LIVE', async () => (await state(running)) === 'LIVE');
+    await until(async () => (await state(running)) === 'LIVE', { what: 'LIVE' });
     expect(asked(TYPE_URLS.cluster)).toBe(true);
   });
 
   test('is back soon after its control plane was gone for a while', async () => {
     const first = await stub();
     const running = await start({ kind: 'tcp', host: '127.0.0.1', port: first.port });
-    await eventually('LIVE', async () => (await state(running)) === 'LIVE');
-    await eventually('load reports', () => first.seen.lrs === 1);
+    await until(async () => (await state(running)) === 'LIVE', { what: 'LIVE' });
+    await until(() => first.seen.lrs === 1, { what: 'load reports' });
     first.stop();
     // About 15 s; with Envoy's own back-off, which grows to 30 s, it would be minutes.
-    await eventually('30 attempts', async () => (await failedAttempts(running)) >= 30, 60_000);
+    await until(async () => (await failedAttempts(running)) >= 30, { what: '30 attempts', within: 60_000 });
     const second = await stub({ address: `127.0.0.1:${first.port}` });
-    await eventually('configuration', () => second.seen.ads === 1);
-    await eventually('load reports', () => second.seen.lrs === 1);
+    await until(() => second.seen.ads === 1, { what: 'configuration' });
+    await until(() => second.seen.lrs === 1, { what: 'load reports' });
     expect(await state(running)).toBe('LIVE');
   });
 
@@ -149,10 +150,10 @@ describe('an Envoy with the bootstrap', { timeout: 120_000 }, () => {
     const frozen = await freezable(control.port);
     started.push(frozen);
     const running = await start({ kind: 'tcp', host: '127.0.0.1', port: frozen.port });
-    await eventually('LIVE', async () => (await state(running)) === 'LIVE');
+    await until(async () => (await state(running)) === 'LIVE', { what: 'LIVE' });
     const opened = control.seen.ads;
     frozen.freeze();
     // 15 s: it is asked every 10 s, and has 5 s to answer.
-    await eventually('a new stream', () => control.seen.ads > opened, 60_000);
+    await until(() => control.seen.ads > opened, { what: 'a new stream', within: 60_000 });
   });
 });

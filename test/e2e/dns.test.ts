@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { DnsServer, DOMAIN, findDnsmasq, type Hosts } from '../feature/dns/dns-server.ts';
-import { http1Client } from './kit/client-http1.ts';
 import { pause, until } from './kit/instant.ts';
-import type { LoadResult } from './kit/load.ts';
+import { keepBusy } from './kit/keep-busy.ts';
 import { Pods } from './kit/pods.ts';
 import { freePort } from './kit/ports.ts';
 import { Sluice } from './kit/sluice.ts';
@@ -20,26 +19,6 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) await end();
 });
 
-/** Clients that each send their next request when they have the answer to the last one, until told to stop. */
-function keepBusy(port: number, clients: number) {
-  const client = http1Client({ port });
-  const results: LoadResult[] = [];
-  let stopped = false;
-  const one = async (name: number) => {
-    for (let count = 0; !stopped; count++) {
-      results.push(await client.send({ id: `${name}-${count}`, at: 0, workMs: 50 }));
-    }
-  };
-  const all = Promise.all(Array.from({ length: clients }, (_, name) => one(name)));
-  const stop = async () => {
-    stopped = true;
-    await all;
-    client.close();
-    return results;
-  };
-  return { results, stop };
-}
-
 describe.skipIf(dnsmasq === undefined)(title, { timeout: 180_000 }, () => {
   test('2 → 4 → 1 → 0 → 3 pods under load, with a DNS server that fails in between', async () => {
     const pods = await Pods.start({ count: 4, first: 41, port: await freePort('127.0.1.41') });
@@ -53,7 +32,7 @@ describe.skipIf(dnsmasq === undefined)(title, { timeout: 180_000 }, () => {
     const routes = { services, routes: [{ match: { prefix: '/' }, service: 'codec' }] };
     const sluice = await Sluice.start({ routes, env: { SLUICE_DNS_SERVER: server.address } });
     ending.push(() => sluice.stop());
-    const load = keepBusy(sluice.port, 12);
+    const load = keepBusy({ port: sluice.port, clients: 12 });
 
     /** Waits until exactly these pods get new requests. */
     const served = (from: number, to: number) =>

@@ -8,7 +8,8 @@ import { envoyAdmin, wrongStart } from '../../src/envoy/admin.ts';
 import type { EnvoyBootstrap } from '../../src/envoy/bootstrap.ts';
 import { spawnEnvoy } from '../../src/envoy/child.ts';
 import { superviseEnvoy } from '../../src/envoy/supervise.ts';
-import { envoyPath, eventually, startEnvoy } from './kit/envoy.ts';
+import { envoyPath, startEnvoy } from './kit/envoy.ts';
+import { until } from './kit/instant.ts';
 
 const started: { stop(): unknown }[] = [];
 afterEach(async () => {
@@ -24,10 +25,13 @@ function alone(port = 0, extra: EnvoyBootstrap = {}): EnvoyBootstrap {
 async function start(bootstrap = alone()) {
   const running = await startEnvoy(bootstrap, 'info');
   started.push(running);
-  await eventually('LIVE', async () => {
-    const state = await running.admin.state();
-    return state.ok && state.value === 'LIVE';
-  });
+  await until(
+    async () => {
+      const state = await running.admin.state();
+      return state.ok && state.value === 'LIVE';
+    },
+    { what: 'LIVE' },
+  );
   return running;
 }
 
@@ -63,7 +67,7 @@ test('the admin tells how Envoy was started, its statistics and its configuratio
 
 test('its log is understood, and it ends when asked to', async () => {
   const running = await start();
-  await eventually('log', () => running.logs.some(({ message }) => message === 'starting main dispatch loop'));
+  await until(() => running.logs.some(({ message }) => message === 'starting main dispatch loop'), { what: 'log' });
   expect(running.logs[0]).toMatchObject({ level: 'info', component: 'main' });
   expect(running.logs.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   expect(await running.stop()).toMatchObject({ requested: true, code: 0 });
@@ -110,7 +114,7 @@ test('an Envoy that crashes is started again', async () => {
   expect(up.ok && (await envoyAdmin(up.value).serverInfo())).toMatchObject({ ok: true });
   const first = supervised.pid() ?? 0;
   process.kill(first, 'SIGSEGV');
-  await eventually('restart', () => ![undefined, first].includes(supervised.pid()));
+  await until(() => ![undefined, first].includes(supervised.pid()), { what: 'restart' });
   expect(reasons).toEqual([expect.stringContaining('SIGSEGV')]);
 });
 
@@ -133,7 +137,7 @@ test('Envoy ends when the process that started it is killed', { timeout: 30_000 
   const pid = Number(line);
   process.kill(pid, 0);
   await endOf(parent);
-  await eventually('the end of Envoy', () => !alive(pid));
+  await until(() => !alive(pid), { what: 'the end of Envoy' });
 });
 
 async function endOf(parent: ChildProcess): Promise<void> {

@@ -10,7 +10,8 @@ import { translate } from '../../src/translate/translate.ts';
 import type { XdsEvent } from '../../src/xds/event.ts';
 import { XdsServer } from '../../src/xds/server.ts';
 import { CASES, readCase } from '../golden/read-case.ts';
-import { eventually, startEnvoy, type TestEnvoy } from './kit/envoy.ts';
+import { startEnvoy, type TestEnvoy } from './kit/envoy.ts';
+import { until } from './kit/instant.ts';
 
 const cache = new SnapshotCache();
 const nacks: XdsEvent[] = [];
@@ -31,7 +32,7 @@ beforeAll(async () => {
   envoy = await startEnvoy(
     envoyBootstrap({ nodeId: 'golden', nodeCluster: 'test', xds, admin: { host: '127.0.0.1', port: 0 } }),
   );
-  await eventually('Envoy is connected', () => server.nodes().length > 0);
+  await until(() => server.nodes().length > 0, { what: 'Envoy is connected' });
 });
 
 afterAll(async () => {
@@ -61,10 +62,13 @@ describe('a real Envoy accepts', () => {
     cache.set(snapshotOf(name));
     expect(await server.waitForAck(PUSH_ORDER, 20_000)).toBe('acked');
     expect(nacks).toEqual([]);
-    await eventually('Envoy takes requests', async () => {
-      const state = await envoy.admin.state();
-      return state.ok && state.value === 'LIVE';
-    });
+    await until(
+      async () => {
+        const state = await envoy.admin.state();
+        return state.ok && state.value === 'LIVE';
+      },
+      { what: 'Envoy takes requests' },
+    );
     // A deprecated field works today and not with the Envoy after the next.
     expect(envoy.logs.filter(({ message }) => message.includes('deprecated'))).toEqual([]);
   });

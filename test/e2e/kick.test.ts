@@ -5,7 +5,8 @@ import { afterEach, expect, test } from 'vitest';
 import type { HostPort } from '../../src/envoy/address.ts';
 import type { EnvoyBootstrap, Json } from '../../src/envoy/bootstrap.ts';
 import { kick } from '../../src/envoy/kick.ts';
-import { eventually, startEnvoy, type TestEnvoy } from './kit/envoy.ts';
+import { startEnvoy, type TestEnvoy } from './kit/envoy.ts';
+import { until } from './kit/instant.ts';
 import { freePorts } from './kit/ports.ts';
 
 const started: { stop(): unknown }[] = [];
@@ -109,16 +110,19 @@ async function busyGate(waiting: number, protocol: Protocol = 'http1') {
   const [publicPort = 0, kickPort = 0] = await freePorts(2);
   const envoy = await startEnvoy(gate(protocol, pod.port, publicPort, kickPort));
   started.push(envoy);
-  await eventually('LIVE', async () => {
-    const state = await envoy.admin.state();
-    return state.ok && state.value === 'LIVE';
-  });
+  await until(
+    async () => {
+      const state = await envoy.admin.state();
+      return state.ok && state.value === 'LIVE';
+    },
+    { what: 'LIVE' },
+  );
   for (let sent = 0; sent <= waiting; sent++) {
     const job = request({ host: '127.0.0.1', port: publicPort, path: '/job', agent: false }).end();
     job.on('error', () => {});
     started.push({ stop: () => job.destroy() });
   }
-  await eventually('a full line', async () => (await inLine(envoy)) === waiting && pod.working.length === 1);
+  await until(async () => (await inLine(envoy)) === waiting && pod.working.length === 1, { what: 'a full line' });
   const address: HostPort = { host: '127.0.0.1', port: kickPort };
   return { pod, envoy, address };
 }
@@ -136,7 +140,7 @@ test('a raised limit alone wakes nobody; a kick does', { timeout: 60_000 }, asyn
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect(pod.working.length).toBe(1);
   expect(await kick(address, 'codec')).toEqual({ ok: true, value: { kind: 'withdrawn' } });
-  await eventually('the second request at the pod', () => pod.working.length === 2);
+  await until(() => pod.working.length === 2, { what: 'the second request at the pod' });
   expect(await inLine(envoy)).toBe(4);
 });
 
@@ -144,7 +148,7 @@ test.each(['http1', 'h2c'] as const)('one kick fills all new slots (%s)', { time
   const { pod, envoy, address } = await busyGate(40, protocol);
   await setLimit(envoy, 21);
   expect(await kick(address, 'codec')).toEqual({ ok: true, value: { kind: 'withdrawn' } });
-  await eventually('21 requests at the pod', () => pod.working.length === 21);
+  await until(() => pod.working.length === 21, { what: '21 requests at the pod' });
   expect(await inLine(envoy)).toBe(20);
 });
 

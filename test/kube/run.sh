@@ -5,14 +5,15 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd); root=$(cd "$here/../.." && pwd)
 export PATH="$root/node_modules/.bin:$PATH"
-skip() { echo "test:kube: skipped: $1" >&2; export SLUICE_KUBE_SKIP="$1"; unset SLUICE_KUBE_PROGRAM; cd "$root"; exec vitest run --config "$here/vitest.config.ts" "${@:2}"; }
+skip() { echo "test:kube: skipped: $1" >&2; export SLUICE_KUBE_SKIP="$1"; unset SLUICE_KUBE_PROGRAM; cd "$root"; exec vitest run --reporter=verbose --config "$here/vitest.config.ts" "${@:2}"; }
 
 for tool in curl openssl ip unshare flock; do command -v $tool >/dev/null || skip "$tool is not installed" "$@"; done
 share=(unshare --net); [ "$(id -u)" = 0 ] || share=(unshare --map-root-user --net)
 "${share[@]}" true 2>/dev/null || skip 'no network namespace may be made here (unshare --net)' "$@"
 echo 'test:kube: building the test cluster, unless it is built (the first time takes some minutes) …' >&2
 program=${SLUICE_KUBE_PROGRAM:-$("$here/cluster/build.sh")} || skip 'the test cluster cannot be built: see above' "$@"
-export SLUICE_KUBE_PROGRAM="$program"; unset SLUICE_KUBE_SKIP
+envoy=$(node "$here/kit/find-envoy.ts") || skip 'no Envoy can be found or fetched: see above' "$@"
+export SLUICE_KUBE_PROGRAM="$program" SLUICE_ENVOY="$envoy"; unset SLUICE_KUBE_SKIP
 cd "$root"
 # Without IPv6 in the kernel the tests of it fail, the others do not.
 exec "${share[@]}" bash -c 'ip link set lo up && ip address add 10.244.0.1/16 dev lo

@@ -13,7 +13,7 @@ export interface DnsServers {
 
 /**
  * Reads a resolv.conf (see resolv.conf(5)): all `nameserver` lines, the last `search` or `domain` line, `ndots` of the
- * `options` lines. Where glibc would go on with 127.0.0.1 for want of a nameserver this is an error: a sentence.
+ * `options` lines. A nameserver may have a port, as c-ares takes it (`10.0.0.10:5353`). Where glibc would go on with 127.0.0.1 for want of a nameserver this is an error: a sentence.
  */
 export function parseResolvConf(text: string): Result<DnsServers, string> {
   const servers: string[] = [];
@@ -24,7 +24,7 @@ export function parseResolvConf(text: string): Result<DnsServers, string> {
       .replace(/[#;].*/, '')
       .trim()
       .split(/\s+/);
-    if (keyword === 'nameserver') servers.push(...values.slice(0, 1).filter((value) => isIP(value) !== 0));
+    if (keyword === 'nameserver') servers.push(...values.slice(0, 1).filter((value) => parseDnsServer(value).ok));
     if (keyword === 'search') search = values;
     if (keyword === 'domain') search = values.slice(0, 1);
     if (keyword === 'options') ndots = ndotsOf(values) ?? ndots;

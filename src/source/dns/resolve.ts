@@ -29,7 +29,7 @@ export interface HostResolver {
 }
 
 /** What one question about one name gave. */
-type Found =
+export type Found =
   | { readonly kind: 'ips'; readonly ips: readonly string[] }
   | { readonly kind: 'empty' | 'absent' }
   | { readonly kind: 'failed'; readonly reason: string; readonly silent: boolean };
@@ -115,7 +115,7 @@ async function find(resolver: Resolver, name: string): Promise<Answer | SilentFa
     query(name, 'A', () => resolver.resolve4(name)),
     query(name, 'AAAA', () => resolver.resolve6(name)),
   ]);
-  return combine(a, aaaa);
+  return combineFound(a, aaaa);
 }
 
 async function query(name: string, type: RecordType, ask: () => Promise<string[]>): Promise<Found> {
@@ -150,7 +150,8 @@ const WORDS: Readonly<Record<string, string>> = {
   ECANCELLED: 'cancelled',
 };
 
-function combine(a: Found, aaaa: Found): Answer | SilentFailure {
+/** One answer from the questions for both families: either suffices, and a name is absent only when both say so. */
+export function combineFound(a: Found, aaaa: Found): Answer | SilentFailure {
   const ips = sortIps([a, aaaa].flatMap((found) => (found.kind === 'ips' ? found.ips : [])));
   const [failed, type]: readonly [Found, RecordType] = a.kind === 'failed' ? [a, 'A'] : [aaaa, 'AAAA'];
   if (ips.length > 0) {

@@ -69,6 +69,31 @@ export async function openCluster(options: AccessOptions): Promise<Result<Cluste
   }
 }
 
+/** Which kubeconfig to use, and what the user should know about that choice. */
+export interface KubeconfigChoice {
+  /** As in `AccessOptions`. */
+  readonly kubeconfig: string | undefined;
+  readonly warning?: string;
+}
+
+/**
+ * What a `kube_config_file` of a route file comes to. Such files were written for a container into which that path was
+ * mounted; where it is not there, $KUBECONFIG or the cluster Sluice runs in takes its place, and that is said. Not
+ * ~/.kube/config: it may lead to any other cluster.
+ */
+export function chooseKubeconfig(file: string | undefined, root = ''): KubeconfigChoice {
+  // lbagent's empty file name means what is found without one.
+  if (file === undefined || file === '') return { kubeconfig: undefined };
+  const instead = process.env['KUBECONFIG']
+    ? `$KUBECONFIG (${process.env['KUBECONFIG']})`
+    : runsInCluster(root)
+      ? 'the service account of this pod'
+      : undefined;
+  if (instead === undefined || existsSync(file)) return { kubeconfig: file };
+  const warning = `kube_config_file: there is no file ${file}; ${instead} is used instead; leave the key empty to say so`;
+  return { kubeconfig: undefined, warning };
+}
+
 const NOWHERE: ApiFailure = {
   kind: 'config',
   message: 'no Kubernetes cluster is known: not running in a pod, no $KUBECONFIG, no ~/.kube/config',

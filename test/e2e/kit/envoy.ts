@@ -48,16 +48,3 @@ export async function startEnvoy(bootstrap: EnvoyBootstrap, logLevel: LogLevel =
   }
   return { pid: child.pid, address, admin: envoyAdmin(address), logs, exited: child.exited, stop: () => child.stop() };
 }
-
-/** Waits until `check` says yes, at most `withinMs`; throws what it last said otherwise. */
-export async function eventually(
-  what: string,
-  check: () => Promise<boolean> | boolean,
-  withinMs = 20_000,
-): Promise<void> {
-  const end = performance.now() + withinMs;
-  while (!(await check())) {
-    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -16,7 +16,7 @@ export function pause(ms: number): Promise<void> {
 export interface Until {
   /** Ends the sentence "waited 5000 ms for …". */
   readonly what: string;
-  /** Give up after this long; 10 s when left out, generous because the machine may be busy. */
+  /** Give up after this long; 20 s when left out, generous because the machine may be busy. */
   readonly within?: number;
   /** Look again this often; 10 ms when left out. */
   readonly every?: number;
@@ -26,7 +26,7 @@ export interface Until {
  * Asks `look` again and again until it gives something other than `undefined` or `false`, and returns that.
  * Errors: throws when it has not come in time, with the last error of `look` if there was one.
  */
-export async function until<T>(look: () => T | Promise<T>, { what, within = 10_000, every = 10 }: Until) {
+export async function until<T>(look: () => T | Promise<T>, { what, within = 20_000, every = 10 }: Until) {
   const deadline = instant() + within;
   let last: unknown;
   do {

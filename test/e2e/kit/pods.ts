@@ -13,7 +13,9 @@ export interface PodOptions {
   readonly protocol?: PodProtocol;
   /** One port for all of them, as the pods of a Service have; 0 (the default) gives each a free one. */
   readonly port?: number;
-  /** The last part of the first pod's address 127.0.1.x; the others follow. 1 when left out. */
+  /** The first three parts of the pods' addresses, which must be this machine's own; `127.0.1` when left out. */
+  readonly network?: string;
+  /** The last part of the first pod's address; the others follow. 1 when left out. */
   readonly first?: number;
   /** How long a request takes that does not say so itself, in milliseconds; 20 when left out. */
   readonly workMs?: number;
@@ -29,9 +31,9 @@ export class Pods {
   readonly #addresses: string[] = [];
   #next: number;
 
-  private constructor({ protocol = 'http1', port = 0, first = 1, workMs = 20 }: PodOptions) {
+  private constructor({ protocol = 'http1', port = 0, network = '127.0.1', first = 1, workMs = 20 }: PodOptions) {
     this.#thread = new PodThread();
-    this.#options = { protocol, port, first, workMs };
+    this.#options = { protocol, port, network, first, workMs };
     this.#next = first;
   }
 
@@ -52,10 +54,10 @@ export class Pods {
 
   /** Starts `count` more pods at the addresses that follow; resolves to their `address:port`. */
   async add(count: number): Promise<readonly string[]> {
-    const { protocol, port, workMs } = this.#options;
+    const { protocol, port, network, workMs } = this.#options;
     const added: string[] = [];
     for (let done = 0; done < count; done += 1) {
-      const host = `127.0.1.${this.#next}`;
+      const host = `${network}.${this.#next}`;
       this.#next += 1;
       added.push(await this.#thread.ask('start', { host, port, workMs, protocol }));
     }

@@ -1,36 +1,38 @@
-import { once } from 'node:events';
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+
+/**
+ * From where to where: below what systems hand out by themselves (from 32768 on Linux, 49152 elsewhere), for neither a
+ * client's connection nor a server on port 0 must take a port before whoever asked for it has bound it.
+ */
+const LOWEST = 12_000;
+const HIGHEST = 32_000;
 
 /**
  * A TCP port on `host` that nobody listens on now. Another process may take it before it is used, so a test that binds
  * it must be ready to see "address already in use"; where a server can bind port 0 itself, let it.
  */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer();
-  server.listen(0, host);
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error(`no TCP address on ${host}`);
-  return address.port;
+  const [port] = await freePorts(1, host);
+  if (port === undefined) throw new Error('one port was asked for');
+  return port;
 }
 
-/** `count` different free ports; all are held open until the last one is known, so that none is handed out twice. */
+/** `count` different free ports. Errors: rejects when so many cannot be found. */
 export async function freePorts(count: number, host = '127.0.0.1'): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      server.listen(0, host);
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error(`no TCP address on ${host}`);
-    return address.port;
+  const ports = new Set<number>();
+  for (let tries = 0; ports.size < count; tries += 1) {
+    if (tries > 100 * count) throw new Error(`no ${count} free ports on ${host} between ${LOWEST} and ${HIGHEST}`);
+    const port = randomInt(LOWEST, HIGHEST);
+    if (await isFree(port, host)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number, host: string): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.on('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
   });
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }

@@ -9,8 +9,8 @@ import { instant, until } from './instant.ts';
 import { freePorts } from './ports.ts';
 import { type LogLine, type ProcessExit, SluiceProcess } from './sluice-process.ts';
 
-/** A route file without `version` and `listen`, which the kit adds; or a whole file as text. */
-export type RouteFile = { readonly services: unknown; readonly routes: unknown } | string;
+/** A route file without `version` and the address and port of `listen`, which the kit adds; or a whole file as text. */
+export type RouteFile = { readonly tls?: unknown; readonly services: unknown; readonly routes: unknown } | string;
 
 /** How to start Sluice and its Envoy. */
 export interface SluiceOptions {
@@ -124,7 +124,7 @@ export class Sluice {
   #serve(): SluiceProcess {
     const { xds, kick } = this.#ports;
     const where = ['--routes', this.routeFile, '--xds', `127.0.0.1:${xds}`, '--kick-port', String(kick)];
-    return new SluiceProcess(['serve', ...where, '--log-level', 'debug'], this.#env);
+    return new SluiceProcess(['serve', ...where, '--admin', '127.0.0.1:0', '--log-level', 'debug'], this.#env);
   }
 
   #served(): Promise<LogLine> {
@@ -152,8 +152,12 @@ export class Sluice {
 const FILE = 'routes.yaml';
 
 /** A whole route file: `routes` with the version, and with the port where Envoy takes requests. */
-export function routeFileText(routes: Exclude<RouteFile, string>, port: number): string {
-  return stringify({ version: 1, listen: { address: '127.0.0.1', port }, ...routes });
+export function routeFileText({ tls, ...routes }: Exclude<RouteFile, string>, port: number): string {
+  return stringify({
+    version: 1,
+    listen: { address: '127.0.0.1', port, ...(tls === undefined ? {} : { tls }) },
+    ...routes,
+  });
 }
 
 function text(routes: RouteFile, port: number): string {

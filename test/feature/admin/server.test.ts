@@ -21,6 +21,7 @@ async function start(options: Partial<AdminOptions> = {}): Promise<Admin> {
     status,
     metrics: new Metrics({ version: '1.2.3' }),
     ready: () => readinessOf(status()),
+    history: () => [],
     ...options,
   });
   if (!started.ok) throw new Error(started.errors.join());
@@ -156,6 +157,7 @@ test('a page that cannot be made is a 500, is told, and harms no other', async (
       throw bug;
     },
     ready: () => ({ ready: true }),
+    history: () => [],
     onFault: (error) => faults.push(error),
   });
   for (const path of ['/status', '/metrics']) expect(await ask(admin, path)).toMatchObject({ status: 500 });
@@ -170,6 +172,7 @@ test('a port in use is an error that says so and what to do', async () => {
     status: () => describeStatus(exampleInput()),
     metrics: new Metrics({ version: '1' }),
     ready: () => ({ ready: true }),
+    history: () => [],
   });
   expect(second).toEqual({
     ok: false,
@@ -185,7 +188,11 @@ test('an address this machine does not have, and a name that is none', async () 
     ['192.0.2.1', 'this machine has no such address'],
     ['2001:db8::1', 'cannot listen on [2001:db8::1]:0'],
   ] as const) {
-    const inputs = { metrics: new Metrics({ version: '1' }), ready: () => ({ ready: true }) as const };
+    const inputs = {
+      metrics: new Metrics({ version: '1' }),
+      ready: () => ({ ready: true }) as const,
+      history: () => [],
+    };
     const started = await startAdmin({
       address: { host, port: 0 },
       status: () => describeStatus(exampleInput()),

@@ -45,6 +45,7 @@ async function admin(status: () => Status): Promise<string> {
     status,
     metrics: new Metrics({ version: '1' }),
     ready: () => ({ ready: true }),
+    history: () => [],
   });
   if (!started.ok) throw new Error(started.errors.join());
   cleanups.push(() => started.value.stop());

@@ -100,8 +100,12 @@ describe('load reports', () => {
         {
           clusterName: 'pods/codec',
           upstreamLocalityStats: [
-            { priority: 0, upstreamEndpointStats: [endpoint('10.0.0.1', 80, 2), endpoint('::1', 80, 0), internal] },
-            { priority: 1, upstreamEndpointStats: [endpoint('10.0.0.1', 80, 1)] },
+            {
+              priority: 0,
+              totalRequestsInProgress: 11,
+              upstreamEndpointStats: [endpoint('10.0.0.1', 80, 2), endpoint('::1', 80, 0), internal],
+            },
+            { priority: 1, totalRequestsInProgress: 1, upstreamEndpointStats: [endpoint('10.0.0.1', 80, 1)] },
           ],
         },
         { clusterName: 'idle' },
@@ -114,12 +118,14 @@ describe('load reports', () => {
           nodeId: 'envoy-1',
           at: 5000,
           cluster: 'pods/codec',
+          // Those inside Envoy included, which are no pods.
+          requestsInProgress: 12,
           endpoints: [
             { address: '10.0.0.1', port: 80, requestsInProgress: 3 },
             { address: '::1', port: 80, requestsInProgress: 0 },
           ],
         },
-        { nodeId: 'envoy-1', at: 5000, cluster: 'idle', endpoints: [] },
+        { nodeId: 'envoy-1', at: 5000, cluster: 'idle', requestsInProgress: 0, endpoints: [] },
       ]);
   });
 

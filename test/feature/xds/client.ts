@@ -1,5 +1,12 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
-import { Client, type ClientDuplexStream, credentials, type ServiceError, type status } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type ServiceError,
+  type status,
+} from '@grpc/grpc-js';
 import { envoy } from '#xds';
 import type { EncodedResource, TypeUrl } from '../../../src/snapshot/resource.ts';
 
@@ -89,8 +96,8 @@ export class TestStream<Request, Response> {
 export class TestClient {
   readonly #client: Client;
 
-  constructor(target: string) {
-    this.#client = new Client(target, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+  constructor(target: string, how: ChannelCredentials = credentials.createInsecure()) {
+    this.#client = new Client(target, how, { 'grpc.use_local_subchannel_pool': 1 });
   }
 
   sotw(path = `${ADS}/StreamAggregatedResources`): TestStream<SotwRequest, SotwResponse> {

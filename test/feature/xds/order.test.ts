@@ -134,7 +134,7 @@ describe('limits', () => {
   const world = useWorld({ limits: { names: 3, types: 2 } });
 
   test.each([
-    ['names', { typeUrl: SHORT.eds, resourceNamesSubscribe: ['a', 'b', 'c', 'd'] }, /more than 3 names/],
+    ['names', { typeUrl: 'two', resourceNamesSubscribe: ['a', 'b', 'c', 'd'] }, /more than 3 names of two/],
     ['types', { typeUrl: 'three' }, /more than 2 types/],
   ])('more %s than allowed end the stream', async (_, request, message) => {
     const stream = world().client().delta();

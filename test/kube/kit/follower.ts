@@ -40,6 +40,11 @@ export class Follower {
     return this.source.pods(locator).problems.map(formatProblem);
   }
 
+  /** Calls `look` in the turn of every change from now on. */
+  onChange(look: () => void): void {
+    this.#waiting.add(look);
+  }
+
   /** Resolves in the turn in which `test` holds for the state; rejects with the state after `within` milliseconds. */
   until(locator: Locator, test: (state: SourceState<readonly Pod[]>) => boolean, within = 20_000): Promise<void> {
     return new Promise((resolve, reject) => {

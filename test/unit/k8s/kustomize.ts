@@ -16,7 +16,7 @@ export const APPLICABLE = [
 ] as const;
 
 /** Why manifests cannot be rendered here; undefined when they can. */
-export const WHY_NOT: string | undefined = hasKubectl() ? undefined : 'there is no kubectl on the PATH';
+export const WHY_NOT: string | undefined = whyNot();
 
 /** A Kubernetes object as rendered. */
 export interface Manifest {
@@ -44,11 +44,17 @@ export function only(manifests: readonly Manifest[], kind: string): Manifest {
   return manifest;
 }
 
-function hasKubectl(): boolean {
+function whyNot(): string | undefined {
+  let version: string;
   try {
-    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
-    return true;
+    const args = ['version', '--client', '--output=json'];
+    version = JSON.parse(
+      execFileSync('kubectl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    ).kustomizeVersion;
   } catch {
-    return false;
+    return 'there is no kubectl on the PATH';
   }
+  return Number(/^v(\d+)/.exec(version)?.[1]) >= 5
+    ? undefined
+    : `kubectl is too old: its kustomize is ${version}, not v5`;
 }

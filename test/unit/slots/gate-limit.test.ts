@@ -30,3 +30,7 @@ test('a service without a limit has no gate', () => {
   };
   expect(gateLimit(service, [pod(1)], () => 0)).toBeUndefined();
 });
+
+test('as many requests as there are slots may come at once, however short the line is', () => {
+  expect(gateLimit(limitedService('a', 30), [pod(1), pod(2)], () => 0)).toEqual({ slots: 60, pending: 60 });
+});

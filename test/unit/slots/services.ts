@@ -31,5 +31,5 @@ export function modelOf(service: Service, pods: readonly Pod[], running: (pod: P
   const normalized = normalizePods(pods);
   const withPods: ServiceWithPods = { service, pods: normalized, gate: gateLimit(service, normalized, running) };
   const routing: Routing = { listen: { address: '127.0.0.1', port: 8080 }, services: [service], routes: [] };
-  return { routing, services: [withPods] };
+  return { routing, services: [withPods], retiring: [] };
 }

@@ -1,59 +1,48 @@
 import { describe, expect, test } from 'vitest';
-import { stages } from '../../../src/slots/stages.ts';
+import type { GateId } from '../../../src/model/generation.ts';
+import { stages, withRoomForKicks } from '../../../src/slots/stages.ts';
 import { limitedService, modelOf, pod } from './services.ts';
 
 const service = limitedService('a', 2);
 const two = modelOf(service, [pod(1), pod(2)]);
 const four = modelOf(service, [pod(1), pod(2), pod(3), pod(4)]);
-const gates = (before: Parameters<typeof stages>[0], after: Parameters<typeof stages>[1]) =>
-  stages(before, after).map(({ model, kick }) => ({
-    pods: model.services[0]?.pods.length,
-    ...model.services[0]?.gate,
-    kick: kick.length,
-  }));
+const a = 'a' as GateId;
 
 describe('the order of a publication', () => {
-  test('more slots: pods and limit together, with one place more in the line for the kick, then without it', () => {
-    expect(gates(two, four)).toEqual([
-      { pods: 4, slots: 8, pending: 11, kick: 1 },
-      { pods: 4, slots: 8, pending: 10, kick: 0 },
-    ]);
+  test('more slots: pods and limit together, then a kick', () => {
+    expect(stages(two, four)).toEqual({ lowered: undefined, raised: [a] });
   });
 
   test('fewer slots: the limit before the pods', () => {
-    expect(gates(four, two)).toEqual([
-      { pods: 4, slots: 4, pending: 10, kick: 0 },
-      { pods: 2, slots: 4, pending: 10, kick: 0 },
-    ]);
+    const { lowered, raised } = stages(four, two);
+    expect(lowered?.services[0]).toMatchObject({ gate: { slots: 4 }, pods: four.services[0]?.pods });
+    expect(raised).toEqual([]);
   });
 
-  test('as many slots: one step', () => {
-    expect(gates(two, modelOf(service, [pod(3), pod(4)]))).toEqual([{ pods: 2, slots: 4, pending: 10, kick: 0 }]);
+  test('as many slots, or a first configuration: one step', () => {
+    const nothing = { lowered: undefined, raised: [] };
+    expect(stages(two, modelOf(service, [pod(3), pod(4)]))).toEqual(nothing);
+    expect(stages(undefined, four)).toEqual(nothing);
   });
 
-  test('a first configuration: one step', () => {
-    expect(gates(undefined, four)).toEqual([{ pods: 4, slots: 8, pending: 10, kick: 0 }]);
-  });
-
-  test('one service down and another up: down first, up with its kick, and neither disturbs the other', () => {
+  test('one service down and another up: neither disturbs the other', () => {
     const b = limitedService('b', 1);
-    const both = (a: typeof two, other: typeof two) => ({ ...a, services: [...a.services, ...other.services] });
+    const both = (one: typeof two, other: typeof two) => ({ ...one, services: [...one.services, ...other.services] });
     const before = both(four, modelOf(b, [pod(5)]));
     const after = both(two, modelOf(b, [pod(5), pod(6)]));
-    const steps = stages(before, after).map(({ model }) => model.services.map(({ gate }) => gate?.slots));
-    expect(steps).toEqual([
-      [4, 1],
-      [4, 2],
-      [4, 2],
-    ]);
+    const { lowered, raised } = stages(before, after);
+    expect(lowered?.services.map(({ gate }) => gate?.slots)).toEqual([4, 1]);
+    expect(raised).toEqual(['b']);
   });
 
   test('to no pods at all and back', () => {
     const none = modelOf(service, []);
-    expect(gates(two, none)).toEqual([
-      { pods: 2, slots: 0, pending: 10, kick: 0 },
-      { pods: 0, slots: 0, pending: 10, kick: 0 },
-    ]);
-    expect(gates(none, two)[0]).toEqual({ pods: 2, slots: 4, pending: 11, kick: 1 });
+    expect(stages(two, none).lowered?.services[0]?.gate?.slots).toBe(0);
+    expect(stages(none, two).raised).toEqual([a]);
+  });
+
+  test('a line has one place more while its gate is kicked', () => {
+    expect(withRoomForKicks(two, new Set([a])).services[0]?.gate?.pending).toBe(11);
+    expect(withRoomForKicks(two, new Set())).toBe(two);
   });
 });

@@ -7,7 +7,8 @@ const node = (id: string) => ({ id, cluster: '', metadata: {} });
 const full = makeSnapshot([{ typeUrl: TYPE_URLS.cluster, name: 'a', body: Buffer.from('A') }]);
 
 test('nobody gets anything before the first snapshot', () => {
-  expect(new SnapshotCache().get(node('a'))).toBeUndefined();
+  const cache = new SnapshotCache();
+  expect([cache.get(node('a')), cache.changes]).toEqual([undefined, 0]);
 });
 
 test('every node gets the one snapshot, and everybody is told once per change', () => {
@@ -17,6 +18,7 @@ test('every node gets the one snapshot, and everybody is told once per change', 
   cache.set(emptySnapshot);
   cache.set(makeSnapshot([]));
   expect(changed).toHaveBeenCalledTimes(1);
+  expect(cache.changes).toBe(1);
   cache.set(full);
   expect(changed).toHaveBeenCalledTimes(2);
   expect(cache.get(node('a'))).toBe(full);

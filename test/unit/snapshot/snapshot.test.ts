@@ -49,6 +49,16 @@ describe('makeSnapshot', () => {
     expect(two.types[TYPE_URLS.cluster].resources.get('a')).toBe(one.types[TYPE_URLS.cluster].resources.get('a'));
   });
 
+  test('a type of which nothing changed is the same object, and one with another name for the same body is not', () => {
+    const [a, b] = [cluster('a', 'A'), cluster('b', 'B')];
+    const clusters = (...encoded: readonly EncodedResource[]) => makeSnapshot(encoded).types[TYPE_URLS.cluster];
+    const one = clusters(a, b);
+    expect(clusters(a, b, endpoints('x', 'E'))).toBe(one);
+    expect([...clusters(a).resources.keys()]).toEqual(['a']);
+    expect([...clusters(a, { ...b, name: 'c' }).resources.keys()]).toEqual(['a', 'c']);
+    expect(clusters(a, b)).toEqual(one);
+  });
+
   test('resources that share one array of bytes keep their own names and types', () => {
     const body = Buffer.from('');
     const shared = [TYPE_URLS.cluster, TYPE_URLS.routes].flatMap((typeUrl) =>

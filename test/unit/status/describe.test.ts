@@ -146,7 +146,8 @@ test('targets of all kinds of source', () => {
   if (input.model === undefined || first === undefined) throw new Error('the example has services');
   const target = (locator: typeof first.service.locator) => {
     const services = [{ ...first, service: { ...first.service, locator } }];
-    return describeStatus({ ...input, model: { routing: exampleRouting(), services } }).services[0]?.source.target;
+    return describeStatus({ ...input, model: { routing: exampleRouting(), services, retiring: [] } }).services[0]
+      ?.source.target;
   };
   expect(target({ kind: 'kubernetes', service: 'a', port: { kind: 'pod', port: 8080 } })).toBe('a:8080');
   expect(target({ kind: 'dns', host: 'pods.example', port: 80 })).toBe('pods.example:80');

@@ -48,8 +48,15 @@ export function exampleModel(routing: Routing): Model {
     const pods = service.name === 'codec' ? CODEC_PODS : WEB_PODS;
     return { service, pods, gate: gateLimit(service, pods, running) };
   });
-  return { routing, services };
+  return { routing, services, retiring: [] };
 }
+
+/** Nothing is known of any request. */
+export const NO_TRAFFIC: StatusInput['traffic'] = {
+  read: () => undefined,
+  line: () => undefined,
+  statistics: () => ({ kind: 'unknown' }),
+};
 
 /** Everything is well. */
 export function exampleInput(changes: Partial<StatusInput> = {}): StatusInput {
@@ -69,6 +76,8 @@ export function exampleInput(changes: Partial<StatusInput> = {}): StatusInput {
     loads: new Map(),
     nodes: [exampleNode()],
     configuration: { version: 'abc123', publishedAt: NOW - 12_000 },
+    traffic: NO_TRAFFIC,
+    statisticsFrom: undefined,
     ...changes,
   };
 }
@@ -82,5 +91,18 @@ export function exampleNode(changes: Partial<ConnectedNode> = {}): ConnectedNode
     connectedSince: NOW - HOUR,
     types: Object.values(TYPE_URLS).map((typeUrl) => ({ typeUrl, status: 'in sync', ackedVersion: 'v1' })),
     ...changes,
+  };
+}
+
+/** Three wait for `codec`, one was refused; nobody has asked for anything else. */
+export function exampleTraffic(): StatusInput['traffic'] {
+  const none = { answered: 0, failed: 0, refused: 0, timedOut: 0, abandoned: 0 };
+  const counts = { ...none, answered: 7, refused: 1 };
+  const lastMinute = { ...counts, waitMs: { p50: 3, p99: 1200 }, workMs: { p50: 2000, p99: 240_000 } };
+  const codec = { oldestWaitMs: 1499.6, total: counts, lastMinute };
+  return {
+    read: (name) => (name === 'codec' ? codec : { oldestWaitMs: undefined, total: none, lastMinute: none }),
+    line: (name) => ({ waiting: name === 'codec' ? 3 : 0, ejected: 0, retried: 0 }),
+    statistics: () => ({ kind: 'answers' }),
   };
 }

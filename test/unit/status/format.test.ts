@@ -4,7 +4,7 @@ import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { describeStatus, type StatusInput } from '../../../src/status/describe.ts';
 import { formatAge, formatStatus } from '../../../src/status/format.ts';
 import type { Paint } from '../../../src/status/table.ts';
-import { exampleInput, exampleNode, exampleRouting, HOUR, NOW } from './example.ts';
+import { exampleInput, exampleNode, exampleRouting, exampleTraffic, HOUR, NOW } from './example.ts';
 
 const plain: Paint = (_, text) => text;
 const marked: Paint = (tone, text) => `<${tone}>${text}</>`;
@@ -17,13 +17,13 @@ function format(changes: Partial<StatusInput>, paint = plain): string {
 
 test('everything is well', () => {
   const loads = new Map([['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }]]);
-  expect(format({ loads })).toBe(`Sluice 1.2.3, up 5h
+  expect(format({ loads, traffic: exampleTraffic() })).toBe(`Sluice 1.2.3, up 5h
 route file      routes.yaml: ready
 configuration   abc123, published 12s ago
 
-SERVICE   KIND            PODS                  IN PROGRESS   QUEUE MAX   SOURCE
-codec     limit 2         2 ready, 1 draining   2/5           50          kubernetes ai-media/codec:http: ready
-web       least_request   1 ready               0             -           static: ready
+SERVICE   KIND            PODS                  IN USE   WAITING   OLDEST WAIT   REFUSED   WAIT P50/P99   WORK P50/P99      SOURCE
+codec     limit 2         2 ready, 1 draining   2/5      3/50      1.5 s         1         3 ms / 1.2 s   2.0 s / 4.0 min   kubernetes ai-media/codec:http: ready
+web       least_request   1 ready               0        -         -             0         -              -                 static: ready
 
 ENVOY    VERSION        CONNECTED FOR   FROM            CONFIGURATION
 edge-1   envoy 1.40.0   1h              10.0.0.9:4711   in sync
@@ -31,7 +31,7 @@ edge-1   envoy 1.40.0   1h              10.0.0.9:4711   in sync
 });
 
 test('what nobody has reported is not shown as a number', () => {
-  expect(format({})).toContain('2 ready, 1 draining   ?/5 ');
+  expect(format({})).toMatch(/^codec .* 2 ready, 1 draining {3}\?\/5 +\?\/50 +\? +\? +\? +\? /m);
 });
 
 test('what is wrong', () => {
@@ -71,7 +71,7 @@ test('what is wrong', () => {
 test('no services, no Envoys', () => {
   const routing = { ...exampleRouting(), services: [] };
   const text = format({
-    model: { routing, services: [] },
+    model: { routing, services: [], retiring: [] },
     routeFile: { path: 'r', state: { kind: 'ready', value: routing, problems: [] } },
     nodes: [],
   });

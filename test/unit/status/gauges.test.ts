@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ServiceName } from '../../../src/model/service.ts';
 import { describeStatus, type StatusInput } from '../../../src/status/describe.ts';
 import { StatusGauges } from '../../../src/status/gauges.ts';
-import { exampleInput, exampleNode, exampleRouting } from './example.ts';
+import { exampleInput, exampleNode, exampleRouting, exampleTraffic } from './example.ts';
 import { samples } from './exposition.ts';
 
 // The brand is the parser's; the example's names are good.
@@ -26,6 +26,11 @@ test('what a healthy status looks like', async () => {
     sluice_xds_connected_nodes: 1,
     'sluice_service_source_up{service="codec",source="kubernetes"}': 1,
     'sluice_service_source_up{service="web",source="static"}': 1,
+    'sluice_service_source_stale_seconds{service="codec",source="kubernetes"}': 0,
+    'sluice_service_source_stale_seconds{service="web",source="static"}': 0,
+    'sluice_pod_limit{service="codec"}': 2,
+    'sluice_requests_in_progress{service="codec"}': 2,
+    'sluice_requests_in_progress{service="web"}': 0,
     'sluice_slots{service="codec"}': 5,
     'sluice_pods{service="codec",state="ready"}': 2,
     'sluice_pods{service="codec",state="draining"}': 1,
@@ -37,6 +42,19 @@ test('what a healthy status looks like', async () => {
     'sluice_pod_requests_in_progress{service="web",pod="127.0.0.1:9000"}': 0,
     'sluice_problems{severity="error"}': 0,
     'sluice_problems{severity="warning"}': 0,
+  });
+});
+
+test('the line, where it is known', async () => {
+  const loads = new Map([['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }]]);
+  expect(await gauges()({ loads, traffic: exampleTraffic() })).toMatchObject({
+    'sluice_requests_waiting{service="codec"}': 3,
+    'sluice_requests_waiting{service="web"}': 0,
+    'sluice_oldest_wait_seconds{service="codec"}': 1.5,
+    'sluice_oldest_wait_seconds{service="web"}': 0,
+    'sluice_pods_ejected{service="codec"}': 0,
+    // Two at work and three who wait, two a pod.
+    'sluice_desired_pods{service="codec"}': 3,
   });
 });
 
@@ -72,7 +90,7 @@ test('a service and a pod that are gone leave no series behind', async () => {
   const routing = { ...model.routing, services: [] };
   const after = await read({
     loads,
-    model: { routing, services: [] },
+    model: { routing, services: [], retiring: [] },
     routeFile: { path: 'r', state: { kind: 'ready', value: routing, problems: [] } },
   });
   expect(Object.keys(after).filter((name) => name.includes('service='))).toEqual([]);

@@ -23,7 +23,7 @@ test('every type starts at 0, so that the first event is a change', async () => 
 test('counts the events of the xDS server', async () => {
   const { own, read } = metrics();
   const events: readonly XdsEvent[] = [
-    { ...stream, kind: 'connected', delta: true, service: 'x', userAgent: 'envoy 1.40.0' },
+    { ...stream, kind: 'connected', delta: true, service: 'x', returning: false, userAgent: 'envoy 1.40.0' },
     { ...stream, kind: 'sent', typeUrl: cluster, version: '1', resources: ['a'], removed: [], bytes: 300 },
     { ...stream, kind: 'sent', typeUrl: cluster, version: '2', resources: ['a'], removed: [], bytes: 5_000_000 },
     { ...stream, kind: 'acked', typeUrl: cluster, version: '1', resources: ['a'] },

@@ -32,6 +32,7 @@ export type Action =
 /** Random sequences of actions for one type. */
 export const sequences = fc.record({
   typeUrl: fc.constantFrom<TypeUrl>(TYPE_URLS.cluster, TYPE_URLS.endpoints),
+  isolates: fc.boolean(),
   known: fc.dictionary(fc.constantFrom(...NAMES), fc.integer({ min: 0, max: 2 }), { maxKeys: 3 }),
   actions: fc.array(
     fc.oneof(
@@ -71,6 +72,11 @@ function checkSize({ typeUrl, resources, removed }: Response, maxBytes: number):
   const size = sizes.reduce((sum, each) => sum + each, 0);
   if (typeUrl !== TYPE_URLS.cluster && sizes.length > 1 && size > maxBytes)
     throw new Error(`${size} bytes are too many`);
+}
+
+/** Whether a refusal of `response` is one of each resource in it; see `TypeState.isolates`. */
+export function refusesEach(response: Response, isolates: boolean): boolean {
+  return !isolates || response.typeUrl === TYPE_URLS.cluster || response.resources.length === 1;
 }
 
 /** The server's side under test: one type's state, fed by its step. */

@@ -4,13 +4,14 @@ import { TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
 import type { TypeSnapshot } from '../../../src/snapshot/snapshot.ts';
 import { type DeltaRequest, stepDelta } from '../../../src/xds/step-delta.ts';
 import { type Held, newTypeState, type Response } from '../../../src/xds/type-state.ts';
-import { type Action, Driver, FUZZ_TIMEOUT_MS, NAMES, RUNS, sequences, snapshotOf } from './fuzz.ts';
+import { type Action, Driver, FUZZ_TIMEOUT_MS, NAMES, RUNS, refusesEach, sequences, snapshotOf } from './fuzz.ts';
 
 /** A client of the delta protocol, written from the specification and not from the server. */
 class DeltaModel {
   readonly #driver: Driver<Held, DeltaRequest>;
   #snapshot: TypeSnapshot;
   readonly #typeUrl: TypeUrl;
+  readonly #isolates: boolean;
   #asked = false;
   #wildcard = false;
   readonly #names = new Set<string>();
@@ -22,9 +23,10 @@ class DeltaModel {
   readonly #refused = new Map<string, string>();
   readonly #known: ReadonlyMap<string, string>;
 
-  constructor(typeUrl: TypeUrl, known: Readonly<Record<string, number>>) {
+  constructor(typeUrl: TypeUrl, isolates: boolean, known: Readonly<Record<string, number>>) {
     this.#typeUrl = typeUrl;
-    this.#driver = new Driver(stepDelta, newTypeState<Held>(typeUrl));
+    this.#isolates = isolates;
+    this.#driver = new Driver(stepDelta, newTypeState<Held>(typeUrl, isolates));
     this.#snapshot = snapshotOf(typeUrl, {});
     this.#known = new Map([...snapshotOf(typeUrl, known).resources].map(([name, { version }]) => [name, version]));
   }
@@ -97,7 +99,7 @@ class DeltaModel {
     // The request before may have acknowledged it already.
     const waited = this.#driver.state.unanswered.some((waiting) => waiting.nonce === nonce);
     this.#driver.request({ kind: 'request', nonce, subscribe: [], unsubscribe: [], initialVersions: new Map(), error });
-    if (!refuse || !waited) return;
+    if (!refuse || !waited || !refusesEach(response, this.#isolates)) return;
     for (const { name, version } of response.resources) {
       if (this.#holds.get(name)?.nonce === nonce) this.#refused.set(name, version);
     }
@@ -128,8 +130,8 @@ test(
   'delta: no sequence crashes, resends a refused version, or leaves out what is subscribed',
   () => {
     fc.assert(
-      fc.property(sequences, ({ typeUrl, known, actions }) => {
-        const model = new DeltaModel(typeUrl, known);
+      fc.property(sequences, ({ typeUrl, isolates, known, actions }) => {
+        const model = new DeltaModel(typeUrl, isolates, known);
         for (const action of actions) model.act(action);
         model.finish();
       }),

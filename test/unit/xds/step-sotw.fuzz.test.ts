@@ -4,12 +4,13 @@ import { TYPE_URLS, type TypeUrl, type XdsResource } from '../../../src/snapshot
 import type { TypeSnapshot } from '../../../src/snapshot/snapshot.ts';
 import { type SotwRequest, stepSotw } from '../../../src/xds/step-sotw.ts';
 import { newTypeState, type Response } from '../../../src/xds/type-state.ts';
-import { type Action, Driver, FUZZ_TIMEOUT_MS, NAMES, RUNS, sequences, snapshotOf } from './fuzz.ts';
+import { type Action, Driver, FUZZ_TIMEOUT_MS, NAMES, RUNS, refusesEach, sequences, snapshotOf } from './fuzz.ts';
 
 /** A client of the state-of-the-world protocol, written from the specification and not from the server. */
 class SotwModel {
   readonly #driver: Driver<XdsResource, SotwRequest>;
   readonly #typeUrl: TypeUrl;
+  readonly #isolates: boolean;
   #snapshot: TypeSnapshot;
   #asked = false;
   #named = false;
@@ -21,9 +22,10 @@ class SotwModel {
   /** What the newest list of clusters held, while it may not be repeated. */
   #lastList: string | undefined;
 
-  constructor(typeUrl: TypeUrl) {
+  constructor(typeUrl: TypeUrl, isolates: boolean) {
     this.#typeUrl = typeUrl;
-    this.#driver = new Driver(stepSotw, newTypeState<XdsResource>(typeUrl));
+    this.#isolates = isolates;
+    this.#driver = new Driver(stepSotw, newTypeState<XdsResource>(typeUrl, isolates));
     this.#snapshot = snapshotOf(typeUrl, {});
   }
 
@@ -88,7 +90,7 @@ class SotwModel {
     const waited = this.#driver.state.unanswered.some((waiting) => waiting.nonce === nonce);
     const names = this.#wildcard && this.#named ? ['*', ...this.#names] : [...this.#names];
     this.#driver.request({ kind: 'request', nonce, names, error: refuse ? 'no' : undefined });
-    if (!refuse || !waited) return;
+    if (!refuse || !waited || !refusesEach(response, this.#isolates)) return;
     for (const { name, version } of response.resources) {
       if (this.#holds.get(name)?.nonce === nonce) this.#refused.set(name, version);
     }
@@ -122,8 +124,8 @@ test(
   'state of the world: no sequence crashes, resends a refused version, or leaves out what is subscribed',
   () => {
     fc.assert(
-      fc.property(sequences, ({ typeUrl, actions }) => {
-        const model = new SotwModel(typeUrl);
+      fc.property(sequences, ({ typeUrl, isolates, actions }) => {
+        const model = new SotwModel(typeUrl, isolates);
         for (const action of actions) model.act(action);
         model.finish();
       }),

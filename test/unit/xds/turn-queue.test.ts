@@ -5,7 +5,10 @@ import { TurnQueue } from '../../../src/xds/turn-queue.ts';
 test('first come, first served, each once however often it asks', async () => {
   const turns: number[] = [];
   let rounds = 0;
-  const queue = new TurnQueue(() => rounds++);
+  const queue = new TurnQueue(
+    () => false,
+    () => rounds++,
+  );
   const all = Array.from({ length: 120 }, (_, index) => ({ takeTurn: () => turns.push(index) }));
   for (const turn of all) queue.add(turn);
   for (const turn of all.toReversed()) queue.add(turn);
@@ -21,7 +24,10 @@ test('first come, first served, each once however often it asks', async () => {
 
 test('one that asks again in its turn goes to the end', async () => {
   const turns: string[] = [];
-  const queue = new TurnQueue(() => {});
+  const queue = new TurnQueue(
+    () => false,
+    () => {},
+  );
   const again = {
     takeTurn: () => {
       turns.push('again');
@@ -36,11 +42,30 @@ test('one that asks again in its turn goes to the end', async () => {
 
 test('one that is removed gets no turn', async () => {
   const turns: string[] = [];
-  const queue = new TurnQueue(() => {});
+  const queue = new TurnQueue(
+    () => false,
+    () => {},
+  );
   const gone = { takeTurn: () => turns.push('gone') };
   queue.add(gone);
   queue.remove(gone);
   await nextRound();
   await nextRound();
   expect(turns).toEqual([]);
+});
+
+test('while clients have much to take it goes slowly, and does not stop', async () => {
+  const turns: number[] = [];
+  let busy = true;
+  const queue = new TurnQueue(
+    () => busy,
+    () => {},
+  );
+  for (let index = 0; index < 60; index++) queue.add({ takeTurn: () => turns.push(index) });
+  await expect.poll(() => turns.length, { interval: 1 }).toBeGreaterThan(0);
+  expect(turns.length).toBeLessThan(60);
+  await expect.poll(() => turns.length).toBe(60);
+  busy = false;
+  queue.add({ takeTurn: () => turns.push(60) });
+  await expect.poll(() => turns.length).toBe(61);
 });

@@ -40,6 +40,12 @@ test('responses are what protobuf makes of them, the second time as well', () =>
   }
 });
 
+test('responses do not keep more memory than their own', () => {
+  for (const bytes of [encodeSotw(response, 'me'), encodeDelta(response, 'me')]) {
+    expect(bytes.buffer.byteLength).toBe(bytes.length);
+  }
+});
+
 test('an Envoy introduces itself', () => {
   const node = {
     id: 'id',

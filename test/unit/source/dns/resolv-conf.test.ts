@@ -27,6 +27,12 @@ describe('resolv.conf', () => {
     });
   });
 
+  test('a nameserver may have a port', () => {
+    expect(parseResolvConf('nameserver 10.0.0.10:5353\nnameserver [fd00::a]:53\n')).toMatchObject({
+      value: { servers: ['10.0.0.10:5353', '[fd00::a]:53'] },
+    });
+  });
+
   test('a dot as search domain means none', () => {
     expect(parseResolvConf('nameserver ::1\nsearch .\n')).toMatchObject({ ok: true, value: { search: [], ndots: 1 } });
   });

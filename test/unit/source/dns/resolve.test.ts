@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer } from '../../../../src/source/dns/answers.ts';
-import { createHostResolver, type SilentFailure, search } from '../../../../src/source/dns/resolve.ts';
+import {
+  combineFound,
+  createHostResolver,
+  type Found,
+  type SilentFailure,
+  search,
+} from '../../../../src/source/dns/resolve.ts';
 import { DNS_DEFAULTS } from '../../../../src/source/dns/source.ts';
 
 const found: Answer = { kind: 'addresses', ips: ['10.0.0.1'] };
@@ -57,5 +63,38 @@ describe('whom to ask', () => {
   test('an IP address is its own answer', async () => {
     const resolver = createHostResolver('fd00::1', { ...DNS_DEFAULTS, resolvConf: '/nonexistent/resolv.conf' });
     expect(await resolver.ask()).toEqual({ kind: 'addresses', ips: ['fd00::1'] });
+  });
+});
+
+describe('both families', () => {
+  const v4: Found = { kind: 'ips', ips: ['10.0.0.2', '10.0.0.1'] };
+  const v6: Found = { kind: 'ips', ips: ['fd00::1'] };
+  const empty: Found = { kind: 'empty' };
+  const absent: Found = { kind: 'absent' };
+  const servfail: Found = { kind: 'failed', reason: 'SERVFAIL', silent: false };
+  const timeout: Found = { kind: 'failed', reason: 'no answer', silent: true };
+
+  test('either suffices, together they are sorted', () => {
+    expect(combineFound(v4, v6)).toEqual({ kind: 'addresses', ips: ['10.0.0.1', '10.0.0.2', 'fd00::1'] });
+    for (const none of [empty, absent]) {
+      expect(combineFound(v4, none)).toEqual({ kind: 'addresses', ips: ['10.0.0.1', '10.0.0.2'] });
+      expect(combineFound(none, v6)).toEqual({ kind: 'addresses', ips: ['fd00::1'] });
+    }
+  });
+
+  test('a family that failed is unknown', () => {
+    expect(combineFound(servfail, v6)).toMatchObject({ kind: 'addresses', unknown: { type: 'A', reason: 'SERVFAIL' } });
+    expect(combineFound(v4, timeout)).toMatchObject({
+      kind: 'addresses',
+      unknown: { type: 'AAAA', reason: 'no answer' },
+    });
+  });
+
+  test('a name is absent only when both say so, and failed when either failed', () => {
+    expect(combineFound(absent, absent)).toEqual({ kind: 'absent' });
+    expect(combineFound(absent, empty)).toEqual({ kind: 'empty' });
+    expect(combineFound(empty, absent)).toEqual({ kind: 'empty' });
+    expect(combineFound(absent, servfail)).toEqual({ kind: 'failed', reason: 'SERVFAIL' });
+    expect(combineFound(servfail, timeout)).toEqual({ kind: 'failed', reason: 'SERVFAIL', silent: true });
   });
 });

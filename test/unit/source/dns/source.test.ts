@@ -84,7 +84,12 @@ test('keeps the pods as stale since the first failure, says why, and is ready ag
   answers['codec'] = { kind: 'failed', reason: 'A of codec: no DNS server answered in time' };
   await clock.advance(1000);
   const since = clock.now();
-  await clock.advance(60_000);
+  await clock.advance(30_000);
+  answers['codec'] = { kind: 'empty' };
+  await clock.advance(10_000);
+  expect(source.pods(codec)).toMatchObject({ kind: 'stale', since });
+  answers['codec'] = { kind: 'failed', reason: 'A of codec: no DNS server answered in time' };
+  await clock.advance(20_000);
   expect(source.pods(codec)).toEqual({
     kind: 'stale',
     value: pods.kind === 'ready' ? pods.value : [],

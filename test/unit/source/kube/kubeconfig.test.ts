@@ -4,7 +4,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type ClusterAccess, openCluster } from '../../../../src/source/kube/kubeconfig.ts';
+import { type ClusterAccess, chooseKubeconfig, openCluster } from '../../../../src/source/kube/kubeconfig.ts';
 
 describe('openCluster', () => {
   let folder: string;
@@ -168,5 +168,41 @@ describe('openCluster', () => {
     expect(found?.message).toContain(message);
     expect(found).toHaveProperty('fix', expect.stringContaining(fix));
     if (text !== undefined) expect(found?.message).toContain(join(folder, 'config'));
+  });
+
+  describe("a route file's kube_config_file", () => {
+    const choose = (file: string | undefined) => chooseKubeconfig(file, folder);
+
+    test('is used when it is there, before everything else', () => {
+      serviceAccount();
+      vi.stubEnv('KUBECONFIG', write('env', config('env', {})));
+      const file = write('named', config('named', {}));
+      expect(choose(file)).toEqual({ kubeconfig: file });
+    });
+
+    test.each([undefined, ''])('is %j: what is found without one', (file) => {
+      expect(choose(file)).toEqual({ kubeconfig: undefined });
+    });
+
+    test('is not there: the cluster Sluice runs in takes its place, and that is said', () => {
+      serviceAccount();
+      const file = join(folder, 'none');
+      expect(choose(file)).toEqual({
+        kubeconfig: undefined,
+        warning: `kube_config_file: there is no file ${file}; the service account of this pod is used instead; leave the key empty to say so`,
+      });
+    });
+
+    test('is not there: $KUBECONFIG takes its place, and that is said', () => {
+      vi.stubEnv('KUBECONFIG', '/some/file');
+      const { kubeconfig, warning } = choose(join(folder, 'none'));
+      expect([kubeconfig, warning]).toEqual([undefined, expect.stringContaining('$KUBECONFIG (/some/file) is used')]);
+    });
+
+    test('is not there, and ~/.kube/config, which may be any other cluster, does not take its place', () => {
+      write('.kube/config', config('home', {}));
+      const file = join(folder, 'none');
+      expect(choose(file)).toEqual({ kubeconfig: file });
+    });
   });
 });

@@ -1,0 +1,250 @@
+import type { Clock } from './base/clock.ts';
+import type { Millis } from './base/duration.ts';
+import { type CarrierState, carrierProblems } from './carrier-problems.ts';
+import { chosenServices } from './chosen-services.ts';
+import type { Logger } from './log.ts';
+import { serviceOf } from './model/generation.ts';
+import {
+  absentFrom,
+  assignOwners,
+  type Carrier,
+  type NodeId,
+  type Owned,
+  type Ownership,
+  wants,
+} from './model/ownership.ts';
+import type { Problem } from './model/problem.ts';
+import type { ServiceName } from './model/service.ts';
+import type { NodeIdentity } from './snapshot/cache.ts';
+import { gateOfCluster, podsOfCluster } from './translate/names.ts';
+import type { XdsEvent } from './xds/event.ts';
+
+/** What `Carriers` works with. */
+export interface CarriersOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long an Envoy without a stream keeps its services. */
+  readonly graceMs: Millis;
+  /** Told when some Envoy is to get other services than before, or other problems are to be told. */
+  readonly changed: () => void;
+}
+
+/** What one Envoy is given: nothing yet, or all but these services. */
+export type Given =
+  | { readonly kind: 'waits' }
+  | { readonly kind: 'without'; readonly absent: ReadonlySet<ServiceName> };
+
+/**
+ * How long after a start Envoys that had services before are waited for: they open their streams again every second at
+ * the latest (see the bootstrap). Until then an Envoy that returns gets no more than it had.
+ */
+const RETURN_MS = 3000;
+
+/** Two streams of one Envoy at a time are the old one and the new one of a moment's reconnect; for longer they are two. */
+const OVERLAP_MS = 5000;
+
+const AGGREGATED = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
+
+interface Known extends CarrierState {
+  /** Another kind of client: it does not wait in line, so it gets no service with a limit. */
+  readonly isProxy: boolean;
+  readonly streams: Set<number>;
+  readonly aggregated: Map<number, number>;
+  /** It had a configuration when it came. */
+  returning: boolean;
+  /** Undefined: it has not said. */
+  holds: ReadonlySet<ServiceName> | undefined;
+  /** Ends what waits for its return. */
+  cancel: () => void;
+}
+
+const NONE: ReadonlySet<ServiceName> = new Set();
+const NOTHING: Owned = { services: [], retiring: [] };
+
+/** Which Envoys are there, and which services each of them gets. */
+export class Carriers {
+  readonly #options: CarriersOptions;
+  readonly #known = new Map<NodeId, Known>();
+  readonly #given = new Map<NodeId, ReadonlySet<ServiceName>>();
+  readonly #timers = new Set<() => void>();
+  readonly #startedAt: number;
+  #owned: Owned = NOTHING;
+  #owners: Ownership = new Map();
+  #changes = 0;
+  #problems: readonly Problem[] | undefined;
+
+  constructor(options: CarriersOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock.monotonic();
+  }
+
+  /** How often what Envoys are given has changed. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Takes note of an Envoy that comes or goes. */
+  record(event: XdsEvent): void {
+    // Whoever speaks for a node may use its name: the brand stands for no more.
+    const id = event.node.id as NodeId;
+    if (event.kind === 'connected') this.#connected(id, event);
+    else if (event.kind === 'holds') this.#holds(id, event.names);
+    else if (event.kind === 'disconnected') this.#disconnected(id, event.stream);
+  }
+
+  /** Takes the services that are there from now on. */
+  follow(owned: Owned): void {
+    const before = this.#owners;
+    this.#owned = owned;
+    this.#assign();
+    // Whom a new service goes to, and from whom it is withheld, is known only now.
+    if (before.size !== this.#owners.size || [...before].some(([name, owner]) => this.#owners.get(name) !== owner))
+      this.#options.changed();
+  }
+
+  /** What a node is given now; one that is not known stands for an Envoy that carries everything. */
+  given({ id }: NodeIdentity): Given {
+    const known = this.#known.get(id as NodeId);
+    if (known === undefined) return { kind: 'without', absent: NONE };
+    if (known.isProxy && known.returning && known.holds === undefined && this.#areReturning()) return { kind: 'waits' };
+    let absent = this.#given.get(known.id);
+    if (absent === undefined) {
+      absent = absentFrom(known, this.#owned, this.#owners);
+      this.#given.set(known.id, absent);
+    }
+    return { kind: 'without', absent };
+  }
+
+  /** By node, the services with a limit that it is there for and does not get as another Envoy has them. */
+  withheld(): ReadonlyMap<NodeId, readonly ServiceName[]> {
+    const limited = [...this.#owners];
+    return new Map(
+      [...this.#known.values()]
+        .filter(({ isProxy, streams }) => isProxy && streams.size > 0)
+        .map((known) => [
+          known.id,
+          limited.filter(([name, owner]) => owner !== known.id && wants(known, name)).map(([name]) => name),
+        ]),
+    );
+  }
+
+  /** Everything about Envoys that somebody has to mend. */
+  problems(): readonly Problem[] {
+    this.#problems ??= carrierProblems({
+      carriers: [...this.#known.values()],
+      withheld: this.withheld(),
+      owners: this.#owners,
+      existing: this.#owned === NOTHING ? undefined : new Set(this.#owned.services.map(({ service }) => service.name)),
+      graceMs: this.#options.graceMs,
+      overlapSince: this.#options.clock.monotonic() - OVERLAP_MS,
+    });
+    return this.#problems;
+  }
+
+  /** Ends all waiting. */
+  stop(): void {
+    for (const { cancel } of this.#known.values()) cancel();
+    for (const cancel of this.#timers) cancel();
+  }
+
+  #connected(id: NodeId, event: XdsEvent & { readonly kind: 'connected' }): void {
+    const before = this.#known.get(id);
+    before?.cancel();
+    const known: Known = {
+      id,
+      ...chosenServices(event.node.metadata),
+      isProxy: !/^grpc/i.test(event.userAgent),
+      streams: before?.streams ?? new Set(),
+      aggregated: before?.aggregated ?? new Map(),
+      returning: (before?.returning ?? false) || event.returning,
+      holds: before?.holds,
+      cancel: () => {},
+    };
+    known.streams.add(event.stream);
+    if (event.service === AGGREGATED) known.aggregated.set(event.stream, this.#options.clock.monotonic());
+    this.#known.set(id, known);
+    if (known.aggregated.size > 1) this.#later(OVERLAP_MS, () => this.#tell());
+    if (known.returning && this.#areReturning()) this.#later(RETURN_MS, () => this.#returned());
+    this.#tell(id);
+  }
+
+  /** Nobody is waited for any more: those who wait get what is left. */
+  #returned(): void {
+    this.#changes++;
+    this.#tell();
+  }
+
+  #holds(id: NodeId, clusters: readonly string[]): void {
+    const known = this.#known.get(id);
+    if (known === undefined) return;
+    const services = clusters.flatMap((cluster) => {
+      const name = gateOfCluster(cluster) ?? podsOfCluster(cluster);
+      // Both begin with the service's name and go on with `@`, if at all.
+      return name === undefined ? [] : [serviceOf(name as Parameters<typeof serviceOf>[0])];
+    });
+    known.holds = new Set(services);
+    this.#tell(id);
+  }
+
+  #disconnected(id: NodeId, stream: number): void {
+    const known = this.#known.get(id);
+    if (known === undefined || !known.streams.delete(stream)) return;
+    known.aggregated.delete(stream);
+    if (known.streams.size === 0) {
+      known.cancel = this.#options.clock.after(this.#options.graceMs, () => this.#gone(known));
+    }
+    this.#tell();
+  }
+
+  #gone({ id }: Known): void {
+    const { log, graceMs } = this.#options;
+    const before = this.#owners;
+    this.#known.delete(id);
+    this.#given.delete(id);
+    this.#tell();
+    const moved = [...before].filter(([, owner]) => owner === id).map(([name]) => name);
+    if (moved.length === 0) return;
+    log.warn(
+      { node: id, services: moved, graceMs },
+      'this Envoy has been gone for so long that others may get its services; if it still runs, its pods may get more than their limit until it is back',
+    );
+  }
+
+  /** Finds the owners anew, because of `by` if it was one Envoy, and tells of it. */
+  #tell(by?: NodeId): void {
+    this.#assign(by);
+    this.#options.changed();
+  }
+
+  #assign(by?: NodeId): void {
+    const areReturning = this.#areReturning();
+    const carriers = [...this.#known.values()].map(
+      (known): Carrier => ({
+        id: known.id,
+        services: known.services,
+        connected: known.streams.size > 0,
+        holds: known.isProxy ? (known.holds ?? NONE) : NONE,
+        waits: !known.isProxy || (known.returning && areReturning),
+      }),
+    );
+    const before = this.#owners;
+    this.#owners = assignOwners(this.#owned, carriers, before);
+    this.#given.clear();
+    this.#problems = undefined;
+    // What comes to the Envoy that is just asking needs no publication.
+    const others = [...this.#owners].some(([name, owner]) => owner !== by && before.get(name) !== owner);
+    if (others) this.#changes++;
+  }
+
+  #areReturning(): boolean {
+    return this.#options.clock.monotonic() - this.#startedAt < RETURN_MS;
+  }
+
+  #later(ms: number, callback: () => void): void {
+    const cancel = this.#options.clock.after(ms, () => {
+      this.#timers.delete(cancel);
+      callback();
+    });
+    this.#timers.add(cancel);
+  }
+}

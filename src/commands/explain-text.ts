@@ -1,0 +1,136 @@
+import { assertNever } from '../base/assert-never.ts';
+import { formatDuration } from '../base/duration.ts';
+import { gateId } from '../model/generation.ts';
+import type { Locator } from '../model/locator.ts';
+import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
+import type { PathMatch, Route } from '../model/route.ts';
+import type { Routing } from '../model/routing.ts';
+import type { Service } from '../model/service.ts';
+import { gateClusterOf, LIMITS, PUBLIC, podsCluster, podsName } from '../translate/names.ts';
+
+/** Which route takes a request and why not the others, where it waits, and what carries it in Envoy. */
+export function explainRequest(routing: Routing, request: RequestHead, wholeMatch: WholeMatch): string {
+  const tried = routing.routes.map((route) => ({ route, why: mismatches(route.match, request, wholeMatch) }));
+  const index = tried.findIndex(({ why }) => why.length === 0);
+  const taken = tried[index]?.route;
+  const others = tried
+    .filter((_, other) => other !== index)
+    .map(({ route, why }) => {
+      const first = taken === undefined ? '' : `${taken.name} comes first`;
+      return [route.name, `${pathText(route.match.path)}: ${why.length === 0 ? first : why.join('; ')}`] as const;
+    });
+  const service = routing.services.find(({ name }) => name === taken?.service);
+  return [
+    `${request.method} ${request.host}${request.path}`,
+    ...(taken === undefined || service === undefined
+      ? ['No route takes it: Envoy answers 404.']
+      : [`${taken.name} takes it, ${pathText(taken.match.path)}.`, '', ...block(facts(taken, service))]),
+    ...(others.length === 0 ? [] : ['', 'The other routes, in the order in which they are tried:', ...block(others)]),
+    ...(taken === undefined || service === undefined
+      ? []
+      : ['', 'In Envoy:', ...block(resources(routing, taken, service, request.host))]),
+    '',
+  ].join('\n');
+}
+
+type Lines = readonly (readonly [string, string])[];
+
+function block(lines: Lines): readonly string[] {
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return lines.map(([name, text]) => `  ${name.padEnd(width)}   ${text}`);
+}
+
+function pathText(path: PathMatch): string {
+  switch (path.kind) {
+    case 'exact':
+      return `path ${path.path}`;
+    case 'prefix':
+      return `prefix ${path.prefix}`;
+    case 'regex':
+      return `regex ${path.regex}`;
+    default:
+      return assertNever(path);
+  }
+}
+
+function facts(route: Route, service: Service): Lines {
+  const { discipline, timeout, protocol, locator } = service;
+  const work = route.requestTimeout ?? timeout.request;
+  const whose = route.requestTimeout === undefined ? "the service's" : "the route's own";
+  const limit = work === 0 ? 'no limit' : `at most ${formatDuration(work)} (timeout.request, ${whose})`;
+  return [
+    ['service', `${service.name}, ${protocol}`],
+    ...disciplineFacts(discipline),
+    ['work', limit],
+    ['connect', `at most ${formatDuration(timeout.connect)} to reach a pod (timeout.connect)`],
+    ...(route.rewrite === undefined ? [] : [['path', `rewritten to ${route.rewrite.prefix}`] as const]),
+    ['pods', podsText(locator)],
+  ];
+}
+
+function disciplineFacts(discipline: Service['discipline']): Lines {
+  switch (discipline.kind) {
+    case 'limited': {
+      const { max, timeout, fullStatus } = discipline.queue;
+      const longest = timeout === 0 ? 'as long as it takes' : `for at most ${formatDuration(timeout)} (queue.timeout)`;
+      return [
+        ['limit', `each pod works on at most ${discipline.limit} at a time`],
+        ['line', `first in, first out: at most ${max} wait (queue.max), ${longest}; above it ${fullStatus}`],
+      ];
+    }
+    case 'balanced': {
+      const { balance, maxRequests, fullStatus } = discipline;
+      return [['limit', `none, so no line: ${balance}, at most ${maxRequests} in flight; above it ${fullStatus}`]];
+    }
+    default:
+      return assertNever(discipline);
+  }
+}
+
+function podsText(locator: Locator): string {
+  switch (locator.kind) {
+    case 'kubernetes': {
+      const namespace = locator.namespace === undefined ? '' : `${locator.namespace}/`;
+      return `Kubernetes Service ${namespace}${locator.service}, ${locator.port.kind} port ${locator.port.port}`;
+    }
+    case 'dns':
+      return `what DNS says of ${locator.host}, port ${locator.port}`;
+    case 'static':
+      return locator.addresses
+        .map(({ ip, port }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`))
+        .join(', ');
+    default:
+      return assertNever(locator);
+  }
+}
+
+function resources(routing: Routing, route: Route, service: Service, host: string): Lines {
+  const pods = podsCluster(service);
+  const first = [
+    ['Listener', PUBLIC],
+    ['RouteConfiguration', `${PUBLIC}, virtual host ${virtualHost(routing, host)}, route ${route.name}`],
+  ] as const;
+  const last = [
+    ['Cluster', `${pods}: chooses the pod`],
+    ['ClusterLoadAssignment', `${pods}: the pods`],
+  ] as const;
+  if (service.discipline.kind === 'balanced') return [...first, ...last];
+  const gate = gateClusterOf(gateId(service));
+  const hop = podsName(service.name);
+  return [
+    ...first,
+    ['Cluster', `${gate}: the line`],
+    ['Runtime', `${LIMITS}: circuit_breakers.${gate}.default.max_connections (slots), .max_pending_requests (line)`],
+    ['Listener', `${hop}, inside Envoy: where it arrives once it has its slot`],
+    ['RouteConfiguration', hop],
+    ...last,
+  ];
+}
+
+/** Envoy looks at one only: the very name, else the longest `*.` that fits, else `*`. */
+function virtualHost({ routes }: Routing, host: string): string {
+  const hosts = routes.flatMap(({ match }) => match.hosts);
+  const fitting = hosts.filter((own) => own === host || (own.startsWith('*.') && host.endsWith(own.slice(1))));
+  const longest = fitting.sort((a, b) => Number(b === host) - Number(a === host) || b.length - a.length);
+  return longest[0] ?? '*';
+}

@@ -1,0 +1,64 @@
+import { assertNever } from '../base/assert-never.ts';
+import type { NamedMatch, PathMatch, RouteMatch } from './route.ts';
+
+/** What of a request decides its route. */
+export interface RequestHead {
+  /** Upper case. */
+  readonly method: string;
+  /** Lower case, without port; empty: the request names none. */
+  readonly host: string;
+  /** Without the query, normalized. */
+  readonly path: string;
+  /** By lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** Whether RE2 finds the regex to be the whole text. */
+export type WholeMatch = (regex: string, text: string) => boolean;
+
+/** Every reason why a route does not take a request; none: it does. */
+export function mismatches(match: RouteMatch, request: RequestHead, wholeMatch: WholeMatch): readonly string[] {
+  const { hosts, methods, headers, path } = match;
+  return [
+    ...(takesHost(hosts, request.host) ? [] : [`the host is ${request.host || 'not given'}, not ${or(hosts)}`]),
+    ...pathMismatch(path, request.path, wholeMatch),
+    ...(methods.length === 0 || methods.includes(request.method)
+      ? []
+      : [`the method is ${request.method}, not ${or(methods)}`]),
+    ...headers.flatMap((header) => headerMismatch(header, request.headers)),
+  ];
+}
+
+function takesHost(hosts: readonly string[], host: string): boolean {
+  if (hosts.length === 0) return true;
+  return hosts.some((own) => own === host || (own.startsWith('*.') && host.endsWith(own.slice(1))));
+}
+
+function pathMismatch(match: PathMatch, path: string, wholeMatch: WholeMatch): readonly string[] {
+  switch (match.kind) {
+    case 'exact':
+      return path === match.path ? [] : [`the path is not exactly ${match.path}`];
+    case 'prefix': {
+      const { prefix } = match;
+      const whole = prefix.endsWith('/') ? prefix : `${prefix}/`;
+      if (path === prefix || path.startsWith(whole)) return [];
+      const segment = path.startsWith(prefix) ? ' as a whole segment' : '';
+      return [`the path does not begin with ${prefix}${segment}`];
+    }
+    case 'regex':
+      return wholeMatch(match.regex, path) ? [] : [`the whole path does not match ${match.regex}`];
+    default:
+      return assertNever(match);
+  }
+}
+
+function headerMismatch({ name, value }: NamedMatch, headers: ReadonlyMap<string, string>): readonly string[] {
+  const got = headers.get(name);
+  if (got === undefined) return [`there is no header ${name}`];
+  if (value.kind === 'present' || value.text === got) return [];
+  return [`the header ${name} is ${got}, not ${value.text}`];
+}
+
+function or(words: readonly string[]): string {
+  return words.join(' or ');
+}

@@ -1,0 +1,40 @@
+import { FLAG, type LogEntry } from './envoy/access-log-entry.ts';
+import type { Outcome, RequestEvent } from './status/service-traffic.ts';
+
+/** What Lua's answers are called in Envoy's log: the second hop's script refuses who has waited too long. */
+const SCRIPT_ANSWERED = 'lua_response';
+
+/** What the end of a `max_stream_duration` is called: it sets no flag. */
+const LONGEST_WORK = 'max_duration_timeout';
+
+const TIMEOUTS = FLAG.durationTimeout | FLAG.upstreamRequestTimeout | FLAG.streamIdleTimeout | FLAG.maxStreamDuration;
+const LEFT = FLAG.downstreamConnectionTermination | FLAG.downstreamRemoteReset;
+
+/** What an entry of the public listener's log means. */
+export function requestEvent(entry: LogEntry): RequestEvent {
+  const { service, requestId: id, startedAt } = entry;
+  if (entry.kind !== 'ended') return { kind: entry.kind, service, id, startedAt };
+  const { waitMs, durationMs } = entry;
+  return { kind: 'ended', service, id, startedAt, waitMs, durationMs, outcome: outcomeOf(entry) };
+}
+
+/** During what the second hop gave up a request; undefined: it did not. */
+export function givenUpDuring(entry: LogEntry): 'wait' | 'work' | undefined {
+  if (entry.kind !== 'ended') return undefined;
+  if (workedTooLong(entry)) return 'work';
+  return entry.details === SCRIPT_ANSWERED ? 'wait' : undefined;
+}
+
+type EndedEntry = Extract<LogEntry, { kind: 'ended' }>;
+
+function workedTooLong({ flags, details }: EndedEntry): boolean {
+  return details === LONGEST_WORK || (flags & TIMEOUTS) !== 0;
+}
+
+function outcomeOf(entry: EndedEntry): Outcome {
+  const { flags, status } = entry;
+  if ((flags & FLAG.upstreamOverflow) !== 0) return 'refused';
+  if (workedTooLong(entry)) return 'timed out';
+  if ((flags & LEFT) !== 0) return 'abandoned';
+  return status >= 500 ? 'failed' : 'answered';
+}

@@ -1,0 +1,52 @@
+import { gateId, podsId } from '../model/generation.ts';
+import { locatorKey } from '../model/locator.ts';
+import type { Model, Retiring, ServiceWithPods } from '../model/model.ts';
+import type { Service, ServiceName } from '../model/service.ts';
+
+/**
+ * What an edit makes retire: a limited service with settings that need another cluster, another gate, or that
+ * is there no more under its name. One whose `limit` is taken away has no heir: it ends by itself.
+ */
+export function retire(before: Model | undefined, services: readonly Service[], now: number): readonly Retiring[] {
+  if (before === undefined) return [];
+  // The same object: no edit has touched it. Mostly that is all of them, as pods change far more often than files.
+  const untouched = new Set(services);
+  const edited = before.services.filter(({ service }) => !untouched.has(service));
+  const fresh = edited.flatMap((old) => retireOne(old, services, now));
+  const still = before.retiring.map((old) => goOn({ ...old, heir: heirOf(old.service, services) }, services));
+  return [...still, ...fresh];
+}
+
+/** An edit may have been taken back: then what retired is in use again, and no longer retires. */
+function goOn(old: Retiring, services: readonly Service[]): Retiring {
+  const pods = services.some((service) => podsId(service) === podsId(old.service)) ? [] : old.pods;
+  const gate = services.some((service) => isLimited(service) && gateId(service) === gateId(old.service))
+    ? undefined
+    : old.gate;
+  return { ...old, pods, gate };
+}
+
+function retireOne({ line, ...old }: ServiceWithPods, services: readonly Service[], now: number): readonly Retiring[] {
+  if (old.gate === undefined) return [];
+  const heir = heirOf(old.service, services);
+  const same = services.find(({ name }) => name === old.service.name);
+  // Whose new requests line up elsewhere has had none at its own gate.
+  const own = line === undefined ? old.gate : undefined;
+  if (same === undefined || heir !== same.name) return [{ ...old, gate: own, heir, since: now }];
+  if (podsId(same) === podsId(old.service)) return [];
+  // With the same gate the line goes on as it is; only the pods move.
+  const gate = gateId(same) === gateId(old.service) ? undefined : own;
+  return [{ ...old, gate, heir, since: now }];
+}
+
+/** Who takes over: the limited service of the same name, else the one that finds the same pods. */
+function heirOf({ name, locator }: Service, services: readonly Service[]): ServiceName | undefined {
+  const limited = services.filter(isLimited);
+  const key = locatorKey(locator);
+  return (limited.find((other) => other.name === name) ?? limited.find((other) => locatorKey(other.locator) === key))
+    ?.name;
+}
+
+function isLimited({ discipline }: Service): boolean {
+  return discipline.kind === 'limited';
+}

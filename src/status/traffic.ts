@@ -1,0 +1,168 @@
+import type { Clock } from '../base/clock.ts';
+import type { Result } from '../base/result.ts';
+import { type Sample, TrafficHistory } from './history.ts';
+import { type Counts, type RequestEvent, ServiceTraffic, type TrafficReading } from './service-traffic.ts';
+
+/** What Envoy's statistics say about one service. */
+export interface LineReading {
+  /** Requests that wait at the gate. */
+  readonly waiting: number;
+  /** Pods that are ejected. */
+  readonly ejected: number;
+  /** Requests that were sent to a pod again, since Envoy started. */
+  readonly retried: number;
+}
+
+/** Whether Envoy's statistics can be asked. */
+export type StatisticsState =
+  /** Nobody said where, or the first answer is not there yet. */
+  { readonly kind: 'unknown' } | { readonly kind: 'answers' } | { readonly kind: 'silent'; readonly reason: string };
+
+/** What a service holds at a moment, as far as it is known. */
+export interface HeldNow {
+  readonly name: string;
+  readonly inUse: number | undefined;
+  readonly waiting: number | undefined;
+}
+
+/** Told of what is counted, for the metrics. */
+export interface TrafficListener {
+  ended(event: Extract<RequestEvent, { kind: 'ended' }>): void;
+  timedOut(service: string, during: 'wait' | 'work'): void;
+  retried(service: string, count: number): void;
+}
+
+/** Requests whose arrival is kept in mind; those above it are not, and so the oldest stay known. */
+const MOST_WAITING = 200_000;
+/** The log is told within 0.2 s; after this long nothing is on its way any more. */
+const SETTLED_MS = 2000;
+/** Who was in line before the log began is seen in the statistics at once. */
+const FIRST_LOOK_MS = 5000;
+
+const NOTHING: LineReading = { waiting: 0, ejected: 0, retried: 0 };
+
+/** What is known of the requests of all services: from Envoys' access logs, and from their statistics. */
+export class Traffic {
+  readonly #clock: Clock;
+  readonly #listener: TrafficListener;
+  readonly #services = new Map<string, ServiceTraffic>();
+  readonly #began = new Map<number, number>();
+  readonly #history = new TrafficHistory();
+  #lines: ReadonlyMap<string, LineReading> | undefined;
+  #statistics: StatisticsState = { kind: 'unknown' };
+
+  constructor(clock: Clock, listener: TrafficListener) {
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  /** A log stream has begun. */
+  opened(stream: number): void {
+    this.#began.set(stream, this.#clock.now());
+  }
+
+  /** A log stream has ended. */
+  closed(stream: number): void {
+    this.#began.delete(stream);
+    for (const service of this.#services.values()) service.forget(stream);
+  }
+
+  /** Takes what a log stream says, in its order. */
+  record(events: readonly RequestEvent[], stream: number): void {
+    let room = MOST_WAITING;
+    for (const { waiting } of this.#services.values()) room -= waiting;
+    for (const event of events) {
+      if (event.service === '') continue;
+      const service = this.#service(event.service);
+      if (event.kind === 'arrived') {
+        if (room-- > 0) service.arrived(event.id, event.startedAt, stream);
+        continue;
+      }
+      service.left(event.id, event.startedAt);
+      if (event.kind !== 'ended') continue;
+      service.ended(event);
+      this.#listener.ended(event);
+      if (event.outcome === 'timed out') this.#listener.timedOut(event.service, 'work');
+    }
+  }
+
+  /** A request was given up where the first hop does not see it: while it waited, or while a pod worked on it. */
+  recordTimeout(service: string, during: 'wait' | 'work'): void {
+    this.#service(service).gaveUp();
+    this.#listener.timedOut(service, during);
+  }
+
+  /** Takes what Envoy's statistics say, or why they say nothing. */
+  recordLines(lines: Result<ReadonlyMap<string, LineReading>, string>): void {
+    if (!lines.ok) {
+      this.#statistics = { kind: 'silent', reason: lines.errors.join('; ') };
+      return;
+    }
+    this.#statistics = { kind: 'answers' };
+    const now = this.#clock.now();
+    const began = [...this.#began.values()].find((at) => now - at < FIRST_LOOK_MS);
+    for (const name of new Set([...lines.value.keys(), ...this.#services.keys()])) {
+      const line = lines.value.get(name) ?? NOTHING;
+      this.#service(name).correct(line.waiting, now - SETTLED_MS, began);
+      const before = this.#lines?.get(name)?.retried;
+      // Envoy was started anew when it counts from 0 again. What was before the first look was before Sluice.
+      if (before !== undefined)
+        this.#listener.retried(name, Math.max(0, line.retried - (line.retried < before ? 0 : before)));
+    }
+    this.#lines = lines.value;
+  }
+
+  /** Whether `line` can be known. */
+  statistics(): StatisticsState {
+    return this.#statistics;
+  }
+
+  /** What Envoy's statistics last said about a service; undefined: they are not known now. */
+  line(service: string): LineReading | undefined {
+    return this.#statistics.kind === 'answers' ? (this.#lines?.get(service) ?? NOTHING) : undefined;
+  }
+
+  /** What the log says about a service; undefined: no log has come yet. */
+  read(service: string): TrafficReading | undefined {
+    if (this.#began.size === 0 && !this.#services.has(service)) return undefined;
+    return (this.#services.get(service) ?? NEVER).read(this.#clock.now());
+  }
+
+  /** The last 15 minutes of a service in steps of 5 s, oldest first. */
+  history(service: string): readonly Sample[] {
+    return this.#history.of(service);
+  }
+
+  /**
+   * A slice of time (`SLICE_MS`) has ended. Takes what its services hold now, for the history, and forgets everything
+   * about services that are not among them.
+   */
+  rotate(services: readonly HeldNow[]): void {
+    const at = this.#clock.now();
+    const names = new Set(services.map(({ name }) => name));
+    for (const name of this.#services.keys()) if (!names.has(name)) this.#services.delete(name);
+    this.#history.keep(names);
+    for (const { name, inUse, waiting } of services) {
+      const service = this.#services.get(name);
+      const { counts, waitMs } = service?.current() ?? { counts: undefined, waitMs: undefined };
+      this.#history.add(name, { at, inUse, waiting, ended: ended(counts), refused: counts?.refused ?? 0, waitMs });
+      service?.rotate();
+    }
+  }
+
+  #service(name: string): ServiceTraffic {
+    let service = this.#services.get(name);
+    if (service === undefined) {
+      service = new ServiceTraffic();
+      this.#services.set(name, service);
+    }
+    return service;
+  }
+}
+
+/** A service nobody has asked for anything. */
+const NEVER = new ServiceTraffic();
+
+function ended(counts: Counts | undefined): number {
+  return counts === undefined ? 0 : counts.answered + counts.failed + counts.timedOut;
+}

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { grpcClient } from '../kit/client-grpc.ts';
+import { load, startLoad } from '../kit/load.ts';
+import { burst, spaced } from '../kit/load-plan.ts';
+import type { PodProtocol } from '../kit/pods.ts';
+import { fixed } from '../kit/random.ts';
+import { closedAfterTest, expectStrict, type Keys, startLine } from './line.ts';
+
+const FULL =
+  'The line for codec is full: 10 requests are waiting (queue.max), each pod works on at most 1 at a time (limit). Try again later.';
+
+/** A line with one slot and ten places, all taken for some time. */
+async function fullLine({ protocol = 'http1', queue = {} }: { protocol?: PodProtocol; queue?: Keys } = {}) {
+  const line = await startLine({ pods: 1, protocol, service: { queue: { max: 10, ...queue } } });
+  const client = protocol === 'grpc' ? closedAfterTest(grpcClient({ port: line.sluice.port })) : line.h2();
+  const first = startLoad(client, burst(1, { name: 'first', work: fixed(1500) }));
+  await line.untilHeld(1);
+  const rest = startLoad(client, burst(10, { name: 'rest', work: fixed(50) }));
+  await line.untilWaiting(10);
+  const inside = async () => [...(await first.results), ...(await rest.results)];
+  return { line, client, inside };
+}
+
+test('a full line refuses at once, with what happened and what the limit is', async () => {
+  const { line, client, inside } = await fullLine();
+  const refused = await load(client, spaced(5, 5, { name: 'out' }));
+  for (const { status, headers, body } of refused) {
+    expect({ status, body: JSON.parse(body) }).toEqual({
+      status: 429,
+      body: {
+        error: 'line full',
+        message: FULL,
+        service: 'codec',
+        status: 429,
+        limit: 1,
+        queue_max: 10,
+      },
+    });
+    expect(headers).toMatchObject({ 'retry-after': '1', 'content-type': 'application/json' });
+  }
+  const results = [...(await inside()), ...refused];
+  const verdict = await expectStrict(line, results, { title: 'a full line', ordered: true });
+  expect(verdict.outcomes).toEqual({ 200: 11, 429: 5 });
+});
+
+test.each([
+  ['text/plain', 'text/plain; charset=utf-8'],
+  ['text/html, application/json;q=0.5', 'text/plain; charset=utf-8'],
+  ['application/json', 'application/json'],
+  ['application/json, text/plain', 'application/json'],
+  ['*/*', 'application/json'],
+])('the refusal of a client that accepts %s is %s', async (accept, type) => {
+  const { client } = await fullLine();
+  const [refused] = await load(client, burst(1, { name: 'out', each: { headers: { accept } } }));
+  expect(refused?.status).toBe(429);
+  expect(refused?.headers).toMatchObject({ 'retry-after': '1', 'content-type': type });
+  if (type.startsWith('text/')) expect(refused?.body).toBe(`${FULL}\n`);
+  else expect(JSON.parse(refused?.body ?? '')).toMatchObject({ error: 'line full' });
+});
+
+test('full_status is the status of the refusal', async () => {
+  const { client } = await fullLine({ queue: { full_status: 503 } });
+  const [json, text] = await load(client, [
+    ...burst(1, { name: 'json' }),
+    ...burst(1, { name: 'text', each: { headers: { accept: 'text/plain' } } }),
+  ]);
+  expect(json?.status).toBe(503);
+  expect(JSON.parse(json?.body ?? '')).toMatchObject({ error: 'line full', status: 503, queue_max: 10, limit: 1 });
+  expect(text?.status).toBe(503);
+  expect(text?.headers).toMatchObject({ 'retry-after': '1' });
+  expect(text?.body).toContain('The line for codec is full');
+});
+
+test.each([429, 503])('a gRPC client is told RESOURCE_EXHAUSTED (full_status %i)', async (full_status) => {
+  const { line, client, inside } = await fullLine({ protocol: 'grpc', queue: { full_status } });
+  const refused = await load(client, burst(3, { name: 'out' }));
+  for (const { grpcStatus, error, trailers } of refused) {
+    expect({ grpcStatus, error }).toEqual({
+      grpcStatus: 8,
+      error: FULL,
+    });
+    expect(trailers).toMatchObject({ 'retry-after': '1' });
+  }
+  const verdict = await expectStrict(line, [...(await inside()), ...refused], { title: 'a full gRPC line' });
+  expect(verdict.outcomes).toEqual({ 'grpc 0': 11, 'grpc 8': 3 });
+});

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import { pause } from '../kit/instant.ts';
+import { startLoad } from '../kit/load.ts';
+import { burst, spaced } from '../kit/load-plan.ts';
+import { fixed } from '../kit/random.ts';
+import { expectKept, type Keys, startLine } from './line.ts';
+
+/** The same pods under another name. */
+function renamed(pods: readonly string[], name: string, keys: Keys = {}) {
+  return {
+    services: { [name]: { static: pods, limit: 2, ...keys } },
+    routes: [{ match: { prefix: '/' }, service: name }],
+  };
+}
+
+test('a renamed service: nobody is lost, the limit holds, the line keeps its order', async () => {
+  const line = await startLine({ pods: 2, limit: 2 });
+  const run = startLoad(line.h2(), spaced(80, 15, { work: fixed(300) }));
+  await pause(600);
+  await line.sluice.edit(renamed(line.pods.addresses, 'other'));
+  const results = await run.results;
+  const { order } = await expectKept(line, results, { title: 'renamed', slots: [] });
+  // Those that have left the line in the moment of the edit, at most as many as there are slots, find their pod anew.
+  expect(order.overtaken).toBeLessThanOrEqual(4);
+});
+
+test('renamed and back again while requests wait', async () => {
+  const line = await startLine({ pods: 2, limit: 2 });
+  const run = startLoad(line.h2(), spaced(80, 15, { work: fixed(300) }));
+  await pause(500);
+  await line.sluice.edit(renamed(line.pods.addresses, 'other'));
+  await pause(300);
+  await line.edit(line.pods.addresses);
+  await expectKept(line, await run.results, { title: 'renamed and back', slots: [] });
+});
+
+test.each([
+  ['connect timeout', { timeout: { connect: '3s' } }],
+  ['ejection', { outlier: { consecutive_5xx: 3, eject: '1s' } }],
+  ['line', { queue: { max: 500, timeout: '1m' } }],
+] as const)('another %s while requests wait', async (_, service) => {
+  const line = await startLine({ pods: 2, limit: 2 });
+  const run = startLoad(line.h2(), spaced(60, 15, { work: fixed(250) }));
+  await pause(500);
+  await line.edit(line.pods.addresses, { service });
+  await expectKept(line, await run.results, { title: `another ${_}`, slots: [] });
+});
+
+test('routes in another order: nothing is disturbed', async () => {
+  const line = await startLine({ pods: 2, limit: 2 });
+  const run = startLoad(line.h2(), spaced(60, 15, { work: fixed(250) }));
+  await pause(500);
+  const routes = [
+    { match: { path: '/first' }, service: 'codec' },
+    { match: { prefix: '/' }, service: 'codec' },
+  ];
+  await line.edit(line.pods.addresses, { routes });
+  await expectKept(line, await run.results, { title: 'routes in another order', ordered: true });
+});
+
+test('a route and its service are taken out while requests wait: they are answered, new ones are not taken', async () => {
+  const line = await startLine({ pods: 2, limit: 1 });
+  const run = startLoad(line.h2(), burst(10, { work: fixed(300) }));
+  await line.untilWaiting(8);
+  const [pod = ''] = line.pods.addresses;
+  await line.sluice.edit({
+    services: { other: { static: [`${pod.split(':')[0]}:1`], limit: 1 } },
+    routes: [{ match: { path: '/other' }, service: 'other' }],
+  });
+  await expectKept(line, await run.results, { title: 'taken out', ordered: true });
+  expect((await fetch(`http://127.0.0.1:${line.sluice.port}/`)).status).toBe(404);
+});

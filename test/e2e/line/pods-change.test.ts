@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { instant, pause, until } from '../kit/instant.ts';
+import { startLoad } from '../kit/load.ts';
+import { burst, poisson, spaced } from '../kit/load-plan.ts';
+import { exponential, fixed } from '../kit/random.ts';
+import { expectKept, startLine } from './line.ts';
+
+test.each(['http1', 'h2c'] as const)('2, 4, 2 pods under load (%s)', async (protocol) => {
+  const line = await startLine({ pods: 2, protocol });
+  const two = [...line.pods.addresses];
+  const run = startLoad(line.h2(), poisson(250, 75, { work: exponential(30) }));
+  await pause(800);
+  const four = [...two, ...(await line.pods.add(2))];
+  const added = await line.edit(four);
+  await pause(1200);
+  const removed = await line.edit(two);
+  const results = await run.results;
+  const slots = [
+    { at: run.began, slots: 2 },
+    { at: added, slots: 4 },
+    { at: removed, slots: 2 },
+  ];
+  await expectKept(line, results, { title: `2, 4, 2 pods under load, ${protocol}`, slots });
+  const atAdded = (await line.pods.requests()).filter(({ pod }) => !two.includes(pod));
+  expect(atAdded.length).toBeGreaterThan(0);
+});
+
+test.each(['http1', 'h2c'] as const)('an added pod works at once, however long the jobs are (%s)', async (protocol) => {
+  const line = await startLine({ pods: 2, protocol });
+  const long = burst(4, { name: 'long', work: fixed(2500) });
+  const run = startLoad(line.h2(), [...long, ...burst(8, { name: 'short', work: fixed(20) })]);
+  await line.untilWaiting(10);
+  await line.pods.add(2);
+  const edited = await line.edit(line.pods.addresses);
+  await line.untilHeld(4);
+  const started = instant();
+  expect(run.ended, 'no job has ended yet').toEqual([]);
+  process.stdout.write(`── added pods had work ${(started - edited).toFixed(0)} ms after the edit, ${protocol}\n`);
+  await expectKept(line, await run.results, {
+    title: `pods added under long jobs, ${protocol}`,
+    ordered: true,
+    slots: [
+      { at: run.began, slots: 2 },
+      { at: edited, slots: 4 },
+    ],
+  });
+  expect(new Set((await line.pods.requests()).map(({ pod }) => pod))).toEqual(new Set(line.pods.addresses));
+});
+
+test.each(['http1', 'h2c'] as const)('a pod that is taken out and put back while it works (%s)', async (protocol) => {
+  const line = await startLine({ pods: 2, protocol });
+  const [stays = ''] = line.pods.addresses;
+  const run = startLoad(line.h2(), spaced(28, 30, { work: fixed(250) }));
+  for (let times = 0; times < 7; times += 1) {
+    await pause(150);
+    await line.edit([stays]);
+    await pause(times * 40);
+    await line.edit(line.pods.addresses);
+  }
+  await expectKept(line, await run.results, { title: `a flapping pod, ${protocol}` });
+});
+
+test('a raised and a lowered limit hold under load', async () => {
+  const line = await startLine({ pods: 2, limit: 2 });
+  const run = startLoad(line.h2(), spaced(300, 9, { work: fixed(40) }));
+  await pause(600);
+  await line.edit(line.pods.addresses, { limit: 4 });
+  await until(async () => (await line.pods.peak()) > 2, { what: 'more than 2 at a pod' });
+  await pause(600);
+  await line.edit(line.pods.addresses, { limit: 2 });
+  await pause(600);
+  await until(async () => (await line.pods.counts()).every(({ held }) => held <= 2), { what: 'at most 2 at each pod' });
+  await line.pods.forget();
+  await run.results;
+  expect(await line.pods.peak()).toBe(2);
+});

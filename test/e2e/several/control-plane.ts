@@ -1,0 +1,95 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { type BootstrapOptions, envoyBootstrap } from '../../../src/envoy/bootstrap.ts';
+import { type Status, statusSchema } from '../../../src/status/status.ts';
+import { startEnvoy, type TestEnvoy } from '../kit/envoy.ts';
+import { freePorts } from '../kit/ports.ts';
+import { type RouteFile, routeFileText } from '../kit/sluice.ts';
+import { type LogLine, SluiceProcess } from '../kit/sluice-process.ts';
+
+/** `sluice serve` without an Envoy, for tests that bring several. */
+export class ControlPlane {
+  readonly #arguments: readonly string[];
+  readonly #xds: number;
+  process: SluiceProcess;
+  #serving: LogLine | undefined;
+
+  private constructor(xds: number, args: readonly string[]) {
+    this.#xds = xds;
+    this.#arguments = args;
+    this.process = new SluiceProcess(args);
+  }
+
+  /** Starts it and waits until it serves; it ends with the test. `more`: further arguments. */
+  static async start(routes: RouteFile, more: readonly string[] = []): Promise<ControlPlane> {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-several-'));
+    const [traffic = 0, xds = 0, kick = 0] = await freePorts(3);
+    const file = join(folder, 'routes.yaml');
+    await writeFile(file, typeof routes === 'string' ? routes : routeFileText(routes, traffic));
+    const plane = new ControlPlane(xds, [
+      ...['serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`],
+      ...['--admin', '127.0.0.1:0', '--log-level', 'debug', ...more],
+    ]);
+    onTestFinished(async () => {
+      if (plane.process.exit === undefined) await plane.process.end();
+      await rm(folder, { recursive: true, force: true });
+    });
+    await plane.#serves();
+    return plane;
+  }
+
+  /** Kills it and starts it again in the same place. */
+  async restart(): Promise<void> {
+    await this.process.end('SIGKILL');
+    this.process = new SluiceProcess(this.#arguments);
+    await this.#serves();
+  }
+
+  /** A real Envoy that asks it for everything; it ends with the test, if it has not before. */
+  async envoy(nodeId: string, options: Partial<BootstrapOptions> = {}): Promise<TestEnvoy> {
+    const envoy = await startEnvoy(
+      envoyBootstrap({
+        nodeId,
+        nodeCluster: 'test',
+        xds: { kind: 'tcp', host: '127.0.0.1', port: this.#xds },
+        admin: { host: '127.0.0.1', port: 0 },
+        ...options,
+      }),
+    );
+    onTestFinished(async () => void (await envoy.stop()));
+    return envoy;
+  }
+
+  async status(): Promise<Status> {
+    return statusSchema.parse(JSON.parse(await this.get('/status')));
+  }
+
+  /** Everything that is wrong with single Envoys, one line each. */
+  async problems(): Promise<readonly string[]> {
+    const { problems } = await this.status();
+    return problems
+      .filter(({ subject }) => subject.startsWith('Envoy '))
+      .map(({ subject, message }) => `${subject} ${message}`);
+  }
+
+  /** What its admin answers. */
+  async get(path: string): Promise<string> {
+    const response = await fetch(`${this.#serving?.fields['admin']}${path}`, {
+      headers: { accept: 'application/json' },
+    });
+    return response.text();
+  }
+
+  async #serves(): Promise<void> {
+    this.#serving = await this.process.logged('it serves', ({ msg }) => msg === 'serving');
+  }
+}
+
+/** The clusters that an Envoy has and that are of a service's pods or line, without their settings' hash, sorted. */
+export async function clustersOf(envoy: TestEnvoy): Promise<readonly string[]> {
+  const stats = await envoy.admin.stats({ filter: '^cluster\\.(gate|pods)/.*\\.membership_total$' });
+  if (!stats.ok) return [stats.errors.join()];
+  return [...stats.value.keys()].map((name) => name.split('.')[1] ?? '').sort();
+}

@@ -1,0 +1,101 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RouteFile } from '../kit/sluice.ts';
+import { runSluice } from '../kit/sluice-process.ts';
+import { ControlPlane, clustersOf } from './control-plane.ts';
+
+const ROUTES: RouteFile = {
+  services: { codec: { static: ['127.0.1.1:9000'], limit: 1 } },
+  routes: [{ match: { path: '/encode' }, service: 'codec' }],
+};
+const patience = { timeout: 40_000, interval: 100 };
+let folder = '';
+const at = (name: string) => join(folder, name);
+const openssl = (...args: readonly string[]) => promisify(execFile)('openssl', [...args]);
+
+/** A certificate `name.crt` with its key for these names (`DNS:…`, `URI:…`, `IP:…`), signed by the one authority. */
+async function certificate(name: string, names: string): Promise<void> {
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', at(`${name}.key`)];
+  await openssl('req', ...key, '-out', at(`${name}.csr`), '-subj', `/CN=${name}`);
+  await writeFile(at(`${name}.ext`), `subjectAltName=${names}`);
+  const signing = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '1'];
+  await openssl(
+    'x509',
+    '-req',
+    '-in',
+    at(`${name}.csr`),
+    '-out',
+    at(`${name}.crt`),
+    ...signing,
+    '-extfile',
+    at(`${name}.ext`),
+  );
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-mtls-'));
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', at('ca.key'), '-out', at('ca.crt')];
+  await openssl('req', '-x509', ...key, '-subj', '/CN=ca', '-days', '2');
+  await certificate('first', 'IP:127.0.0.1');
+  await certificate('second', 'IP:127.0.0.1');
+  await certificate('elsewhere', 'DNS:elsewhere.example');
+  await certificate('envoy', 'URI:spiffe://cluster.local/ns/edge/sa/envoy');
+});
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+describe('mTLS between real Envoys and sluice serve', () => {
+  test('serves the Envoys that are allowed, and takes a new certificate without a restart', async () => {
+    await copyFile(at('first.crt'), at('server.crt'));
+    await copyFile(at('first.key'), at('server.key'));
+    const plane = await ControlPlane.start(ROUTES, [
+      ...['--xds-cert', at('server.crt'), '--xds-key', at('server.key'), '--xds-client-ca', at('ca.crt')],
+      ...['--xds-allow', 'spiffe://cluster.local/ns/edge/*=edge-*'],
+    ]);
+    const tls = { ca: at('ca.crt'), client: { certificate: at('envoy.crt'), key: at('envoy.key') } };
+    const envoy = await plane.envoy('edge-1', { tls });
+    await expect.poll(() => clustersOf(envoy), patience).toEqual(['gate/codec', 'pods/codec']);
+    // One with another node id than its certificate is good for gets nothing, nor does one without a certificate.
+    const [other, bare] = [await plane.envoy('other', { tls }), await plane.envoy('edge-2', { tls: { ca: tls.ca } })];
+    await copyFile(at('second.crt'), at('server.crt'));
+    await copyFile(at('second.key'), at('server.key'));
+    await plane.process.logged('the rotation', ({ msg }) => msg.endsWith('has a new certificate'));
+    await envoy.stop();
+    const again = await plane.envoy('edge-1', { tls });
+    await expect.poll(() => clustersOf(again), patience).toEqual(['gate/codec', 'pods/codec']);
+    expect(await clustersOf(other)).toEqual([]);
+    expect(await clustersOf(bare)).toEqual([]);
+    expect((await plane.status()).nodes.map(({ id }) => id)).toEqual(['edge-1']);
+  }, 120_000);
+
+  test('an Envoy refuses a control plane whose certificate has another name', async () => {
+    const pair = ['--xds-cert', at('elsewhere.crt'), '--xds-key', at('elsewhere.key')];
+    const plane = await ControlPlane.start(ROUTES, pair);
+    const wrong = await plane.envoy('wrong', { tls: { ca: at('ca.crt') } });
+    const right = await plane.envoy('right', { tls: { ca: at('ca.crt'), serverName: 'elsewhere.example' } });
+    await expect.poll(() => clustersOf(right), patience).toEqual(['gate/codec', 'pods/codec']);
+    expect(await clustersOf(wrong)).toEqual([]);
+  }, 120_000);
+});
+
+describe('options that make no sense end with 2 and say what to write', () => {
+  const serve = ['serve', '--routes', 'routes.yaml'];
+  test.each([
+    [[...serve, '--xds', '0.0.0.0:0'], '--xds-insecure'],
+    [[...serve, '--xds', '[::]:0', '--xds-max-age', '1h'], '--xds-insecure'],
+    [[...serve, '--xds-cert', 'a.crt'], '--xds-cert and --xds-key go together'],
+    [[...serve, '--xds-client-ca', 'ca.crt'], '--xds-client-ca needs TLS'],
+    [[...serve, '--xds-allow', 'a=b'], '--xds-allow goes by'],
+    [[...serve, '--xds-allow', 'a'], 'Write one like spiffe://'],
+    [[...serve, '--xds-max-age', '1s'], 'Write 10s or more'],
+    [[...serve, '--xds-cert', '/missing.crt', '--xds-key', '/missing.key'], '/missing.crt: cannot be read'],
+    [['bootstrap', '--xds-client-cert', 'a.crt'], '--xds-client-cert and --xds-client-key go together'],
+    [['bootstrap', '--xds-sni', 'a'], 'without --xds-ca'],
+  ])('sluice %s', async (args, message) => {
+    const { code, errors } = await runSluice(args);
+    expect([code, errors]).toEqual([2, expect.stringContaining(message)]);
+  });
+});

@@ -1,0 +1,195 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { credentials, status } from '@grpc/grpc-js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { RotatingCredentials } from '../../../src/xds/credentials.ts';
+import { readTlsFiles } from '../../../src/xds/tls-files.ts';
+import { contents, TestClient } from './client.ts';
+import { SHORT, World } from './world.ts';
+
+const run = promisify(execFile);
+let folder = '';
+const at = (name: string) => join(folder, name);
+
+async function authority(name: string): Promise<void> {
+  const subject = ['-subj', `/CN=${name}`, '-days', '2'];
+  await run('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    at(`${name}.key`),
+    '-out',
+    at(`${name}.crt`),
+    ...subject,
+  ]);
+}
+
+/** A certificate `name.crt` with its key, signed by `ca`, valid for these names (`DNS:…`, `URI:…`, `IP:…`). */
+async function certificate(name: string, ca: string, names: string): Promise<void> {
+  await run('openssl', [
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    at(`${name}.key`),
+    '-out',
+    at(`${name}.csr`),
+    '-subj',
+    `/CN=${name}`,
+  ]);
+  await writeFile(at(`${name}.ext`), `subjectAltName=${names}`);
+  const signing = [
+    '-CA',
+    at(`${ca}.crt`),
+    '-CAkey',
+    at(`${ca}.key`),
+    '-CAcreateserial',
+    '-days',
+    '1',
+    '-extfile',
+    at(`${name}.ext`),
+  ];
+  await run('openssl', ['x509', '-req', '-in', at(`${name}.csr`), '-out', at(`${name}.crt`), ...signing]);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-tls-'));
+  await authority('ca');
+  await authority('other-ca');
+  await certificate('first', 'ca', 'IP:127.0.0.1');
+  await certificate('second', 'other-ca', 'IP:127.0.0.1');
+  await certificate('envoy', 'ca', 'URI:spiffe://cluster.local/ns/edge/sa/envoy');
+  await certificate('stranger', 'other-ca', 'URI:spiffe://cluster.local/ns/edge/sa/envoy');
+});
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+interface Setup {
+  readonly world: World;
+  readonly problems: string[];
+  /** What a client gets; its name is that of its certificate. */
+  ask(options: { readonly trust: string; readonly as?: string; readonly node?: string }): Promise<string>;
+  /** Puts other files in the place of the server's. */
+  replace(certificate: string, key: string): Promise<void>;
+}
+
+async function serve(options: { readonly clientCa?: boolean; readonly node?: string } = {}): Promise<Setup> {
+  await copyFile(at('first.crt'), at('server.crt'));
+  await copyFile(at('first.key'), at('server.key'));
+  const problems: string[] = [];
+  const files = {
+    certificate: at('server.crt'),
+    key: at('server.key'),
+    ...(options.clientCa && { clientCa: at('ca.crt') }),
+  };
+  const loaded = await RotatingCredentials.load(files, {
+    clock: systemClock,
+    intervalMs: 20,
+    onProblem: (found) => problems.push(...found),
+  });
+  if (!loaded.ok) throw new Error(loaded.errors.join());
+  endings.push(() => loaded.value.stop());
+  const allow =
+    options.node === undefined ? undefined : [{ client: 'spiffe://cluster.local/ns/edge/*', node: options.node }];
+  const world = new World({ credentials: loaded.value.server, ...(allow && { allow }) });
+  await world.start();
+  endings.push(() => world.stop());
+  world.publish({ cds: { a: 'content' } });
+  return {
+    world,
+    problems,
+    async ask({ trust, as, node = 'envoy-1' }) {
+      const own = as === undefined ? [] : [await readFile(at(`${as}.key`)), await readFile(at(`${as}.crt`))];
+      const client = new TestClient(
+        `127.0.0.1:${world.port}`,
+        credentials.createSsl(await readFile(at(`${trust}.crt`)), ...own),
+      );
+      const stream = client.delta();
+      stream.send({ node: { id: node }, typeUrl: SHORT.cds });
+      try {
+        return contents(await stream.next()).join();
+      } catch {
+        const { code, details } = await stream.end();
+        return `${status[code]} ${details}`;
+      } finally {
+        client.close();
+      }
+    },
+    async replace(certificate, key) {
+      await copyFile(at(certificate), at('server.crt'));
+      await copyFile(at(key), at('server.key'));
+    },
+  };
+}
+
+describe('TLS', () => {
+  test('serves those who trust it', async () => {
+    const { ask } = await serve();
+    expect(await ask({ trust: 'ca' })).toBe('content');
+    expect(await ask({ trust: 'other-ca' })).toMatch(/^UNAVAILABLE/);
+  });
+
+  test('takes a new pair without a restart, and keeps the good one when the new one is bad', async () => {
+    const { ask, replace, problems } = await serve();
+    await replace('second.crt', 'first.key');
+    await expect
+      .poll(() => problems)
+      .toEqual([`${at('server.key')}: is not the key of the certificate in ${at('server.crt')}`]);
+    expect(await ask({ trust: 'ca' })).toBe('content');
+    await replace('second.crt', 'second.key');
+    await expect.poll(() => ask({ trust: 'other-ca' }), { timeout: 20_000 }).toBe('content');
+    expect(await ask({ trust: 'ca' })).toMatch(/^UNAVAILABLE/);
+  });
+});
+
+describe('mTLS', () => {
+  test('serves only clients with a certificate of the right authority', async () => {
+    const { ask } = await serve({ clientCa: true });
+    expect(await ask({ trust: 'ca', as: 'envoy' })).toBe('content');
+    expect(await ask({ trust: 'ca', as: 'stranger' })).toMatch(/^UNAVAILABLE/);
+    expect(await ask({ trust: 'ca' })).toMatch(/^UNAVAILABLE/);
+  });
+
+  test('a client may speak for the nodes it is allowed to, and no others', async () => {
+    const { ask, world } = await serve({ clientCa: true, node: 'envoy-*' });
+    expect(await ask({ trust: 'ca', as: 'envoy', node: 'envoy-7' })).toBe('content');
+    const refused = 'PERMISSION_DENIED spiffe://cluster.local/ns/edge/sa/envoy may not speak for node "other"';
+    expect(await ask({ trust: 'ca', as: 'envoy', node: 'other' })).toBe(refused);
+    expect(world.events.filter((event) => event.kind === 'connected')).toHaveLength(1);
+  });
+});
+
+describe('readTlsFiles', () => {
+  test('says everything that is wrong, and with which file', async () => {
+    const files = { certificate: at('missing.crt'), key: at('missing.key'), clientCa: at('missing-ca.crt') };
+    const read = await readTlsFiles(files, Date.now());
+    expect(read.ok ? [] : read.errors).toEqual(
+      ['missing.crt', 'missing.key', 'missing-ca.crt'].map((name) =>
+        expect.stringContaining(`${at(name)}: cannot be read: ENOENT`),
+      ),
+    );
+    await writeFile(at('text'), 'not PEM');
+    const text = await readTlsFiles({ certificate: at('text'), key: at('text') }, Date.now());
+    expect(text.ok ? [] : text.errors).toEqual([
+      expect.stringContaining(`${at('text')}: not a certificate in PEM form`),
+      expect.stringContaining(`${at('text')}: not a private key in PEM form`),
+    ]);
+    const pair = { certificate: at('first.crt'), key: at('first.key') };
+    const empty = await readTlsFiles({ ...pair, clientCa: at('text') }, Date.now());
+    expect(empty.ok ? [] : empty.errors).toEqual([`${at('text')}: holds no certificate in PEM form`]);
+    const late = await readTlsFiles(pair, Date.now() + 3 * 86_400_000);
+    expect(late.ok ? [] : late.errors).toEqual([expect.stringContaining('expired on')]);
+  });
+});

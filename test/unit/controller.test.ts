@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { FakeClock } from '../../src/base/clock.ts';
+import { millis } from '../../src/base/duration.ts';
+import { Carriers } from '../../src/carriers.ts';
+import { Controller } from '../../src/controller.ts';
+import { makeLogger } from '../../src/log.ts';
+import type { Pod } from '../../src/model/pod.ts';
+import type { Routing } from '../../src/model/routing.ts';
+import type { SourceState } from '../../src/model/source.ts';
+import { SnapshotCache } from '../../src/snapshot/cache.ts';
+import { limitedService, pod } from './slots/services.ts';
+
+const PENDING = { kind: 'pending', problems: [] } as const;
+
+/** A controller with two services whose sources answer when they are told to. */
+function world() {
+  const clock = new FakeClock();
+  const log = makeLogger('silent');
+  const cache = new SnapshotCache();
+  const states: Record<'one' | 'two', SourceState<readonly Pod[]>> = { one: PENDING, two: PENDING };
+  const services = (['one', 'two'] as const).map((name) => {
+    return { ...limitedService(name), locator: { kind: 'dns' as const, host: name, port: 80 } };
+  });
+  const routing: Routing = { listen: { address: '127.0.0.1', port: 8080 }, services, routes: [] };
+  const carriers = new Carriers({ clock, log, graceMs: millis(30_000), changed: () => {} });
+  let changed = () => {};
+  const runs = (signal: AbortSignal) =>
+    new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+  const controller = new Controller({
+    routeFile: { name: 'file', state: () => ({ kind: 'ready', value: routing, problems: [] }), run: runs },
+    pods: {
+      name: 'made up',
+      want: () => {},
+      pods: (locator) => (locator.kind === 'dns' && locator.host === 'one' ? states.one : states.two),
+      run: (signal, tell) => {
+        changed = tell;
+        return runs(signal);
+      },
+    },
+    cache,
+    carriers,
+    envoys: { waitForAck: async () => 'no nodes', kick: async () => {} },
+    translate: { kickPort: 18_002 },
+    clock,
+    log,
+  });
+  const stopping = new AbortController();
+  const running = controller.run(stopping.signal);
+  return {
+    clock,
+    cache,
+    answer(name: 'one' | 'two') {
+      states[name] = { kind: 'ready', value: [pod(1)], problems: [] };
+      changed();
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+      carriers.stop();
+    },
+  };
+}
+
+test('publishes nothing while any source has not answered', async () => {
+  const { clock, cache, answer, stop } = world();
+  await clock.advance(1000);
+  answer('one');
+  await clock.advance(20_000);
+  expect(cache.changes).toBe(0);
+  answer('two');
+  await clock.advance(100);
+  expect(cache.changes).toBe(1);
+  await stop();
+});
+
+test('goes on without a source that stays silent for 30 s', async () => {
+  const { clock, cache, answer, stop } = world();
+  answer('one');
+  await clock.advance(29_000);
+  expect(cache.changes).toBe(0);
+  await clock.advance(2000);
+  expect(cache.changes).toBe(1);
+  await stop();
+});

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { FakeClock } from '../../../src/base/clock.ts';
+import { fail, ok, type Result } from '../../../src/base/result.ts';
+import type { StatsQuery } from '../../../src/envoy/admin.ts';
+import { followLineStats, type LineStats, lineStats } from '../../../src/envoy/line-stats.ts';
+
+test('the statistics of both clusters of a service are put together; parking is no retry', () => {
+  const stats = new Map([
+    ['cluster.gate/a.b.upstream_rq_pending_active', 7],
+    ['cluster.pods/a.b.outlier_detection.ejections_active', 2],
+    ['cluster.pods/a.b.upstream_rq_retry', 10],
+    ['cluster.pods/a.b.upstream_rq_425', 4],
+    // The last answer of the parking is not followed by another try.
+    ['cluster.pods/c.upstream_rq_retry', 1],
+    ['cluster.pods/c.upstream_rq_425', 2],
+    ['cluster.sluice.upstream_rq_retry', 9],
+  ]);
+  expect(Object.fromEntries(lineStats(stats))).toEqual({
+    'a.b': { waiting: 7, ejected: 2, retried: 6 },
+    c: { waiting: 0, ejected: 0, retried: 0 },
+  });
+});
+
+test('asks again and again, tells failures too, and ends', async () => {
+  const clock = new FakeClock();
+  const answers: Result<ReadonlyMap<string, number>, string>[] = [
+    ok(new Map([['cluster.gate/codec.upstream_rq_pending_active', 1]])),
+    fail('nothing listens there'),
+  ];
+  const queries: StatsQuery[] = [];
+  const admin = {
+    async stats(query: StatsQuery) {
+      queries.push(query);
+      return answers.shift() ?? ok(new Map());
+    },
+  };
+  const told: Result<ReadonlyMap<string, LineStats>, string>[] = [];
+  const stopping = new AbortController();
+  const onStats = (stats: Result<ReadonlyMap<string, LineStats>, string>) => void told.push(stats);
+  const running = followLineStats({ admin, clock, intervalMs: 1000, onStats }, stopping.signal);
+  await clock.advance(1500);
+  expect(told).toEqual([
+    ok(new Map([['codec', { waiting: 1, ejected: 0, retried: 0 }]])),
+    fail('nothing listens there'),
+  ]);
+  stopping.abort();
+  await running;
+  await clock.advance(5000);
+  expect(told).toHaveLength(2);
+  // The filter finds what is read, and only that.
+  const filter = new RegExp(queries[0]?.filter ?? '');
+  expect(filter.test('cluster.gate/codec.upstream_rq_pending_active')).toBe(true);
+  expect(filter.test('cluster.pods/codec.outlier_detection.ejections_active')).toBe(true);
+  expect(filter.test('cluster.gate/codec.upstream_rq_pending_total')).toBe(false);
+  expect(filter.test('cluster.pods/codec.upstream_rq_pending_active')).toBe(false);
+});

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { gateId, type PodsId, podsId } from '../../src/model/generation.ts';
+import { formatAddress } from '../../src/model/locator.ts';
+import { gatesOf, type Model } from '../../src/model/model.ts';
+import type { Pod } from '../../src/model/pod.ts';
+import type { Routing } from '../../src/model/routing.ts';
+import type { Service } from '../../src/model/service.ts';
+import { type DrainingPods, reconcile } from '../../src/reconcile.ts';
+import type { NodeLoad } from '../../src/slots/observed-load.ts';
+import { stages } from '../../src/slots/stages.ts';
+import { makeSnapshot } from '../../src/snapshot/snapshot.ts';
+import { translate } from '../../src/translate/translate.ts';
+import { limitedService, pod } from './slots/services.ts';
+
+/** One edit or report of a made-up history. */
+interface Step {
+  readonly services: readonly Service[];
+  readonly pods: readonly Pod[];
+  /** Requests on each pod, wherever they run, if a report comes. */
+  readonly running: number | undefined;
+  readonly inUse: number;
+  readonly passed: number;
+}
+
+const services = fc
+  .uniqueArray(
+    fc.record({
+      name: fc.constantFrom('a', 'b'),
+      limit: fc.constantFrom(1, 2, 3),
+      protocol: fc.constantFrom('http1' as const, 'h2c' as const),
+    }),
+    { selector: ({ name }) => name, maxLength: 2 },
+  )
+  .map((all) => all.map(({ name, limit, protocol }): Service => ({ ...limitedService(name, limit), protocol })));
+
+const step: fc.Arbitrary<Step> = fc.record({
+  services,
+  pods: fc
+    .uniqueArray(fc.constantFrom(1, 2, 3), { maxLength: 3 })
+    .map((numbers) => numbers.map((number) => pod(number))),
+  running: fc.option(fc.nat(3), { nil: undefined }),
+  inUse: fc.nat(9),
+  passed: fc.constantFrom(10, 400, 2000),
+});
+
+/** A report in which every known pod of every known cluster holds the same. */
+function reportOn(model: Model | undefined, at: number, { running = 0, inUse }: Step): NodeLoad {
+  const known = model === undefined ? [] : [...model.services, ...model.retiring];
+  const counts = (pods: readonly Pod[]) => new Map(pods.map((one) => [formatAddress(one), running]));
+  return {
+    at,
+    pods: new Map(known.map(({ service, pods }): [PodsId, Map<string, number>] => [podsId(service), counts(pods)])),
+    gates: new Map(known.map(({ service }) => [gateId(service), inUse])),
+  };
+}
+
+function slotsOf(model: Model): number {
+  return [...gatesOf(model).values()].reduce((sum, { slots }) => sum + slots, 0);
+}
+
+test('whatever is edited and reported: one valid configuration, no pod ready twice, no slot too many', () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (history) => {
+      let before: Model | undefined;
+      let draining: DrainingPods = new Map();
+      const loads = new Map<string, NodeLoad>();
+      let now = 1_000_000;
+      for (const one of history) {
+        now += one.passed;
+        if (one.running !== undefined) loads.set('envoy', reportOn(before, now, one));
+        const listen = { address: '127.0.0.1', port: 8080 };
+        const routing: Routing = { listen, services: one.services, routes: [] };
+        const podsOf = () => ({ kind: 'ready' as const, value: one.pods, problems: [] });
+        const reconciled = reconcile({ routing, podsOf, loads, before, draining, now });
+        const { model } = reconciled;
+        // Throws when two resources have one name.
+        makeSnapshot(translate(model, { kickPort: 1 }));
+        stages(before, model);
+
+        // Without two present services for the same pods: the route file forbids that.
+        if (one.services.length < 2) expectNoPodTwice(model);
+        expect(slotsOf(model)).toBeLessThanOrEqual(capacity(model, one, loads.size > 0));
+        ({ draining } = reconciled);
+        before = model;
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+function expectNoPodTwice(model: Model): void {
+  const withHeir = model.retiring.filter(({ heir }) => heir !== undefined);
+  const ready = [...model.services, ...withHeir].flatMap(({ pods }) =>
+    pods.filter(({ state }) => state === 'ready').map(formatAddress),
+  );
+  expect(new Set(ready).size).toBe(ready.length);
+}
+
+/** The most that may run: every ready pod's limit, and what runs on draining ones. */
+function capacity(model: Model, { running = 3 }: Step, reported: boolean): number {
+  return [...model.services, ...model.retiring].reduce((sum, { service, pods, gate }) => {
+    const limit = service.discipline.kind === 'limited' ? service.discipline.limit : 0;
+    const draining = reported ? Math.min(Math.max(running, 3), limit) : 0;
+    const own = pods.reduce((total, one) => total + (one.state === 'ready' ? limit : draining), 0);
+    // One that ends without an heir keeps the slots it had, whatever becomes of its pods.
+    return (
+      sum +
+      Math.max(
+        own,
+        model.retiring.some((old) => old.service === service && old.heir === undefined) ? (gate?.slots ?? 0) : 0,
+      )
+    );
+  }, 0);
+}

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { FLAG, type LogEntry } from '../../src/envoy/access-log-entry.ts';
+import { givenUpDuring, requestEvent } from '../../src/request-events.ts';
+
+function ended(changes: { flags?: number; status?: number; details?: string }): LogEntry {
+  const common = { service: 'codec', requestId: 'a', startedAt: 1, durationMs: 2, waitMs: 1 };
+  return { kind: 'ended', ...common, flags: 0, status: 200, details: 'via_upstream', ...changes };
+}
+
+test.each([
+  ['answered', {}],
+  ['answered', { status: 404 }],
+  ['failed', { status: 500 }],
+  ['refused', { status: 429, flags: FLAG.upstreamOverflow }],
+  ['abandoned', { status: 0, flags: FLAG.downstreamConnectionTermination }],
+  ['abandoned', { status: 200, flags: FLAG.downstreamRemoteReset }],
+  ['timed out', { status: 504, flags: FLAG.durationTimeout }],
+  ['timed out', { status: 504, details: 'max_duration_timeout' }],
+])('%s: %o', (outcome, changes) => {
+  expect(requestEvent(ended(changes))).toEqual({
+    kind: 'ended',
+    service: 'codec',
+    id: 'a',
+    startedAt: 1,
+    waitMs: 1,
+    durationMs: 2,
+    outcome,
+  });
+});
+
+test.each([
+  [undefined, { status: 503 }],
+  ['wait', { status: 503, details: 'lua_response' }],
+  ['work', { status: 504, details: 'max_duration_timeout' }],
+  ['work', { status: 504, flags: FLAG.upstreamRequestTimeout }],
+  [undefined, { status: 504 }],
+])('given up during %s: %o', (during, changes) => {
+  expect(givenUpDuring(ended(changes))).toBe(during);
+});
+
+test('an arrival and a turn are what they are', () => {
+  const common = { service: 'codec', requestId: 'a', startedAt: 1 };
+  expect(requestEvent({ kind: 'arrived', ...common })).toEqual({
+    kind: 'arrived',
+    service: 'codec',
+    id: 'a',
+    startedAt: 1,
+  });
+  expect(requestEvent({ kind: 'admitted', ...common })).toMatchObject({ kind: 'admitted', id: 'a' });
+  expect(givenUpDuring({ kind: 'arrived', ...common })).toBeUndefined();
+});
