@@ -58,6 +58,8 @@ class Run {
   readonly #log: Logger;
   readonly #stopping = stopSignal();
   readonly #cleanups: (() => Promise<unknown>)[] = [];
+  /** Where the control plane's own page is. */
+  #dashboard = '';
 
   constructor(options: Options) {
     this.#options = options;
@@ -85,7 +87,9 @@ class Run {
       return;
     }
     await this.#live(up.value);
-    if (demo !== undefined && !this.#stopping.aborted) process.stdout.write(demo.text(up.value.port));
+    if (demo !== undefined && !this.#stopping.aborted) {
+      process.stdout.write(demo.text({ dashboard: `${this.#dashboard}/`, envoyAdminPort: up.value.port }));
+    }
     await aborted(this.#stopping);
     this.#log.info('stopping');
   }
@@ -117,7 +121,8 @@ class Run {
       return undefined;
     }
     this.#cleanups.push(() => started.value.stop());
-    this.#log.info({ admin: `http://${formatHostPort(started.value.admin)}` }, 'dashboard, status and metrics');
+    this.#dashboard = `http://${formatHostPort(started.value.admin)}`;
+    this.#log.info({ admin: this.#dashboard }, 'dashboard, status and metrics');
     return started.value.xds[0];
   }
 

@@ -4,6 +4,13 @@ import { join } from 'node:path';
 import { Burst } from './burst.ts';
 import { startDemoPod } from './pods.ts';
 
+/** Where the user can look. */
+export interface DemoPlaces {
+  /** URL of Sluice's own page. */
+  readonly dashboard: string;
+  readonly envoyAdminPort: number;
+}
+
 /** Three pods and a route file that leads to them. */
 export interface Demo {
   /** Path of the route file. */
@@ -11,7 +18,7 @@ export interface Demo {
   /** Sends so many requests at once. */
   burst(count: number): void;
   /** What to tell the user once Envoy takes requests. */
-  text(envoyAdminPort: number): string;
+  text(places: DemoPlaces): string;
   stop(): Promise<void>;
 }
 
@@ -38,7 +45,7 @@ export async function startDemo(port: number): Promise<Demo> {
   return {
     routes,
     burst: (count) => burst.send(count),
-    text: (envoyAdminPort) => text({ port, envoyAdminPort, routes }),
+    text: (places) => text({ port, routes, ...places }),
     async stop() {
       burst.stop();
       // Ctrl-C means now.
@@ -66,12 +73,13 @@ routes:
 `;
 }
 
-function text({ port, envoyAdminPort, routes }: { port: number; envoyAdminPort: number; routes: string }): string {
+function text({ port, routes, dashboard, envoyAdminPort }: DemoPlaces & { port: number; routes: string }): string {
   const url = `http://127.0.0.1:${port}/`;
   return `
   Sluice is up: ${POD_COUNT} demo pods, each works on 1 request at a time, for ${WORK_MS / 1000} s.
 
   Requests go to    ${url}
+  Watch them at     ${dashboard}
   The route file    ${routes}
   Envoy's view      http://127.0.0.1:${envoyAdminPort}/clusters
 
