@@ -87,8 +87,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
   const parts = assemble(options, routeFile, file.value);
   const { server, controller, carriers, observation, metrics, requests } = parts;
+  // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
+  const giveUp = async (errors: readonly string[]) => {
+    observation.stop();
+    await server.stop(0);
+    carriers.stop();
+    return failed('failed', errors);
+  };
   const bound = await server.start();
-  if (!bound.ok) return failed('failed', bound.errors);
+  if (!bound.ok) return giveUp(bound.errors);
   const admin = await startAdmin({
     address: options.admin,
     metrics,
@@ -96,12 +103,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     burst: options.burst,
     onFault: (error) => options.log.error({ err: error }, 'the admin could not answer'),
   });
-  if (!admin.ok) {
-    await server.stop(0);
-    carriers.stop();
-    observation.stop();
-    return failed('failed', admin.errors);
-  }
+  if (!admin.ok) return giveUp(admin.errors);
   const stopping = new AbortController();
   const running = Promise.all([controller.run(stopping.signal), requests.run(stopping.signal)]);
   return ok({

@@ -12,7 +12,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs a command that ends by itself. */
 function sluice(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd: folder, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    // A command that should end and does not must fail its test, not hold up all others.
+    timeout: 30_000,
+  });
   return { status, stdout, stderr };
 }
 
