@@ -5,7 +5,7 @@ import type { Pod } from './model/pod.ts';
 import type { Problem } from './model/problem.ts';
 import { type ResolvedService, resolve } from './model/resolve.ts';
 import type { Routing } from './model/routing.ts';
-import type { ServiceName } from './model/service.ts';
+import type { Service, ServiceName } from './model/service.ts';
 import type { SourceState } from './model/source.ts';
 import { type Draining, LONGEST_UNREPORTED_MS, runningOn, stepDraining, withDraining } from './slots/draining.ts';
 import { gateLimit } from './slots/gate-limit.ts';
@@ -48,6 +48,7 @@ export function reconcile(input: ReconcileInput): Reconciled {
     .map((old) => emptyOut(old, input, draining))
     .filter((old) => !isOver(old, input));
   const present = services.map((service) => withPods(service, leaving, input, draining));
+  if (leaving.length === 0) return { model: { routing, services: present, retiring: [] }, draining, pending, problems };
   const heirs = present.map((service) => heirSlots(service, leaving, input));
   const shares = new Map(heirs.flatMap(({ old }) => old));
   const retiring = leaving.flatMap((old): readonly Retiring[] => {
@@ -99,13 +100,38 @@ function podsBefore(before: Model | undefined): ReadonlyMap<PodsId, readonly Pod
   return pods;
 }
 
+const byService = new WeakMap<Model, ReadonlyMap<Service, ServiceWithPods>>();
+
+/**
+ * The service as it was published last, if nothing about it can have changed: the same settings, the same pods, all of
+ * them ready and none on its way out. With 500 services that is true of 499 at a time.
+ */
+function unchanged(
+  { service, pods }: ResolvedService,
+  { before, draining }: ReconcileInput,
+): ServiceWithPods | undefined {
+  if (before === undefined || before.retiring.length > 0) return undefined;
+  let known = byService.get(before);
+  if (known === undefined) {
+    known = new Map(before.services.map((one) => [one.service, one]));
+    byService.set(before, known);
+  }
+  const was = known.get(service);
+  if (was === undefined || was.pods !== pods || was.line !== undefined || draining.has(podsId(service)))
+    return undefined;
+  return pods.every(({ state }) => state === 'ready') ? was : undefined;
+}
+
 /** A service with its pods: those that still work in an older cluster are not there yet. */
 function withPods(
   { service, pods: found }: ResolvedService,
   leaving: readonly Retiring[],
-  { loads, draining, before, now }: ReconcileInput,
+  input: ReconcileInput,
   next: Map<PodsId, readonly Draining[]>,
 ): ServiceWithPods {
+  const was = leaving.length === 0 ? unchanged({ service, pods: found }, input) : undefined;
+  if (was !== undefined) return was;
+  const { loads, draining, before, now } = input;
   const elsewhere = new Set(
     leaving.filter(({ heir }) => heir === service.name).flatMap(({ pods }) => pods.map(formatAddress)),
   );

@@ -43,7 +43,17 @@ export interface Model {
 }
 
 /** All gates of a model, the retiring ones included. */
-export function gatesOf({ services, retiring }: Model): ReadonlyMap<GateId, GateLimit> {
+export function gatesOf(model: Model): ReadonlyMap<GateId, GateLimit> {
+  const known = gatesOfModel.get(model);
+  if (known !== undefined) return known;
+  const gates = findGates(model);
+  gatesOfModel.set(model, gates);
+  return gates;
+}
+
+const gatesOfModel = new WeakMap<Model, ReadonlyMap<GateId, GateLimit>>();
+
+function findGates({ services, retiring }: Model): ReadonlyMap<GateId, GateLimit> {
   return new Map(
     [...services, ...retiring].flatMap(({ service, gate }) =>
       gate === undefined ? [] : [[gateId(service), gate] as const],

@@ -38,6 +38,9 @@ export const LONGEST_UNREPORTED_MS = 60_000;
  */
 export function stepDraining(input: DrainingInput): readonly Draining[] {
   const { published, present, report, now } = input;
+  // Nothing left, nothing drains: true of all services but the one that changed.
+  if (published === present && input.draining.length === 0 && present.every(({ state }) => state === 'ready'))
+    return [];
   const before = new Map(input.draining.map((draining) => [formatAddress(draining.pod), draining]));
   const here = new Set(present.map(formatAddress));
   const since = (pod: Pod): Draining =>

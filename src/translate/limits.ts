@@ -12,9 +12,32 @@ const { Runtime } = envoy.service.runtime.v3;
  * by CDS is a new one that counts from 0 beside the old one's running requests.
  */
 export function limitsRuntime(gates: ReadonlyMap<GateId, GateLimit>): EncodedResource {
-  const values = [...gates].flatMap(([id, gate]) => {
-    const key = `circuit_breakers.${gateClusterOf(id)}.default`;
-    return [[`${key}.max_connections`, gate.slots] as const, [`${key}.max_pending_requests`, gate.pending] as const];
-  });
-  return resource(Runtime, LIMITS, { name: LIMITS, layer: struct(Object.fromEntries(values)) });
+  const name = resource(Runtime, LIMITS, { name: LIMITS, layer: {} });
+  // Messages one after the other are one message with the fields of all (protobuf's merging): what one gate adds is
+  // encoded only when it changes, and not with every change of another.
+  const parts = [...gates].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, gate]) => limitOf(id, gate));
+  return { ...name, body: concat([name.body, ...parts]) };
+}
+
+/** What was made of each gate last. */
+const known = new Map<GateId, { readonly gate: GateLimit; readonly bytes: Uint8Array }>();
+
+function limitOf(id: GateId, gate: GateLimit): Uint8Array {
+  const before = known.get(id);
+  if (before?.gate.slots === gate.slots && before.gate.pending === gate.pending) return before.bytes;
+  const key = `circuit_breakers.${gateClusterOf(id)}.default`;
+  const layer = struct({ [`${key}.max_connections`]: gate.slots, [`${key}.max_pending_requests`]: gate.pending });
+  const bytes = resource(Runtime, LIMITS, { layer }).body;
+  known.set(id, { gate, bytes });
+  return bytes;
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

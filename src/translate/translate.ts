@@ -1,4 +1,5 @@
-import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
+import type { GateId } from '../model/generation.ts';
+import { type GateLimit, gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
 import type { Pod } from '../model/pod.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
@@ -32,12 +33,13 @@ export function translate(
 ): readonly EncodedResource[] {
   const carried = absent.size === 0 ? model : without(model, absent);
   const gates = gatesOf(carried);
-  const { common, byService } = remember(ofRouting, model.routing, () => translateRouting(model.routing));
+  const { common, byService, all } = remember(ofRouting, model.routing, () => translateRouting(model.routing));
   return [
-    ...common,
-    ...byService.flatMap(([name, resources]) => (absent.has(name) ? [] : resources)),
+    ...(absent.size === 0
+      ? all
+      : [...common, ...byService.flatMap(([name, resources]) => (absent.has(name) ? [] : resources))]),
     routesOf(model),
-    ...(gates.size === 0 ? [] : [kickListener(options.kickPort), kickRoutes(gates.keys())]),
+    ...kicksOf(gates, options.kickPort),
     ...carried.services.map((service) => endpointsOf(service)),
     ...carried.retiring.flatMap(ofRetiring),
     ...oldHops(carried),
@@ -46,6 +48,16 @@ export function translate(
 }
 
 const NONE: ReadonlySet<ServiceName> = new Set();
+
+let lastKicks: { readonly key: string; readonly made: readonly EncodedResource[] } | undefined;
+
+/** The way of kicks to the gates: the same until a gate comes or goes. */
+function kicksOf(gates: ReadonlyMap<GateId, GateLimit>, port: number): readonly EncodedResource[] {
+  if (gates.size === 0) return [];
+  const key = [port, ...gates.keys()].join();
+  if (lastKicks?.key !== key) lastKicks = { key, made: [kickListener(port), kickRoutes(gates.keys())] };
+  return lastKicks.made;
+}
 
 /** The model of an Envoy that does not carry these services. Its routing stays: see `translate`. */
 function without(model: Model, absent: ReadonlySet<ServiceName>): Model {
@@ -57,6 +69,8 @@ function without(model: Model, absent: ReadonlySet<ServiceName>): Model {
 interface OfRouting {
   readonly common: readonly EncodedResource[];
   readonly byService: readonly (readonly [ServiceName, readonly EncodedResource[]])[];
+  /** Both, for an Envoy that carries every service. */
+  readonly all: readonly EncodedResource[];
 }
 
 const ofRouting = new WeakMap<Routing, OfRouting>();
@@ -88,10 +102,9 @@ function remember<Key extends object, Value>(memory: WeakMap<Key, Value>, key: K
 function translateRouting(routing: Routing): OfRouting {
   const { listen, services } = routing;
   const secret = listen.tls === undefined ? [] : [publicSecret(listen.tls)];
-  return {
-    common: [publicListener(listen, services), ...secret, parkingListener()],
-    byService: services.map((service) => [service.name, ofService(service, routing)]),
-  };
+  const common = [publicListener(listen, services), ...secret, parkingListener()];
+  const byService = services.map((service) => [service.name, ofService(service, routing)] as const);
+  return { common, byService, all: [...common, ...byService.flatMap(([, resources]) => resources)] };
 }
 
 function ofService(service: Service, { routes }: Routing): readonly EncodedResource[] {
