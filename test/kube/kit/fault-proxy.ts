@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type ClientRequest, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import type { TestCluster } from './cluster.ts';
@@ -14,6 +14,14 @@ export type Fault =
   /** Keeps requests until `release`, and then hands them on. */
   | { readonly kind: 'hold' };
 
+/** A watch handed on to the API server, answered or not yet. */
+interface ForwardedWatch {
+  readonly asked: ClientRequest;
+  readonly to: ServerResponse;
+  /** Nothing of the API server's goes to the client any more. */
+  cut: boolean;
+}
+
 /** Stands in front of an API server and does to connections what networks and load balancers do. Speaks plain HTTP. */
 export class FaultProxy {
   fault: Fault = { kind: 'none' };
@@ -24,7 +32,7 @@ export class FaultProxy {
   readonly #cluster: TestCluster;
   readonly #agent: Agent;
   readonly #server: Server;
-  readonly #watches = new Set<{ readonly from: IncomingMessage; readonly to: ServerResponse }>();
+  readonly #watches = new Set<ForwardedWatch>();
   readonly #hung: ServerResponse[] = [];
   #held: (() => void)[] = [];
 
@@ -63,23 +71,17 @@ export class FaultProxy {
 
   /** Ends all watches in good order, as an API server does after some time. */
   endWatches(): void {
-    for (const { from, to } of this.#watches) {
-      from.destroy();
-      to.end();
-    }
+    for (const watch of this.#cutWatches()) watch.to.end();
   }
 
   /** Breaks all watches off in the middle. */
   breakWatches(): void {
-    for (const { from, to } of this.#watches) {
-      from.destroy();
-      to.destroy();
-    }
+    for (const watch of this.#cutWatches()) watch.to.destroy();
   }
 
   /** Goes on with the connections of all watches open, and tells nothing any more. */
   silenceWatches(): void {
-    for (const { from } of this.#watches) from.destroy();
+    this.#cutWatches();
   }
 
   /** Hands on what was held, and everything that comes from now on. */
@@ -117,20 +119,31 @@ export class FaultProxy {
     const path = incoming.url ?? '';
     const { host: _, connection: __, ...headers } = incoming.headers;
     const asked = request(`${this.#cluster.server}${path}`, { headers, agent: this.#agent }, (from) => {
-      const watch = { from, to: outgoing };
-      if (path.includes('watch=true')) this.#watches.add(watch);
-      outgoing.on('close', () => {
-        this.#watches.delete(watch);
-        from.destroy();
-      });
+      from.on('error', () => undefined);
+      if (watch.cut) return;
       outgoing.writeHead(from.statusCode ?? 0, { 'content-type': from.headers['content-type'] ?? '' });
       outgoing.flushHeaders();
-      from.on('data', (piece) => outgoing.write(piece));
-      from.on('end', () => outgoing.end());
-      from.on('error', () => undefined);
+      from.on('data', (piece) => watch.cut || outgoing.write(piece));
+      from.on('end', () => watch.cut || outgoing.end());
     });
-    asked.on('error', () => outgoing.destroy());
+    const watch: ForwardedWatch = { asked, to: outgoing, cut: false };
+    if (path.includes('watch=true')) this.#watches.add(watch);
+    outgoing.on('close', () => {
+      this.#watches.delete(watch);
+      asked.destroy();
+    });
+    asked.on('error', () => watch.cut || outgoing.destroy());
     asked.end();
+  }
+
+  /** Cuts all watches off from the API server, those too that it has not answered yet. */
+  #cutWatches(): ForwardedWatch[] {
+    const watches = [...this.#watches];
+    for (const watch of watches) {
+      watch.cut = true;
+      watch.asked.destroy();
+    }
+    return watches;
   }
 }
 
