@@ -9,6 +9,9 @@ export default defineConfig({
     globalSetup: ['test/kube/kit/shared-cluster.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // As in ../../vitest.config.ts.
+    retry: process.env['CI'] ? 1 : 0,
+    reporters: [process.env['CI'] ? 'verbose' : 'default'],
     // The API server needs most of a small machine.
     fileParallelism: false,
     // Outages last a minute each, with nothing to do meanwhile.
