@@ -76,7 +76,7 @@ export const lbagent = map(
     ),
     kube_config_file: optional(
       textOrNothing({ says: 'a file name', example: '/root/.kube/config' }),
-      'The kubeconfig; empty for the one of the pod that Sluice runs in.',
+      'The kubeconfig; empty for $KUBECONFIG or the service account of the pod that Sluice runs in. These take its place, with a warning, where there is no such file.',
     ),
     routes: required(
       list(
