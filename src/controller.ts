@@ -1,4 +1,5 @@
 import { type Coalesced, coalesce } from './base/coalesce.ts';
+import type { PodsId } from './model/generation.ts';
 import type { Model } from './model/model.ts';
 import type { Problem } from './model/problem.ts';
 import { formatProblem } from './model/problem.ts';
@@ -86,9 +87,9 @@ export class Controller {
    * names that Envoy got with the endpoint; others mean nothing and change nothing.
    */
   async requestEnded(podsId: string, pod: string): Promise<void> {
+    // Only looked up: what is no `PodsId` is not found.
+    const id = podsId as PodsId;
     for (const [nodeId, load] of this.#loads) {
-      const id = [...load.pods.keys()].find((known) => known === podsId);
-      if (id === undefined) continue;
       const rest = withoutOne(load, id, pod);
       if (rest === load) continue;
       this.#loads.set(nodeId, rest);

@@ -1,4 +1,5 @@
 import type { Clock } from './base/clock.ts';
+import { remember } from './base/remember.ts';
 import type { Carriers } from './carriers.ts';
 import type { Logger } from './log.ts';
 import type { GateId } from './model/generation.ts';
@@ -67,8 +68,7 @@ export class Publisher {
     const known = new Map<string, Snapshot>();
     const keys = new WeakMap<ReadonlySet<ServiceName>, string>();
     return (absent) => {
-      const key = keys.get(absent) ?? [...absent].sort().join();
-      keys.set(absent, key);
+      const key = remember(keys, absent, () => [...absent].sort().join());
       const snapshot = known.get(key) ?? makeSnapshot(translate(model, this.#options.translate, absent));
       known.set(key, snapshot);
       return snapshot;

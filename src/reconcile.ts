@@ -1,3 +1,4 @@
+import { remember } from './base/remember.ts';
 import { gateId, type PodsId, podsId } from './model/generation.ts';
 import { formatAddress, type Locator } from './model/locator.ts';
 import type { Model, Retiring, ServiceWithPods } from './model/model.ts';
@@ -86,21 +87,19 @@ function slotsInUse({ service, since }: Retiring, { loads, now }: ReconcileInput
 }
 
 const NO_PODS: readonly Pod[] = [];
-const ofModel = new WeakMap<Model, ReadonlyMap<PodsId, readonly Pod[]>>();
+const podsOfModel = new WeakMap<Model, ReadonlyMap<PodsId, readonly Pod[]>>();
 
 /** The pods of every cluster that was published last. */
 function podsBefore(before: Model | undefined): ReadonlyMap<PodsId, readonly Pod[]> {
   if (before === undefined) return new Map();
-  const known = ofModel.get(before);
-  if (known !== undefined) return known;
-  // The first of equal names counts, so it comes last.
-  const all = [...before.services, ...before.retiring].reverse();
-  const pods = new Map(all.map(({ service, pods }) => [podsId(service), pods]));
-  ofModel.set(before, pods);
-  return pods;
+  return remember(podsOfModel, before, ({ services, retiring }) => {
+    // The first of equal names counts, so it comes last.
+    const all = [...services, ...retiring].reverse();
+    return new Map(all.map(({ service, pods }) => [podsId(service), pods]));
+  });
 }
 
-const byService = new WeakMap<Model, ReadonlyMap<Service, ServiceWithPods>>();
+const servicesOfModel = new WeakMap<Model, ReadonlyMap<Service, ServiceWithPods>>();
 
 /**
  * The service as it was published last, if nothing about it can have changed: the same settings, the same pods, all of
@@ -111,11 +110,7 @@ function unchanged(
   { before, draining }: ReconcileInput,
 ): ServiceWithPods | undefined {
   if (before === undefined || before.retiring.length > 0) return undefined;
-  let known = byService.get(before);
-  if (known === undefined) {
-    known = new Map(before.services.map((one) => [one.service, one]));
-    byService.set(before, known);
-  }
+  const known = remember(servicesOfModel, before, ({ services }) => new Map(services.map((one) => [one.service, one])));
   const was = known.get(service);
   if (was === undefined || was.pods !== pods || was.line !== undefined || draining.has(podsId(service)))
     return undefined;

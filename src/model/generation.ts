@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Brand } from '../base/brand.ts';
+import { remember } from '../base/remember.ts';
 import type { Service, ServiceName } from './service.ts';
 
 /**
@@ -18,11 +19,7 @@ const known = new WeakMap<Service, PodsId>();
 /** See `PodsId`. A service without a limit promises nothing that a replaced cluster could break, and keeps its name. */
 export function podsId(service: Service): PodsId {
   // Asked for every service at every change of a pod, while a service stays the same object until the file changes.
-  const before = known.get(service);
-  if (before !== undefined) return before;
-  const id = makePodsId(service);
-  known.set(service, id);
-  return id;
+  return remember(known, service, makePodsId);
 }
 
 function makePodsId(service: Service): PodsId {

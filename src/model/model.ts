@@ -1,3 +1,4 @@
+import { remember } from '../base/remember.ts';
 import { type GateId, gateId } from './generation.ts';
 import type { Pod } from './pod.ts';
 import type { Routing } from './routing.ts';
@@ -44,11 +45,7 @@ export interface Model {
 
 /** All gates of a model, the retiring ones included. */
 export function gatesOf(model: Model): ReadonlyMap<GateId, GateLimit> {
-  const known = gatesOfModel.get(model);
-  if (known !== undefined) return known;
-  const gates = findGates(model);
-  gatesOfModel.set(model, gates);
-  return gates;
+  return remember(gatesOfModel, model, findGates);
 }
 
 const gatesOfModel = new WeakMap<Model, ReadonlyMap<GateId, GateLimit>>();

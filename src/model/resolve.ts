@@ -1,4 +1,5 @@
 import { assertNever } from '../base/assert-never.ts';
+import { remember } from '../base/remember.ts';
 import type { Locator } from './locator.ts';
 import { normalizePods, type Pod } from './pod.ts';
 import type { Problem } from './problem.ts';
@@ -37,7 +38,7 @@ export function resolve(routing: Routing, podsOf: (locator: Locator) => SourceSt
         return { service, pods: NONE };
       case 'ready':
       case 'stale':
-        return { service, pods: normalized(state.value) };
+        return { service, pods: remember(normalized, state.value, normalizePods) };
       default:
         return assertNever(state);
     }
@@ -46,13 +47,5 @@ export function resolve(routing: Routing, podsOf: (locator: Locator) => SourceSt
 }
 
 const NONE: readonly Pod[] = [];
-const known = new WeakMap<readonly Pod[], readonly Pod[]>();
-
 /** The same array for the same array, so that what is made of it can be remembered too. */
-function normalized(pods: readonly Pod[]): readonly Pod[] {
-  const before = known.get(pods);
-  if (before !== undefined) return before;
-  const value = normalizePods(pods);
-  known.set(pods, value);
-  return value;
-}
+const normalized = new WeakMap<readonly Pod[], readonly Pod[]>();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { remember } from '../base/remember.ts';
 import { type EncodedResource, PUSH_ORDER, TYPE_URLS, type TypeUrl, type XdsResource } from './resource.ts';
 
 /** All resources of one type, by name in sorted order, and the version of the whole set. */
@@ -28,12 +29,7 @@ function digest(data: string | Uint8Array): string {
 
 /** The hash of a body, computed once per array: a body is never written to after it was encoded. */
 function bodyHash(body: Uint8Array): string {
-  let hash = hashes.get(body);
-  if (hash === undefined) {
-    hash = digest(body);
-    hashes.set(body, hash);
-  }
-  return hash;
+  return remember(hashes, body, digest);
 }
 
 function withVersion(encoded: EncodedResource, clusterVersion: string): XdsResource {

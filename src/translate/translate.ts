@@ -1,3 +1,4 @@
+import { remember } from '../base/remember.ts';
 import type { GateId } from '../model/generation.ts';
 import { type GateLimit, gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
 import type { Pod } from '../model/pod.ts';
@@ -33,7 +34,7 @@ export function translate(
 ): readonly EncodedResource[] {
   const carried = absent.size === 0 ? model : without(model, absent);
   const gates = gatesOf(carried);
-  const { common, byService, all } = remember(ofRouting, model.routing, () => translateRouting(model.routing));
+  const { common, byService, all } = remember(ofRouting, model.routing, translateRouting);
   return [
     ...(absent.size === 0
       ? all
@@ -87,15 +88,6 @@ function routesOf({ routing, services }: Model): EncodedResource {
 function endpointsOf(service: ServiceWithPods): EncodedResource {
   const ofService = remember(ofPods, service.pods, () => new WeakMap<Service, EncodedResource>());
   return remember(ofService, service.service, () => endpoints(service));
-}
-
-/** The value made before for this very object, or the one made now. */
-function remember<Key extends object, Value>(memory: WeakMap<Key, Value>, key: Key, make: () => Value): Value {
-  const before = memory.get(key);
-  if (before !== undefined) return before;
-  const value = make();
-  memory.set(key, value);
-  return value;
 }
 
 /** Everything that depends on the route file alone, and not on which pods there are. */

@@ -1,4 +1,5 @@
 import { envoy, type google } from '#xds';
+import { remember } from '../base/remember.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import type { XdsResource } from '../snapshot/resource.ts';
 import { intern } from './intern.ts';
@@ -17,11 +18,7 @@ const deltaParts = new WeakMap<XdsResource, Uint8Array>();
 
 /** Encodes a resource once; every stream's responses are made of the same bytes. */
 function part(parts: WeakMap<XdsResource, Uint8Array>, resource: XdsResource, encode: () => Uint8Array): Uint8Array {
-  const known = parts.get(resource);
-  if (known !== undefined) return known;
-  const bytes = joined([encode()]);
-  parts.set(resource, bytes);
-  return bytes;
+  return remember(parts, resource, () => joined([encode()]));
 }
 
 /**

@@ -2,45 +2,10 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { ApiFailure, KubeApi, WatchHandlers } from './api.ts';
 import { backoff } from './backoff.ts';
+import type { Collection, CollectionSink } from './collection.ts';
 import { Deadline } from './deadline.ts';
 import { readEvent, readPage } from './watch-event.ts';
-
-/** All objects of one resource in one namespace. */
-export interface Collection<T> {
-  /** `/api/v1/namespaces/x/services`. */
-  readonly path: string;
-  /** Only objects that have this label. */
-  readonly label?: string;
-  /** Keeps what matters of an object; undefined: nothing of it does. May throw on what no API server would send. */
-  read(object: unknown): T | undefined;
-}
-
-/** Who is told what is in a collection. */
-export interface CollectionSink<T> {
-  /** The complete truth of this moment. */
-  replaced(items: readonly T[]): void;
-  put(item: T): void;
-  removed(name: string): void;
-  /** What is known is up to date from now on. */
-  current(): void;
-  /** What is known may be out of date, from `since` on (milliseconds since the Unix epoch); attempts go on. */
-  failed(verb: 'list' | 'watch', failure: ApiFailure, since: number): void;
-}
-
-/** All in milliseconds. */
-export interface WatchTiming {
-  /** Longest time for one page of a list, and for a watch to be accepted. */
-  readonly answer: number;
-  /** A watch this long without any event is given up; must be above 60 s, the API server's interval of bookmarks. */
-  readonly silence: number;
-  /** How often everything is listed anew: a watch can be open and never tell (etcd restored from an old copy). */
-  readonly relist: number;
-  /** A watch that did not last this long is not followed by another one at once. */
-  readonly steady: number;
-}
-
-/** What is right for real clusters. */
-export const WATCH_TIMING: WatchTiming = { answer: 15_000, silence: 75_000, relist: 600_000, steady: 5000 };
+import type { WatchTiming } from './watch-timing.ts';
 
 /** Objects per page of a list: so many are in memory at once as JSON. */
 const PAGE_SIZE = 250;

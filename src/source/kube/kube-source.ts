@@ -9,9 +9,9 @@ import type { ApiFailure, KubeApi } from './api.ts';
 import { backoff } from './backoff.ts';
 import { failureProblem } from './failure-problem.ts';
 import type { KubeLocator } from './find-pods.ts';
-import { WATCH_TIMING, type WatchTiming } from './follow-collection.ts';
 import { HttpApi } from './http-api.ts';
 import { NamespacePods } from './namespace-pods.ts';
+import { WATCH_TIMING, type WatchTiming } from './watch-timing.ts';
 
 /** The API server and the namespace of locators that name none. */
 export interface KubeCluster extends KubeApi {

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../../src/base/clock.ts';
 import type { ApiFailure } from '../../../../src/source/kube/api.ts';
-import { type CollectionSink, followCollection, WATCH_TIMING } from '../../../../src/source/kube/follow-collection.ts';
+import type { CollectionSink } from '../../../../src/source/kube/collection.ts';
+import { followCollection } from '../../../../src/source/kube/follow-collection.ts';
+import { WATCH_TIMING } from '../../../../src/source/kube/watch-timing.ts';
 import { FakeApi, object } from './fake-api.ts';
 
 const REFUSED: ApiFailure = { kind: 'unreachable', message: 'connect ECONNREFUSED' };

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../../src/base/clock.ts';
 import { formatAddress } from '../../../../src/model/locator.ts';
 import type { KubeLocator } from '../../../../src/source/kube/find-pods.ts';
-import { WATCH_TIMING } from '../../../../src/source/kube/follow-collection.ts';
 import { NamespacePods } from '../../../../src/source/kube/namespace-pods.ts';
+import { WATCH_TIMING } from '../../../../src/source/kube/watch-timing.ts';
 import { type AskedList, type AskedWatch, FakeApi, object } from './fake-api.ts';
 
 const FORBIDDEN = { kind: 'status', code: 403, message: 'User "app" cannot' } as const;

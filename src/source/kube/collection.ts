@@ -1,0 +1,23 @@
+import type { ApiFailure } from './api.ts';
+
+/** All objects of one resource in one namespace. */
+export interface Collection<T> {
+  /** `/api/v1/namespaces/x/services`. */
+  readonly path: string;
+  /** Only objects that have this label. */
+  readonly label?: string;
+  /** Keeps what matters of an object; undefined: nothing of it does. May throw on what no API server would send. */
+  read(object: unknown): T | undefined;
+}
+
+/** Who is told what is in a collection. */
+export interface CollectionSink<T> {
+  /** The complete truth of this moment. */
+  replaced(items: readonly T[]): void;
+  put(item: T): void;
+  removed(name: string): void;
+  /** What is known is up to date from now on. */
+  current(): void;
+  /** What is known may be out of date, from `since` on (milliseconds since the Unix epoch); attempts go on. */
+  failed(verb: 'list' | 'watch', failure: ApiFailure, since: number): void;
+}
