@@ -1,11 +1,11 @@
 import {
-  type MethodDefinition,
   type ServerReadableStream,
   type ServiceDefinition,
   type sendUnaryData,
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { rawMethod } from '../base/raw-method.ts';
 import { type LogEntry, readLogMessage } from './access-log-entry.ts';
 
 /** One access log stream of one Envoy. */
@@ -30,25 +30,14 @@ const PATH = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
 
 type Call = ServerReadableStream<Buffer, Buffer>;
 
-const same = (bytes: Buffer): Buffer => bytes;
 const EMPTY = Buffer.alloc(0);
-
-const METHOD: MethodDefinition<Buffer, Buffer> = {
-  path: PATH,
-  requestStream: true,
-  responseStream: false,
-  requestSerialize: same,
-  requestDeserialize: same,
-  responseSerialize: same,
-  responseDeserialize: same,
-};
 
 /**
  * Envoy's access log service. Envoy never waits for it: it keeps a buffer of the size it was told, and drops entries
  * (counted in its `access_logs.grpc_access_log.logs_dropped`) when that is full.
  */
 export class AccessLogs {
-  readonly definition: ServiceDefinition = { StreamAccessLogs: METHOD };
+  readonly definition: ServiceDefinition = { StreamAccessLogs: rawMethod(PATH, 'requests') };
   readonly implementation: UntypedServiceImplementation = {
     StreamAccessLogs: (call: Call, done: sendUnaryData<Buffer>) => this.#open(call, done),
   };

@@ -1,5 +1,4 @@
 import {
-  type MethodDefinition,
   type ServerDuplexStream,
   type ServiceDefinition,
   status,
@@ -7,6 +6,7 @@ import {
 } from '@grpc/grpc-js';
 import { envoy } from '#xds';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { rawMethod } from '../base/raw-method.ts';
 
 const { LoadStatsRequest, LoadStatsResponse } = envoy.service.load_stats.v3;
 type ClusterStats = envoy.config.endpoint.v3.ClusterStats.$Properties;
@@ -52,18 +52,6 @@ const PATH = '/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats'
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
 
-const same = (bytes: Buffer): Buffer => bytes;
-
-const METHOD: MethodDefinition<Buffer, Buffer> = {
-  path: PATH,
-  requestStream: true,
-  responseStream: true,
-  requestSerialize: same,
-  requestDeserialize: same,
-  responseSerialize: same,
-  responseDeserialize: same,
-};
-
 /**
  * Envoy's load reporting service: which pod works on how many requests, told by the Envoys themselves.
  *
@@ -74,7 +62,7 @@ const METHOD: MethodDefinition<Buffer, Buffer> = {
  * long request would seem to have none.
  */
 export class LoadReports {
-  readonly definition: ServiceDefinition = { StreamLoadStats: METHOD };
+  readonly definition: ServiceDefinition = { StreamLoadStats: rawMethod(PATH, 'both') };
   readonly implementation: UntypedServiceImplementation = {
     StreamLoadStats: (call: Call) => {
       this.#open(call);

@@ -1,4 +1,5 @@
 import type { ServerUnaryCall, ServiceDefinition, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { rawMethod } from '../base/raw-method.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -14,15 +15,7 @@ export type OnRequestEnded = (podsId: string, pod: string) => Promise<void>;
  */
 export class RequestEnded {
   readonly definition: ServiceDefinition = {
-    RequestEnded: {
-      path: '/sluice.v1.Slots/RequestEnded',
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: () => EMPTY,
-      requestDeserialize: () => EMPTY,
-      responseSerialize: () => EMPTY,
-      responseDeserialize: () => EMPTY,
-    },
+    RequestEnded: rawMethod('/sluice.v1.Slots/RequestEnded', 'neither'),
   };
   readonly implementation: UntypedServiceImplementation;
 

@@ -6,13 +6,13 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { envoy } from '#xds';
+import { rawMethod } from '../base/raw-method.ts';
 import type { SnapshotCache } from '../snapshot/cache.ts';
 import type { TypeUrl } from '../snapshot/resource.ts';
 import type { ExtraService } from './extra-service.ts';
 import { compileMatchers, type NodeTest } from './node-matcher.ts';
 import type { NodeState, ResourceState } from './node-state.ts';
 import { reasonOf } from './reason.ts';
-import { rawMethod } from './services.ts';
 
 const { ClientStatusRequest, ClientStatusResponse, ConfigStatus } = envoy.service.status.v3;
 type ClientConfig = envoy.service.status.v3.ClientConfig.$Properties;
@@ -35,8 +35,8 @@ export function clientStatusService(source: StatusSource, cache: SnapshotCache):
   const answer = (bytes: Buffer) => respond(bytes, source, cache);
   return {
     definition: {
-      StreamClientStatus: rawMethod(`/${SERVICE}/StreamClientStatus`, true),
-      FetchClientStatus: rawMethod(`/${SERVICE}/FetchClientStatus`, false),
+      StreamClientStatus: rawMethod(`/${SERVICE}/StreamClientStatus`, 'both'),
+      FetchClientStatus: rawMethod(`/${SERVICE}/FetchClientStatus`, 'neither'),
     },
     implementation: {
       StreamClientStatus: (call: ServerDuplexStream<Buffer, Buffer>) => {

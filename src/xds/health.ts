@@ -7,8 +7,8 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { google } from '#xds';
+import { rawMethod } from '../base/raw-method.ts';
 import type { ExtraService } from './extra-service.ts';
-import { rawMethod } from './services.ts';
 
 // `grpc.health.v1.HealthCheckRequest` is a string in field 1, `HealthCheckResponse` an enum in field 1: on the wire
 // they are what Google's wrapper messages are.
@@ -31,8 +31,8 @@ export interface HealthSource {
 /** gRPC's standard health service, as Kubernetes' gRPC probes and load balancers ask it. */
 export class HealthService implements ExtraService {
   readonly definition: ServiceDefinition = {
-    Check: rawMethod('/grpc.health.v1.Health/Check', false),
-    Watch: { ...rawMethod('/grpc.health.v1.Health/Watch', true), requestStream: false },
+    Check: rawMethod('/grpc.health.v1.Health/Check', 'neither'),
+    Watch: rawMethod('/grpc.health.v1.Health/Watch', 'responses'),
   };
   readonly implementation: UntypedServiceImplementation = {
     Check: (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {

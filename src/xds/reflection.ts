@@ -1,7 +1,7 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { rawMethod } from '../base/raw-method.ts';
 import type { ExtraService } from './extra-service.ts';
 import { reasonOf } from './reason.ts';
-import { rawMethod } from './services.ts';
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
 
@@ -13,7 +13,7 @@ export function reflectionService(version: 'v1' | 'v1alpha', services: readonly 
   const open = new Set<Call>();
   return {
     definition: {
-      ServerReflectionInfo: rawMethod(`/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`, true),
+      ServerReflectionInfo: rawMethod(`/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`, 'both'),
     },
     implementation: {
       ServerReflectionInfo: (call: Call) => {

@@ -1,4 +1,5 @@
-import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import { rawMethod, type Streaming } from '../base/raw-method.ts';
 import { TYPE_URLS, type TypeUrl } from '../snapshot/resource.ts';
 
 /** One discovery service; without a type it is the aggregated one, where every request names its own. */
@@ -38,28 +39,13 @@ export const DISCOVERY_SERVICES: readonly DiscoveryService[] = [
   service('runtime.v3.Runtime', TYPE_URLS.runtime, 'Runtime'),
 ];
 
-/** What goes out is encoded already, so that all streams share the bytes. */
-const encoded = (bytes: Buffer): Buffer => bytes;
-
-/** A method whose messages are bytes. */
-export function rawMethod(path: string, streaming: boolean): MethodDefinition<Buffer, Buffer> {
-  return {
-    path,
-    requestStream: streaming,
-    responseStream: streaming,
-    requestSerialize: encoded,
-    requestDeserialize: encoded,
-    responseSerialize: encoded,
-    responseDeserialize: encoded,
-  };
-}
-
 /** The gRPC definition of a discovery service. */
 export function definitionOf({ name, stream, delta, fetch }: DiscoveryService): ServiceDefinition {
-  const method = (called: string, streaming: boolean) => [called, rawMethod(`/${name}/${called}`, streaming)] as const;
+  const method = (called: string, streaming: Streaming) =>
+    [called, rawMethod(`/${name}/${called}`, streaming)] as const;
   return Object.fromEntries([
-    method(stream, true),
-    method(delta, true),
-    ...(fetch === undefined ? [] : [method(fetch, false)]),
+    method(stream, 'both'),
+    method(delta, 'both'),
+    ...(fetch === undefined ? [] : [method(fetch, 'neither')]),
   ]);
 }

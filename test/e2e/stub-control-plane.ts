@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { Server, ServerCredentials, type ServerDuplexStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { envoy } from '#xds';
+import { rawMethod } from '../../src/base/raw-method.ts';
 import { TYPE_URLS } from '../../src/snapshot/resource.ts';
 
 const { DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource } = envoy.service.discovery.v3;
@@ -28,15 +29,6 @@ export class StubControlPlane {
 
   constructor(sendLimits = true) {
     this.#sendLimits = sendLimits;
-    const method = (path: string) => ({
-      path,
-      requestStream: true,
-      responseStream: true,
-      requestSerialize: (bytes: Buffer) => bytes,
-      requestDeserialize: (bytes: Buffer) => bytes,
-      responseSerialize: (bytes: Buffer) => bytes,
-      responseDeserialize: (bytes: Buffer) => bytes,
-    });
     const implementation: UntypedServiceImplementation = {
       ads: (stream: Stream) => this.#ads(stream),
       lrs: (stream: Stream) => {
@@ -47,8 +39,8 @@ export class StubControlPlane {
     };
     this.#server.addService(
       {
-        ads: method('/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources'),
-        lrs: method('/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats'),
+        ads: rawMethod('/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources', 'both'),
+        lrs: rawMethod('/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats', 'both'),
       },
       implementation,
     );

@@ -1,6 +1,7 @@
 import { Client, credentials, Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
 import { envoy } from '#xds';
+import { rawMethod } from '../../../src/base/raw-method.ts';
 import { type EncodedResource, TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { makeSnapshot } from '../../../src/snapshot/snapshot.ts';
 import { useWorld } from './world.ts';
@@ -13,8 +14,7 @@ afterEach(() => {
 });
 
 const same = (bytes: Buffer) => bytes;
-const codec = { requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same };
-const definition = { Who: { path: '/test.Pod/Who', requestStream: false, responseStream: false, ...codec } };
+const definition = { Who: rawMethod('/test.Pod/Who', 'neither') };
 
 /** A pod that says its name. */
 async function pod(name: string): Promise<number> {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { rawMethod } from '../../../src/base/raw-method.ts';
 import { SnapshotCache } from '../../../src/snapshot/cache.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { emptySnapshot, makeSnapshot } from '../../../src/snapshot/snapshot.ts';
@@ -204,14 +205,7 @@ describe('addresses and stopping', () => {
 
 test('further services share the port, and end with it', async () => {
   let ended = false;
-  const same = (bytes: Buffer) => bytes;
-  const codec = {
-    requestSerialize: same,
-    requestDeserialize: same,
-    responseSerialize: same,
-    responseDeserialize: same,
-  };
-  const definition = { Ask: { path: '/test.Extra/Ask', requestStream: false, responseStream: false, ...codec } };
+  const definition = { Ask: rawMethod('/test.Extra/Ask', 'neither') };
   const implementation = {
     Ask: (_: unknown, callback: (error: null, value: Buffer) => void) => callback(null, Buffer.from('yes')),
   };
