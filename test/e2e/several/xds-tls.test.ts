@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { copyFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Certificates } from '../kit/certificates.ts';
 import type { RouteFile } from '../kit/sluice.ts';
 import { runSluice } from '../kit/sluice-process.ts';
 import { ControlPlane, clustersOf } from './control-plane.ts';
@@ -13,39 +10,17 @@ const ROUTES: RouteFile = {
   routes: [{ match: { path: '/encode' }, service: 'codec' }],
 };
 const patience = { timeout: 40_000, interval: 100 };
-let folder = '';
-const at = (name: string) => join(folder, name);
-const openssl = (...args: readonly string[]) => promisify(execFile)('openssl', [...args]);
-
-/** A certificate `name.crt` with its key for these names (`DNS:…`, `URI:…`, `IP:…`), signed by the one authority. */
-async function certificate(name: string, names: string): Promise<void> {
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', at(`${name}.key`)];
-  await openssl('req', ...key, '-out', at(`${name}.csr`), '-subj', `/CN=${name}`);
-  await writeFile(at(`${name}.ext`), `subjectAltName=${names}`);
-  const signing = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '1'];
-  await openssl(
-    'x509',
-    '-req',
-    '-in',
-    at(`${name}.csr`),
-    '-out',
-    at(`${name}.crt`),
-    ...signing,
-    '-extfile',
-    at(`${name}.ext`),
-  );
-}
+let certificates: Certificates;
+const at = (name: string) => certificates.at(name);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sluice-mtls-'));
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', at('ca.key'), '-out', at('ca.crt')];
-  await openssl('req', '-x509', ...key, '-subj', '/CN=ca', '-days', '2');
-  await certificate('first', 'IP:127.0.0.1');
-  await certificate('second', 'IP:127.0.0.1');
-  await certificate('elsewhere', 'DNS:elsewhere.example');
-  await certificate('envoy', 'URI:spiffe://cluster.local/ns/edge/sa/envoy');
+  certificates = await Certificates.make('ca');
+  await certificates.sign('first', 'IP:127.0.0.1');
+  await certificates.sign('second', 'IP:127.0.0.1');
+  await certificates.sign('elsewhere', 'DNS:elsewhere.example');
+  await certificates.sign('envoy', 'URI:spiffe://cluster.local/ns/edge/sa/envoy');
 });
-afterAll(async () => rm(folder, { recursive: true, force: true }));
+afterAll(async () => certificates.remove());
 
 describe('mTLS between real Envoys and sluice serve', () => {
   test('serves the Envoys that are allowed, and takes a new certificate without a restart', async () => {

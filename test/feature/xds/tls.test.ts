@@ -1,75 +1,24 @@
-import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { credentials, status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { RotatingCredentials } from '../../../src/xds/credentials.ts';
 import { readTlsFiles } from '../../../src/xds/tls-files.ts';
+import { Certificates } from '../../e2e/kit/certificates.ts';
 import { contents, TestClient } from './client.ts';
 import { SHORT, World } from './world.ts';
 
-const run = promisify(execFile);
-let folder = '';
-const at = (name: string) => join(folder, name);
-
-async function authority(name: string): Promise<void> {
-  const subject = ['-subj', `/CN=${name}`, '-days', '2'];
-  await run('openssl', [
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    at(`${name}.key`),
-    '-out',
-    at(`${name}.crt`),
-    ...subject,
-  ]);
-}
-
-/** A certificate `name.crt` with its key, signed by `ca`, valid for these names (`DNS:…`, `URI:…`, `IP:…`). */
-async function certificate(name: string, ca: string, names: string): Promise<void> {
-  await run('openssl', [
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    at(`${name}.key`),
-    '-out',
-    at(`${name}.csr`),
-    '-subj',
-    `/CN=${name}`,
-  ]);
-  await writeFile(at(`${name}.ext`), `subjectAltName=${names}`);
-  const signing = [
-    '-CA',
-    at(`${ca}.crt`),
-    '-CAkey',
-    at(`${ca}.key`),
-    '-CAcreateserial',
-    '-days',
-    '1',
-    '-extfile',
-    at(`${name}.ext`),
-  ];
-  await run('openssl', ['x509', '-req', '-in', at(`${name}.csr`), '-out', at(`${name}.crt`), ...signing]);
-}
+let certificates: Certificates;
+const at = (name: string) => certificates.at(name);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sluice-tls-'));
-  await authority('ca');
-  await authority('other-ca');
-  await certificate('first', 'ca', 'IP:127.0.0.1');
-  await certificate('second', 'other-ca', 'IP:127.0.0.1');
-  await certificate('envoy', 'ca', 'URI:spiffe://cluster.local/ns/edge/sa/envoy');
-  await certificate('stranger', 'other-ca', 'URI:spiffe://cluster.local/ns/edge/sa/envoy');
+  certificates = await Certificates.make('ca', 'other-ca');
+  await certificates.sign('first', 'IP:127.0.0.1');
+  await certificates.sign('second', 'IP:127.0.0.1', 'other-ca');
+  await certificates.sign('envoy', 'URI:spiffe://cluster.local/ns/edge/sa/envoy');
+  await certificates.sign('stranger', 'URI:spiffe://cluster.local/ns/edge/sa/envoy', 'other-ca');
 });
-afterAll(async () => rm(folder, { recursive: true, force: true }));
+afterAll(async () => certificates.remove());
 
 const endings: (() => unknown)[] = [];
 afterEach(async () => {
