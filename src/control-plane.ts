@@ -1,6 +1,7 @@
 import { type AdminAddress, startAdmin } from './admin/server.ts';
 import { systemClock } from './base/clock.ts';
 import { type Millis, millis } from './base/duration.ts';
+import { openToAll } from './base/node-guard.ts';
 import { fail, ok, type Result } from './base/result.ts';
 import { Carriers } from './carriers.ts';
 import { Controller } from './controller.ts';
@@ -37,7 +38,7 @@ export interface ControlPlaneOptions {
   /** Where Envoys connect. */
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
-  readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'allow' | 'maxAgeMs'>;
+  readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'guard' | 'maxAgeMs'>;
   /** How long an Envoy that is gone keeps its services; `DEFAULT_OWNER_GRACE` when left out. */
   readonly ownerGrace?: Millis;
   /** Where health, status and metrics are served. */
@@ -127,9 +128,11 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
   const { log, routes } = options;
   const cache = new SnapshotCache();
   const metrics = new Metrics({ version: VERSION });
-  const requests = followRequests({ clock, listener: metrics.traffic, statistics: options.envoyAdmin });
+  const guard = options.xdsSecurity?.guard ?? openToAll;
+  const requests = followRequests({ clock, guard, listener: metrics.traffic, statistics: options.envoyAdmin });
   const loadReports = new LoadReports({
     clock,
+    guard,
     intervalMs: REPORT_MS,
     onReport: (observations, nodeId, at) => controller.report(nodeId, nodeLoad(observations, at)),
     onGone: (nodeId) => controller.report(nodeId, undefined),
@@ -153,7 +156,7 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     extraServices: [
       loadReports,
       requests.accessLogs,
-      new RequestEnded((pods, pod) => controller.requestEnded(pods, pod)),
+      new RequestEnded((...ended) => controller.requestEnded(...ended), guard),
     ],
   });
   const pods = podSources(options, file);

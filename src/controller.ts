@@ -84,12 +84,14 @@ export class Controller {
 
   /**
    * A request on a draining pod is about to end: resolves once the gate has no slot for it any more. Takes the
-   * names that Envoy got with the endpoint; others mean nothing and change nothing.
+   * names that Envoy got with the endpoint; others mean nothing and change nothing, nor do Envoys that are not
+   * `isCaller`.
    */
-  async requestEnded(podsId: string, pod: string): Promise<void> {
+  async requestEnded(podsId: string, pod: string, isCaller: (nodeId: string) => boolean): Promise<void> {
     // Only looked up: what is no `PodsId` is not found.
     const id = podsId as PodsId;
     for (const [nodeId, load] of this.#loads) {
+      if (!isCaller(nodeId)) continue;
       const rest = withoutOne(load, id, pod);
       if (rest === load) continue;
       this.#loads.set(nodeId, rest);

@@ -1,4 +1,5 @@
 import type { Clock } from './base/clock.ts';
+import type { NodeGuard } from './base/node-guard.ts';
 import { AccessLogs } from './envoy/access-logs.ts';
 import { formatHostPort, type HostPort } from './envoy/address.ts';
 import { envoyAdmin } from './envoy/admin.ts';
@@ -10,6 +11,8 @@ import { REQUEST_LOG } from './translate/names.ts';
 /** How requests are followed. */
 export interface RequestsOptions {
   readonly clock: Clock;
+  /** Whose logs are taken. */
+  readonly guard: NodeGuard;
   /** Counts what is seen. */
   readonly listener: TrafficListener;
   /** Envoy's admin; undefined: its statistics are not asked. */
@@ -23,9 +26,10 @@ const STATISTICS_MS = 1000;
 const ANSWER_MS = 900;
 
 /** What Envoys tell about requests: the gRPC service they tell it to, and what is known from it. */
-export function followRequests({ clock, listener, statistics }: RequestsOptions) {
+export function followRequests({ clock, guard, listener, statistics }: RequestsOptions) {
   const traffic = new Traffic(clock, listener);
   const accessLogs = new AccessLogs({
+    guard,
     onOpen: ({ id, logName }) => {
       if (logName === REQUEST_LOG.requests) traffic.opened(id);
     },

@@ -93,11 +93,11 @@ async function serve(options: Options): Promise<void> {
     failWith(EXIT.badInput, security.errors);
     return;
   }
-  const { credentials, allow, maxAgeMs } = security.value;
+  const { credentials, guard, maxAgeMs } = security.value;
   const started = await startControlPlane({
     routes,
     xds,
-    xdsSecurity: { credentials: credentials?.server, allow, maxAgeMs },
+    xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,
     envoyAdmin,
     ownerGrace,

@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Clock } from '../base/clock.ts';
 import { type Millis, parseDuration } from '../base/duration.ts';
+import type { NodeGuard } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { Logger } from '../log.ts';
 import { type BindAddress, grpcTarget, isPrivate } from '../xds/address.ts';
-import type { NodeRule } from '../xds/client-names.ts';
+import { type NodeRule, nodeGuard } from '../xds/client-names.ts';
 import { RotatingCredentials } from '../xds/credentials.ts';
 
 /** What commander makes of the options that `addXdsSecurityOptions` adds. */
@@ -21,8 +22,8 @@ export interface XdsSecurityFlags {
 export interface XdsSecurity {
   /** Undefined: plaintext. Its owner stops it. */
   readonly credentials: RotatingCredentials | undefined;
-  /** Undefined: any client may speak for any node. */
-  readonly allow: readonly NodeRule[] | undefined;
+  /** Which clients may speak for which nodes. */
+  readonly guard: NodeGuard;
   /** Undefined: a connection may be of any age. */
   readonly maxAgeMs: number | undefined;
 }
@@ -62,8 +63,9 @@ export async function xdsSecurity(
 ): Promise<Result<XdsSecurity, string>> {
   const errors = contradictions(flags, addresses);
   if (errors.length > 0) return fail(...errors);
-  const { xdsCert, xdsKey, xdsClientCa, xdsAllow: allow, xdsMaxAge: maxAgeMs } = flags;
-  if (xdsCert === undefined || xdsKey === undefined) return ok({ credentials: undefined, allow, maxAgeMs });
+  const { xdsCert, xdsKey, xdsClientCa, xdsAllow, xdsMaxAge: maxAgeMs } = flags;
+  const guard = nodeGuard(xdsAllow);
+  if (xdsCert === undefined || xdsKey === undefined) return ok({ credentials: undefined, guard, maxAgeMs });
   const clientCa = xdsClientCa === undefined ? {} : { clientCa: xdsClientCa };
   const loaded = await RotatingCredentials.load(
     { certificate: xdsCert, key: xdsKey, ...clientCa },
@@ -74,7 +76,7 @@ export async function xdsSecurity(
       onRotated: () => log.info({ certificate: xdsCert }, 'the xDS server has a new certificate'),
     },
   );
-  return loaded.ok ? ok({ credentials: loaded.value, allow, maxAgeMs }) : loaded;
+  return loaded.ok ? ok({ credentials: loaded.value, guard, maxAgeMs }) : loaded;
 }
 
 function contradictions(flags: XdsSecurityFlags, addresses: readonly BindAddress[]): readonly string[] {

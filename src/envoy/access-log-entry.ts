@@ -43,10 +43,16 @@ export const FLAG = {
   downstreamRemoteReset: 1 << 28,
 } as const;
 
+/** Who writes a log, and which. */
+export interface LogIdentifier {
+  readonly nodeId: string;
+  readonly logName: string;
+}
+
 /** A message of an access log stream. */
 export interface LogMessage {
   /** Only the first message of a stream has it. */
-  readonly logName: string | undefined;
+  readonly identifier: LogIdentifier | undefined;
   readonly entries: readonly LogEntry[];
 }
 
@@ -83,16 +89,16 @@ type Field = (number: number, reader: Reader) => boolean;
  * Throws on bytes that are no such message.
  */
 export function readLogMessage(bytes: Uint8Array): LogMessage {
-  let logName: string | undefined;
+  let identifier: LogIdentifier | undefined;
   const entries: LogEntry[] = [];
   const reader = protobuf.Reader.create(bytes);
   readFields(reader, reader.len, (number) => {
-    if (number === 1) logName = readLogName(reader);
+    if (number === 1) identifier = readIdentifier(reader);
     else if (number === 2) readInner(reader, (inner) => inner === 1 && readEntry(reader, entries));
     else return false;
     return true;
   });
-  return { logName, entries };
+  return { identifier, entries };
 }
 
 function readFields(reader: Reader, end: number, field: Field): void {
@@ -109,14 +115,20 @@ function readInner(reader: Reader, field: Field): true {
   return true;
 }
 
-function readLogName(reader: Reader): string {
-  let name = '';
+function readIdentifier(reader: Reader): LogIdentifier {
+  let [nodeId, logName] = ['', ''];
   readInner(reader, (number) => {
-    if (number !== 2) return false;
-    name = reader.string();
+    if (number === 2) logName = reader.string();
+    else if (number === 1) {
+      readInner(reader, (inner) => {
+        if (inner !== 1) return false;
+        nodeId = reader.string();
+        return true;
+      });
+    } else return false;
     return true;
   });
-  return name;
+  return { nodeId, logName };
 }
 
 function readEntry(reader: Reader, entries: LogEntry[]): true {

@@ -5,6 +5,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { type NodeGuard, openToAll } from '../base/node-guard.ts';
 import { rawMethod } from '../base/raw-method.ts';
 import { type LogEntry, readLogMessage } from './access-log-entry.ts';
 
@@ -18,6 +19,8 @@ export interface LogStream {
 
 /** Who gets what the streams say. None of these may throw. */
 export interface AccessLogsOptions {
+  /** Whose logs are taken; everybody's by default. */
+  readonly guard?: NodeGuard;
   /** In the order in which Envoy wrote them. */
   readonly onEntries: (entries: readonly LogEntry[], stream: LogStream) => void;
   /** A stream has begun: what happened before it is not known. */
@@ -73,9 +76,15 @@ export class AccessLogs {
     const known = this.#streams.get(call);
     if (known === undefined) return;
     try {
-      const { logName, entries } = readLogMessage(bytes);
+      const { identifier: { nodeId, logName } = { nodeId: '', logName: '' }, entries } = readLogMessage(bytes);
       if (known.stream === undefined) {
-        known.stream = { id: this.#opened++, logName: logName ?? '' };
+        const refusal = (this.#options.guard ?? openToAll)(call, nodeId);
+        if (refusal !== undefined) {
+          this.#close(call);
+          known.done({ code: status.PERMISSION_DENIED, details: refusal });
+          return;
+        }
+        known.stream = { id: this.#opened++, logName };
         this.#options.onOpen?.(known.stream);
       }
       this.#options.onEntries(entries, known.stream);

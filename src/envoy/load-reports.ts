@@ -6,6 +6,7 @@ import {
 } from '@grpc/grpc-js';
 import { envoy } from '#xds';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { type NodeGuard, openToAll } from '../base/node-guard.ts';
 import { rawMethod } from '../base/raw-method.ts';
 
 const { LoadStatsRequest, LoadStatsResponse } = envoy.service.load_stats.v3;
@@ -34,6 +35,8 @@ export interface LoadObservation {
 /** How load reports are asked for, and who gets them. */
 export interface LoadReportsOptions {
   readonly clock?: Clock;
+  /** Whose reports are taken; everybody's by default. */
+  readonly guard?: NodeGuard;
   /** How often an Envoy reports, in milliseconds: 1000 by default, never below 250. */
   readonly intervalMs?: number;
   /** The clusters to report on; undefined: all of them. */
@@ -107,15 +110,18 @@ export class LoadReports {
     try {
       request = LoadStatsRequest.decode(bytes);
     } catch (error) {
-      this.#close(call);
       const details = `not a LoadStatsRequest: ${error instanceof Error ? error.message : String(error)}`;
-      // How grpc-js takes the status a stream ends with.
-      call.emit('error', { code: status.INVALID_ARGUMENT, details });
+      this.#fail(call, status.INVALID_ARGUMENT, details);
       return;
     }
     const known = this.#calls.get(call);
     const nodeId = known ?? request.node?.id ?? '';
     if (known === undefined) {
+      const refusal = (this.#options.guard ?? openToAll)(call, nodeId);
+      if (refusal !== undefined) {
+        this.#fail(call, status.PERMISSION_DENIED, refusal);
+        return;
+      }
       this.#calls.set(call, nodeId);
       this.#ask(call);
     }
@@ -146,6 +152,12 @@ export class LoadReports {
       loadReportingInterval: { seconds: Math.floor(ms / 1000), nanos: Math.round((ms % 1000) * 1e6) },
     });
     call.write(Buffer.from(response.finish()));
+  }
+
+  #fail(call: Call, code: status, details: string): void {
+    this.#close(call);
+    // How grpc-js takes the status a stream ends with.
+    call.emit('error', { code, details });
   }
 
   #close(call: Call): void {

@@ -1,4 +1,5 @@
 import type { ServerUnaryCall, ServiceDefinition, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { type NodeGuard, openToAll } from '../base/node-guard.ts';
 import { rawMethod } from '../base/raw-method.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -6,8 +7,11 @@ const EMPTY = Buffer.alloc(0);
 /** Names the pod on whose answer Envoy waits: `PodsId address`. */
 const POD_HEADER = 'x-sluice-draining';
 
-/** Takes note that a request on `pod` (as `formatAddress` writes it) of the pods `podsId` is about to end. */
-export type OnRequestEnded = (podsId: string, pod: string) => Promise<void>;
+/**
+ * Takes note that a request on `pod` (as `formatAddress` writes it) of the pods `podsId` is about to end, at an Envoy that
+ * `isCaller`: the call does not say which one it is.
+ */
+export type OnRequestEnded = (podsId: string, pod: string, isCaller: (nodeId: string) => boolean) => Promise<void>;
 
 /**
  * The gRPC service through which Envoy says that a request on a draining pod is about to end. Envoy holds the
@@ -19,11 +23,11 @@ export class RequestEnded {
   };
   readonly implementation: UntypedServiceImplementation;
 
-  constructor(onEnded: OnRequestEnded) {
+  constructor(onEnded: OnRequestEnded, guard: NodeGuard = openToAll) {
     this.implementation = {
       RequestEnded: (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => {
         const [podsId = '', pod = ''] = String(call.metadata.get(POD_HEADER)[0] ?? '').split(' ');
-        onEnded(podsId, pod).then(
+        onEnded(podsId, pod, (nodeId) => guard(call, nodeId) === undefined).then(
           () => done(null, EMPTY),
           (error: Error) => done(error),
         );

@@ -6,6 +6,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { envoy } from '#xds';
+import type { Caller, NodeGuard } from '../base/node-guard.ts';
 import { rawMethod } from '../base/raw-method.ts';
 import type { SnapshotCache } from '../snapshot/cache.ts';
 import type { TypeUrl } from '../snapshot/resource.ts';
@@ -28,11 +29,14 @@ export interface StatusSource {
 
 /**
  * The client status discovery service: what every node was sent, resource by resource, and whether it took it. A
- * refused resource has the client's own words in its `error_state`.
+ * refused resource has the client's own words in its `error_state`. A client sees the nodes that it may speak for.
  */
-export function clientStatusService(source: StatusSource, cache: SnapshotCache): ExtraService {
+export function clientStatusService(source: StatusSource, cache: SnapshotCache, guard: NodeGuard): ExtraService {
   const open = new Set<ServerDuplexStream<Buffer, Buffer>>();
-  const answer = (bytes: Buffer) => respond(bytes, source, cache);
+  const answer = (caller: Caller, bytes: Buffer) => {
+    const nodes = () => source.nodes().filter(({ node }) => guard(caller, node.id) === undefined);
+    return respond(bytes, { nodes, resources: (nodeId) => source.resources(nodeId) }, cache);
+  };
   return {
     definition: {
       StreamClientStatus: rawMethod(`/${SERVICE}/StreamClientStatus`, 'both'),
@@ -45,7 +49,7 @@ export function clientStatusService(source: StatusSource, cache: SnapshotCache):
         call.on('error', () => open.delete(call));
         call.on('end', () => call.end());
         call.on('data', (bytes: Buffer) => {
-          const response = answer(bytes);
+          const response = answer(call, bytes);
           // How grpc-js takes the status a stream ends with.
           if (!Buffer.isBuffer(response)) call.emit('error', response);
           // Whoever does not read the last answer gets no further one.
@@ -56,7 +60,7 @@ export function clientStatusService(source: StatusSource, cache: SnapshotCache):
         });
       },
       FetchClientStatus: (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
-        const response = answer(call.request);
+        const response = answer(call, call.request);
         if (Buffer.isBuffer(response)) callback(null, response);
         else callback(response);
       },

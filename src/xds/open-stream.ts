@@ -1,6 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
-import type { NodeIdentity, SnapshotCache } from '../snapshot/cache.ts';
+import type { NodeGuard } from '../base/node-guard.ts';
+import type { SnapshotCache } from '../snapshot/cache.ts';
 import type { StreamIdentity, XdsEvent } from './event.ts';
 import type { StreamLimits } from './limits.ts';
 import type { DiscoveryService } from './services.ts';
@@ -16,8 +17,7 @@ export interface StreamHost {
   readonly emit: (event: XdsEvent) => void;
   /** How often the cache has changed. */
   readonly sequence: () => number;
-  /** Why the client of this certificate may not speak for this node; undefined: it may. */
-  readonly refuse: (subjectAltName: string | undefined, node: NodeIdentity) => string | undefined;
+  readonly guard: NodeGuard;
   /** Told of bytes written (positive) and taken by a client (negative). */
   readonly written: (bytes: number) => void;
   /** Asks for a turn of `stream`. */

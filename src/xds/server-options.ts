@@ -1,8 +1,8 @@
 import type { ServerCredentials, ServerOptions } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
+import type { NodeGuard } from '../base/node-guard.ts';
 import type { SnapshotCache } from '../snapshot/cache.ts';
 import type { BindAddress } from './address.ts';
-import type { NodeRule } from './client-names.ts';
 import type { XdsEvent } from './event.ts';
 import type { ExtraService } from './extra-service.ts';
 import type { StreamLimits } from './limits.ts';
@@ -20,8 +20,8 @@ export interface XdsServerOptions {
   /** `control_plane.identifier` of every response; `sluice` by default. */
   readonly identifier?: string;
   readonly limits?: Partial<StreamLimits>;
-  /** Which clients may speak for which nodes, by their certificates; without it any client for any node. */
-  readonly allow?: readonly NodeRule[] | undefined;
+  /** Which clients may speak for which nodes, and see what those got; without it any client for any node. */
+  readonly guard?: NodeGuard | undefined;
   /** Connections are closed in order at this age, give or take a tenth, so that clients spread anew; never by default. */
   readonly maxAgeMs?: number | undefined;
 }

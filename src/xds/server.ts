@@ -8,10 +8,10 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { openToAll } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { TypeUrl } from '../snapshot/resource.ts';
 import { type BindAddress, grpcTarget, removeDeadSocket } from './address.ts';
-import { clientNames, mayUse } from './client-names.ts';
 import { clientStatusService } from './csds.ts';
 import { type ExtraService, serviceNames } from './extra-service.ts';
 import { HealthService } from './health.ts';
@@ -65,18 +65,14 @@ export class XdsServer {
     this.#clock = options.clock ?? systemClock;
     this.#sotw = sotwVariant(options.identifier ?? 'sluice');
     this.#delta = deltaVariant(options.identifier ?? 'sluice');
+    const guard = options.guard ?? openToAll;
     this.#host = {
       cache: options.cache,
       clock: this.#clock,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       emit: options.onEvent ?? (() => {}),
       sequence: () => options.cache.changes,
-      refuse: (subjectAltName, node) => {
-        const names = clientNames(subjectAltName);
-        if (options.allow === undefined || mayUse(options.allow, names, node.id)) return undefined;
-        const who = names.length === 0 ? 'a client without a name in its certificate' : names.join(', ');
-        return `${who} may not speak for node ${JSON.stringify(node.id)}`;
-      },
+      guard,
       written: (bytes) => {
         this.#inFlight += bytes;
       },
@@ -88,7 +84,7 @@ export class XdsServer {
     };
     for (const service of DISCOVERY_SERVICES)
       this.#server.addService(definitionOf(service), this.#implementation(service));
-    const described = [clientStatusService(this, options.cache), ...(options.extraServices ?? [])];
+    const described = [clientStatusService(this, options.cache, guard), ...(options.extraServices ?? [])];
     const services = [...DISCOVERY_SERVICES.map((service) => service.name), ...described.flatMap(serviceNames)];
     this.#extras = [
       ...described,

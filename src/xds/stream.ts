@@ -131,7 +131,7 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
 
   #introduce({ introduction, held }: Incoming<Request>): void {
     const { call, variant, service, host } = this.#options;
-    const refusal = host.refuse(call.getAuthContext().sslPeerCertificate?.subjectaltname, introduction.node);
+    const refusal = host.guard(call, introduction.node.id);
     if (refusal !== undefined) {
       this.#fail(status.PERMISSION_DENIED, refusal);
       return;

@@ -2,6 +2,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { credentials, status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { nodeGuard } from '../../../src/xds/client-names.ts';
 import { RotatingCredentials } from '../../../src/xds/credentials.ts';
 import { readTlsFiles } from '../../../src/xds/tls-files.ts';
 import { Certificates } from '../../e2e/kit/certificates.ts';
@@ -52,7 +53,7 @@ async function serve(options: { readonly clientCa?: boolean; readonly node?: str
   endings.push(() => loaded.value.stop());
   const allow =
     options.node === undefined ? undefined : [{ client: 'spiffe://cluster.local/ns/edge/*', node: options.node }];
-  const world = new World({ credentials: loaded.value.server, ...(allow && { allow }) });
+  const world = new World({ credentials: loaded.value.server, guard: nodeGuard(allow) });
   await world.start();
   endings.push(() => world.stop());
   world.publish({ cds: { a: 'content' } });

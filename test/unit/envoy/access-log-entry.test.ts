@@ -21,7 +21,7 @@ const common: NonNullable<Entry['commonProperties']> = {
 const request = { path: '/x', requestId: 'abc' };
 
 test('a request comes, gets its turn, and ends', () => {
-  const { logName, entries } = read(
+  const { identifier, entries } = read(
     [
       { commonProperties: { ...common, accessLogType: AccessLogType.DownstreamStart }, request, response: {} },
       { commonProperties: { ...common, accessLogType: AccessLogType.UpstreamPoolReady }, request },
@@ -39,7 +39,7 @@ test('a request comes, gets its turn, and ends', () => {
     'requests',
   );
   const who = { service: 'codec', requestId: 'abc', startedAt: 1_795_255_454_660.5 };
-  expect(logName).toBe('requests');
+  expect(identifier).toEqual({ nodeId: 'edge', logName: 'requests' });
   expect(entries).toEqual([
     { kind: 'arrived', ...who },
     { kind: 'admitted', ...who },
@@ -63,11 +63,11 @@ const FIELDS: Readonly<Record<string, string>> = { maxStreamDuration: 'upstreamM
 
 test('other entries, other logs and later messages are no fault', () => {
   expect(read([{ commonProperties: { accessLogType: AccessLogType.DownstreamPeriodic } }])).toEqual({
-    logName: undefined,
+    identifier: undefined,
     entries: [],
   });
   expect(readLogMessage(StreamAccessLogsMessage.encode({ tcpLogs: {} }).finish()).entries).toEqual([]);
-  expect(readLogMessage(new Uint8Array())).toEqual({ logName: undefined, entries: [] });
+  expect(readLogMessage(new Uint8Array())).toEqual({ identifier: undefined, entries: [] });
 });
 
 test('bytes that are no such message throw', () => {
