@@ -63,6 +63,16 @@ const FULL: Reply = {
 const WAITED = `%DYNAMIC_METADATA(${METADATA}:${WAITED_KEY})%`;
 const LONGEST_WAIT = `%DYNAMIC_METADATA(${METADATA}:${LONGEST_WAIT_KEY})%`;
 
+/**
+ * At the first hop a cluster is missing only where the Envoy does not carry the service: clusters come before the routes
+ * that lead to them. Without `retry-after`: this Envoy will not soon have it.
+ */
+const NOT_HERE: Reply = {
+  when: [flagFilter('NC')],
+  error: 'not carried here',
+  message: `This Envoy does not carry ${SERVICE}: another Envoy has it, or the node metadata of this one leaves it out (sluice status tells). No pod has seen the request.`,
+};
+
 const OTHERS: readonly Reply[] = [
   {
     when: [flagFilter('NR')],
@@ -86,7 +96,7 @@ const OTHERS: readonly Reply[] = [
     fields: { waited_ms: WAITED, longest_wait_ms: LONGEST_WAIT },
   },
   {
-    // NC: an edit took the cluster away in which the request waited for a pod.
+    // NC, at the second hop: an edit took the cluster away in which the request waited for a pod.
     when: [flagFilter('UF', 'URX', 'UH', 'NC')],
     error: 'no pod reachable',
     message: `No pod of ${SERVICE} could be reached. No pod has seen the request.`,
@@ -113,14 +123,15 @@ const OTHERS: readonly Reply[] = [
 /**
  * Bodies for every answer that Envoy makes itself: JSON, or plain text for clients that ask for text.
  * `services`: those whose refusal may be met at this listener; a status other than 429 needs a mapper of its own.
+ * `hop`: whether it is the listener of users or the one before pods.
  */
-export function localReplies(services: readonly Service[]): LocalReplyConfig {
+export function localReplies(services: readonly Service[], hop: 'public' | 'pods'): LocalReplyConfig {
   const statuses = [...new Set(services.map((service) => fullStatus(service)))].filter((status) => status !== 429);
   const custom = statuses.sort((a, b) => a - b).map((status) => ({ ...FULL, status }));
   return {
     mappers: [
       ...custom.flatMap((reply) => mappers(reply, [headerFilter(HEADERS.fullStatus, { exact: String(reply.status) })])),
-      ...[FULL, ...OTHERS].flatMap((reply) => mappers(reply, [])),
+      ...[FULL, ...(hop === 'public' ? [NOT_HERE] : []), ...OTHERS].flatMap((reply) => mappers(reply, [])),
     ],
   };
 }

@@ -40,7 +40,7 @@ export function podsListener(service: ServiceName): EncodedResource {
             // The first hop has done these.
             skipXffAppend: true,
             generateRequestId: { value: false },
-            localReplyConfig: localReplies([]),
+            localReplyConfig: localReplies([], 'pods'),
             http2ProtocolOptions: { ...HTTP2, initialStreamWindowSize: wrap(PARKED_BODY_BYTES) },
             ...timeoutLog(),
             ...routesByName(name),

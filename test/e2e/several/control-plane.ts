@@ -16,7 +16,11 @@ export class ControlPlane {
   process: SluiceProcess;
   #serving: LogLine | undefined;
 
-  private constructor(xds: number, args: readonly string[]) {
+  /** The port on 127.0.0.1 where its Envoys take requests, all of them: the kernel spreads connections over them. */
+  readonly traffic: number;
+
+  private constructor({ traffic, xds }: { readonly traffic: number; readonly xds: number }, args: readonly string[]) {
+    this.traffic = traffic;
     this.#xds = xds;
     this.#arguments = args;
     this.process = new SluiceProcess(args);
@@ -28,7 +32,7 @@ export class ControlPlane {
     const [traffic = 0, xds = 0, kick = 0] = await freePorts(3);
     const file = join(folder, 'routes.yaml');
     await writeFile(file, typeof routes === 'string' ? routes : routeFileText(routes, traffic));
-    const plane = new ControlPlane(xds, [
+    const plane = new ControlPlane({ traffic, xds }, [
       ...['serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`],
       ...['--admin', '127.0.0.1:0', '--log-level', 'debug', ...more],
     ]);
