@@ -6,15 +6,17 @@ import { fail, ok, type Result } from './base/result.ts';
 import { Carriers } from './carriers.ts';
 import { Controller } from './controller.ts';
 import type { HostPort } from './envoy/address.ts';
+import { envoyAdmin } from './envoy/admin.ts';
 import { kick } from './envoy/kick.ts';
 import { LoadReports } from './envoy/load-reports.ts';
+import { followPodHealth, type OutHosts } from './envoy/pod-health.ts';
 import { RequestEnded } from './envoy/request-ended.ts';
 import type { Logger } from './log.ts';
 import { logEvent, sourceLog } from './log-events.ts';
 import type { GateId } from './model/generation.ts';
 import { formatProblem } from './model/problem.ts';
 import { followRequests } from './requests.ts';
-import { loadsByService, nodeLoad } from './running.ts';
+import { loadsByService, nodeLoad, outPods } from './running.ts';
 import { SnapshotCache } from './snapshot/cache.ts';
 import { type DnsOptions, DnsSource } from './source/dns/source.ts';
 import { KubeSource } from './source/kube/kube-source.ts';
@@ -81,6 +83,12 @@ export const DEFAULT_OWNER_GRACE = millis(30_000);
 /** How often Envoys report what their pods hold. */
 const REPORT_MS = 500;
 
+/** How often Envoy is asked which pods it has taken out. */
+const HEALTH_MS = 200;
+
+/** Whoever does not answer on this machine in this time will not. */
+const HEALTH_ANSWER_MS = 900;
+
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
   const routeFile = new RouteFileSource({ path: options.routes, env: process.env, clock });
@@ -106,7 +114,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   });
   if (!admin.ok) return giveUp(admin.errors);
   const stopping = new AbortController();
-  const running = Promise.all([controller.run(stopping.signal), requests.run(stopping.signal)]);
+  const running = Promise.all([
+    controller.run(stopping.signal),
+    requests.run(stopping.signal),
+    followHealth(options, controller, stopping.signal),
+  ]);
   return ok({
     xds: bound.value,
     admin: admin.value.address,
@@ -189,6 +201,13 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
   });
   metrics.watchWithheld(() => carriers.withheld());
   return { server, controller, carriers, observation, metrics, requests };
+}
+
+/** Tells the controller which pods Envoy has taken out, until `signal` is aborted. */
+async function followHealth({ envoyAdmin: at }: ControlPlaneOptions, controller: Controller, signal: AbortSignal) {
+  if (at === undefined) return;
+  const onChange = (out: OutHosts) => controller.ejected(outPods(out));
+  await followPodHealth({ admin: envoyAdmin(at, HEALTH_ANSWER_MS), clock, intervalMs: HEALTH_MS, onChange }, signal);
 }
 
 function podSources({ kubeconfig, dns, log }: ControlPlaneOptions, { lbagent }: RouteFile): PodSources {

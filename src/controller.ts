@@ -7,7 +7,8 @@ import type { Routing } from './model/routing.ts';
 import type { ServiceName } from './model/service.ts';
 import type { Source } from './model/source.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
-import { type DrainingPods, type Reconciled, reconcile } from './reconcile.ts';
+import { type DrainingPods, type EjectedPods, type Reconciled, reconcile } from './reconcile.ts';
+import { stepEjected } from './slots/ejected.ts';
 import { type EndedRequest, type NodeLoad, withoutEnded, withoutOne } from './slots/observed-load.ts';
 import type { PodSource } from './source/pod-source.ts';
 
@@ -46,6 +47,7 @@ export class Controller {
   /** Ends that were told since the last report. */
   readonly #ended: EndedRequest[] = [];
   #draining: DrainingPods = new Map();
+  #ejected: EjectedPods = new Map();
   #state: ControllerState = { model: undefined, problems: [], pending: [] };
   #routing: Routing | undefined;
   #pendingSince: number | undefined;
@@ -82,6 +84,12 @@ export class Controller {
     if (this.#isMoving()) this.#trigger.poke();
   }
 
+  /** Takes which pods (as `formatAddress` writes them) an Envoy gives no request for the moment: all of them. */
+  ejected(pods: ReadonlyMap<PodsId, readonly string[]>): void {
+    this.#ejected = stepEjected(this.#ejected, pods, this.#options.clock.now());
+    if (!this.#stopped) this.#trigger.poke();
+  }
+
   /**
    * A request on a draining pod is about to end: resolves once the gate has no slot for it any more. Takes the
    * names that Envoy got with the endpoint; others mean nothing and change nothing, nor do Envoys that are not
@@ -104,9 +112,9 @@ export class Controller {
     }
   }
 
-  /** Load moves limits only while something is on its way out. */
+  /** Load moves limits only while something is out or on its way out. */
   #isMoving(): boolean {
-    return this.#draining.size > 0 || (this.#state.model?.retiring.length ?? 0) > 0;
+    return this.#draining.size > 0 || this.#ejected.size > 0 || (this.#state.model?.retiring.length ?? 0) > 0;
   }
 
   /** Runs until `signal` is aborted. Never rejects. */
@@ -142,6 +150,7 @@ export class Controller {
       loads: this.#loads,
       before: this.#state.model,
       draining: this.#draining,
+      ejected: this.#ejected,
       now: clock.now(),
     });
     this.#tell(reconciled.pending, [...file.problems, ...reconciled.problems, ...this.#options.carriers.problems()]);

@@ -9,6 +9,7 @@ import type { Routing } from './model/routing.ts';
 import type { Service, ServiceName } from './model/service.ts';
 import type { SourceState } from './model/source.ts';
 import { type Draining, LONGEST_UNREPORTED_MS, runningOn, stepDraining, withDraining } from './slots/draining.ts';
+import { asDraining, type Ejected, withEjected } from './slots/ejected.ts';
 import { gateLimit } from './slots/gate-limit.ts';
 import { inUse, type NodeLoad, reportOf } from './slots/observed-load.ts';
 import { retire } from './slots/retire.ts';
@@ -24,12 +25,17 @@ export interface ReconcileInput {
   readonly before: Model | undefined;
   /** Pods on their way out: what the last reconciliation returned. */
   readonly draining: DrainingPods;
+  /** Pods that an Envoy gives no request for the moment. */
+  readonly ejected: EjectedPods;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
 /** Pods on their way out, by the cluster they are in. */
 export type DrainingPods = ReadonlyMap<PodsId, readonly Draining[]>;
+
+/** Pods that Envoy has taken out for a while, by the cluster they are in. */
+export type EjectedPods = ReadonlyMap<PodsId, Ejected>;
 
 /** What Envoy should be told, and what was found on the way. */
 export interface Reconciled {
@@ -107,13 +113,14 @@ const servicesOfModel = new WeakMap<Model, ReadonlyMap<Service, ServiceWithPods>
  */
 function unchanged(
   { service, pods }: ResolvedService,
-  { before, draining }: ReconcileInput,
+  { before, draining, ejected }: ReconcileInput,
 ): ServiceWithPods | undefined {
   if (before === undefined || before.retiring.length > 0) return undefined;
   const known = remember(servicesOfModel, before, ({ services }) => new Map(services.map((one) => [one.service, one])));
   const was = known.get(service);
-  if (was === undefined || was.pods !== pods || was.line !== undefined || draining.has(podsId(service)))
-    return undefined;
+  if (was === undefined || was.pods !== pods || was.line !== undefined) return undefined;
+  const id = podsId(service);
+  if (draining.has(id) || ejected.has(id)) return undefined;
   return pods.every(({ state }) => state === 'ready') ? was : undefined;
 }
 
@@ -126,7 +133,7 @@ function withPods(
 ): ServiceWithPods {
   const was = leaving.length === 0 ? unchanged({ service, pods: found }, input) : undefined;
   if (was !== undefined) return was;
-  const { loads, draining, before, now } = input;
+  const { loads, draining, ejected, before, now } = input;
   const elsewhere = new Set(
     leaving.filter(({ heir }) => heir === service.name).flatMap(({ pods }) => pods.map(formatAddress)),
   );
@@ -136,8 +143,11 @@ function withPods(
   const published = podsBefore(before).get(id) ?? NO_PODS;
   const step = stepDraining({ draining: draining.get(id) ?? [], published, present, report, now });
   if (step.length > 0) next.set(id, step);
-  const pods = withDraining(present, step);
-  return { service, pods, gate: gateLimit(service, pods, (pod) => runningOn(pod, step, report)) };
+  // Without a limit there are no slots to follow it.
+  const out = service.discipline.kind === 'limited' ? ejected.get(id) : undefined;
+  const pods = withEjected(withDraining(present, step), out);
+  const leaves = [...step, ...asDraining(pods, out)];
+  return { service, pods, gate: gateLimit(service, pods, (pod) => runningOn(pod, leaves, report)) };
 }
 
 /** The service with the slots that its older gates leave it, and what those get. */

@@ -1,4 +1,5 @@
 import type { LoadObservation } from './envoy/load-reports.ts';
+import type { OutHosts } from './envoy/pod-health.ts';
 import type { GateId, PodsId } from './model/generation.ts';
 import { serviceOf } from './model/generation.ts';
 import { formatAddress } from './model/locator.ts';
@@ -23,7 +24,17 @@ export function nodeLoad(observations: readonly LoadObservation[], at: number): 
   return { at, pods, gates };
 }
 
-/** The same by service: what runs under older settings of a service counts as its own. */
+/** Hosts that an Envoy has taken out, as pods. */
+export function outPods(out: OutHosts): ReadonlyMap<PodsId, readonly string[]> {
+  const found = [...out].flatMap(([cluster, hosts]) => {
+    const id = podsOfCluster(cluster);
+    const pods = hosts.map(({ address, port }) => formatAddress({ ip: address, port }));
+    return id === undefined ? [] : [[id, pods] as const];
+  });
+  return new Map(found);
+}
+
+/** What Envoys reported by service: what runs under older settings of a service counts as its own. */
 export function loadsByService(loads: ReadonlyMap<string, NodeLoad>) {
   return new Map([...loads].map(([nodeId, { at, pods }]) => [nodeId, { at, running: byService(pods) }]));
 }

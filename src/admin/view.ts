@@ -3,7 +3,7 @@ import type { NodeStatus, ServiceStatus, Status } from '../status/status.ts';
 /** A service as the dashboard draws it. */
 export type ServiceView = Omit<ServiceStatus, 'traffic' | 'source' | 'pods'> & {
   /** Address, state, requests in progress. */
-  readonly pods: readonly (readonly [string, 'ready' | 'draining', number | null])[];
+  readonly pods: readonly (readonly [string, 'ready' | 'draining' | 'ejected', number | null])[];
   readonly lastMinute?: NonNullable<ServiceStatus['traffic']>['lastMinute'];
   readonly source: Omit<ServiceStatus['source'], 'problems'>;
 };

@@ -71,6 +71,7 @@ export function snapshotOf(routing: Routing, kickPort: number): Snapshot {
     loads: new Map(),
     before: undefined,
     draining: new Map(),
+    ejected: new Map(),
     now: 0,
   });
   return makeSnapshot(translate(model, { kickPort }));

@@ -35,12 +35,23 @@ export interface ConfigDumpQuery {
   readonly nameRegex?: string;
 }
 
+/** One host of a cluster, as Envoy sees it. */
+export interface HostStatus {
+  /** IPv6 without brackets. */
+  readonly address: string;
+  readonly port: number;
+  /** Envoy gives it no request for the moment: outlier detection has ejected it, or it has failed its health checks. */
+  readonly isOut: boolean;
+}
+
 /** Envoy's admin interface. Every call opens its own connection; every error says where and why. */
 export interface EnvoyAdmin {
   state(signal?: AbortSignal): Promise<Result<EnvoyState, string>>;
   serverInfo(signal?: AbortSignal): Promise<Result<ServerInfo, string>>;
   /** Counters and gauges by name; histograms and texts are left out. */
   stats(query: StatsQuery, signal?: AbortSignal): Promise<Result<ReadonlyMap<string, number>, string>>;
+  /** The hosts of every cluster whose name `filter` (an RE2 regular expression) finds; hosts inside Envoy are left out. */
+  hosts(filter: string, signal?: AbortSignal): Promise<Result<ReadonlyMap<string, readonly HostStatus[]>, string>>;
   /** The matching resources in Envoy's JSON form; none is an empty list. */
   configDump(query: ConfigDumpQuery, signal?: AbortSignal): Promise<Result<readonly unknown[], string>>;
 }
@@ -54,6 +65,19 @@ const infoSchema = z.object({
 });
 const statsSchema = z.object({
   stats: z.array(z.object({ name: z.string().optional(), value: z.unknown().optional() })),
+});
+const hostSchema = z.object({
+  address: z.object({ socket_address: z.object({ address: z.string(), port_value: z.number() }).optional() }),
+  // Each of them is left out while it does not hold.
+  health_status: z
+    .object({
+      failed_outlier_check: z.boolean().default(false),
+      failed_active_health_check: z.boolean().default(false),
+    })
+    .default({ failed_outlier_check: false, failed_active_health_check: false }),
+});
+const clustersSchema = z.object({
+  cluster_statuses: z.array(z.object({ name: z.string(), host_statuses: z.array(hostSchema).default([]) })).default([]),
 });
 const dumpSchema = z.object({ configs: z.array(z.unknown()).default([]) });
 
@@ -88,6 +112,14 @@ export function envoyAdmin(address: HostPort, timeoutMs = 5000): EnvoyAdmin {
       if (!stats.ok) return stats;
       return ok(new Map(stats.value.stats.flatMap(({ name, value }) => numeric(name, value))));
     },
+    async hosts(filter, signal) {
+      const path = `/clusters?format=json&filter=${encodeURIComponent(filter)}`;
+      const clusters = await getJson(path, clustersSchema, signal);
+      if (!clusters.ok) return clusters;
+      return ok(
+        new Map(clusters.value.cluster_statuses.map(({ name, host_statuses }) => [name, hostsOf(host_statuses)])),
+      );
+    },
     async configDump({ resource, nameRegex }, signal) {
       const names = nameRegex === undefined ? '' : `&name_regex=${encodeURIComponent(nameRegex)}`;
       const dump = await getJson(`/config_dump?resource=${encodeURIComponent(resource)}${names}`, dumpSchema, signal);
@@ -115,6 +147,14 @@ function readJson<T>({ status, body }: Answer, schema: z.ZodType<T>, where: stri
   if (status !== 200) return fail(`${where}: status ${status}: ${body.trim().slice(0, 200)}`);
   const parsed = schema.safeParse(parseJson(body));
   return parsed.success ? ok(parsed.data) : fail(`${where} is no Envoy admin: ${z.prettifyError(parsed.error)}`);
+}
+
+function hostsOf(statuses: readonly z.infer<typeof hostSchema>[]): readonly HostStatus[] {
+  return statuses.flatMap(({ address: { socket_address: socket }, health_status: health }) => {
+    if (socket === undefined) return [];
+    const isOut = health.failed_outlier_check || health.failed_active_health_check;
+    return [{ address: socket.address, port: socket.port_value, isOut }];
+  });
 }
 
 function numeric(name: string | undefined, value: unknown): readonly (readonly [string, number])[] {

@@ -7,8 +7,8 @@ export type Running = (pod: Pod) => number;
 
 /**
  * What a service's gate may let through: every ready pod's limit, and one slot for each request that still
- * runs on a draining pod, since such a request keeps a slot of the gate busy until it ends. Undefined for a
- * service without a limit.
+ * runs on a draining or ejected pod, since such a request keeps a slot of the gate busy until it ends. Undefined for
+ * a service without a limit.
  */
 export function gateLimit({ discipline }: Service, pods: readonly Pod[], running: Running): GateLimit | undefined {
   if (discipline.kind !== 'limited') return undefined;

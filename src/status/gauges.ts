@@ -78,7 +78,7 @@ export class StatusGauges {
     const staleMs = source.since === undefined ? 0 : now - Date.parse(source.since);
     if (source.state !== 'pending') this.#staleness.set({ service, source: source.kind }, staleMs / 1000);
     if (status.kind === 'limited') this.#slots.set({ service }, status.slots);
-    for (const state of ['ready', 'draining'] as const)
+    for (const state of ['ready', 'draining', 'ejected'] as const)
       this.#pods.set({ service, state }, pods.filter((pod) => pod.state === state).length);
     for (const { address, requestsInProgress } of pods)
       if (requestsInProgress !== undefined) this.#inProgress.set({ service, pod: address }, requestsInProgress);

@@ -29,7 +29,7 @@ const pod = z.object({
   /** `10.0.0.1:80` or `[fd00::1]:80`. */
   address: z.string(),
   /** A `draining` pod gets no new request and finishes those it has. */
-  state: z.enum(['ready', 'draining']),
+  state: z.enum(['ready', 'draining', 'ejected']),
   /** Over all Envoys, as they last reported; absent while none of them has reported. */
   requestsInProgress: z.exactOptional(z.number()),
 });

@@ -35,10 +35,12 @@ export function endpoints({ service, pods }: ServiceWithPods): EncodedResource {
 function podEndpoint(service: Service, pod: Pod): LbEndpoint {
   const endpoint = { address: { socketAddress: { address: pod.ip, portValue: pod.port } } };
   if (pod.state === 'ready') return { endpoint, healthStatus: HealthStatus.UNKNOWN };
-  // A draining pod stays known, so that its requests stay counted, and gets no new one. Metadata may change on
-  // an endpoint: it stays the same host to Envoy, with its counts.
+  // A draining pod stays known, so that its requests stay counted, and gets no new one. An ejected one gets none
+  // anyway, for as long as Envoy itself finds. Metadata may change on an endpoint: it stays the same host to Envoy,
+  // with its counts and its health.
+  const healthStatus = pod.state === 'draining' ? HealthStatus.DRAINING : HealthStatus.UNKNOWN;
   const draining = struct({ [DRAINING_KEY]: `${podsId(service)} ${formatAddress(pod)}` });
-  return { endpoint, healthStatus: HealthStatus.DRAINING, metadata: { filterMetadata: { [METADATA]: draining } } };
+  return { endpoint, healthStatus, metadata: { filterMetadata: { [METADATA]: draining } } };
 }
 
 function parkingPlace(place: number): LbEndpoint {

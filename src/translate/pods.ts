@@ -31,6 +31,8 @@ export function podsCluster(service: Service): EncodedResource {
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     loadBalancingPolicy: { policies: [{ typedExtensionConfig: policy(balanceOf(service)) }] },
     healthChecks: healthChecks(service),
+    // Otherwise a pod that is gone would stay, and get requests, for as long as it answers health checks.
+    ignoreHealthOnHostRemoval: true,
     outlierDetection: outlierDetection(service),
     circuitBreakers: circuitBreakers(service),
     typedExtensionProtocolOptions: { [HTTP_OPTIONS]: pack(HttpProtocolOptions, podHttp(service)) },

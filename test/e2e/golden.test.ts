@@ -52,6 +52,7 @@ function snapshotOf(name: string): Snapshot {
     loads: new Map(),
     before: undefined,
     draining: new Map(),
+    ejected: new Map(),
     now: 0,
   });
   return makeSnapshot(translate(model, { kickPort: 0 }));

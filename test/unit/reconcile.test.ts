@@ -6,7 +6,8 @@ import { gatesOf, type Model } from '../../src/model/model.ts';
 import type { Pod } from '../../src/model/pod.ts';
 import type { Routing } from '../../src/model/routing.ts';
 import type { Service } from '../../src/model/service.ts';
-import { type DrainingPods, reconcile } from '../../src/reconcile.ts';
+import { type DrainingPods, type EjectedPods, reconcile } from '../../src/reconcile.ts';
+import { stepEjected } from '../../src/slots/ejected.ts';
 import type { NodeLoad } from '../../src/slots/observed-load.ts';
 import { stages } from '../../src/slots/stages.ts';
 import { makeSnapshot } from '../../src/snapshot/snapshot.ts';
@@ -21,6 +22,8 @@ interface Step {
   readonly running: number | undefined;
   readonly inUse: number;
   readonly passed: number;
+  /** Numbers of the pods that Envoy has taken out. */
+  readonly out: readonly number[];
 }
 
 const services = fc
@@ -42,6 +45,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   running: fc.option(fc.nat(3), { nil: undefined }),
   inUse: fc.nat(9),
   passed: fc.constantFrom(10, 400, 2000),
+  out: fc.uniqueArray(fc.constantFrom(1, 2, 3), { maxLength: 3 }),
 });
 
 /** A report in which every known pod of every known cluster holds the same. */
@@ -64,6 +68,7 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
     fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (history) => {
       let before: Model | undefined;
       let draining: DrainingPods = new Map();
+      let ejected: EjectedPods = new Map();
       const loads = new Map<string, NodeLoad>();
       let now = 1_000_000;
       for (const one of history) {
@@ -72,7 +77,10 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
         const listen = { address: '127.0.0.1', port: 8080 };
         const routing: Routing = { listen, services: one.services, routes: [] };
         const podsOf = () => ({ kind: 'ready' as const, value: one.pods, problems: [] });
-        const reconciled = reconcile({ routing, podsOf, loads, before, draining, now });
+        const out = one.out.map((number) => formatAddress(pod(number)));
+        const outOf = one.services.map((service) => [podsId(service), out] as const);
+        ejected = stepEjected(ejected, new Map(out.length === 0 ? [] : outOf), now);
+        const reconciled = reconcile({ routing, podsOf, loads, before, draining, ejected, now });
         const { model } = reconciled;
         // Throws when two resources have one name.
         makeSnapshot(translate(model, { kickPort: 1 }));
@@ -80,6 +88,7 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
 
         // Without two present services for the same pods: the route file forbids that.
         if (one.services.length < 2) expectNoPodTwice(model);
+        expect(readyIn(model).filter((ready) => out.includes(ready))).toEqual([]);
         expect(slotsOf(model)).toBeLessThanOrEqual(capacity(model, one, loads.size > 0));
         ({ draining } = reconciled);
         before = model;
@@ -88,6 +97,10 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
     { numRuns: 2000 },
   );
 });
+
+function readyIn({ services }: Model): readonly string[] {
+  return services.flatMap(({ pods }) => pods.filter(({ state }) => state === 'ready').map(formatAddress));
+}
 
 function expectNoPodTwice(model: Model): void {
   const withHeir = model.retiring.filter(({ heir }) => heir !== undefined);

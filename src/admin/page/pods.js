@@ -93,7 +93,7 @@ function podElement(className, ...children) {
 
 function label(root, { address, state, held, limit }) {
   const load = held === null ? 'load not known' : `${held}${limit === undefined ? '' : ` of ${limit}`} in use`;
-  const text = `${address}: ${load}${state === 'draining' ? ', draining' : ''}`;
+  const text = `${address}: ${load}${state === 'ready' ? '' : `, ${state}`}`;
   root.classList.toggle('draining', state === 'draining');
   root.classList.toggle('over', limit !== undefined && held > limit);
   setAttribute(root, 'title', text);

@@ -94,7 +94,7 @@ function about({ kind, limit, balance, protocol, pods, ejected = 0, inForce }) {
 }
 
 function troubled({ pods, ejected = 0, source, lastMinute, inForce }) {
-  const ready = pods.filter(([, state]) => state === 'ready').length;
+  const ready = pods.filter(([, state]) => state !== 'draining').length;
   return !inForce || ready <= ejected || source.state !== 'ready' || (lastMinute?.refused ?? 0) > 0;
 }
 

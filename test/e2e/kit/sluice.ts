@@ -24,6 +24,8 @@ interface Ports {
   readonly traffic: number;
   readonly xds: number;
   readonly kick: number;
+  /** Envoy's admin. */
+  readonly admin: number;
 }
 
 /** `sluice serve` as a child process, a real Envoy beside it that asks it for everything, and a route file to edit. */
@@ -44,9 +46,9 @@ export class Sluice {
   /** Starts both and waits until Envoy takes requests. Errors: rejects with the end of Sluice's log. */
   static async start({ routes, env = {} }: SluiceOptions): Promise<Sluice> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-e2e-'));
-    const [traffic = 0, xds = 0, kick = 0] = await freePorts(3);
+    const [traffic = 0, xds = 0, kick = 0, admin = 0] = await freePorts(4);
     await replace(folder, text(routes, traffic));
-    const sluice = new Sluice(folder, { traffic, xds, kick }, env);
+    const sluice = new Sluice(folder, { traffic, xds, kick, admin }, env);
     try {
       await sluice.#served();
       await sluice.#startEnvoy();
@@ -122,9 +124,10 @@ export class Sluice {
   }
 
   #serve(): SluiceProcess {
-    const { xds, kick } = this.#ports;
+    const { xds, kick, admin } = this.#ports;
     const where = ['--routes', this.routeFile, '--xds', `127.0.0.1:${xds}`, '--kick-port', String(kick)];
-    return new SluiceProcess(['serve', ...where, '--admin', '127.0.0.1:0', '--log-level', 'debug'], this.#env);
+    const admins = ['--admin', '127.0.0.1:0', '--envoy-admin', `127.0.0.1:${admin}`];
+    return new SluiceProcess(['serve', ...where, ...admins, '--log-level', 'debug'], this.#env);
   }
 
   #served(): Promise<LogLine> {
@@ -136,7 +139,7 @@ export class Sluice {
       nodeId: 'envoy',
       nodeCluster: 'test',
       xds: { kind: 'tcp', host: '127.0.0.1', port: this.#ports.xds },
-      admin: { host: '127.0.0.1', port: 0 },
+      admin: { host: '127.0.0.1', port: this.#ports.admin },
     });
     const envoy = await startEnvoy(bootstrap);
     this.#envoy = envoy;

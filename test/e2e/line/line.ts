@@ -8,6 +8,9 @@ import { type PodProtocol, Pods } from '../kit/pods.ts';
 import { Sluice } from '../kit/sluice.ts';
 import { judge, outcomeOf, summary, type Verdict } from '../kit/summary.ts';
 
+/** Where tests have pods checked. */
+export const HEALTH_PATH = '/healthz';
+
 /** Keys of a route file's service or route, as a user writes them. */
 export type Keys = Readonly<Record<string, unknown>>;
 
@@ -153,7 +156,8 @@ export async function expectStrict(
   { title, ordered = false, slots }: Kept,
 ): Promise<Verdict> {
   await line.untilHeld(0);
-  const requests = await line.pods.requests();
+  // Health checks are asked beside the requests, and count for nobody.
+  const requests = (await line.pods.requests()).filter(({ path }) => path !== HEALTH_PATH);
   const { limit = Number.POSITIVE_INFINITY, pods } = line;
   const verdict = judge({
     results,

@@ -103,6 +103,42 @@ describe('config_dump', () => {
   });
 });
 
+describe('hosts', () => {
+  test('of matching clusters, with what Envoy thinks of them', async () => {
+    const socket = (address: string) => ({ address: { socket_address: { address, port_value: 80 } } });
+    const health = (what: object) => ({ health_status: { eds_health_status: 'HEALTHY', ...what } });
+    answer = json({
+      cluster_statuses: [
+        {
+          name: 'pods/a',
+          host_statuses: [
+            { ...socket('10.0.0.1'), ...health({}) },
+            { ...socket('10.0.0.2'), ...health({ failed_outlier_check: true }) },
+            { ...socket('fd00::1'), ...health({ failed_active_health_check: true }) },
+            { address: { envoy_internal_address: { server_listener_name: 'parking' } }, ...health({}) },
+          ],
+        },
+        { name: 'pods/b' },
+      ],
+    });
+    expect(await admin.hosts('^pods/')).toEqual({
+      ok: true,
+      value: new Map([
+        [
+          'pods/a',
+          [
+            { address: '10.0.0.1', port: 80, isOut: false },
+            { address: '10.0.0.2', port: 80, isOut: true },
+            { address: 'fd00::1', port: 80, isOut: true },
+          ],
+        ],
+        ['pods/b', []],
+      ]),
+    });
+    expect(asked).toEqual(['/clusters?format=json&filter=%5Epods%2F']);
+  });
+});
+
 describe('failures say where and why', () => {
   test('another status', async () => {
     answer = { status: 400, body: 'Invalid re2 regex\n' };
