@@ -54,7 +54,7 @@ export interface WholeOptions {
 
 /** A whole number. */
 export function whole({ min, max, example, zero }: WholeOptions): Shape<number> {
-  const says = `a whole number from ${grouped(min)} to ${grouped(max)}`;
+  const says = min === max ? `the number ${grouped(min)}` : `a whole number from ${grouped(min)} to ${grouped(max)}`;
   return scalar({ says, example }, (tree) => {
     const { text: written } = tree;
     const number = Number(written);
@@ -90,8 +90,9 @@ export function duration(options: {
   readonly tooShort?: string;
 }): Shape<Millis> {
   const { example, min = 0, tooShort = `write one such as ${example}` } = options;
+  const least = min === 0 ? '' : `, at least ${formatDuration(millis(min))}`;
   return scalar(
-    { says: 'a duration such as 250ms, 30s, 5m or 3h', example, write: formatDuration },
+    { says: `a duration such as 250ms, 30s, 5m or 3h${least}`, example, write: formatDuration },
     ({ text: written }) => {
       const result = parseDuration(written);
       if (!result.ok) {
