@@ -21,6 +21,7 @@ import { SnapshotCache } from './snapshot/cache.ts';
 import { type DnsOptions, DnsSource } from './source/dns/source.ts';
 import { KubeSource } from './source/kube/kube-source.ts';
 import { chooseKubeconfig, type KubeconfigChoice } from './source/kube/kubeconfig.ts';
+import type { SourceEvent } from './source/pod-source.ts';
 import { PodSources } from './source/pod-sources.ts';
 import type { RouteFile } from './source/route-file/parse.ts';
 import { RouteFileSource } from './source/route-file/watch.ts';
@@ -28,6 +29,7 @@ import { StaticSource } from './source/static.ts';
 import { Metrics } from './status/metrics.ts';
 import { observe } from './status/observe.ts';
 import { observed } from './status/observed.ts';
+import type { AskingSource } from './status/source-metrics.ts';
 import { VERSION } from './version.ts';
 import type { BindAddress } from './xds/address.ts';
 import { XdsServer } from './xds/server.ts';
@@ -171,7 +173,7 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
       new RequestEnded((...ended) => controller.requestEnded(...ended), guard),
     ],
   });
-  const pods = podSources(options, file);
+  const pods = podSources(options, file, metrics);
   const controller = new Controller({
     routeFile: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
     pods,
@@ -210,16 +212,21 @@ async function followHealth({ envoyAdmin: at }: ControlPlaneOptions, controller:
   await followPodHealth({ admin: envoyAdmin(at, HEALTH_ANSWER_MS), clock, intervalMs: HEALTH_MS, onChange }, signal);
 }
 
-function podSources({ kubeconfig, dns, log }: ControlPlaneOptions, { lbagent }: RouteFile): PodSources {
+function podSources(
+  { kubeconfig, dns, log }: ControlPlaneOptions,
+  { lbagent }: RouteFile,
+  metrics: Metrics,
+): PodSources {
+  const counter = (source: AskingSource) => (event: SourceEvent) => metrics.recordSourceEvent(source, event);
   return new PodSources({
     static: async () => new StaticSource(),
-    dns: async () => new DnsSource({ clock, ...dns }),
+    dns: async () => new DnsSource({ clock, count: counter('dns'), ...dns }),
     kubernetes: async () => {
       const tell = sourceLog(log, 'kubernetes');
       const choice: KubeconfigChoice =
         kubeconfig === undefined ? chooseKubeconfig(lbagent?.kubeConfigFile) : { kubeconfig };
       if (choice.warning !== undefined) tell('warn', choice.warning, {});
-      return new KubeSource({ clock, log: tell, kubeconfig: choice.kubeconfig });
+      return new KubeSource({ clock, log: tell, kubeconfig: choice.kubeconfig, count: counter('kubernetes') });
     },
   });
 }

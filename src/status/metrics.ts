@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { StatusGauges } from './gauges.ts';
+import { type AskingSource, type SourceEvent, SourceMetrics } from './source-metrics.ts';
 import type { Status } from './status.ts';
 import type { TrafficListener } from './traffic.ts';
 import { TrafficMetrics } from './traffic-metrics.ts';
@@ -15,6 +16,7 @@ export class Metrics {
   readonly #gauges = new StatusGauges(this.#registry);
   readonly #xds = new XdsMetrics(this.#registry);
   readonly #traffic = new TrafficMetrics(this.#registry);
+  readonly #sources = new SourceMetrics(this.#registry);
   readonly #reloads: Counter<'result'>;
   readonly #lastReload: Gauge;
 
@@ -57,6 +59,11 @@ export class Metrics {
     const result = kind === 'ready' ? 'success' : 'failure';
     this.#reloads.inc({ result });
     if (result === 'success') this.#lastReload.set(at / 1000);
+  }
+
+  /** Counts what happened between a source of pods and whom it asks. */
+  recordSourceEvent(source: AskingSource, event: SourceEvent): void {
+    this.#sources.record(source, event);
   }
 
   /** What counts the requests. */

@@ -3,6 +3,7 @@ import { assertNever } from '../../base/assert-never.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Source, SourceState } from '../../model/source.ts';
+import type { CountSourceEvent } from '../pod-source.ts';
 import { type AnswerState, isConfirming, noAnswers, stepAnswers, type Trouble } from './answers.ts';
 import type { HostResolver } from './resolve.ts';
 
@@ -20,6 +21,7 @@ export interface FollowOptions {
 export interface HostSourceOptions extends FollowOptions {
   readonly resolver: HostResolver;
   readonly clock: Clock;
+  readonly count?: CountSourceEvent;
 }
 
 /** Follows the addresses of one host (see `stepAnswers` for when a change counts). */
@@ -40,13 +42,16 @@ export class HostSource implements Source<readonly string[]> {
   }
 
   async run(signal: AbortSignal, changed: () => void): Promise<void> {
-    const { resolver, clock, pollMs, confirm, confirmMs } = this.#options;
+    const { resolver, clock, pollMs, confirm, confirmMs, count } = this.#options;
     const cancel = () => resolver.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     while (!signal.aborted) {
       const answer = await resolver.ask();
       if (signal.aborted) break;
-      [this.#answers] = stepAnswers(this.#answers, answer, confirm);
+      count?.(answer.kind === 'failed' ? 'failure' : 'answer');
+      const [answers, inForce] = stepAnswers(this.#answers, answer, confirm);
+      if (inForce !== undefined) count?.('change');
+      this.#answers = answers;
       const next = describe(this.name, this.#answers, this.#since());
       if (!sameState(this.#state, next)) {
         this.#state = next;

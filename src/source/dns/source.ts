@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { type Locator, locatorKey } from '../../model/locator.ts';
 import { normalizePods, type Pod } from '../../model/pod.ts';
 import type { SourceState } from '../../model/source.ts';
-import type { PodSource } from '../pod-source.ts';
+import type { CountSourceEvent, PodSource } from '../pod-source.ts';
 import { type FollowOptions, HostSource } from './host.ts';
 import { createHostResolver, type HostResolver, type ResolveOptions } from './resolve.ts';
 
@@ -24,6 +24,7 @@ export interface DnsSourceOptions extends Partial<DnsOptions> {
   readonly clock: Clock;
   /** Makes what asks about one host; the real DNS when left out. */
   readonly resolverFor?: (host: string) => HostResolver;
+  readonly count?: CountSourceEvent;
 }
 
 interface Followed {
@@ -41,10 +42,10 @@ export class DnsSource implements PodSource {
   readonly #pods = new Map<string, { readonly ips: readonly string[]; readonly pods: readonly Pod[] }>();
   #start: ((followed: Followed) => void) | undefined;
 
-  constructor({ clock, resolverFor, ...settings }: DnsSourceOptions) {
+  constructor({ clock, resolverFor, count = () => {}, ...settings }: DnsSourceOptions) {
     const options: DnsOptions = { ...DNS_DEFAULTS, ...settings };
     const makeResolver = resolverFor ?? ((host) => createHostResolver(host, options));
-    this.#makeHost = (host) => new HostSource(host, { ...options, resolver: makeResolver(host), clock });
+    this.#makeHost = (host) => new HostSource(host, { ...options, resolver: makeResolver(host), clock, count });
   }
 
   want(locators: readonly Locator[]): void {

@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
+import type { CountSourceEvent } from '../pod-source.ts';
 import type { ApiFailure, KubeApi, WatchHandlers } from './api.ts';
 import { backoff } from './backoff.ts';
 import type { Collection, CollectionSink } from './collection.ts';
@@ -17,6 +18,7 @@ export interface FollowTools {
   /** Evenly from 0 to 1. */
   readonly random: () => number;
   readonly timing: WatchTiming;
+  readonly count?: CountSourceEvent;
 }
 
 /** How a round of list and watches came to its end. */
@@ -47,13 +49,16 @@ export async function followCollection<T>(
   tools: FollowTools,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, random } = tools;
+  const { clock, random, count } = tools;
   const follower = new Follower(collection, sink, tools, signal);
   let failures = 0;
   while (!signal.aborted) {
     const end = await follower.round();
     if (signal.aborted) return;
-    if (end.kind === 'failed') sink.failed(end.verb, end.failure, follower.heardAt);
+    if (end.kind === 'failed') {
+      count?.('failure');
+      sink.failed(end.verb, end.failure, follower.heardAt);
+    }
     failures = end.kind === 'relist' && end.soon ? 0 : failures + 1;
     if (failures === 0) continue;
     const asked = end.kind === 'failed' && end.failure.kind === 'status' ? (end.failure.retryAfterMs ?? 0) : 0;
@@ -117,6 +122,7 @@ class Follower<T> {
     const query = { limit: String(PAGE_SIZE), ...(next === '' ? {} : { continue: next }) };
     const text = await this.#tools.api.get(this.#path(query), within.signal);
     within.end();
+    if (text.ok) this.#tools.count?.('answer');
     return text;
   }
 
@@ -176,6 +182,7 @@ class Follower<T> {
     // 410: too old to go on from; anything else is the API server's trouble, and the list will tell whether it lasts.
     if (event.value.kind === 'failed') return 'relist';
     if (event.value.kind !== 'bookmark') {
+      this.#tools.count?.('change');
       const { kind, name, object } = event.value;
       const item = kind === 'put' ? this.#read(object) : ok(undefined);
       if (!item.ok) return item.errors[0];

@@ -4,7 +4,7 @@ import type { Locator } from '../../model/locator.ts';
 import type { Pod } from '../../model/pod.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { SourceState } from '../../model/source.ts';
-import type { PodSource, SourceLog } from '../pod-source.ts';
+import type { CountSourceEvent, PodSource, SourceLog } from '../pod-source.ts';
 import type { ApiFailure, KubeApi } from './api.ts';
 import { backoff } from './backoff.ts';
 import { failureProblem } from './failure-problem.ts';
@@ -29,6 +29,7 @@ export interface KubeSourceOptions {
   /** Evenly from 0 to 1; for the spread of waiting times. */
   readonly random?: () => number;
   readonly timing?: WatchTiming;
+  readonly count?: CountSourceEvent;
 }
 
 /** A namespace that is being followed. */
@@ -110,12 +111,12 @@ export class KubeSource implements PodSource {
   #enter(namespace: string): NamespacePods {
     const known = this.#namespaces.get(namespace);
     if (known !== undefined) return known.pods;
-    const { clock, log, timing = WATCH_TIMING } = this.#options;
+    const { clock, log, timing = WATCH_TIMING, count = () => {} } = this.#options;
     const stop = new AbortController();
     const changed = () => {
       if (!stop.signal.aborted) this.#run?.changed();
     };
-    const tools = { api: this.#cluster, clock, log, random: this.#random, timing, changed };
+    const tools = { api: this.#cluster, clock, log, random: this.#random, timing, count, changed };
     const pods = new NamespacePods(namespace, tools);
     this.#namespaces.set(namespace, { pods, stop });
     this.#keep(pods.run(stop.signal));
@@ -145,6 +146,7 @@ export class KubeSource implements PodSource {
         this.#follow();
         changed();
       } else {
+        this.#options.count?.('failure');
         this.#tell(namespace.errors, changed);
         await sleep(this.#options.clock, backoff(failures, this.#random), signal);
       }

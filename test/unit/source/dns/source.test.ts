@@ -16,8 +16,10 @@ function start(answers: Record<string, Answer>, locators: readonly Locator[] = [
   const clock = new FakeClock();
   const asked: { host: string; at: number }[] = [];
   let changes = 0;
+  const counted: string[] = [];
   const source = new DnsSource({
     clock,
+    count: (event) => counted.push(event),
     resolverFor: (host) => ({
       async ask() {
         asked.push({ host, at: clock.now() });
@@ -35,7 +37,7 @@ function start(answers: Record<string, Answer>, locators: readonly Locator[] = [
     end.abort();
     await running;
   });
-  return { source, clock, asked, changes: () => changes };
+  return { source, clock, asked, counted, changes: () => changes };
 }
 
 function ips(...list: string[]): Answer {
@@ -46,6 +48,19 @@ function addressesOf(source: DnsSource, locator: Locator = codec): string[] | un
   const state = source.pods(locator);
   return state.kind === 'pending' ? undefined : state.value.map(({ ip, port }) => `${ip} ${port}`);
 }
+
+test('counts answers, changes and failures', async () => {
+  const answers: Record<string, Answer> = { codec: ips('10.0.0.1') };
+  const { clock, counted } = start(answers);
+  await clock.advance(0);
+  expect(counted).toEqual(['answer', 'change']);
+  answers['codec'] = { kind: 'failed', reason: 'no server answers' };
+  await clock.advance(2000);
+  expect(counted).toEqual(['answer', 'change', 'failure']);
+  answers['codec'] = ips('10.0.0.1');
+  await clock.advance(2000);
+  expect(counted.filter((event) => event === 'change')).toHaveLength(1);
+});
 
 test('is pending until the first answer, which is taken at once', async () => {
   const { source, clock, changes } = start({ codec: ips('10.0.0.1') });

@@ -13,6 +13,7 @@ describe('followCollection', () => {
   let clock: FakeClock;
   let api: FakeApi;
   let said: string[];
+  let counted: string[];
   let stop: AbortController;
   let done: Promise<void>;
   const settle = () => clock.advance(0);
@@ -27,6 +28,7 @@ describe('followCollection', () => {
     clock = new FakeClock();
     api = new FakeApi();
     said = [];
+    counted = [];
     stop = new AbortController();
     const collection = {
       path: '/api/v1/namespaces/x/services',
@@ -38,7 +40,13 @@ describe('followCollection', () => {
       },
     };
     // Chance in the middle: waits are three quarters, the rest is as it is written.
-    const tools = { api, clock, random: () => 0.5, timing: WATCH_TIMING };
+    const tools = {
+      api,
+      clock,
+      random: () => 0.5,
+      timing: WATCH_TIMING,
+      count: (event: string) => counted.push(event),
+    };
     done = followCollection(collection, sink, tools, stop.signal);
     await settle();
   });
@@ -54,6 +62,18 @@ describe('followCollection', () => {
     expect(said).toEqual(['all a', 'current']);
     said = [];
   };
+
+  test('counts answers, changes and failures, and no bookmarks', async () => {
+    await begin();
+    api.lastWatch().send('ADDED', object('b', '6'));
+    api.lastWatch().send('BOOKMARK', object('', '7'));
+    api.lastWatch().send('DELETED', object('a', '8'));
+    expect(counted).toEqual(['answer', 'change', 'change']);
+    await clock.advance(5000);
+    api.lastWatch().line('not JSON');
+    await settle();
+    expect(counted).toEqual(['answer', 'change', 'change', 'failure']);
+  });
 
   test('lists, then watches from there, with bookmarks and for as long as until the next list', async () => {
     expect(api.list().path).toBe('/api/v1/namespaces/x/services?limit=250&labelSelector=a%2Fb');
