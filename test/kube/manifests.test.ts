@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
-import { APPLICABLE, K8S, WHY_NOT as NO_KUBECTL } from '../unit/k8s/kustomize.ts';
+import { APPLICABLE, K8S, WHY_NOT as NO_KUBECTL, renderWith } from '../unit/k8s/kustomize.ts';
 import { TestCluster } from './kit/cluster.ts';
 import { TestNamespace } from './kit/namespace.ts';
 import { WHY_NOT as NO_CLUSTER } from './kit/skip.ts';
@@ -39,6 +39,15 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     const out = await kubectl([...dryRun, '-k', `${K8S}${folder}`]);
     expect(out.trim().split('\n')).toHaveLength(folder === 'watched-namespace' ? 2 : 9);
     expect(await kubectl([...dryRun, '--server-side', '-k', `${K8S}${folder}`])).toContain('serverside-applied');
+  });
+
+  test('so is the component that lets Prometheus in', async () => {
+    const items = renderWith('base', 'observability/scraping').map((item) => ({
+      ...item,
+      metadata: { ...item.metadata, namespace: 'ai-media' },
+    }));
+    const out = await kubectl([...dryRun, '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    expect(out).toContain('networkpolicy.networking.k8s.io/sluice-scraping created');
   });
 
   test('a manifest with an unknown field or a bad value is not: the test above can fail', async () => {

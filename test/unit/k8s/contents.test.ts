@@ -63,7 +63,8 @@ describe('what the containers are started with', () => {
     expect(sluice.args).toContain('--xds=127.0.0.1:18000');
     expect(readFileSync(join(K8S, 'base/envoy-admin.sh'), 'utf8')).toContain('9901');
     expect(bootstrap).toContain('port_value: 9901');
-    expect(sluice.args).toContain(`--admin=0.0.0.0:${sluice.ports[0].containerPort}`);
+    expect(sluice.args).toContain('--admin=127.0.0.1:18001');
+    expect(readFileSync(join(K8S, 'base/sluice-probe.sh'), 'utf8')).toContain('18001');
     const { port } = parse(readFileSync(join(ROOT, 'compose/routes.yaml'), 'utf8')).services.demo.dns;
     expect(compose.services.pod.command.join(' ')).toContain(`--port ${port} `);
   });

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 
@@ -29,11 +32,28 @@ export interface Manifest {
 
 /** What `kubectl kustomize` makes of a folder below k8s/. */
 export function render(folder: string): readonly Manifest[] {
-  const text = execFileSync('kubectl', ['kustomize', `${K8S}${folder}`], { encoding: 'utf8' });
+  return kustomize(`${K8S}${folder}`);
+}
+
+function kustomize(path: string): readonly Manifest[] {
+  const text = execFileSync('kubectl', ['kustomize', path], { encoding: 'utf8' });
   return parseAllDocuments(text).map((document) => {
     if (document.errors.length > 0) throw document.errors[0];
     return document.toJS();
   });
+}
+
+/** What `kubectl kustomize` makes of a folder below k8s/ with a component of another one. */
+export function renderWith(folder: string, component: string): readonly Manifest[] {
+  const place = mkdtempSync(join(tmpdir(), 'sluice-kustomize-'));
+  try {
+    const path = (name: string) => relative(realpathSync(place), join(K8S, name));
+    const content = { resources: [path(folder)], components: [path(component)] };
+    writeFileSync(join(place, 'kustomization.yaml'), JSON.stringify(content));
+    return kustomize(place);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
 }
 
 /** The only object of its kind. */

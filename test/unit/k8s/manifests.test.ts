@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { APPLICABLE, type Manifest, only, render, WHY_NOT } from './kustomize.ts';
+import { APPLICABLE, type Manifest, only, render, renderWith, WHY_NOT } from './kustomize.ts';
 
 const title = WHY_NOT === undefined ? 'k8s manifests' : `k8s manifests (skipped: ${WHY_NOT})`;
 const deployments = APPLICABLE.filter((folder) => folder !== 'watched-namespace');
@@ -107,6 +107,36 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     });
     expect(only(render('.'), 'Service')['spec'].ports).toEqual([{ name: 'http', port: 80, targetPort: 'http' }]);
   });
+
+  test.each(['base', 'overlays/lbagent'])(
+    '%s with scraping: the admin is open for namespaces with a label',
+    (folder) => {
+      const plain = render(folder);
+      const scraped = renderWith(folder, 'observability/scraping');
+      const { sluice } = containers(only(scraped, 'Deployment'));
+      expect(sluice.args).toContain('--admin=0.0.0.0:18001');
+      expect(sluice.ports).toEqual([{ name: 'admin', containerPort: 18001 }]);
+      const [base, added] = scraped.filter(({ kind }) => kind === 'NetworkPolicy');
+      expect(base).toEqual(only(plain, 'NetworkPolicy'));
+      expect(added?.['spec']).toEqual({
+        podSelector: base?.['spec'].podSelector,
+        policyTypes: ['Ingress'],
+        ingress: [
+          {
+            from: [{ namespaceSelector: { matchLabels: { 'scrapes-sluice': 'true' } } }],
+            ports: [{ protocol: 'TCP', port: 'admin' }],
+          },
+        ],
+      });
+      // Without it, nothing but Envoy's port for requests can be reached from outside of the pod.
+      const { args, ports } = containers(only(plain, 'Deployment')).sluice;
+      expect(args.filter((arg) => /--(xds|admin)=/.test(arg))).toEqual([
+        '--xds=127.0.0.1:18000',
+        '--admin=127.0.0.1:18001',
+      ]);
+      expect(ports).toBeUndefined();
+    },
+  );
 
   test('lbagent keeps its names', () => {
     const manifests = render('overlays/lbagent');

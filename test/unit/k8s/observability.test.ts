@@ -76,6 +76,19 @@ describe.skipIf(!promtool)(`promtool${skipped}`, () => {
     expect(output).toContain('SUCCESS');
   });
 
+  test('Prometheus can read how it finds Sluice', () => {
+    const { scrape_configs: jobs } = parse(text('scrape-config.yaml'));
+    expect(jobs).toMatchObject([{ honor_labels: true, kubernetes_sd_configs: [{ role: 'pod' }] }]);
+    // Debian's promtool is built without Kubernetes.
+    const known = jobs.map(({ kubernetes_sd_configs: _, ...job }: Record<string, unknown>) => job);
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-scrape-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'prometheus.yaml'), JSON.stringify({ scrape_configs: known }));
+    const args = ['check', 'config', '--syntax-only', 'prometheus.yaml'];
+    const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: folder, encoding: 'utf8' });
+    expect([status, stdout, stderr]).toEqual([0, expect.stringContaining('SUCCESS'), '']);
+  });
+
   test('the metrics are named as they should be', async () => {
     const input = await new Metrics({ version: '1' }).text(describeStatus(exampleInput({ traffic: exampleTraffic() })));
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
