@@ -15,6 +15,11 @@ import { VERSION } from './version.ts';
 // Its errors reach the user in Sluice's own words; lines of its own on standard error only repeat them.
 setLogVerbosity(logVerbosity.NONE);
 
+// Whoever reads this has had enough (`sluice render FILE | head`): the rest is written to nobody.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const program = new Command('sluice')
   .version(VERSION)
   .description('Envoy control plane: every pod exactly as busy as you allow, everything else waits in one line.')

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -115,6 +116,17 @@ describe('good input', () => {
     const names = parseAllDocuments(stdout).map((document) => document.toJS()?.name ?? document.toJS()?.cluster_name);
     expect(names).toContain('gate/codec');
     expect(names).toContain('pods/codec');
+  });
+
+  test('render is content with a reader that has had enough', async () => {
+    const child = spawn(process.execPath, [MAIN, 'render', file('good.yaml', GOOD)], { cwd: folder });
+    let stderr = '';
+    child.stderr.on('data', (piece) => {
+      stderr += piece;
+    });
+    child.stdout.destroy();
+    const [status] = await once(child, 'close');
+    expect([status, stderr]).toEqual([0, '']);
   });
 
   test('bootstrap prints YAML that begins with the command line', () => {
