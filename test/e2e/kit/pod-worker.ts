@@ -18,7 +18,7 @@ export interface PodCount {
 
 /** What can be asked of the pods' thread, each with what it takes; `address` is a pod's `address:port`. */
 export interface PodCalls {
-  start(pod: { host: string; port: number; workMs: number; protocol: PodProtocol }): Promise<string>;
+  start(pod: { host: string; port: number; workMs: number; workers: number; protocol: PodProtocol }): Promise<string>;
   stop(pod: { address: string }): Promise<void>;
   mode(change: { address: string; mode: PodMode }): Promise<void>;
   work(change: { address: string; workMs: number }): Promise<void>;
@@ -49,8 +49,8 @@ function named(address: string): Pod {
 }
 
 const calls: PodCalls = {
-  async start({ host, port, workMs, protocol }) {
-    const pod = new Pod(host, port, { workMs, protocol: protocols[protocol] });
+  async start({ host, port, workMs, workers, protocol }) {
+    const pod = new Pod(host, port, { workMs, workers, protocol: protocols[protocol] });
     await pod.open();
     pods.set(pod.address, pod);
     return pod.address;

@@ -39,12 +39,20 @@ export interface Protocol {
 /** Makes the protocol of a pod. */
 export type ProtocolOf = (pod: Pod) => Protocol;
 
+/** What a pod is made of: the work of a request that does not say so itself, how many it works on at a time, its protocol. */
+export interface PodMake {
+  readonly workMs: number;
+  readonly workers: number;
+  readonly protocol: ProtocolOf;
+}
+
 /** One request that a pod holds. */
 export class Held {
   readonly #pod: Pod;
   readonly #entry: LogEntry;
   readonly #workMs: number;
   #timer: NodeJS.Timeout | undefined;
+  #release: (() => void) | undefined;
 
   constructor(pod: Pod, entry: LogEntry, workMs: number) {
     this.#pod = pod;
@@ -67,8 +75,19 @@ export class Held {
     return this.#entry.ended;
   }
 
-  /** Works for as long as the request asks, or does what the pod's mode says, then calls `answer` once. */
+  /**
+   * Works for as long as the request asks, or does what the pod's mode says, then calls `answer` once. Where the pod has
+   * fewer workers than requests, it begins when one is free.
+   */
   work(answer: (how: Answer) => void, workMs = this.#workMs): void {
+    if (this.#release === undefined) {
+      this.#release = this.#pod.takeWorker(() => this.#begin(answer, workMs));
+      // A pod that answers at once had ended before there was anything to release.
+      if (this.ended) this.#release();
+    } else this.#begin(answer, workMs);
+  }
+
+  #begin(answer: (how: Answer) => void, workMs: number): void {
     this.#entry.begin();
     const mode = this.#pod.mode;
     if (mode.kind === 'frozen') this.#pod.whenThawed(() => this.ended || this.work(answer, workMs));
@@ -79,12 +98,14 @@ export class Held {
   /** Call just before the end of the answer is written: the slot is free from here on. */
   finish(how: Answer): void {
     this.#entry.end(how.kind === 'ok' ? 'answered' : how.kind === 'status' ? 'refused' : 'broken');
+    this.#release?.();
   }
 
   /** Call whenever the request is over: if it was not finished before, its client has gone. */
   leave(): void {
     clearTimeout(this.#timer);
     this.#entry.end('aborted');
+    this.#release?.();
   }
 }
 
@@ -99,11 +120,14 @@ export class Pod {
   #protocol: Protocol;
   readonly #sockets = new Set<Socket>();
   #frozen: (() => void)[] = [];
+  #idleWorkers: number;
+  #line: (() => void)[] = [];
 
-  constructor(host: string, port: number, { workMs, protocol }: { workMs: number; protocol: ProtocolOf }) {
+  constructor(host: string, port: number, { workMs, workers, protocol }: PodMake) {
     this.host = host;
     this.#port = port;
     this.#workMs = workMs;
+    this.#idleWorkers = workers;
     this.#log = new PodLog(`${host}:${port}`);
     this.#protocol = protocol(this);
   }
@@ -166,6 +190,31 @@ export class Pod {
   /** Notes that a request has come and is held from now on. */
   hold({ id, path, workMs = this.#workMs }: Asked): Held {
     return new Held(this, this.#log.arrive(id, path), workMs);
+  }
+
+  /**
+   * Calls `begin` at once when a worker is free, else when one is and all that asked before have had theirs. Call what
+   * it returns, more than once if need be, when the work is over or no longer wanted.
+   */
+  takeWorker(begin: () => void): () => void {
+    let state: 'waiting' | 'working' | 'over' = 'waiting';
+    const start = () => {
+      this.#idleWorkers -= 1;
+      state = 'working';
+      begin();
+    };
+    const release = () => {
+      if (state === 'working') {
+        this.#idleWorkers += 1;
+        this.#line.shift()?.();
+      } else if (state === 'waiting') {
+        this.#line = this.#line.filter((waiting) => waiting !== start);
+      }
+      state = 'over';
+    };
+    if (this.#idleWorkers > 0) start();
+    else this.#line.push(start);
+    return release;
   }
 
   /** Calls `then` when the pod is no longer frozen. */

@@ -19,6 +19,8 @@ export interface PodOptions {
   readonly first?: number;
   /** How long a request takes that does not say so itself, in milliseconds; 20 when left out. */
   readonly workMs?: number;
+  /** How many requests a pod works on at a time; more wait inside it, in their order. No bound when left out. */
+  readonly workers?: number;
 }
 
 /**
@@ -31,9 +33,10 @@ export class Pods {
   readonly #addresses: string[] = [];
   #next: number;
 
-  private constructor({ protocol = 'http1', port = 0, network = '127.0.1', first = 1, workMs = 20 }: PodOptions) {
+  private constructor({ first = 1, ...rest }: PodOptions) {
+    const { protocol = 'http1', port = 0, network = '127.0.1', workMs = 20, workers = Number.POSITIVE_INFINITY } = rest;
     this.#thread = new PodThread();
-    this.#options = { protocol, port, network, first, workMs };
+    this.#options = { protocol, port, network, first, workMs, workers };
     this.#next = first;
   }
 
@@ -54,12 +57,12 @@ export class Pods {
 
   /** Starts `count` more pods at the addresses that follow; resolves to their `address:port`. */
   async add(count: number): Promise<readonly string[]> {
-    const { protocol, port, network, workMs } = this.#options;
+    const { protocol, port, network, workMs, workers } = this.#options;
     const added: string[] = [];
     for (let done = 0; done < count; done += 1) {
       const host = `${network}.${this.#next}`;
       this.#next += 1;
-      added.push(await this.#thread.ask('start', { host, port, workMs, protocol }));
+      added.push(await this.#thread.ask('start', { host, port, workMs, workers, protocol }));
     }
     this.#addresses.push(...added);
     return added;

@@ -17,6 +17,8 @@ export interface SluiceOptions {
   readonly routes: RouteFile;
   /** Environment of the control plane, beside the test's own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** `debug` when left out, without which `acked` never resolves. */
+  readonly logLevel?: 'debug' | 'info';
 }
 
 interface Ports {
@@ -33,22 +35,24 @@ export class Sluice {
   readonly #folder: string;
   readonly #ports: Ports;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #logLevel: string;
   #process: SluiceProcess;
   #envoy: TestEnvoy | undefined;
 
-  private constructor(folder: string, ports: Ports, env: Readonly<Record<string, string>>) {
+  private constructor(folder: string, ports: Ports, { env = {}, logLevel = 'debug' }: SluiceOptions) {
     this.#folder = folder;
     this.#ports = ports;
     this.#env = env;
+    this.#logLevel = logLevel;
     this.#process = this.#serve();
   }
 
   /** Starts both and waits until Envoy takes requests. Errors: rejects with the end of Sluice's log. */
-  static async start({ routes, env = {} }: SluiceOptions): Promise<Sluice> {
+  static async start(options: SluiceOptions): Promise<Sluice> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-e2e-'));
     const [traffic = 0, xds = 0, kick = 0, admin = 0] = await freePorts(4);
-    await replace(folder, text(routes, traffic));
-    const sluice = new Sluice(folder, { traffic, xds, kick, admin }, env);
+    await replace(folder, text(options.routes, traffic));
+    const sluice = new Sluice(folder, { traffic, xds, kick, admin }, options);
     try {
       await sluice.#served();
       await sluice.#startEnvoy();
@@ -127,7 +131,7 @@ export class Sluice {
     const { xds, kick, admin } = this.#ports;
     const where = ['--routes', this.routeFile, '--xds', `127.0.0.1:${xds}`, '--kick-port', String(kick)];
     const admins = ['--admin', '127.0.0.1:0', '--envoy-admin', `127.0.0.1:${admin}`];
-    return new SluiceProcess(['serve', ...where, ...admins, '--log-level', 'debug'], this.#env);
+    return new SluiceProcess(['serve', ...where, ...admins, '--log-level', this.#logLevel], this.#env);
   }
 
   #served(): Promise<LogLine> {

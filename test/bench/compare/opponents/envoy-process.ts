@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import type { HostPort } from '../../../../src/envoy/address.ts';
+import type { EnvoyBootstrap } from '../../../../src/envoy/bootstrap.ts';
+import { envoyPath, startEnvoy } from '../../../e2e/kit/envoy.ts';
+import { freePort } from '../../../e2e/kit/ports.ts';
+import { listening } from './listening.ts';
+import type { Opponent, OpponentKind, Setup } from './opponent.ts';
+import { fillTemplate, replaceFile } from './template.ts';
+
+/** How one plain Envoy differs from another. */
+export interface PlainEnvoy extends Pick<OpponentKind, 'name' | 'title' | 'about'> {
+  /** Envoy's load balancing policy: the last part of the extension's name, its message, and the message's fields. */
+  readonly policy: {
+    readonly name: string;
+    readonly message: string;
+    readonly fields?: Readonly<Record<string, string>>;
+  };
+  /** True: a request above the pods' slots is refused (`max_requests`). */
+  readonly refuses?: boolean;
+  /** True: gRPC goes through a proxy of connections, not of requests. */
+  readonly connectionsForGrpc?: boolean;
+}
+
+/** An opponent that is an Envoy by itself: the binary that Sluice uses, started with the same arguments. */
+export function plainEnvoy(kind: PlainEnvoy): OpponentKind {
+  return {
+    name: kind.name,
+    title: kind.title,
+    about: kind.about,
+    missing: () =>
+      envoyPath().then(
+        () => undefined,
+        (error: Error) => error.message,
+      ),
+    start: (setup) => start(kind, setup),
+  };
+}
+
+async function start(kind: PlainEnvoy, { pods, limit, protocol, folder }: Setup): Promise<Opponent> {
+  const port = await freePort();
+  const endpoints = join(folder, 'endpoints.json');
+  await replaceFile(endpoints, endpointsFile(pods));
+  const byConnection = kind.connectionsForGrpc === true && protocol === 'grpc';
+  const text = await fillTemplate(byConnection ? 'envoy-connections.yaml' : 'envoy.yaml', {
+    PORT: port,
+    ENDPOINTS: endpoints,
+    POLICY: policyOf(kind),
+    MAX_REQUESTS: kind.refuses === true ? pods.length * limit : 1_000_000,
+    PROTOCOL: protocol === 'http1' ? '{http_protocol_options: {}}' : '{http2_protocol_options: {}}',
+  });
+  const bootstrap: EnvoyBootstrap = parse(text);
+  const envoy = await startEnvoy(bootstrap);
+  await listening(port, () => envoy.logs.map(({ message }) => message).join('\n'));
+  return {
+    port,
+    processes: () => ({ proxy: [envoy.pid], controlPlane: [] }),
+    setPods: async (next) => {
+      await replaceFile(endpoints, endpointsFile(next));
+      if (kind.refuses === true) await setMaxRequests(envoy.address, next.length * limit);
+    },
+    stop: async () => void (await envoy.stop()),
+  };
+}
+
+/** Circuit breakers can be moved by Envoy's runtime, and the runtime by its admin. */
+async function setMaxRequests({ host, port }: HostPort, value: number): Promise<void> {
+  const url = `http://${host}:${port}/runtime_modify?circuit_breakers.pods.default.max_requests=${value}`;
+  const answer = await fetch(url, { method: 'POST' });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+}
+
+function policyOf({ policy: { name, message, fields } }: PlainEnvoy): string {
+  const type = `type.googleapis.com/envoy.extensions.load_balancing_policies.${name}.v3.${message}`;
+  const typed = JSON.stringify({ '@type': type, ...fields });
+  return `{name: envoy.load_balancing_policies.${name}, typed_config: ${typed}}`;
+}
+
+function endpointsFile(pods: readonly string[]): string {
+  const endpoints = pods.map((pod) => {
+    const [address, port] = pod.split(':');
+    return { endpoint: { address: { socket_address: { address, port_value: Number(port) } } } };
+  });
+  const type = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment';
+  return JSON.stringify({
+    resources: [{ '@type': type, cluster_name: 'pods', endpoints: [{ lb_endpoints: endpoints }] }],
+  });
+}

@@ -1,0 +1,63 @@
+import { OPPONENTS } from '../opponents/opponent.ts';
+import type { GrowthResult, Results, Run } from '../results.ts';
+import { ms, percent, table } from './format.ts';
+import { medianOf, partakers, runsOf } from './statistics.ts';
+import { titleOf } from './titles.ts';
+
+/** What everything costs: processor and memory per request and per service. */
+export function costSection({ scenarios, growth }: Results): string {
+  const highRate = scenarios.find(({ name }) => name === 'high-rate');
+  const parts = ['## What it costs'];
+  if (highRate !== undefined) {
+    const rows = partakers(highRate, OPPONENTS).map((name) => {
+      const runs = runsOf(highRate, name);
+      const cpu = (part: 'proxy' | 'controlPlane') =>
+        medianOf(runs, ({ cpuMs, answered }: Run) => (answered === 0 ? null : (cpuMs[part] / answered) * 1000))?.median;
+      const memory = (part: 'proxy' | 'controlPlane') => medianOf(runs, ({ residentMb }) => residentMb[part])?.median;
+      const alone = name !== 'sluice';
+      return [
+        alone ? titleOf(name) : `**${titleOf(name)}**`,
+        ms(cpu('proxy')),
+        alone ? '' : ms(cpu('controlPlane')),
+        ms(memory('proxy')),
+        alone ? '' : ms(memory('controlPlane')),
+      ];
+    });
+    parts.push(
+      'Per 1,000 requests, in *Short requests at a high rate*: CPU time in ms and resident memory in MB. For Sluice the proxy is its Envoy.',
+      table(['', 'CPU: proxy', 'CPU: control plane', 'memory: proxy', 'memory: control plane'], rows),
+    );
+  }
+  if (growth !== undefined) parts.push(...growthParts(growth));
+  return parts.join('\n\n');
+}
+
+function growthParts({ sizes, podsPerService, quick }: GrowthResult): readonly string[] {
+  const rows = sizes.map(({ services, readyMs, cpuMs, residentMb, idleShare }) => [
+    services.toLocaleString('en'),
+    ms(readyMs / 1000),
+    ms(cpuMs.proxy),
+    ms(cpuMs.controlPlane),
+    ms(residentMb.proxy),
+    ms(residentMb.controlPlane),
+    percent(idleShare.proxy),
+    percent(idleShare.controlPlane),
+  ]);
+  const head = ['services', 'in force after (s)', 'CPU until then: Envoy (ms)', 'control plane (ms)'];
+  head.push('memory: Envoy (MB)', 'control plane (MB)', 'CPU when idle: Envoy', 'control plane');
+  const first = sizes.find(({ services }) => services === 10) ?? sizes[0];
+  const last = sizes.at(-1);
+  const parts = [
+    `Services of ${podsPerService} pods each and no traffic, from the start of both processes on; one run. CPU when idle is a share of one core.`,
+    '![Memory and CPU by the number of services](benchmark/growth.svg)',
+    table(head, rows),
+  ];
+  if (first !== undefined && last !== undefined && last.services > first.services) {
+    const per = (after: number, before: number) => ms(((after - before) * 1000) / (last.services - first.services));
+    parts.push(
+      `From ${first.services} to ${last.services.toLocaleString('en')} services, 1,000 more services cost ${per(last.residentMb.proxy, first.residentMb.proxy)} MB in Envoy and ${per(last.residentMb.controlPlane, first.residentMb.controlPlane)} MB in the control plane, and ${per(last.cpuMs.proxy, first.cpuMs.proxy)} ms and ${per(last.cpuMs.controlPlane, first.cpuMs.controlPlane)} ms of CPU at the start.`,
+    );
+  }
+  if (quick) parts.push('A quick run: without the largest size.');
+  return parts;
+}

@@ -1,0 +1,26 @@
+import { jobs20ms, jobs100ms } from './against-haproxy.ts';
+import { balancing } from './balancing.ts';
+import { dyingPod } from './dying-pod.ts';
+import { fourRequests } from './four-requests.ts';
+import { grpcCalls } from './grpc.ts';
+import { heavyTails } from './heavy-tails.ts';
+import { highRate } from './high-rate.ts';
+import { rolling } from './rolling.ts';
+import { scale } from './scale.ts';
+import type { Scenario } from './scenario.ts';
+import { video } from './video.ts';
+
+/** Every scenario, in the order of the page. */
+export const SCENARIOS: readonly Scenario[] = [
+  fourRequests,
+  video,
+  heavyTails,
+  scale,
+  dyingPod,
+  rolling,
+  grpcCalls,
+  jobs100ms,
+  jobs20ms,
+  highRate,
+  balancing,
+];

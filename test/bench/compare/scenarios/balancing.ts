@@ -1,0 +1,28 @@
+import { rateFor } from '../../../e2e/kit/load-plan.ts';
+import { rising } from '../arrivals.ts';
+import { exponentialJobs } from '../service-times.ts';
+import type { Scenario } from './scenario.ts';
+
+const jobs = exponentialJobs(150);
+
+/** Round robin against least request, with a load that rises until the pods are full. */
+export const balancing: Scenario = {
+  name: 'balancing',
+  title: 'ROUND_ROBIN against LEAST_REQUEST with rising load',
+  about: `Six pods with two workers each, jobs ${jobs.title}. The load rises evenly from 20 % to 105 % of what the pods can do. Round robin gives each pod the same number of requests, but not the same work; least request follows what pods hold.`,
+  pods: 6,
+  members: 6,
+  limit: 2,
+  protocol: 'http1',
+  opponents: ['sluice', 'full-scan', 'two-choices', 'round-robin'],
+  how: 'together',
+  picture: 'rising',
+  repeats: { full: 3, quick: 1 },
+  plan: (seed, quick) => ({
+    requests: rising(
+      { durationMs: quick ? 10_000 : 20_000, from: rateFor(0.2, 12, jobs.meanMs), to: rateFor(1.05, 12, jobs.meanMs) },
+      { seed, work: jobs.draw },
+    ),
+    changes: [],
+  }),
+};

@@ -1,0 +1,32 @@
+import { rateFor } from '../../../e2e/kit/load-plan.ts';
+import { steady } from '../arrivals.ts';
+import { OPPONENTS } from '../opponents/opponent.ts';
+import { exponentialJobs } from '../service-times.ts';
+import type { Scenario } from './scenario.ts';
+
+const jobs = exponentialJobs(150);
+
+/** A pod dies and nobody is told. */
+export const dyingPod: Scenario = {
+  name: 'dying-pod',
+  title: 'A pod dies, and comes back',
+  about: `Four pods with one worker each at 65 % load, jobs ${jobs.title}. One pod dies: its connections break and new ones are refused. Later it is back. Nobody is told: each opponent has its own means (Envoy and Sluice: outlier detection; HAProxy: health checks and \`observe\`; nginx: \`max_fails\`). The request that the pod was working on is lost; every further error is the proxy's.`,
+  pods: 4,
+  members: 4,
+  limit: 1,
+  protocol: 'http1',
+  opponents: OPPONENTS,
+  how: 'together',
+  picture: 'pods',
+  repeats: { full: 3, quick: 1 },
+  plan: (seed, quick) => {
+    const unit = quick ? 1500 : 2500;
+    return {
+      requests: steady(4 * unit, rateFor(0.65, 4, jobs.meanMs), { seed, work: jobs.draw }),
+      changes: [
+        { kind: 'dies', at: unit, pod: 1 },
+        { kind: 'returns', at: 2.5 * unit, pod: 1 },
+      ],
+    };
+  },
+};
