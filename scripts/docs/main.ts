@@ -1,14 +1,16 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { markdownFiles, ROOT } from './files.ts';
+import { pictures } from './picture.ts';
 import { refresh } from './refresh.ts';
 
 // npm run docs: makes the generated parts of the documentation again.
-for (const file of markdownFiles()) {
+for (const file of markdownFiles()) renew(file, refresh(readFileSync(join(ROOT, file), 'utf8')));
+for (const [name, svg] of Object.entries(pictures())) renew(join('docs', name), svg);
+
+function renew(file: string, text: string): void {
   const path = join(ROOT, file);
-  const before = readFileSync(path, 'utf8');
-  const after = refresh(before);
-  if (after === before) continue;
-  writeFileSync(path, after);
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  writeFileSync(path, text);
   process.stdout.write(`${file} was brought up to date\n`);
 }

@@ -1,0 +1,97 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { markdownFiles, ROOT } from '../../../scripts/docs/files.ts';
+import { pictures } from '../../../scripts/docs/picture.ts';
+import { addBootstrap } from '../../../src/commands/bootstrap.ts';
+import { addDemoPod } from '../../../src/commands/demo-pod.ts';
+import { addExplain } from '../../../src/commands/explain.ts';
+import { addRender } from '../../../src/commands/render.ts';
+import { addRun } from '../../../src/commands/run.ts';
+import { addServe } from '../../../src/commands/serve.ts';
+import { addStatus } from '../../../src/commands/status.ts';
+import { addValidate } from '../../../src/commands/validate.ts';
+import { describeStatus } from '../../../src/status/describe.ts';
+import { Metrics } from '../../../src/status/metrics.ts';
+import { exampleInput } from '../status/example.ts';
+
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const unique = (words: readonly string[]) => [...new Set(words)].sort();
+
+/** The words in a text that look like this. */
+const words = (text: string, shape: RegExp) => unique([...text.matchAll(shape)].map(([word]) => word));
+
+test('every metric is in docs/operations.md, and no other', async () => {
+  const metrics = new Metrics({ version: '1' });
+  metrics.watchWithheld(() => new Map());
+  const text = await metrics.text(describeStatus(exampleInput()));
+  const exported = unique([...text.matchAll(/^# TYPE (sluice_\w+) /gm)].map(([, name = '']) => name));
+  expect(exported.length).toBeGreaterThan(25);
+  expect(words(read('docs/operations.md'), /\bsluice_\w+/g)).toEqual(exported);
+});
+
+test('every alert is in docs/operations.md, and no other', () => {
+  const alerts = words(read('k8s/observability/alerts.yaml'), /(?<=alert: )\w+/g);
+  expect(words(read('docs/operations.md'), /\bSluice[A-Z]\w+/g)).toEqual(alerts);
+});
+
+/** Options of other programs: Envoy, kubectl, docker, openssl, promtool, git. */
+const FOREIGN = ['--build', '--concurrency', '--disable-hot-restart', '--drain-time-s', '--previous', '--scale'];
+const KUBECTL = ['--role', '--serviceaccount', '--user'];
+
+test('every option in the documents is one', () => {
+  const program = new Command();
+  for (const add of [addRun, addServe, addValidate, addExplain, addRender, addBootstrap, addStatus, addDemoPod])
+    add(program);
+  const options = program.commands.flatMap((command) => command.options.map(({ long }) => long ?? ''));
+  const known = new Set([...options, '--help', ...FOREIGN, ...KUBECTL]);
+  const files = markdownFiles().filter((file) => !file.startsWith('test/'));
+  // An ellipsis stands for all that begin like it: `--dns-…`.
+  const used = files.flatMap((file) => words(read(file), /(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w…-])/g));
+  expect(used.length).toBeGreaterThan(20);
+  expect(unique(used.filter((option) => !known.has(option)))).toEqual([]);
+});
+
+test("README's packages are those of package.json", () => {
+  const { dependencies } = JSON.parse(read('package.json'));
+  const table = /\| package \| reason \|\n((?:\|.*\n)+)/.exec(read('README.md'))?.[1] ?? '';
+  const first = table.split('\n').map((line) => line.split('|')[1] ?? '');
+  expect(words(first.join('\n'), /(?<=`)[^`\s,]+(?=`)/g)).toEqual(Object.keys(dependencies).sort());
+});
+
+test('README stays a page for newcomers', () => {
+  expect(read('README.md').split('\n').length).toBeLessThan(200);
+});
+
+test('the picture is as the code draws it (else: npm run docs)', () => {
+  for (const [name, svg] of Object.entries(pictures())) expect(read(`docs/${name}`), name).toBe(svg);
+});
+
+/** The example of docs/moving.md in this language, in a file of its own. */
+function example(language: string): string {
+  const text = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'ms').exec(read('docs/moving.md'))?.[1];
+  if (text === undefined) throw new Error(`no example in ${language}`);
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-moving-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, language);
+  writeFileSync(file, text);
+  return file;
+}
+
+const missing = (program: string) => spawnSync(program, ['-v']).status !== 0;
+
+describe('what people move from is what it was', () => {
+  test.skipIf(missing('haproxy'))('haproxy takes its example', () => {
+    expect(execFileSync('haproxy', ['-c', '-f', example('haproxy')], { encoding: 'utf8' })).toContain('is valid');
+  });
+
+  test.skipIf(missing('nginx'))('nginx takes its example', () => {
+    const file = example('nginx');
+    const args = ['-t', '-c', file, '-e', 'stderr', '-g', `pid ${file}.pid;`];
+    // Only its syntax: whether nginx may write into its own folders here is another matter.
+    expect(spawnSync('nginx', args, { encoding: 'utf8' }).stderr).toContain('syntax is ok');
+  });
+});
