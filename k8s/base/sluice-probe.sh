@@ -5,5 +5,5 @@ set -u -o pipefail
 exec 3<>"/dev/tcp/127.0.0.1/${SLUICE_ADMIN_PORT:-18001}" || exit 1
 printf 'GET %s HTTP/1.1\r\nhost: sluice\r\nconnection: close\r\n\r\n' "${1?usage: $0 PATH}" >&3
 answer=$(timeout 5 cat <&3) || exit 1
-echo "${answer##*$'\n'}"          # the kubelet shows it in the pod's events when the probe fails
+echo "${answer#*$'\r\n\r\n'}"      # its body: the kubelet shows it in the pod's events when the probe fails
 [[ $answer == 'HTTP/1.1 200'* ]]

@@ -42,8 +42,9 @@ function parentOf(path: string): string {
 function mapText({ description, required, fallback, example, path }: KeyReference): string {
   const name = path.slice(path.lastIndexOf('.') + 1);
   const without = required ? 'Required.' : fallback === undefined ? '' : `Left out: ${fallback.text}.`;
+  const sentence = description.endsWith('.') ? description : `${description}.`;
   const shown = example === '{}' || example === '[]' ? '' : `\`\`\`yaml\n${name}: ${example}\n\`\`\``;
-  return [[description, without].filter(Boolean).join(' '), shown].filter(Boolean).join('\n\n');
+  return [[sentence, without].filter(Boolean).join(' '), shown].filter(Boolean).join('\n\n');
 }
 
 function row(

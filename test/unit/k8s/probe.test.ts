@@ -9,7 +9,7 @@ let server: Server;
 beforeAll(async () => {
   server = createServer((request, response) => {
     response.statusCode = request.url === '/healthz' ? 200 : 503;
-    response.end(`this is ${request.url}\n`);
+    response.end(`this is\n${request.url}\n`);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -33,11 +33,11 @@ function probe(port: number, path: string): Promise<readonly [number, string]> {
 }
 
 test('succeeds where the answer is 200, and says what it was', async () => {
-  expect(await probe(portOf(server), '/healthz')).toEqual([0, 'this is /healthz']);
+  expect(await probe(portOf(server), '/healthz')).toEqual([0, 'this is\n/healthz']);
 });
 
 test('fails where it is another one', async () => {
-  expect(await probe(portOf(server), '/readyz')).toEqual([1, 'this is /readyz']);
+  expect(await probe(portOf(server), '/readyz')).toEqual([1, 'this is\n/readyz']);
 });
 
 test('fails where nobody answers', async () => {
