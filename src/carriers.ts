@@ -11,6 +11,7 @@ import {
   type NodeId,
   type Owned,
   type Ownership,
+  sameServices,
   wants,
 } from './model/ownership.ts';
 import type { Problem } from './model/problem.ts';
@@ -95,6 +96,7 @@ export class Carriers {
   /** Takes the services that are there from now on. */
   follow(owned: Owned): void {
     const before = this.#owners;
+    if (sameServices(this.#owned, owned)) return;
     this.#owned = owned;
     this.#assign();
     // Whom a new service goes to, and from whom it is withheld, is known only now.

@@ -168,8 +168,8 @@ export class Controller {
    */
   #mustWait({ pending }: Reconciled): boolean {
     const { clock, log } = this.#options;
-    const before = new Set(this.#state.model?.services.map(({ service }) => service.name));
-    const unknown = pending.filter((name) => !before.has(name));
+    const { services: before = [] } = this.#state.model ?? {};
+    const unknown = pending.filter((name) => !before.some(({ service }) => service.name === name));
     if (unknown.length === 0) {
       this.#pendingSince = undefined;
       return false;

@@ -8,7 +8,7 @@ import type { ServiceName } from './model/service.ts';
 import { stages, withRoomForKicks } from './slots/stages.ts';
 import type { NodeIdentity, SnapshotCache } from './snapshot/cache.ts';
 import { PUSH_ORDER, type TypeUrl } from './snapshot/resource.ts';
-import { makeSnapshot, type Snapshot } from './snapshot/snapshot.ts';
+import { type Snapshot, snapshotOfTypes } from './snapshot/snapshot.ts';
 import type { TranslateOptions } from './translate/options.ts';
 import { translate } from './translate/translate.ts';
 
@@ -69,7 +69,7 @@ export class Publisher {
     const keys = new WeakMap<ReadonlySet<ServiceName>, string>();
     return (absent) => {
       const key = remember(keys, absent, () => [...absent].sort().join());
-      const snapshot = known.get(key) ?? makeSnapshot(translate(model, this.#options.translate, absent));
+      const snapshot = known.get(key) ?? snapshotOfTypes(translate(model, this.#options.translate, absent));
       known.set(key, snapshot);
       return snapshot;
     };

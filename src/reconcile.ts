@@ -54,7 +54,10 @@ export function reconcile(input: ReconcileInput): Reconciled {
   const leaving = retire(before, routing.services, now)
     .map((old) => emptyOut(old, input, draining))
     .filter((old) => !isOver(old, input));
-  const present = services.map((service) => withPods(service, leaving, input, draining));
+  const present = services.map((service, at) => {
+    const was = leaving.length === 0 ? unchanged(service, at, input) : undefined;
+    return was ?? withPods(service, leaving, input, draining);
+  });
   if (leaving.length === 0) return { model: { routing, services: present, retiring: [] }, draining, pending, problems };
   const heirs = present.map((service) => heirSlots(service, leaving, input));
   const shares = new Map(heirs.flatMap(({ old }) => old));
@@ -95,33 +98,35 @@ function slotsInUse({ service, since }: Retiring, { loads, now }: ReconcileInput
 const NO_PODS: readonly Pod[] = [];
 const podsOfModel = new WeakMap<Model, ReadonlyMap<PodsId, readonly Pod[]>>();
 
-/** The pods of every cluster that was published last. */
-function podsBefore(before: Model | undefined): ReadonlyMap<PodsId, readonly Pod[]> {
-  if (before === undefined) return new Map();
-  return remember(podsOfModel, before, ({ services, retiring }) => {
+/** The pods of a service's cluster as they were published last. */
+function podsBefore(before: Model | undefined, service: Service): readonly Pod[] {
+  if (before === undefined) return NO_PODS;
+  // Mostly no edit has touched it.
+  const same = before.services.find((was) => was.service === service);
+  if (same !== undefined) return same.pods;
+  const known = remember(podsOfModel, before, ({ services, retiring }) => {
     // The first of equal names counts, so it comes last.
     const all = [...services, ...retiring].reverse();
-    return new Map(all.map(({ service, pods }) => [podsId(service), pods]));
+    return new Map(all.map(({ service: was, pods }) => [podsId(was), pods]));
   });
+  return known.get(podsId(service)) ?? NO_PODS;
 }
 
-const servicesOfModel = new WeakMap<Model, ReadonlyMap<Service, ServiceWithPods>>();
-
 /**
- * The service as it was published last, if nothing about it can have changed: the same settings, the same pods, all of
- * them ready and none on its way out. With 500 services that is true of 499 at a time.
+ * The service as it was published last, if nothing about it can have changed: the same settings, the same pods, none of
+ * them on its way out. With 500 services that is true of 499 at a time.
  */
 function unchanged(
   { service, pods }: ResolvedService,
+  at: number,
   { before, draining, ejected }: ReconcileInput,
 ): ServiceWithPods | undefined {
   if (before === undefined || before.retiring.length > 0) return undefined;
-  const known = remember(servicesOfModel, before, ({ services }) => new Map(services.map((one) => [one.service, one])));
-  const was = known.get(service);
-  if (was === undefined || was.pods !== pods || was.line !== undefined) return undefined;
+  // The file's order is the same for as long as the services are the same objects.
+  const was = before.services[at];
+  if (was?.service !== service || was.pods !== pods || was.line !== undefined) return undefined;
   const id = podsId(service);
-  if (draining.has(id) || ejected.has(id)) return undefined;
-  return pods.every(({ state }) => state === 'ready') ? was : undefined;
+  return draining.has(id) || ejected.has(id) ? undefined : was;
 }
 
 /** A service with its pods: those that still work in an older cluster are not there yet. */
@@ -131,8 +136,6 @@ function withPods(
   input: ReconcileInput,
   next: Map<PodsId, readonly Draining[]>,
 ): ServiceWithPods {
-  const was = leaving.length === 0 ? unchanged({ service, pods: found }, input) : undefined;
-  if (was !== undefined) return was;
   const { loads, draining, ejected, before, now } = input;
   const elsewhere = new Set(
     leaving.filter(({ heir }) => heir === service.name).flatMap(({ pods }) => pods.map(formatAddress)),
@@ -140,7 +143,7 @@ function withPods(
   const present = elsewhere.size === 0 ? found : found.filter((pod) => !elsewhere.has(formatAddress(pod)));
   const id = podsId(service);
   const report = reportOf(id, loads);
-  const published = podsBefore(before).get(id) ?? NO_PODS;
+  const published = podsBefore(before, service);
   const step = stepDraining({ draining: draining.get(id) ?? [], published, present, report, now });
   if (step.length > 0) next.set(id, step);
   // Without a limit there are no slots to follow it.

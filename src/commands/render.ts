@@ -4,7 +4,7 @@ import { formatProblem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
 import { reconcile } from '../reconcile.ts';
 import { PUSH_ORDER } from '../snapshot/resource.ts';
-import { makeSnapshot, type Snapshot } from '../snapshot/snapshot.ts';
+import { type Snapshot, snapshotOfTypes } from '../snapshot/snapshot.ts';
 import { readRouteFile } from '../source/route-file/read.ts';
 import { StaticSource } from '../source/static.ts';
 import { translate } from '../translate/translate.ts';
@@ -74,5 +74,5 @@ export function snapshotOf(routing: Routing, kickPort: number): Snapshot {
     ejected: new Map(),
     now: 0,
   });
-  return makeSnapshot(translate(model, { kickPort }));
+  return snapshotOfTypes(translate(model, { kickPort }));
 }

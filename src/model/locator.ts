@@ -1,4 +1,5 @@
 import { assertNever } from '../base/assert-never.ts';
+import { remember } from '../base/remember.ts';
 
 /** A TCP port of a Kubernetes Service as the user names it. */
 export type KubernetesPort =
@@ -30,8 +31,15 @@ export function formatAddress({ ip, port }: PodAddress): string {
   return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
+const keys = new WeakMap<Locator, string>();
+
 /** A text that is equal for locators that find the same pods. */
 export function locatorKey(locator: Locator): string {
+  // Asked for every service at every change of a pod, while a locator stays the same object until the file changes.
+  return remember(keys, locator, makeKey);
+}
+
+function makeKey(locator: Locator): string {
   switch (locator.kind) {
     case 'kubernetes': {
       const { namespace = '', service, port } = locator;

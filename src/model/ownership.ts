@@ -64,6 +64,16 @@ export function assignOwners(
   return owners;
 }
 
+/** Whether they are the very same services: mostly only pods have changed. */
+export function sameServices(a: Owned, b: Owned): boolean {
+  return (
+    a.retiring.length === 0 &&
+    b.retiring.length === 0 &&
+    a.services.length === b.services.length &&
+    a.services.every(({ service }, at) => service === b.services[at]?.service)
+  );
+}
+
 /** Whether an Envoy is there for the service. */
 export function wants({ services }: Pick<Carrier, 'services'>, name: ServiceName): boolean {
   return services === undefined || services.has(name);

@@ -29,9 +29,8 @@ export function resolve(routing: Routing, podsOf: (locator: Locator) => SourceSt
   const problems: Problem[] = [];
   const services = routing.services.map((service): ResolvedService => {
     const state = podsOf(service.locator);
-    problems.push(
-      ...state.problems.map((problem) => ({ ...problem, subject: `service ${service.name}: ${problem.subject}` })),
-    );
+    for (const problem of state.problems)
+      problems.push({ ...problem, subject: `service ${service.name}: ${problem.subject}` });
     switch (state.kind) {
       case 'pending':
         pending.push(service.name);

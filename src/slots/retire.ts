@@ -9,7 +9,9 @@ import type { Service, ServiceName } from '../model/service.ts';
  */
 export function retire(before: Model | undefined, services: readonly Service[], now: number): readonly Retiring[] {
   if (before === undefined) return [];
-  // The same object: no edit has touched it. Mostly that is all of them, as pods change far more often than files.
+  // Mostly pods have changed and not the file.
+  if (before.routing.services === services && before.retiring.length === 0) return [];
+  // The same object: no edit has touched it.
   const untouched = new Set(services);
   const edited = before.services.filter(({ service }) => !untouched.has(service));
   const fresh = edited.flatMap((old) => retireOne(old, services, now));

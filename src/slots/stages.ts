@@ -12,18 +12,27 @@ export interface Stages {
 /** The order in which a change reaches Envoy so that no pod is ever given more than its limit. */
 export function stages(before: Model | undefined, after: Model): Stages {
   if (before === undefined) return { lowered: undefined, raised: [] };
-  const old = gatesOf(before);
-  const changes = [...gatesOf(after)].map(([id, gate]) => ({
-    id,
-    gate,
-    by: gate.slots - (old.get(id)?.slots ?? gate.slots),
-  }));
+  const changes = changedGates(before, after);
   const lower = new Map(changes.filter(({ by }) => by < 0).map(({ id, gate }) => [id, gate.slots]));
-  const withLowered = mapGates(before, (id, gate) => ({ ...gate, slots: lower.get(id) ?? gate.slots }));
-  return {
-    lowered: lower.size === 0 ? undefined : withLowered,
-    raised: changes.filter(({ by }) => by > 0).map(({ id }) => id),
-  };
+  const raised = changes.filter(({ by }) => by > 0).map(({ id }) => id);
+  if (lower.size === 0) return { lowered: undefined, raised };
+  const lowered = mapGates(before, (id, gate) => {
+    const slots = lower.get(id);
+    return slots === undefined ? gate : { ...gate, slots };
+  });
+  return { lowered, raised };
+}
+
+/** Gates with other slots than before, and by how many. Services that are the same objects are not looked at. */
+function changedGates(before: Model, after: Model) {
+  const fresh = after.services.filter((service, at) => service !== before.services[at]);
+  return [...fresh, ...after.retiring].flatMap(({ service, gate }) => {
+    if (gate === undefined) return [];
+    const id = gateId(service);
+    const was = before.services.find((old) => old.service === service) ?? { gate: gatesOf(before).get(id) };
+    const by = gate.slots - (was.gate?.slots ?? gate.slots);
+    return by === 0 ? [] : [{ id, gate, by }];
+  });
 }
 
 /** The model while these gates are kicked: a full line would refuse the kick that is to empty it. */
@@ -33,7 +42,9 @@ export function withRoomForKicks(model: Model, kicked: ReadonlySet<GateId>): Mod
 }
 
 function mapGates(model: Model, map: (id: GateId, gate: GateLimit) => GateLimit): Model {
-  const change = <S extends ServiceWithPods>(service: S): S =>
-    service.gate === undefined ? service : { ...service, gate: map(gateId(service.service), service.gate) };
+  const change = <S extends ServiceWithPods>(service: S): S => {
+    const gate = service.gate && map(gateId(service.service), service.gate);
+    return gate === service.gate ? service : { ...service, gate };
+  };
   return { ...model, services: model.services.map(change), retiring: model.retiring.map(change) };
 }

@@ -22,6 +22,23 @@ export interface EncodedResource {
   readonly body: Uint8Array;
 }
 
+/** All resources of each type. A list that has not changed is the same array as before, and then costs nothing again. */
+export type ResourcesByType = Readonly<Record<TypeUrl, readonly EncodedResource[]>>;
+
+/** The resources by their type. */
+export function groupByType(resources: readonly EncodedResource[]): ResourcesByType {
+  const groups = Map.groupBy(resources, ({ typeUrl }) => typeUrl);
+  const of = (typeUrl: TypeUrl) => groups.get(typeUrl) ?? [];
+  return {
+    [TYPE_URLS.cluster]: of(TYPE_URLS.cluster),
+    [TYPE_URLS.endpoints]: of(TYPE_URLS.endpoints),
+    [TYPE_URLS.listener]: of(TYPE_URLS.listener),
+    [TYPE_URLS.routes]: of(TYPE_URLS.routes),
+    [TYPE_URLS.secret]: of(TYPE_URLS.secret),
+    [TYPE_URLS.runtime]: of(TYPE_URLS.runtime),
+  };
+}
+
 /** A resource with its version: equal versions mean equal content, across restarts too. */
 export interface XdsResource extends EncodedResource {
   readonly version: string;

@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
 import { remember } from '../base/remember.ts';
-import { type EncodedResource, PUSH_ORDER, TYPE_URLS, type TypeUrl, type XdsResource } from './resource.ts';
+import {
+  type EncodedResource,
+  groupByType,
+  PUSH_ORDER,
+  type ResourcesByType,
+  TYPE_URLS,
+  type TypeUrl,
+  type XdsResource,
+} from './resource.ts';
 
 /** All resources of one type, by name in sorted order, and the version of the whole set. */
 export interface TypeSnapshot {
@@ -45,41 +53,50 @@ function withVersion(encoded: EncodedResource, clusterVersion: string): XdsResou
   return resource;
 }
 
-/** What one set of resources came to. */
+/** What the resources of one type came to. */
 interface Made {
   readonly encoded: readonly EncodedResource[];
+  readonly clusters: TypeSnapshot | undefined;
   readonly snapshot: TypeSnapshot;
 }
 
-/** The last one of each type: most changes are of one type, and the others' thousands of resources need not be sorted anew. */
+/** The last one of each type: most changes are of one type, and the others' thousands of resources are looked at no more. */
 const made = new Map<TypeUrl, Made>();
 
-function sameBodies(a: readonly EncodedResource[], b: readonly EncodedResource[]): boolean {
-  return a.length === b.length && a.every(({ body, name }, at) => body === b[at]?.body && name === b[at]?.name);
-}
-
-/** The snapshot of a type whose versions depend on nothing but its bodies. */
-function ownTypeSnapshot(typeUrl: TypeUrl, encoded: readonly EncodedResource[]): TypeSnapshot {
+function typeSnapshot(
+  typeUrl: TypeUrl,
+  encoded: readonly EncodedResource[],
+  clusters: TypeSnapshot | undefined,
+): TypeSnapshot {
   const before = made.get(typeUrl);
-  if (before !== undefined && sameBodies(before.encoded, encoded)) return before.snapshot;
-  const snapshot = typeSnapshot([...encoded], NO_CLUSTERS);
-  made.set(typeUrl, { encoded, snapshot });
+  if (before !== undefined && before.clusters === clusters && sameItems(before.encoded, encoded))
+    return before.snapshot;
+  const snapshot = makeTypeSnapshot(encoded, clusters);
+  made.set(typeUrl, { encoded, clusters, snapshot });
   return snapshot;
 }
 
-const NO_CLUSTERS: ReadonlyMap<string, string> = new Map();
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, at) => item === b[at]));
+}
 
-function typeSnapshot(encoded: EncodedResource[], clusters: ReadonlyMap<string, string>): TypeSnapshot {
+function makeTypeSnapshot(encoded: readonly EncodedResource[], clusters: TypeSnapshot | undefined): TypeSnapshot {
   const resources = new Map<string, XdsResource>();
-  let content = '';
-  for (const each of encoded.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  const content: string[] = [];
+  for (const each of inOrder(encoded)) {
     if (resources.has(each.name)) throw new Error(`${each.typeUrl} ${each.name} is there twice`);
-    const resource = withVersion(each, clusters.get(each.name) ?? '');
+    const resource = withVersion(each, clusters?.resources.get(each.name)?.version ?? '');
     resources.set(each.name, resource);
     // The length keeps ("ab", "c") apart from ("a", "bc"); versions all have the same length.
-    content += `${each.name.length}:${each.name}${resource.version}`;
+    content.push(`${each.name.length}:${each.name}${resource.version}`);
   }
-  return { version: digest(content), resources };
+  return { version: digest(content.join('')), resources };
+}
+
+/** By name. Mostly they are so already, as services are. */
+function inOrder(encoded: readonly EncodedResource[]): readonly EncodedResource[] {
+  const sorted = encoded.every(({ name }, at) => at === 0 || (encoded[at - 1]?.name ?? '') < name);
+  return sorted ? encoded : encoded.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**
@@ -91,21 +108,21 @@ function typeSnapshot(encoded: EncodedResource[], clusters: ReadonlyMap<string, 
  * cost follows what changed: bodies must not be written to. Throws when a type has one name twice: the
  * translation never makes that.
  */
-export function makeSnapshot(encoded: readonly EncodedResource[]): Snapshot {
-  const byType = new Map<TypeUrl, EncodedResource[]>(PUSH_ORDER.map((typeUrl) => [typeUrl, []]));
-  const clusters = new Map<string, string>();
-  for (const resource of encoded) {
-    byType.get(resource.typeUrl)?.push(resource);
-    if (resource.typeUrl === TYPE_URLS.cluster) clusters.set(resource.name, bodyHash(resource.body));
-  }
+export function snapshotOfTypes(encoded: ResourcesByType): Snapshot {
+  const clusters = typeSnapshot(TYPE_URLS.cluster, encoded[TYPE_URLS.cluster], undefined);
   const types = Object.fromEntries(
-    [...byType].map(([typeUrl, list]) => [
+    PUSH_ORDER.map((typeUrl) => [
       typeUrl,
-      typeUrl === TYPE_URLS.endpoints ? typeSnapshot(list, clusters) : ownTypeSnapshot(typeUrl, list),
+      typeSnapshot(typeUrl, encoded[typeUrl], typeUrl === TYPE_URLS.endpoints ? clusters : undefined),
     ]),
     // Object.fromEntries loses the keys' type; they are exactly PUSH_ORDER.
   ) as Record<TypeUrl, TypeSnapshot>;
   return { version: digest(PUSH_ORDER.map((typeUrl) => types[typeUrl].version).join(' ')), types };
+}
+
+/** The same for resources of all types in one list. */
+export function makeSnapshot(encoded: readonly EncodedResource[]): Snapshot {
+  return snapshotOfTypes(groupByType(encoded));
 }
 
 /** A configuration with nothing in it. */

@@ -1,10 +1,9 @@
 import { remember } from '../base/remember.ts';
 import type { GateId } from '../model/generation.ts';
-import { type GateLimit, gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
-import type { Pod } from '../model/pod.ts';
+import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
-import type { EncodedResource } from '../snapshot/resource.ts';
+import { type EncodedResource, groupByType, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
 import { endpoints } from './endpoints.ts';
 import { gateCluster } from './gate.ts';
 import { kickListener, kickRoutes } from './kick.ts';
@@ -31,20 +30,35 @@ export function translate(
   model: Model,
   options: TranslateOptions,
   absent: ReadonlySet<ServiceName> = NONE,
+): ResourcesByType {
+  const { services, retiring } = absent.size === 0 ? model : without(model, absent);
+  const isPlain = absent.size === 0 && retiring.length === 0 && services.every(({ line }) => line === undefined);
+  const make = () => groupByType(fixed({ ...model, services, retiring }, options, absent));
+  const all = isPlain ? remember(remember(ofOptions, options, newMemory), model.routing, make) : make();
+  return {
+    ...all,
+    [TYPE_URLS.endpoints]: [
+      ...services.map((service) => remember(ofPods, service, endpoints)),
+      ...all[TYPE_URLS.endpoints],
+    ],
+    [TYPE_URLS.runtime]: [limitsRuntime([...services, ...retiring])],
+  };
+}
+
+/** Everything but the pods and the limits: while nothing retires, it depends on the route file alone. */
+function fixed(
+  model: Model,
+  { kickPort }: TranslateOptions,
+  absent: ReadonlySet<ServiceName>,
 ): readonly EncodedResource[] {
-  const carried = absent.size === 0 ? model : without(model, absent);
-  const gates = gatesOf(carried);
-  const { common, byService, all } = remember(ofRouting, model.routing, translateRouting);
+  const { common, byService } = remember(ofRouting, model.routing, translateRouting);
   return [
-    ...(absent.size === 0
-      ? all
-      : [...common, ...byService.flatMap(([name, resources]) => (absent.has(name) ? [] : resources))]),
+    ...common,
+    ...byService.flatMap(([name, resources]) => (absent.has(name) ? [] : resources)),
     routesOf(model),
-    ...kicksOf(gates, options.kickPort),
-    ...carried.services.map((service) => endpointsOf(service)),
-    ...carried.retiring.flatMap(ofRetiring),
-    ...oldHops(carried),
-    limitsRuntime(gates),
+    ...kicksOf([...gatesOf(model).keys()], kickPort),
+    ...model.retiring.flatMap(ofRetiring),
+    ...oldHops(model),
   ];
 }
 
@@ -53,10 +67,10 @@ const NONE: ReadonlySet<ServiceName> = new Set();
 let lastKicks: { readonly key: string; readonly made: readonly EncodedResource[] } | undefined;
 
 /** The way of kicks to the gates: the same until a gate comes or goes. */
-function kicksOf(gates: ReadonlyMap<GateId, GateLimit>, port: number): readonly EncodedResource[] {
-  if (gates.size === 0) return [];
-  const key = [port, ...gates.keys()].join();
-  if (lastKicks?.key !== key) lastKicks = { key, made: [kickListener(port), kickRoutes(gates.keys())] };
+function kicksOf(gates: readonly GateId[], port: number): readonly EncodedResource[] {
+  if (gates.length === 0) return [];
+  const key = [port, ...gates].join();
+  if (lastKicks?.key !== key) lastKicks = { key, made: [kickListener(port), kickRoutes(gates)] };
   return lastKicks.made;
 }
 
@@ -70,13 +84,13 @@ function without(model: Model, absent: ReadonlySet<ServiceName>): Model {
 interface OfRouting {
   readonly common: readonly EncodedResource[];
   readonly byService: readonly (readonly [ServiceName, readonly EncodedResource[]])[];
-  /** Both, for an Envoy that carries every service. */
-  readonly all: readonly EncodedResource[];
 }
 
 const ofRouting = new WeakMap<Routing, OfRouting>();
 const ofRoutes = new WeakMap<Routing, EncodedResource>();
-const ofPods = new WeakMap<readonly Pod[], WeakMap<Service, EncodedResource>>();
+const ofPods = new WeakMap<ServiceWithPods, EncodedResource>();
+const ofOptions = new WeakMap<TranslateOptions, WeakMap<Routing, ResourcesByType>>();
+const newMemory = () => new WeakMap<Routing, ResourcesByType>();
 
 /** The public routes: those of the route file, unless an edit has left somebody waiting elsewhere. */
 function routesOf({ routing, services }: Model): EncodedResource {
@@ -85,18 +99,13 @@ function routesOf({ routing, services }: Model): EncodedResource {
   return remember(ofRoutes, routing, () => publicRoutes(routing, new Map()));
 }
 
-function endpointsOf(service: ServiceWithPods): EncodedResource {
-  const ofService = remember(ofPods, service.pods, () => new WeakMap<Service, EncodedResource>());
-  return remember(ofService, service.service, () => endpoints(service));
-}
-
 /** Everything that depends on the route file alone, and not on which pods there are. */
 function translateRouting(routing: Routing): OfRouting {
   const { listen, services } = routing;
   const secret = listen.tls === undefined ? [] : [publicSecret(listen.tls)];
   const common = [publicListener(listen, services), ...secret, parkingListener()];
   const byService = services.map((service) => [service.name, ofService(service, routing)] as const);
-  return { common, byService, all: [...common, ...byService.flatMap(([, resources]) => resources)] };
+  return { common, byService };
 }
 
 function ofService(service: Service, { routes }: Routing): readonly EncodedResource[] {

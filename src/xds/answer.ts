@@ -1,3 +1,4 @@
+import { changeMap } from './share.ts';
 import { isFullListType } from './subscription.ts';
 import {
   type Effect,
@@ -28,9 +29,12 @@ export function refusedNames(message: string, names: readonly string[]): readonl
 }
 
 function acked<H extends Held>(state: TypeState<H>, response: Unanswered): Step<H> {
-  const nacks = new Map(state.nacks);
   const names = response.resources.map((resource) => resource.name);
-  for (const name of [...names, ...response.removed]) nacks.delete(name);
+  const mended = state.nacks.size === 0 ? [] : [...names, ...response.removed].filter((name) => state.nacks.has(name));
+  const nacks = changeMap(
+    state.nacks,
+    mended.map((name) => [name, undefined]),
+  );
   const effect: Effect = { kind: 'acked', typeUrl: state.typeUrl, version: response.version, names };
   return [{ ...state, nacks, ackedVersion: response.version }, [effect]];
 }

@@ -1,10 +1,12 @@
 import { TYPE_URLS, type XdsResource } from '../snapshot/resource.ts';
 import { answer } from './answer.ts';
 import { fill, without } from './fill.ts';
+import { changeMap } from './share.ts';
 import { changeNames, type NameChanges, type Subscription, WILDCARD, wants } from './subscription.ts';
 import {
   type Held,
   isUpToDate,
+  NO_NAMES,
   noteReached,
   noteSent,
   noteUnfinished,
@@ -102,8 +104,8 @@ function push(state: DeltaState, event: PushEvent): Step<Held> {
   const content = collect(state, event);
   const { resources, removed, more } = content;
   const next = { ...state, ...afterwards(state, content), owedAll: false };
-  const removalsLeft = () => [...next.held].some(([name, held]) => isGone(event, name, held));
-  const settled = more || event.scope === 'owed' ? noteUnfinished(next) : noteReached(next, event, removalsLeft());
+  const settled =
+    more || event.scope === 'owed' ? noteUnfinished(next) : noteReached(next, event, hasGone(next.held, event));
   if (resources.length === 0 && removed.length === 0 && !state.owedAll) return [settled, []];
   const response: Response = {
     typeUrl: state.typeUrl,
@@ -114,6 +116,11 @@ function push(state: DeltaState, event: PushEvent): Step<Held> {
   };
   const awaited = state.typeUrl === TYPE_URLS.cluster && resources.length > 0;
   return [noteSent(settled, response, { sequence: event.sequence, awaited }), [{ kind: 'send', response }]];
+}
+
+function hasGone(held: DeltaState['held'], event: PushEvent): boolean {
+  for (const [name, one] of held) if (isGone(event, name, one)) return true;
+  return false;
 }
 
 function isGone({ snapshot }: PushEvent, name: string, held: Held): boolean {
@@ -159,19 +166,23 @@ function afterwards(
   state: DeltaState,
   { resources, removed, more }: Content,
 ): Pick<DeltaState, 'held' | 'owed' | 'nacks' | 'alone'> {
-  const held = new Map(state.held);
-  const nacks = new Map(state.nacks);
-  for (const resource of resources) held.set(resource.name, resource);
-  for (const name of removed) {
-    nacks.delete(name);
-    if (state.subscription.names.has(name)) held.set(name, ABSENT);
-    else held.delete(name);
-  }
-  const sent = new Set([...removed, ...resources.map((resource) => resource.name)]);
+  const { held, nacks, subscription } = state;
   return {
-    held,
-    nacks,
+    held: changeMap<Held>(held, [
+      ...resources.map((resource) => [resource.name, resource] as const),
+      ...removed.map((name) => [name, subscription.names.has(name) ? ABSENT : undefined] as const),
+    ]),
+    nacks: changeMap(
+      nacks,
+      removed.filter((name) => nacks.has(name)).map((name) => [name, undefined]),
+    ),
     alone: without(state.alone, resources),
-    owed: more ? new Set([...state.owed].filter((name) => !sent.has(name))) : new Set(),
+    owed: stillOwed(state.owed, { resources, removed, more }),
   };
+}
+
+function stillOwed(owed: ReadonlySet<string>, { resources, removed, more }: Content): ReadonlySet<string> {
+  if (!more || owed.size === 0) return NO_NAMES;
+  const sent = new Set([...removed, ...resources.map((resource) => resource.name)]);
+  return new Set([...owed].filter((name) => !sent.has(name)));
 }

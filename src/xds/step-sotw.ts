@@ -1,9 +1,11 @@
 import { TYPE_URLS, type XdsResource } from '../snapshot/resource.ts';
 import { answer } from './answer.ts';
 import { fill, without } from './fill.ts';
+import { changeMap } from './share.ts';
 import { isFullListType, replaceNames, type Subscription, wants } from './subscription.ts';
 import {
   isUpToDate,
+  NO_NAMES,
   noteReached,
   noteSent,
   noteUnfinished,
@@ -81,7 +83,7 @@ function pushList(state: SotwState, event: PushEvent): Step<XdsResource> {
   // What has gone stays in the list until the types that refer to it were sent without it.
   if (hold) for (const [name, resource] of gone) list.set(name, resource);
   const changed = [...list.values()].some((resource) => state.held.get(resource.name)?.version !== resource.version);
-  const settled: SotwState = noteReached({ ...state, owed: new Set(), owedAll: false }, event, hold);
+  const settled: SotwState = noteReached({ ...state, owed: NO_NAMES, owedAll: false }, event, hold);
   if (!changed && list.size === state.held.size && !state.owedAll) return [settled, []];
   return send({ ...settled, held: list }, event, {
     version: hold ? `${snapshot.version}+removing` : snapshot.version,
@@ -95,9 +97,12 @@ function pushNamed(state: SotwState, event: PushEvent): Step<XdsResource> {
   const { snapshot } = event;
   const { resources, more } = fill(due(state, event), state.alone, event.maxBytes);
   // What has gone the client still holds: should it come back unchanged, there is nothing to say.
-  const held = new Map([...state.held, ...resources.map((resource) => [resource.name, resource] as const)]);
+  const held = changeMap(
+    state.held,
+    resources.map((resource) => [resource.name, resource]),
+  );
   const alone = without(state.alone, resources);
-  const next: SotwState = { ...state, held, alone, owed: more ? state.owed : new Set(), owedAll: false };
+  const next: SotwState = { ...state, held, alone, owed: more ? state.owed : NO_NAMES, owedAll: false };
   const settled = more || event.scope === 'owed' ? noteUnfinished(next) : noteReached(next, event, false);
   if (resources.length === 0 && !state.owedAll) return [settled, []];
   return send(settled, event, { version: snapshot.version, resources, awaited: false });

@@ -62,6 +62,9 @@ export interface TypeState<H extends Held = Held> {
   readonly ackedVersion: string;
 }
 
+/** Nothing in it; one for all streams. */
+export const NO_NAMES: ReadonlySet<string> = new Set();
+
 /** The state before the first request. */
 export function newTypeState<H extends Held>(typeUrl: string, isolates = false): TypeState<H> {
   return {
@@ -69,12 +72,12 @@ export function newTypeState<H extends Held>(typeUrl: string, isolates = false):
     started: false,
     subscription: NO_SUBSCRIPTION,
     held: new Map(),
-    owed: new Set(),
+    owed: NO_NAMES,
     owedAll: false,
     unanswered: [],
     nacks: new Map(),
     isolates,
-    alone: new Set(),
+    alone: NO_NAMES,
     lastNonce: '',
     added: undefined,
     complete: undefined,

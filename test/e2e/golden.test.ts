@@ -4,7 +4,7 @@ import { LoadReports } from '../../src/envoy/load-reports.ts';
 import { reconcile } from '../../src/reconcile.ts';
 import { SnapshotCache } from '../../src/snapshot/cache.ts';
 import { PUSH_ORDER } from '../../src/snapshot/resource.ts';
-import { makeSnapshot, type Snapshot } from '../../src/snapshot/snapshot.ts';
+import { snapshotOfTypes, type Snapshot } from '../../src/snapshot/snapshot.ts';
 import { StaticSource } from '../../src/source/static.ts';
 import { translate } from '../../src/translate/translate.ts';
 import type { XdsEvent } from '../../src/xds/event.ts';
@@ -55,7 +55,7 @@ function snapshotOf(name: string): Snapshot {
     ejected: new Map(),
     now: 0,
   });
-  return makeSnapshot(translate(model, { kickPort: 0 }));
+  return snapshotOfTypes(translate(model, { kickPort: 0 }));
 }
 
 describe('a real Envoy accepts', () => {

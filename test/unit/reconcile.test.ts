@@ -10,7 +10,7 @@ import { type DrainingPods, type EjectedPods, reconcile } from '../../src/reconc
 import { stepEjected } from '../../src/slots/ejected.ts';
 import type { NodeLoad } from '../../src/slots/observed-load.ts';
 import { stages } from '../../src/slots/stages.ts';
-import { makeSnapshot } from '../../src/snapshot/snapshot.ts';
+import { snapshotOfTypes } from '../../src/snapshot/snapshot.ts';
 import { translate } from '../../src/translate/translate.ts';
 import { limitedService, pod } from './slots/services.ts';
 
@@ -83,7 +83,7 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
         const reconciled = reconcile({ routing, podsOf, loads, before, draining, ejected, now });
         const { model } = reconciled;
         // Throws when two resources have one name.
-        makeSnapshot(translate(model, { kickPort: 1 }));
+        snapshotOfTypes(translate(model, { kickPort: 1 }));
         stages(before, model);
 
         // Without two present services for the same pods: the route file forbids that.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { shareMap, shareSet } from '../../../src/xds/share.ts';
+import { changeMap, shareMap, shareSet } from '../../../src/xds/share.ts';
 
 test('equal maps become one, others stay themselves', () => {
   const value = { version: '1' };
@@ -42,4 +42,33 @@ test('what is not recent is forgotten', () => {
   const first = shareSet(new Set(['first']));
   for (let count = 0; count < 100; count++) shareSet(new Set([`other ${count}`]));
   expect(shareSet(new Set(['first']))).not.toBe(first);
+});
+
+test('the same change of the same map is one map', () => {
+  const before = new Map([
+    ['a', 1],
+    ['b', 2],
+  ]);
+  const after = changeMap(before, [
+    ['b', 3],
+    ['a', undefined],
+    ['c', 4],
+  ]);
+  expect([...after]).toEqual([
+    ['b', 3],
+    ['c', 4],
+  ]);
+  expect([...before].length).toBe(2);
+  const same = [
+    ['b', 3],
+    ['a', undefined],
+    ['c', 4],
+  ] as const;
+  expect(changeMap(before, same)).toBe(after);
+  expect(changeMap(before, [['b', 3]])).not.toBe(after);
+  // The newest is not the only one that is known.
+  expect(changeMap(before, same)).toBe(after);
+  expect(changeMap(new Map(before), same)).not.toBe(after);
+  expect(changeMap(before, [])).toBe(before);
+  expect(shareMap(after)).toBe(after);
 });
