@@ -40,8 +40,9 @@ function bodyHash(body: Uint8Array): string {
   return remember(hashes, body, digest);
 }
 
-function withVersion(encoded: EncodedResource, clusterVersion: string): XdsResource {
+function withVersion(encoded: EncodedResource, clusters: TypeSnapshot | undefined): XdsResource {
   const { typeUrl, name, body } = encoded;
+  const clusterVersion = clusters?.resources.get(name)?.version ?? '';
   const known = versioned.get(body);
   // Two resources may share one array (empty ones do), so the name and type count as well.
   if (known?.clusterVersion === clusterVersion && known.resource.name === name && known.resource.typeUrl === typeUrl) {
@@ -57,10 +58,13 @@ function withVersion(encoded: EncodedResource, clusterVersion: string): XdsResou
 interface Made {
   readonly encoded: readonly EncodedResource[];
   readonly clusters: TypeSnapshot | undefined;
+  /** Hash of all names. */
+  readonly names: string;
+  readonly resources: ReadonlyMap<string, XdsResource>;
   readonly snapshot: TypeSnapshot;
 }
 
-/** The last one of each type: most changes are of one type, and the others' thousands of resources are looked at no more. */
+/** The last one of each type: most changes are of one type, and of few of its resources. */
 const made = new Map<TypeUrl, Made>();
 
 function typeSnapshot(
@@ -69,34 +73,43 @@ function typeSnapshot(
   clusters: TypeSnapshot | undefined,
 ): TypeSnapshot {
   const before = made.get(typeUrl);
-  if (before !== undefined && before.clusters === clusters && sameItems(before.encoded, encoded))
-    return before.snapshot;
-  const snapshot = makeTypeSnapshot(encoded, clusters);
-  made.set(typeUrl, { encoded, clusters, snapshot });
+  const fresh = before?.clusters === clusters && changedIn(before?.encoded ?? [], encoded);
+  if (before === undefined || !fresh) return make(typeUrl, { encoded, clusters, ...readAll(encoded, clusters) });
+  if (fresh.length === 0) return before.snapshot;
+  const resources = new Map(before.resources);
+  for (const each of fresh) resources.set(each.name, withVersion(each, clusters));
+  return make(typeUrl, { encoded, clusters, names: before.names, resources });
+}
+
+function make(typeUrl: TypeUrl, content: Omit<Made, 'snapshot'>): TypeSnapshot {
+  const { names, resources } = content;
+  const versions = [...resources.values()].map(({ version }) => version);
+  const snapshot = { version: digest(`${names}${versions.join('')}`), resources };
+  made.set(typeUrl, { ...content, snapshot });
   return snapshot;
 }
 
-function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, at) => item === b[at]));
+/** Those that are other objects than before; undefined: some have other names. */
+function changedIn(
+  before: readonly EncodedResource[],
+  after: readonly EncodedResource[],
+): readonly EncodedResource[] | undefined {
+  if (before === after) return [];
+  if (before.length !== after.length) return undefined;
+  const changed = after.filter((each, at) => each !== before[at]);
+  const known = before.filter((each, at) => each !== after[at]);
+  return changed.every(({ name }, at) => name === known[at]?.name) ? changed : undefined;
 }
 
-function makeTypeSnapshot(encoded: readonly EncodedResource[], clusters: TypeSnapshot | undefined): TypeSnapshot {
+function readAll(encoded: readonly EncodedResource[], clusters: TypeSnapshot | undefined) {
   const resources = new Map<string, XdsResource>();
-  const content: string[] = [];
-  for (const each of inOrder(encoded)) {
+  for (const each of encoded.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     if (resources.has(each.name)) throw new Error(`${each.typeUrl} ${each.name} is there twice`);
-    const resource = withVersion(each, clusters?.resources.get(each.name)?.version ?? '');
-    resources.set(each.name, resource);
-    // The length keeps ("ab", "c") apart from ("a", "bc"); versions all have the same length.
-    content.push(`${each.name.length}:${each.name}${resource.version}`);
+    resources.set(each.name, withVersion(each, clusters));
   }
-  return { version: digest(content.join('')), resources };
-}
-
-/** By name. Mostly they are so already, as services are. */
-function inOrder(encoded: readonly EncodedResource[]): readonly EncodedResource[] {
-  const sorted = encoded.every(({ name }, at) => at === 0 || (encoded[at - 1]?.name ?? '') < name);
-  return sorted ? encoded : encoded.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  // The length keeps ("ab", "c") apart from ("a", "bc"); versions all have the same length.
+  const names = digest([...resources.keys()].map((name) => `${name.length}:${name}`).join(''));
+  return { names, resources };
 }
 
 /**

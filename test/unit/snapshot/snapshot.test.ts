@@ -14,7 +14,7 @@ describe('makeSnapshot', () => {
     const two = makeSnapshot([endpoints('a', 'E'), cluster('b', 'B'), cluster('a', 'A')]);
     expect(two).toEqual(one);
     // Written down, so that a change of the hash, which every client would notice, is noticed here.
-    expect(one.version).toBe('2bbaf7f45cd2936f');
+    expect(one.version).toBe('78d523dab1db358e');
     expect([...one.types[TYPE_URLS.cluster].resources.keys()]).toEqual(['a', 'b']);
   });
 
@@ -79,5 +79,15 @@ describe('makeSnapshot', () => {
 
   test('the empty snapshot has every type', () => {
     expect(PUSH_ORDER.map((typeUrl) => emptySnapshot.types[typeUrl].resources.size)).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  test('what is made of a change is what is made of the whole', () => {
+    const bodies = { a: endpoints('a', 'A'), b: endpoints('b', 'B'), c: endpoints('c', 'C') };
+    makeSnapshot([cluster('b', '1'), bodies.a, bodies.b, bodies.c]);
+    const changed = makeSnapshot([cluster('b', '1'), bodies.a, endpoints('b', 'B2'), bodies.c]);
+    // In between something else, so that nothing is left to start from.
+    makeSnapshot([endpoints('x', 'X')]);
+    expect(makeSnapshot([cluster('b', '1'), bodies.a, endpoints('b', 'B2'), bodies.c])).toEqual(changed);
+    expect(changed.types[TYPE_URLS.endpoints].resources.get('b')?.body).toEqual(Buffer.from('B2'));
   });
 });
