@@ -12,7 +12,7 @@ import { LoadReports } from './envoy/load-reports.ts';
 import { followPodHealth, type OutHosts } from './envoy/pod-health.ts';
 import { RequestEnded } from './envoy/request-ended.ts';
 import type { Logger } from './log.ts';
-import { logEvent, sourceLog } from './log-events.ts';
+import { EventLog, sourceLog } from './log-events.ts';
 import type { GateId } from './model/generation.ts';
 import { formatProblem } from './model/problem.ts';
 import { followRequests } from './requests.ts';
@@ -151,6 +151,7 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     onReport: (observations, nodeId, at) => controller.report(nodeId, nodeLoad(observations, at)),
     onGone: (nodeId) => controller.report(nodeId, undefined),
   });
+  const eventLog = new EventLog(log, clock);
   const carriers = new Carriers({
     clock,
     log,
@@ -165,7 +166,7 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     onEvent: (event) => {
       carriers.record(event);
       metrics.recordXdsEvent(event);
-      logEvent(log, event);
+      eventLog.record(event);
     },
     extraServices: [
       loadReports,

@@ -6,7 +6,7 @@ import { shortType } from './describe.ts';
 export type XdsTraffic =
   | { readonly kind: 'sent'; readonly typeUrl: string; readonly bytes: number }
   | { readonly kind: 'acked' | 'nacked'; readonly typeUrl: string }
-  | { readonly kind: 'connected' | 'holds' | 'disconnected' | 'limited' };
+  | { readonly kind: 'connected' | 'holds' | 'disconnected' | 'limited' | 'refused' };
 
 const KNOWN = new Map<string, string>(PUSH_ORDER.map((typeUrl) => [typeUrl, shortType(typeUrl)]));
 
@@ -21,6 +21,7 @@ export class XdsMetrics {
   readonly #bytes: Histogram<'type'>;
   readonly #acks: Counter<'type'>;
   readonly #nacks: Counter<'type'>;
+  readonly #refused: Counter;
   readonly #convergence: Histogram;
 
   constructor(registry: Registry) {
@@ -35,6 +36,11 @@ export class XdsMetrics {
     });
     this.#acks = new Counter({ name: 'sluice_xds_acks_total', help: 'Responses that Envoys took.', ...perType });
     this.#nacks = new Counter({ name: 'sluice_xds_nacks_total', help: 'Responses that Envoys refused.', ...perType });
+    this.#refused = new Counter({
+      name: 'sluice_xds_clients_refused_total',
+      help: 'Streams of clients that may not use the node id they name.',
+      registers: [registry],
+    });
     this.#convergence = new Histogram({
       name: 'sluice_xds_convergence_seconds',
       help: 'Time from a publication until every connected Envoy had taken it.',
@@ -56,6 +62,9 @@ export class XdsMetrics {
         break;
       case 'nacked':
         this.#nacks.inc(typeLabel(event.typeUrl));
+        break;
+      case 'refused':
+        this.#refused.inc();
         break;
       default:
       // Connections are counted as they are when somebody asks.

@@ -25,6 +25,8 @@ export type XdsEvent =
   /** The clusters that a returning client holds already, told when it asks for clusters. Delta only. */
   | (StreamIdentity & { readonly kind: 'holds'; readonly names: readonly string[] })
   | (StreamIdentity & { readonly kind: 'disconnected'; readonly reason: string })
+  /** The client may not speak for the node it names; its stream was ended before it began. */
+  | (StreamIdentity & { readonly kind: 'refused'; readonly reason: string })
   | (StreamIdentity & {
       readonly kind: 'sent';
       readonly typeUrl: string;

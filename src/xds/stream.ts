@@ -133,6 +133,7 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     const { call, variant, service, host } = this.#options;
     const refusal = host.guard(call, introduction.node.id);
     if (refusal !== undefined) {
+      host.emit({ kind: 'refused', ...this.identity, node: introduction.node, reason: refusal });
       this.#fail(status.PERMISSION_DENIED, refusal);
       return;
     }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type BootstrapOptions, envoyBootstrap } from '../../../src/envoy/bootstrap.ts';
+import { type BootstrapOptions, envoyBootstrap, type XdsAddress } from '../../../src/envoy/bootstrap.ts';
 import { type Status, statusSchema } from '../../../src/status/status.ts';
 import { startEnvoy, type TestEnvoy } from '../kit/envoy.ts';
 import { freePorts } from '../kit/ports.ts';
@@ -12,28 +12,31 @@ import { type LogLine, SluiceProcess } from '../kit/sluice-process.ts';
 /** `sluice serve` without an Envoy, for tests that bring several. */
 export class ControlPlane {
   readonly #arguments: readonly string[];
-  readonly #xds: number;
+  readonly #xds: XdsAddress;
   process: SluiceProcess;
   #serving: LogLine | undefined;
 
   /** The port on 127.0.0.1 where its Envoys take requests, all of them: the kernel spreads connections over them. */
   readonly traffic: number;
 
-  private constructor({ traffic, xds }: { readonly traffic: number; readonly xds: number }, args: readonly string[]) {
+  private constructor(
+    { traffic, xds, host }: { readonly traffic: number; readonly xds: number; readonly host: string },
+    args: readonly string[],
+  ) {
     this.traffic = traffic;
-    this.#xds = xds;
+    this.#xds = { kind: 'tcp', host, port: xds };
     this.#arguments = args;
     this.process = new SluiceProcess(args);
   }
 
-  /** Starts it and waits until it serves; it ends with the test. `more`: further arguments. */
-  static async start(routes: RouteFile, more: readonly string[] = []): Promise<ControlPlane> {
+  /** Starts it and waits until it serves; it ends with the test. `more`: further arguments; `host`: where Envoys connect. */
+  static async start(routes: RouteFile, more: readonly string[] = [], host = '127.0.0.1'): Promise<ControlPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-several-'));
     const [traffic = 0, xds = 0, kick = 0] = await freePorts(3);
     const file = join(folder, 'routes.yaml');
     await writeFile(file, typeof routes === 'string' ? routes : routeFileText(routes, traffic));
-    const plane = new ControlPlane({ traffic, xds }, [
-      ...['serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`],
+    const plane = new ControlPlane({ traffic, xds, host }, [
+      ...['serve', '--routes', file, '--xds', `${host}:${xds}`, '--kick-port', `${kick}`],
       ...['--admin', '127.0.0.1:0', '--log-level', 'debug', ...more],
     ]);
     onTestFinished(async () => {
@@ -57,7 +60,7 @@ export class ControlPlane {
       envoyBootstrap({
         nodeId,
         nodeCluster: 'test',
-        xds: { kind: 'tcp', host: '127.0.0.1', port: this.#xds },
+        xds: this.#xds,
         admin: { host: '127.0.0.1', port: 0 },
         ...options,
       }),

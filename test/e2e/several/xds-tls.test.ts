@@ -69,6 +69,7 @@ describe('options that make no sense end with 2 and say what to write', () => {
     [[...serve, '--xds-cert', '/missing.crt', '--xds-key', '/missing.key'], '/missing.crt: cannot be read'],
     [['bootstrap', '--xds-client-cert', 'a.crt'], '--xds-client-cert and --xds-client-key go together'],
     [['bootstrap', '--xds-sni', 'a'], 'without --xds-ca'],
+    [['bootstrap', '--xds-secrets', 'a'], 'without --xds-ca'],
   ])('sluice %s', async (args, message) => {
     const { code, errors } = await runSluice(args);
     expect([code, errors]).toEqual([2, expect.stringContaining(message)]);

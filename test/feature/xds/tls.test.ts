@@ -118,6 +118,7 @@ describe('mTLS', () => {
     const refused = 'PERMISSION_DENIED spiffe://cluster.local/ns/edge/sa/envoy may not speak for node "other"';
     expect(await ask({ trust: 'ca', as: 'envoy', node: 'other' })).toBe(refused);
     expect(world.events.filter((event) => event.kind === 'connected')).toHaveLength(1);
+    expect(world.events.filter((event) => event.kind === 'refused')).toMatchObject([{ node: { id: 'other' } }]);
   });
 });
 
