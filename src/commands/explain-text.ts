@@ -3,7 +3,7 @@ import { formatDuration } from '../base/duration.ts';
 import { gateId } from '../model/generation.ts';
 import type { Locator } from '../model/locator.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
-import type { PathMatch, Route } from '../model/route.ts';
+import type { HeaderChanges, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service } from '../model/service.ts';
 import { gateClusterOf, LIMITS, PUBLIC, podsCluster, podsName } from '../translate/names.ts';
@@ -19,18 +19,49 @@ export function explainRequest(routing: Routing, request: RequestHead, wholeMatc
       const first = taken === undefined ? '' : `${taken.name} comes first`;
       return [route.name, `${pathText(route.match.path)}: ${why.length === 0 ? first : why.join('; ')}`] as const;
     });
-  const service = routing.services.find(({ name }) => name === taken?.service);
   return [
     `${request.method} ${request.host}${request.path}`,
-    ...(taken === undefined || service === undefined
+    ...(taken === undefined
       ? ['No route takes it: Envoy answers 404.']
-      : [`${taken.name} takes it, ${pathText(taken.match.path)}.`, '', ...block(facts(taken, service))]),
+      : [`${taken.name} takes it, ${pathText(taken.match.path)}.`, '', ...block(routeFacts(routing, taken))]),
     ...(others.length === 0 ? [] : ['', 'The other routes, in the order in which they are tried:', ...block(others)]),
-    ...(taken === undefined || service === undefined
-      ? []
-      : ['', 'In Envoy:', ...block(resources(routing, taken, service, request.host))]),
+    ...(taken === undefined ? [] : ['', 'In Envoy:', ...block(resources(routing, taken, request.host))]),
     '',
   ].join('\n');
+}
+
+function routeFacts(routing: Routing, route: Route): Lines {
+  const answers = headerFacts('answer', route.responseHeaders);
+  if (route.kind === 'redirect') return [['redirect', redirectText(route)], ...answers];
+  return [...facts(route, serviceOf(routing, route)), ...headerFacts('request', route.requestHeaders), ...answers];
+}
+
+/** The route file is not accepted when a route leads nowhere. */
+function serviceOf({ services }: Routing, route: ServiceRoute): Service {
+  const service = services.find(({ name }) => name === route.service);
+  if (service === undefined) throw new Error(`${route.name} leads to ${route.service}, which is not there`);
+  return service;
+}
+
+function redirectText({ redirect: { scheme, host, port, path, status } }: RedirectRoute): string {
+  const parts = [
+    ...(scheme === undefined ? [] : [`scheme ${scheme}`]),
+    ...(host === undefined ? [] : [`host ${host}`]),
+    ...(port === undefined ? [] : [`port ${port}`]),
+    ...(path === undefined ? [] : [path.kind === 'whole' ? `path ${path.path}` : `prefix ${path.prefix}`]),
+  ];
+  return `${status}, to the same with ${parts.join(', ')}; no pod sees it`;
+}
+
+function headerFacts(of: string, changes: HeaderChanges | undefined): Lines {
+  if (changes === undefined) return [];
+  const { set, add, remove } = changes;
+  const texts = [
+    ...set.map(({ name, value }) => `${name} set to ${value}`),
+    ...add.map(({ name, value }) => `${name}: ${value} added`),
+    ...remove.map((name) => `${name} removed`),
+  ];
+  return texts.length === 0 ? [] : [[of, texts.join('; ')]];
 }
 
 type Lines = readonly (readonly [string, string])[];
@@ -53,7 +84,7 @@ function pathText(path: PathMatch): string {
   }
 }
 
-function facts(route: Route, service: Service): Lines {
+function facts(route: ServiceRoute, service: Service): Lines {
   const { discipline, timeout, protocol, locator } = service;
   const work = route.requestTimeout ?? timeout.request;
   const whose = route.requestTimeout === undefined ? "the service's" : "the route's own";
@@ -104,12 +135,14 @@ function podsText(locator: Locator): string {
   }
 }
 
-function resources(routing: Routing, route: Route, service: Service, host: string): Lines {
-  const pods = podsCluster(service);
+function resources(routing: Routing, route: Route, host: string): Lines {
   const first = [
     ['Listener', PUBLIC],
     ['RouteConfiguration', `${PUBLIC}, virtual host ${virtualHost(routing, host)}, route ${route.name}`],
   ] as const;
+  if (route.kind === 'redirect') return first;
+  const service = serviceOf(routing, route);
+  const pods = podsCluster(service);
   const last = [
     ['Cluster', `${pods}: chooses the pod`],
     ['ClusterLoadAssignment', `${pods}: the pods`],

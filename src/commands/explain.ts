@@ -59,7 +59,17 @@ function requestOf(url: URL, method: string, headers: ReadonlyMap<string, string
   const named = url.hostname === NO_HOST ? '' : url.hostname;
   const host = (headers.get('host') ?? named).toLowerCase().replace(/:\d+$/, '');
   // The URL class resolves `.` and `..` as Envoy does.
-  return { method, host, path: url.pathname, headers };
+  return { method, host, path: url.pathname, headers, query: queryOf(url.search) };
+}
+
+/** Not decoded, as Envoy compares it; the first of several values counts. */
+function queryOf(search: string): ReadonlyMap<string, string> {
+  const parts = search.slice(1).split('&').filter(Boolean);
+  const pairs = parts.map((part) => {
+    const [name = '', ...value] = part.split('=');
+    return [name, value.join('=')] as const;
+  });
+  return new Map(pairs.reverse());
 }
 
 function wholeMatch(regex: string, text: string): boolean {

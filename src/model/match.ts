@@ -11,6 +11,8 @@ export interface RequestHead {
   readonly path: string;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
+  /** The first value of each parameter, percent-encoded as it was sent; empty for one without a value. */
+  readonly query: ReadonlyMap<string, string>;
 }
 
 /** Whether RE2 finds the regex to be the whole text. */
@@ -18,14 +20,15 @@ export type WholeMatch = (regex: string, text: string) => boolean;
 
 /** Every reason why a route does not take a request; none: it does. */
 export function mismatches(match: RouteMatch, request: RequestHead, wholeMatch: WholeMatch): readonly string[] {
-  const { hosts, methods, headers, path } = match;
+  const { hosts, methods, headers, query, path } = match;
   return [
     ...(takesHost(hosts, request.host) ? [] : [`the host is ${request.host || 'not given'}, not ${or(hosts)}`]),
     ...pathMismatch(path, request.path, wholeMatch),
     ...(methods.length === 0 || methods.includes(request.method)
       ? []
       : [`the method is ${request.method}, not ${or(methods)}`]),
-    ...headers.flatMap((header) => headerMismatch(header, request.headers)),
+    ...headers.flatMap((header) => namedMismatch('header', header, request.headers)),
+    ...query.flatMap((parameter) => namedMismatch('query parameter', parameter, request.query)),
   ];
 }
 
@@ -52,11 +55,15 @@ function pathMismatch(match: PathMatch, path: string, wholeMatch: WholeMatch): r
   }
 }
 
-function headerMismatch({ name, value }: NamedMatch, headers: ReadonlyMap<string, string>): readonly string[] {
-  const got = headers.get(name);
-  if (got === undefined) return [`there is no header ${name}`];
+function namedMismatch(
+  what: string,
+  { name, value }: NamedMatch,
+  found: ReadonlyMap<string, string>,
+): readonly string[] {
+  const got = found.get(name);
+  if (got === undefined) return [`there is no ${what} ${name}`];
   if (value.kind === 'present' || value.text === got) return [];
-  return [`the header ${name} is ${got}, not ${value.text}`];
+  return [`the ${what} ${name} is ${got === '' ? 'empty' : got}, not ${value.text}`];
 }
 
 function or(words: readonly string[]): string {

@@ -1,6 +1,6 @@
 import { envoy } from '#xds';
 import type { Millis } from '../base/duration.ts';
-import type { Route } from '../model/route.ts';
+import type { ServiceRoute } from '../model/route.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { timeoutLog } from './access-log.ts';
@@ -56,7 +56,7 @@ export function podsListener(service: ServiceName): EncodedResource {
  * The routes of the second hop `hop`: a kick is answered, everything else goes to the pods of `service`, which is
  * the hop's own service or the heir of one that retires.
  */
-export function podsRoutes(hop: ServiceName, service: Service, routes: readonly Route[]): EncodedResource {
+export function podsRoutes(hop: ServiceName, service: Service, routes: readonly ServiceRoute[]): EncodedResource {
   const name = podsName(hop);
   const timeouts = [...new Set(routes.flatMap(({ requestTimeout }) => requestTimeout ?? []))].sort((a, b) => a - b);
   return resource(RouteConfiguration, name, {

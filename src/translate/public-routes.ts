@@ -2,19 +2,21 @@ import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import { millis } from '../base/duration.ts';
 import { type GateId, gateId } from '../model/generation.ts';
-import type { NamedMatch, PathMatch, Rewrite, Route } from '../model/route.ts';
+import type { NamedMatch, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { resource, struct } from './encode.ts';
+import { addedHeaders, header } from './header-changes.ts';
 import { refusalMetadata } from './local-replies.ts';
 import { gateClusterOf, HEADERS, METADATA, PUBLIC, podsCluster } from './names.ts';
+import { rewritePrefix } from './path-rewrite.ts';
 import { parkedScriptOnRoute } from './pods-script.ts';
+import { redirectAction } from './redirect.ts';
 import { gateRetries, parkingRetries } from './retries.ts';
 import { workTimeout } from './work-timeout.ts';
 
 const { RouteConfiguration } = envoy.config.route.v3;
-const { HeaderValueOption } = envoy.config.core.v3;
 
 type EnvoyRoute = envoy.config.route.v3.Route.$Properties;
 type EnvoyRouteAction = envoy.config.route.v3.RouteAction.$Properties;
@@ -28,7 +30,7 @@ export type Lines = ReadonlyMap<ServiceName, GateId>;
 export function publicRoutes({ routes, services }: Routing, lines: Lines): EncodedResource {
   const byName = new Map(services.map((service) => [service.name, service]));
   const gateOf = (service: Service) => gateClusterOf(lines.get(service.name) ?? gateId(service));
-  const serviceOf = (route: Route): Service => {
+  const serviceOf = (route: ServiceRoute): Service => {
     const service = byName.get(route.service);
     if (service === undefined) throw new Error(`route ${route.name} leads to ${route.service}, which is not there`);
     return service;
@@ -43,8 +45,9 @@ export function publicRoutes({ routes, services }: Routing, lines: Lines): Encod
       routes: routes
         .filter((route) => takesHost(route, host))
         .map((route) => {
+          if (route.kind === 'redirect') return redirectRoute(route);
           const service = serviceOf(route);
-          return envoyRoute(route, service, gateOf(service));
+          return serviceRoute(route, service, gateOf(service));
         }),
     })),
   });
@@ -62,23 +65,36 @@ function takesHost({ match: { hosts } }: Route, host: string): boolean {
   return hosts.some((own) => own === host || (own.startsWith('*.') && host.endsWith(own.slice(1))));
 }
 
-function envoyRoute(route: Route, service: Service, gate: string): EnvoyRoute {
+function redirectRoute(route: RedirectRoute): EnvoyRoute {
+  return {
+    name: route.name,
+    match: envoyMatch(route),
+    redirect: redirectAction(route),
+    responseHeadersToAdd: [...addedHeaders(route.responseHeaders)],
+    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
+  };
+}
+
+function serviceRoute(route: ServiceRoute, service: Service, gate: string): EnvoyRoute {
   return {
     name: route.name,
     match: envoyMatch(route),
     metadata: { filterMetadata: { [METADATA]: struct(refusalMetadata(service)) } },
     typedPerFilterConfig: service.discipline.kind === 'limited' ? {} : parkedScriptOnRoute(),
     route: { ...action(route, service, gate), ...rewrite(route) },
-    requestHeadersToAdd: hopHeaders(route, service),
-    responseHeadersToRemove: [HEADERS.again],
-    responseHeadersToAdd:
-      service.discipline.kind === 'limited'
+    requestHeadersToAdd: [...addedHeaders(route.requestHeaders), ...hopHeaders(route, service)],
+    requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
+    responseHeadersToRemove: [HEADERS.again, ...(route.responseHeaders?.remove ?? [])],
+    responseHeadersToAdd: [
+      ...(service.discipline.kind === 'limited'
         ? [header('server-timing', 'queue;dur=%UPSTREAM_CONNECTION_POOL_READY_DURATION%', 'append')]
-        : [],
+        : []),
+      ...addedHeaders(route.responseHeaders),
+    ],
   };
 }
 
-function action(route: Route, service: Service, gate: string): EnvoyRouteAction {
+function action(route: ServiceRoute, service: Service, gate: string): EnvoyRouteAction {
   switch (service.discipline.kind) {
     case 'limited':
       return {
@@ -98,13 +114,13 @@ function action(route: Route, service: Service, gate: string): EnvoyRouteAction 
   }
 }
 
-function rewrite({ match: { path }, rewrite }: Route): Partial<EnvoyRouteAction> {
+function rewrite({ match: { path }, rewrite }: ServiceRoute): Partial<EnvoyRouteAction> {
   if (rewrite === undefined) return {};
   switch (path.kind) {
     case 'exact':
       return { prefixRewrite: rewrite.prefix };
     case 'prefix':
-      return rewritePrefix(path.prefix, rewrite);
+      return rewritePrefix(path.prefix, rewrite.prefix);
     case 'regex':
       return { regexRewrite: { pattern: { regex: '^.*$' }, substitution: rewrite.prefix } };
     default:
@@ -112,18 +128,13 @@ function rewrite({ match: { path }, rewrite }: Route): Partial<EnvoyRouteAction>
   }
 }
 
-function rewritePrefix(matched: string, { prefix }: Rewrite): Partial<EnvoyRouteAction> {
-  // `/v1` to `/` must make `/` of `/v1` and `/x` of `/v1/x`; a plain replacement would make `//x` of it.
-  if (!matched.endsWith('/') && prefix.endsWith('/')) {
-    const regex = `^${matched.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}/?`;
-    return { regexRewrite: { pattern: { regex }, substitution: prefix.replaceAll('\\', '\\\\') } };
-  }
-  return { prefixRewrite: prefix };
-}
-
 function envoyMatch({ match }: Route): EnvoyRouteMatch {
   const methods = match.methods.length === 0 ? [] : [oneOf(':method', match.methods)];
-  return { ...pathMatch(match.path), headers: [...methods, ...match.headers.map(headerMatch)] };
+  return {
+    ...pathMatch(match.path),
+    headers: [...methods, ...match.headers.map(namedMatch)],
+    queryParameters: match.query.map(namedMatch),
+  };
 }
 
 function pathMatch(path: PathMatch): EnvoyRouteMatch {
@@ -139,7 +150,8 @@ function pathMatch(path: PathMatch): EnvoyRouteMatch {
   }
 }
 
-function headerMatch({ name, value }: NamedMatch): envoy.config.route.v3.HeaderMatcher.$Properties {
+/** Of a header or of a query parameter: Envoy has the same fields for both. */
+function namedMatch({ name, value }: NamedMatch) {
   switch (value.kind) {
     case 'exact':
       return { name, stringMatch: { exact: value.text } };
@@ -157,7 +169,7 @@ function oneOf(name: string, values: readonly string[]): envoy.config.route.v3.H
 }
 
 /** What the second hop has to know of this request. */
-function hopHeaders(route: Route, { discipline }: Service): EnvoyHeader[] {
+function hopHeaders(route: ServiceRoute, { discipline }: Service): EnvoyHeader[] {
   if (discipline.kind !== 'limited') return [];
   return [
     // %START_TIME% is the arrival; `%s%3f` prints it as milliseconds since the epoch.
@@ -167,12 +179,4 @@ function hopHeaders(route: Route, { discipline }: Service): EnvoyHeader[] {
       ? []
       : [header(HEADERS.fullStatus, String(discipline.queue.fullStatus), 'overwrite')]),
   ];
-}
-
-function header(key: string, value: string, kind: 'append' | 'overwrite'): EnvoyHeader {
-  const { APPEND_IF_EXISTS_OR_ADD, OVERWRITE_IF_EXISTS_OR_ADD } = HeaderValueOption.HeaderAppendAction;
-  return {
-    header: { key, value },
-    appendAction: kind === 'append' ? APPEND_IF_EXISTS_OR_ADD : OVERWRITE_IF_EXISTS_OR_ADD,
-  };
 }

@@ -1,6 +1,7 @@
 import { remember } from '../base/remember.ts';
 import type { GateId } from '../model/generation.ts';
 import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
+import { routesTo } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import { type EncodedResource, groupByType, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
@@ -110,7 +111,7 @@ function translateRouting(routing: Routing): OfRouting {
 
 function ofService(service: Service, { routes }: Routing): readonly EncodedResource[] {
   if (service.discipline.kind !== 'limited') return [podsCluster(service)];
-  const own = routes.filter((route) => route.service === service.name);
+  const own = routesTo(service.name, routes);
   return [
     podsCluster(service),
     gateCluster(service),
@@ -138,7 +139,7 @@ function oldHops({ retiring, routing: { services, routes } }: Model): readonly E
   );
   return [...left.values()].flatMap(({ service, heir }) => {
     const target = services.find(({ name }) => name === heir) ?? service;
-    const own = routes.filter((route) => route.service === target.name);
+    const own = routesTo(target.name, routes);
     return [podsListener(service.name), podsRoutes(service.name, target, own)];
   });
 }

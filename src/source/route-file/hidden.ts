@@ -35,7 +35,7 @@ function wording(because: Hidden<unknown>['because'], other: string): string {
 function advice(because: Hidden<unknown>['because'], { got, match: { path } }: ReadRoute): string {
   switch (because) {
     case 'same':
-      return 'remove one of the two, or narrow one by hosts, methods or headers';
+      return 'remove one of the two, or narrow one by hosts, methods, headers or query';
     case 'order':
       return `move it above line ${got.at.line}, or remove it`;
     case 'kind': {

@@ -45,7 +45,7 @@ export function toLbagentRouting({ port, routes }: ReadLbagentFile): Routing {
     if (locator === undefined) throw new Error(`${got.path} was used although it could not be read`);
     const name = lbagentServiceName(locator);
     services.set(name, toService(name, locator, { ...unsaid(), limit: read.limit }));
-    return { name: got.path, match: exactly(need(read.uri)), service: name };
+    return { kind: 'service', name: got.path, match: exactly(need(read.uri)), service: name };
   });
   return {
     listen: { address: '0.0.0.0', port: need(port) },
@@ -55,7 +55,7 @@ export function toLbagentRouting({ port, routes }: ReadLbagentFile): Routing {
 }
 
 function exactly(path: string): Route['match'] {
-  return { path: { kind: 'exact', path }, hosts: [], methods: [], headers: [] };
+  return { path: { kind: 'exact', path }, hosts: [], methods: [], headers: [], query: [] };
 }
 
 type PodLocator = Extract<Locator, { kind: 'kubernetes' }>;

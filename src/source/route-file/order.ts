@@ -91,7 +91,9 @@ function coversConditions(outer: RouteMatch, inner: RouteMatch): boolean {
   if (!anyHost && (hosts.length === 0 || !hosts.every((host) => takesHost(outer.hosts, host)))) return false;
   const anyMethod = outer.methods.length === 0;
   if (!anyMethod && (methods.length === 0 || !methods.every((method) => outer.methods.includes(method)))) return false;
-  return outer.headers.every((condition) => inner.headers.some((own) => implies(own, condition)));
+  const holds = (own: readonly NamedMatch[], conditions: readonly NamedMatch[]) =>
+    conditions.every((condition) => own.some((one) => implies(one, condition)));
+  return holds(inner.headers, outer.headers) && holds(inner.query, outer.query);
 }
 
 /** Whether every host that `host` stands for is one of `hosts`. */

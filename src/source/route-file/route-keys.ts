@@ -1,6 +1,8 @@
 import { dictionary, values } from './collection.ts';
-import { header, METHODS } from './conditions.ts';
+import { header, METHODS, parameter } from './conditions.ts';
+import { headerChanges } from './header-changes.ts';
 import { map } from './map.ts';
+import { redirect } from './redirect.ts';
 import { duration, oneOf, text } from './scalar.ts';
 import { optional, required } from './shape.ts';
 import { path, regex, requestHost } from './values.ts';
@@ -43,11 +45,26 @@ export const match = map(
       'Headers that must be there: each with its exact value, or `true` for any value.',
       'no header is looked at',
     ),
+    query: optional(
+      dictionary(parameter, {
+        says: 'a map of parameter names and values',
+        example: '{model: large}',
+        itemName: '<parameter>',
+      }),
+      'Query parameters that must be there: each with its exact value as it is sent (percent-encoded; the first of several), or `true` for any value.',
+      'the query is not looked at',
+    ),
   },
   {
     example: '{prefix: /}',
     exactlyOne: ['path', 'prefix', 'regex'],
-    elsewhere: { uri: 'write path', url: 'write path', query: 'leave it out: any query matches', exact: 'write path' },
+    elsewhere: {
+      uri: 'write path',
+      url: 'write path',
+      exact: 'write path',
+      queryParams: 'write query',
+      params: 'write query',
+    },
   },
 );
 
@@ -57,10 +74,11 @@ const inMatch = (example: string) => `write match: {${example}}`;
 export const route = map(
   {
     match: required(match, 'Which requests the route takes: all of its conditions must hold.'),
-    service: required(
+    service: optional(
       text({ says: 'the name of a service', example: 'codec' }),
-      'Name of the service they go to, one of `services`.',
+      'Name of the service they go to, one of `services`. Each route has exactly one of service, redirect.',
     ),
+    redirect: optional(redirect, 'Where clients are sent instead. The query stays as it is.'),
     rewrite: optional(
       map(
         { prefix: required(path('/'), 'What stands in the place of match.prefix, or of the whole match.path.') },
@@ -76,8 +94,10 @@ export const route = map(
       ),
       "Overrides the service's timeout.",
     ),
+    headers: optional(headerChanges, 'Change headers.', 'no header is changed'),
   },
   {
+    exactlyOne: ['service', 'redirect'],
     example: '{match: {path: /v1}, service: codec}',
     elsewhere: {
       path: inMatch('path: ...'),
@@ -85,7 +105,7 @@ export const route = map(
       regex: inMatch('regex: ...'),
       hosts: inMatch('prefix: /, hosts: [...]'),
       methods: inMatch('prefix: /, methods: [...]'),
-      headers: inMatch('prefix: /, headers: {...}'),
+      query: inMatch('prefix: /, query: {...}'),
       limit: 'write it in the service: services.<name>.limit',
       queue: 'write it in the service: services.<name>.queue',
       uri: 'write match: {path: ...}',

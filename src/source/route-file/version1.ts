@@ -1,16 +1,19 @@
 import { resolve } from 'node:path';
+import type { Result } from '../../base/result.ts';
 import { formatAddress, type Locator, locatorKey } from '../../model/locator.ts';
-import type { NamedMatch, PathMatch, Route, RouteMatch } from '../../model/route.ts';
+import type { NamedMatch, PathMatch, Route, RouteMatch, ServiceRoute } from '../../model/route.ts';
 import type { Routing } from '../../model/routing.ts';
 import type { ServiceName } from '../../model/service.ts';
 import type { Named } from './collection.ts';
-import { checkHeaderName } from './conditions.ts';
+import { checkHeaderName, checkParameterName } from './conditions.ts';
+import { checkHeaderChanges, toHeaderChanges } from './header-changes.ts';
 import { type ReadRoute, reportHidden } from './hidden.ts';
 import type { version1 } from './keys.ts';
 import { checkServiceName } from './names.ts';
 import { nearest } from './nearest.ts';
 import { byPrecedence } from './order.ts';
-import { enumerate, quote, type Report } from './report.ts';
+import { checkRedirect, toRedirect } from './redirect.ts';
+import { type Complaint, enumerate, quote, type Report } from './report.ts';
 import type { match, route } from './route-keys.ts';
 import { checkService, type ReadService, toLocator, toService } from './service.ts';
 import { type Got, need, type ReadOf } from './shape.ts';
@@ -31,8 +34,10 @@ export function checkVersion1({ services, routes }: ReadFile, report: Report): v
   for (const { value } of routes.value ?? []) {
     if (value === undefined) continue;
     checkReference(value, services !== undefined && services.value === undefined ? undefined : names, report);
-    checkHeaderNames(value, report);
+    checkConditionNames(value, report);
     checkRewrite(value, report);
+    checkRedirecting(value, report);
+    if (value.headers?.value !== undefined) checkHeaderChanges(value.headers.value, report);
   }
   const readable = (routes.value ?? []).flatMap((got): ReadRoute[] => {
     const read = got.value?.match.value;
@@ -72,23 +77,45 @@ function podKeys(locator: Locator): readonly { readonly key: string; readonly sh
 type ReadRouteKeys = ReadOf<typeof route>;
 
 function checkReference({ service }: ReadRouteKeys, names: readonly string[] | undefined, report: Report): void {
-  if (service.value === undefined || names === undefined || names.includes(service.value)) return;
+  if (service?.value === undefined || names === undefined || names.includes(service.value)) return;
   const meant = nearest(service.value, names);
   const list = names.length === 0 ? 'write it under services' : `the services are ${enumerate(names)}`;
   const fix = meant === undefined ? list : `write ${meant}`;
   report.error(service, { message: `there is no service ${quote(service.value)}`, fix });
 }
 
-function checkHeaderNames({ match: { value: read } }: ReadRouteKeys, report: Report): void {
+function checkConditionNames({ match: { value: read } }: ReadRouteKeys, report: Report): void {
+  checkNames(read?.headers?.value ?? [], checkHeaderName, report);
+  checkNames(read?.query?.value ?? [], checkParameterName, report);
+}
+
+function checkNames(
+  named: readonly Named<unknown>[],
+  check: (text: string) => Result<string, Complaint>,
+  report: Report,
+): void {
   const seen = new Map<string, Named<unknown>>();
-  for (const header of read?.headers?.value ?? []) {
-    const place = { at: header.nameAt, path: header.path };
-    const result = checkHeaderName(header.name);
+  for (const one of named) {
+    const place = { at: one.nameAt, path: one.path };
+    const result = check(one.name);
     if (!result.ok) for (const complaint of result.errors) report.error(place, complaint);
-    const first = seen.get(header.name.toLowerCase());
-    if (first === undefined) seen.set(header.name.toLowerCase(), header);
+    const name = result.ok ? result.value : one.name.toLowerCase();
+    const first = seen.get(name);
+    if (first === undefined) seen.set(name, one);
     else
       report.error(place, { message: `the same header is on line ${first.nameAt.line}`, fix: 'remove one of the two' });
+  }
+}
+
+/** A redirect is answered by Envoy itself: what is for pods has no place beside it. */
+function checkRedirecting({ match: { value: read }, redirect, ...rest }: ReadRouteKeys, report: Report): void {
+  if (redirect === undefined) return;
+  checkRedirect(redirect, read === undefined ? undefined : toPath(read), report);
+  // Both: that was told already.
+  if (rest.service !== undefined) return;
+  for (const got of [rest.rewrite, rest.timeout, rest.headers?.value?.request]) {
+    if (got === undefined) continue;
+    report.error(got, { message: 'no pod gets a request that is redirected', fix: 'remove it' });
   }
 }
 
@@ -110,8 +137,8 @@ function checkRewrite({ match: { value: read }, rewrite }: ReadRouteKeys, report
 
 /** Tells of what is allowed but hardly meant. */
 export function warnOfVersion1({ services, routes }: ReadFile, report: Report): void {
-  const used = new Set(need(routes).map((got) => need(need(got).service)));
-  if (used.size === 0) {
+  const used = new Set(need(routes).map((got) => need(got).service?.value));
+  if (need(routes).length === 0) {
     report.warn(routes, { message: 'there are no routes: every request is answered with 404', fix: 'add one' });
   }
   for (const { name, nameAt, path } of services?.value ?? []) {
@@ -145,11 +172,27 @@ export function toRouting({ listen, services, routes }: ReadFile, baseDir: strin
 }
 
 function toRoute(got: Got<ReadRouteKeys>): Route {
-  const { match: read, service, rewrite, timeout } = need(got);
-  return {
+  const { match: read, redirect, headers } = need(got);
+  const responseHeaders = toHeaderChanges(headers === undefined ? undefined : need(headers).response);
+  const common = {
     name: got.path,
     match: present(toMatch(need(read))),
-    service: serviceName(need(service)),
+    ...(responseHeaders === undefined ? {} : { responseHeaders }),
+  };
+  if (redirect !== undefined) return { kind: 'redirect', ...common, redirect: toRedirect(redirect) };
+  return { kind: 'service', ...common, ...toServiceRoute(need(got)) };
+}
+
+function toServiceRoute({
+  service,
+  rewrite,
+  timeout,
+  headers,
+}: ReadRouteKeys): Omit<ServiceRoute, 'kind' | 'name' | 'match'> {
+  const requestHeaders = toHeaderChanges(headers === undefined ? undefined : need(headers).request);
+  return {
+    service: serviceName(need(present(service))),
+    ...(requestHeaders === undefined ? {} : { requestHeaders }),
     ...(rewrite === undefined ? {} : { rewrite: { prefix: need(need(rewrite).prefix) } }),
     ...(timeout === undefined ? {} : { requestTimeout: need(need(timeout).request) }),
   };
@@ -157,16 +200,21 @@ function toRoute(got: Got<ReadRouteKeys>): Route {
 
 /** A match; undefined when a part of it could not be read. */
 function toMatch(read: ReadOf<typeof match>): RouteMatch | undefined {
-  const { hosts, methods, headers } = read;
+  const { hosts, methods } = read;
   const path = toPath(read);
-  const conditions = headers?.value?.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
-  const whole = [hosts, methods, headers].every((got) => got === undefined || got.value !== undefined);
-  if (path === undefined || !whole) return undefined;
-  const named = (conditions ?? []).flatMap(({ name, value }): NamedMatch[] =>
-    value === undefined ? [] : [{ name, value }],
-  );
-  if (named.length !== (conditions ?? []).length) return undefined;
-  return { path, hosts: hosts?.value ?? [], methods: methods?.value ?? [], headers: named };
+  const whole = [hosts, methods].every((got) => got === undefined || got.value !== undefined);
+  const headers = toConditions(read.headers)?.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
+  const query = toConditions(read.query);
+  if (path === undefined || !whole || headers === undefined || query === undefined) return undefined;
+  return { path, hosts: hosts?.value ?? [], methods: methods?.value ?? [], headers, query };
+}
+
+type ReadConditions = Got<readonly Named<NamedMatch['value']>[]>;
+
+function toConditions(got: ReadConditions | undefined): readonly NamedMatch[] | undefined {
+  if (got === undefined) return [];
+  const named = got.value?.flatMap(({ name, value }): NamedMatch[] => (value === undefined ? [] : [{ name, value }]));
+  return named?.length === got.value?.length ? named : undefined;
 }
 
 function toPath({ path, prefix, regex }: ReadOf<typeof match>): PathMatch | undefined {

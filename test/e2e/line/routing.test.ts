@@ -142,3 +142,118 @@ test("Sluice's own headers mean nothing from a client, and reach no pod", async 
   expect(Object.keys(result.headers).filter((name) => /^x-(sluice|envoy)/.test(name))).toEqual([]);
   expect(result.headers['server-timing']).toMatch(/^queue;dur=\d+$/);
 });
+
+test('query parameters lead where the file says, compared as they are sent', async () => {
+  const line = await startLine({
+    pods: 4,
+    routes: [
+      to({ path: '/q', query: { model: 'large' } }, { rewrite: { prefix: '/large' } }),
+      to({ path: '/q', query: { name: 'a%20b', debug: true } }, { rewrite: { prefix: '/named' } }),
+    ],
+  });
+  const good = [
+    '/q?model=large',
+    '/q?x=1&model=large&y',
+    '/q?model=large&model=small',
+    '/q?debug&name=a%20b',
+    '/q?debug=0&name=a%20b',
+  ];
+  const results = await ask(
+    line,
+    good.map((path) => ({ path })),
+  );
+  expect(results.map((result) => seen(result).url.split('?')[0])).toEqual([
+    '/large',
+    '/large',
+    '/large',
+    '/named',
+    '/named',
+  ]);
+  const bad = [
+    '/q',
+    '/q?model=small',
+    '/q?model=small&model=large',
+    '/q?Model=large',
+    '/q?model',
+    '/q?name=a%20b',
+    '/q?debug&name=a+b',
+  ];
+  const nowhere = await ask(
+    line,
+    bad.map((path) => ({ path })),
+  );
+  expect(nowhere.map(({ status }) => status)).toEqual(bad.map(() => 404));
+});
+
+test('a redirect is answered at once, and keeps what the file does not name', async () => {
+  const redirect = (match: Keys, where: Keys): Keys => ({ match, redirect: where });
+  const line = await startLine({
+    pods: 1,
+    routes: [
+      redirect({ path: '/secure' }, { scheme: 'https' }),
+      redirect({ path: '/host' }, { host: 'new.example' }),
+      redirect({ path: '/port' }, { scheme: 'https', port: 8443, status: 308 }),
+      redirect({ path: '/whole' }, { path: '/elsewhere', status: 301 }),
+      redirect({ prefix: '/v1/' }, { prefix: '/v2/', status: 307 }),
+      redirect({ prefix: '/api' }, { host: 'api.example', prefix: '/', status: 303 }),
+      redirect({ regex: '/r[0-9]+' }, { scheme: 'https', host: 'r.example', path: '/r' }),
+      to({ path: '/pod' }),
+    ],
+  });
+  const paths = ['/secure?a=1', '/host', '/port', '/whole?a=1', '/v1/x?b', '/api/x/y', '/api', '/r12'];
+  const results = await ask(
+    line,
+    paths.map((path) => ({ path, host: 'old.example:81' })),
+  );
+  expect(results.map(({ status, headers }) => `${status} ${headers['location']}`)).toEqual([
+    '302 https://old.example:81/secure?a=1',
+    '302 http://new.example/host',
+    '308 https://old.example:8443/port',
+    '301 http://old.example:81/elsewhere?a=1',
+    '307 http://old.example:81/v2/x?b',
+    '303 http://api.example/x/y',
+    '303 http://api.example/',
+    '302 https://r.example/r',
+  ]);
+  expect(await line.pods.requests()).toEqual([]);
+});
+
+test('headers are set, added and removed, literally', async () => {
+  const headers = {
+    request: { set: { 'x-a': 'set', 'x-percent': '50% %START_TIME% %%' }, add: { 'x-b': 'added' }, remove: ['x-c'] },
+    response: { set: { 'x-pod': 'hidden' }, add: { vary: 'x-a' }, remove: ['content-type'] },
+  };
+  const line = await startLine({
+    pods: 1,
+    routes: [
+      to({ path: '/changed' }, { headers }),
+      {
+        match: { path: '/moved' },
+        redirect: { path: '/' },
+        headers: { response: { set: { 'cache-control': 'no-store' } } },
+      },
+      to({ prefix: '/' }),
+    ],
+  });
+  const sent = { 'x-a': 'client', 'x-b': 'client', 'x-c': 'client' };
+  const results = await ask(
+    line,
+    ['/changed', '/same', '/moved'].map((path) => ({ path, headers: sent })),
+  );
+  const [changed = expect.fail(), same = expect.fail(), moved = expect.fail()] = results;
+  expect(seen(changed).headers).toMatchObject({
+    'x-a': 'set',
+    'x-b': 'client, added',
+    'x-percent': '50% %START_TIME% %%',
+  });
+  expect(seen(changed).headers).not.toHaveProperty('x-c');
+  expect(changed.headers).toMatchObject({
+    'x-pod': 'hidden',
+    vary: 'x-a',
+    'server-timing': expect.stringMatching(/^queue;dur=/),
+  });
+  expect(changed.headers).not.toHaveProperty('content-type');
+  expect(seen(same).headers).toMatchObject(sent);
+  expect(same.headers).toMatchObject({ 'content-type': 'application/json' });
+  expect(moved).toMatchObject({ status: 302, headers: { 'cache-control': 'no-store' } });
+});

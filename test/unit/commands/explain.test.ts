@@ -19,10 +19,10 @@ routes:
     service: web
 `;
 
-function explain(method: string, host: string, path: string, file = FILE): string {
+function explain(method: string, host: string, path: string, file = FILE, query = new Map<string, string>()): string {
   const parsed = parseRouteFile(file, { path: 'routes.yaml', env: {}, baseDir: '/' });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
-  return explainRequest(parsed.value.routing, { method, host, path, headers: new Map() }, () => false);
+  return explainRequest(parsed.value.routing, { method, host, path, headers: new Map(), query }, () => false);
 }
 
 test('the route, the service, the line, and what carries it', () => {
@@ -46,6 +46,31 @@ test('why another route does not take it', () => {
   );
   expect(text).toMatch(/virtual host \*, route routes\[1\]/);
   expect(text).not.toContain('gate/');
+});
+
+const CHANGED = `version: 1
+services: { web: { static: ["127.0.0.1:9000"] } }
+routes:
+  - match: { path: /old, query: { to: new } }
+    redirect: { scheme: https, host: new.example, path: /new, status: 301 }
+    headers: { response: { set: { cache-control: no-store } } }
+  - match: { prefix: / }
+    service: web
+    headers: { request: { set: { x-a: b }, remove: [x-c] } }
+`;
+
+test('a redirect, and changed headers', () => {
+  const redirected = explain('GET', 'a.example', '/old', CHANGED, new Map([['to', 'new']]));
+  expect(redirected).toContain('routes[0] takes it, path /old.');
+  expect(redirected).toMatch(
+    /redirect +301, to the same with scheme https, host new\.example, path \/new; no pod sees it/,
+  );
+  expect(redirected).toMatch(/answer +cache-control set to no-store/);
+  expect(redirected).toMatch(/RouteConfiguration +public, virtual host \*, route routes\[0\]/);
+  expect(redirected).not.toContain('Cluster');
+  const other = explain('GET', 'a.example', '/old', CHANGED);
+  expect(other).toMatch(/routes\[0\] +path \/old: there is no query parameter to/);
+  expect(other).toMatch(/request +x-a set to b; x-c removed/);
 });
 
 test('no route at all', () => {

@@ -7,8 +7,12 @@ const request: RequestHead = {
   host: 'a.example',
   path: '/v1/x',
   headers: new Map([['x-tier', 'gold']]),
+  query: new Map([
+    ['model', 'large'],
+    ['debug', ''],
+  ]),
 };
-const any: RouteMatch = { path: { kind: 'prefix', prefix: '/' }, hosts: [], methods: [], headers: [] };
+const any: RouteMatch = { path: { kind: 'prefix', prefix: '/' }, hosts: [], methods: [], headers: [], query: [] };
 const wholeMatch = (regex: string, text: string) => new RegExp(`^(?:${regex})$`).test(text);
 
 function why(match: Partial<RouteMatch>): readonly string[] {
@@ -26,6 +30,8 @@ test.each<[string, Partial<RouteMatch>]>([
   ['the wildcard', { hosts: ['*.example'] }],
   ['the method', { methods: ['POST', 'GET'] }],
   ['the header', { headers: [{ name: 'x-tier', value: { kind: 'exact', text: 'gold' } }] }],
+  ['the parameter', { query: [{ name: 'model', value: { kind: 'exact', text: 'large' } }] }],
+  ['that the parameter is there', { query: [{ name: 'debug', value: { kind: 'present' } }] }],
   ['that the header is there', { headers: [{ name: 'x-tier', value: { kind: 'present' } }] }],
 ])('taken by %s', (_, match) => {
   expect(why(match)).toEqual([]);
@@ -40,6 +46,8 @@ test.each<[string, Partial<RouteMatch>]>([
   ['the method is GET, not POST', { methods: ['POST'] }],
   ['there is no header x-none', { headers: [{ name: 'x-none', value: { kind: 'present' } }] }],
   ['the header x-tier is gold, not tin', { headers: [{ name: 'x-tier', value: { kind: 'exact', text: 'tin' } }] }],
+  ['there is no query parameter none', { query: [{ name: 'none', value: { kind: 'present' } }] }],
+  ['the query parameter debug is empty, not 1', { query: [{ name: 'debug', value: { kind: 'exact', text: '1' } }] }],
 ])('not taken: %s', (reason, match) => {
   expect(why(match)).toEqual([reason]);
 });

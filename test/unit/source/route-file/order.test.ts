@@ -25,11 +25,12 @@ const match: fc.Arbitrary<RouteMatch> = fc.record({
   hosts: fc.subarray(['x.y', '*.x.y', 'q']),
   methods: fc.subarray(METHODS),
   headers: fc.array(header, { maxLength: 1 }),
+  query: fc.array(header, { maxLength: 1 }),
 });
 
 /** What a match takes, worked out without the code under test. */
-function takes({ path: wanted, hosts, methods, headers }: RouteMatch, request: readonly string[]): boolean {
-  const [at = '', host = '', method = '', value = ''] = request;
+function takes({ path: wanted, hosts, methods, headers, query }: RouteMatch, request: readonly string[]): boolean {
+  const [at = '', host = '', method = '', value = '', parameter = ''] = request;
   const pathFits =
     wanted.kind === 'exact'
       ? at === wanted.path
@@ -39,12 +40,17 @@ function takes({ path: wanted, hosts, methods, headers }: RouteMatch, request: r
           (wanted.prefix.endsWith('/') || at === wanted.prefix || at[wanted.prefix.length] === '/');
   const hostFits =
     hosts.length === 0 || hosts.some((one) => (one.startsWith('*') ? host.endsWith(one.slice(1)) : host === one));
-  const headersFit = headers.every((one) => (one.value.kind === 'exact' ? value === one.value.text : value !== ''));
+  const fits = (got: string) => (one: NamedMatch) => (one.value.kind === 'exact' ? got === one.value.text : got !== '');
+  const headersFit = headers.every(fits(value)) && query.every(fits(parameter));
   return pathFits && hostFits && (methods.length === 0 || methods.includes(method)) && headersFit;
 }
 
 const REQUESTS = PATHS.flatMap((at) =>
-  HOSTS.flatMap((host) => METHODS.flatMap((method) => HEADERS.map((value) => [at, host, method, value]))),
+  HOSTS.flatMap((host) =>
+    METHODS.flatMap((method) =>
+      HEADERS.flatMap((value) => HEADERS.map((parameter) => [at, host, method, value, parameter])),
+    ),
+  ),
 );
 
 describe('findHidden', () => {
@@ -75,7 +81,7 @@ describe('findHidden', () => {
   });
 
   const at = (...hosts: readonly string[]) => ({
-    match: { path: { kind: 'exact', path: '/' }, hosts, methods: [], headers: [] } as const,
+    match: { path: { kind: 'exact', path: '/' }, hosts, methods: [], headers: [], query: [] } as const,
   });
 
   it('knows which hosts fall under which', () => {

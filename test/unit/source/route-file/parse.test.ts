@@ -40,8 +40,8 @@ describe('parseRouteFile', () => {
       '3:9: listen.port: must be a whole number from 1 to 65,535, not 0; write one such as 8080',
       '8:12: services.codec.limit: must be a whole number from 1 to 10,000, not 0; remove the route to switch it off',
       '16:5: services.llm.protocl: unknown key "protocl"; write protocol',
-      '35:24: routes[2].timeout.request: not a duration: "10"; write "10s"',
-      '37:14: routes[3].service: there is no service "kodec"; write codec',
+      '36:24: routes[2].timeout.request: not a duration: "10"; write "10s"',
+      '43:14: routes[4].service: there is no service "kodec"; write codec',
     ]);
   });
 
@@ -49,7 +49,7 @@ describe('parseRouteFile', () => {
     const wrong = file('version1.yaml').replace('service: codec', 'servce: codec').replace('dns:', 'dsn:');
     expect(told(wrong)).toEqual([
       '15:5: services.llm.dsn: unknown key "dsn"; write dns',
-      '37:5: routes[3].servce: unknown key "servce"; write service',
+      '43:5: routes[4].servce: unknown key "servce"; write service',
     ]);
   });
 

@@ -144,7 +144,7 @@ describe('routes of version 1', () => {
     ['match: {}', 'routes[0].match: needs one of path, prefix or regex; write one of them'],
     [
       'match: /x',
-      'routes[0].match: must be a map of path, prefix, regex, hosts, methods and headers, not "/x"; write match: {prefix: /}',
+      'routes[0].match: must be a map of path, prefix, regex, hosts, methods, headers and query, not "/x"; write match: {prefix: /}',
     ],
     ['path: /x', 'routes[0].path: unknown key "path"; write match: {path: ...}'],
     [
@@ -203,7 +203,7 @@ describe('routes of version 1', () => {
 
   it.each(['/', '/x', '/x/'])('lets /v1 be rewritten to %s', (prefix) => {
     const { routes } = parsed(withRoutes(`match: {prefix: /v1}, rewrite: {prefix: ${prefix}}`)).routing;
-    expect(routes[0]?.rewrite).toEqual({ prefix });
+    expect(routes[0]).toMatchObject({ rewrite: { prefix } });
   });
 
   it('tells of a route that leads nowhere', () => {
@@ -235,7 +235,7 @@ describe('routes of version 1', () => {
         ).replace('v1.0/x', 'v1\\\\.0/x'),
       ),
     ).toEqual([
-      'routes[1].match: matches the same requests as routes[0] on line 4; remove one of the two, or narrow one by hosts, methods or headers',
+      'routes[1].match: matches the same requests as routes[0] on line 4; remove one of the two, or narrow one by hosts, methods, headers or query',
       'routes[2].match: never used: routes[0] on line 4 comes first and takes all of its requests; move it above line 4, or remove it',
     ]);
     expect(said(withRoutes('match: {prefix: /v1}', 'match: {regex: /v1/x.*}'))).toEqual([
