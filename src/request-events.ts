@@ -1,5 +1,6 @@
 import { FLAG, type LogEntry } from './envoy/access-log-entry.ts';
-import type { Outcome, RequestEvent } from './status/service-traffic.ts';
+import type { Outcome } from './status/counts.ts';
+import type { RequestEvent } from './status/service-traffic.ts';
 
 /** What Lua's answers are called in Envoy's log: the second hop's script refuses who has waited too long. */
 const SCRIPT_ANSWERED = 'lua_response';

@@ -1,10 +1,10 @@
-import protobuf from 'protobufjs/minimal.js';
+import { type Reader, readInner, readMessage } from './protobuf-fields.ts';
 
-/** What Envoy's access log says about one request, at one of three moments. */
+/** What Envoy's access log says about one request: of most only that it is over. */
 export type LogEntry =
-  /** Its headers have come. */
-  | (Common & { readonly kind: 'arrived' })
-  /** It has got its slot: its turn has come. May come more than once when the first hop is tried again. */
+  /** It came a while ago and has no slot yet. May come more than once. */
+  | (Common & { readonly kind: 'waits' })
+  /** It has waited, and has a slot: its turn has come. May come more than once. */
   | (Common & { readonly kind: 'admitted' })
   | (Common & Ended);
 
@@ -59,15 +59,12 @@ export interface LogMessage {
 /** The custom tag by which the entries name the service. */
 export const SERVICE_TAG = 'service';
 
-const KINDS: ReadonlyMap<number, LogEntry['kind']> = new Map([
-  [4, 'arrived'], // DownstreamStart
-  [6, 'ended'], // DownstreamEnd
-  [7, 'admitted'], // UpstreamPoolReady
-]);
+/** Values of `AccessLogType`: when an entry was written. */
+const TYPE = { downstreamPeriodic: 5, downstreamEnd: 6, upstreamPoolReady: 7 } as const;
 
 /** Everything that is read of an entry; what is not there keeps its first value. */
 interface Draft {
-  kind: LogEntry['kind'] | undefined;
+  type: number;
   service: string;
   requestId: string;
   startedAt: number;
@@ -78,41 +75,21 @@ interface Draft {
   flags: number;
 }
 
-type Reader = protobuf.Reader;
-/** Reads the field with this number if it wants it, and says so. */
-type Field = (number: number, reader: Reader) => boolean;
-
 /**
- * Reads a `StreamAccessLogsMessage`. By hand, and only the fields that are used: an entry has sixty, and with three
- * entries per request the generated decoder would be the larger part of what observing costs (run: 8.0 µs a request
- * against 3.1).
+ * Reads a `StreamAccessLogsMessage`. By hand, and only the fields that are used: an entry has sixty, and with the
+ * generated decoder they would be the larger part of what observing costs (run: 2.7 µs a request against 1.0).
  * Throws on bytes that are no such message.
  */
 export function readLogMessage(bytes: Uint8Array): LogMessage {
   let identifier: LogIdentifier | undefined;
   const entries: LogEntry[] = [];
-  const reader = protobuf.Reader.create(bytes);
-  readFields(reader, reader.len, (number) => {
+  readMessage(bytes, (number, reader) => {
     if (number === 1) identifier = readIdentifier(reader);
     else if (number === 2) readInner(reader, (inner) => inner === 1 && readEntry(reader, entries));
     else return false;
     return true;
   });
   return { identifier, entries };
-}
-
-function readFields(reader: Reader, end: number, field: Field): void {
-  while (reader.pos < end) {
-    const tag = reader.uint32();
-    if (!field(tag >>> 3, reader)) reader.skipType(tag & 7);
-  }
-}
-
-/** A message inside a message: its length comes first. */
-function readInner(reader: Reader, field: Field): true {
-  const length = reader.uint32();
-  readFields(reader, reader.pos + length, field);
-  return true;
 }
 
 function readIdentifier(reader: Reader): LogIdentifier {
@@ -133,7 +110,7 @@ function readIdentifier(reader: Reader): LogIdentifier {
 
 function readEntry(reader: Reader, entries: LogEntry[]): true {
   const draft: Draft = {
-    kind: undefined,
+    type: 0,
     service: '',
     requestId: '',
     startedAt: 0,
@@ -154,10 +131,18 @@ function readEntry(reader: Reader, entries: LogEntry[]): true {
   return true;
 }
 
-function finish({ kind, service, requestId, startedAt, ...ended }: Draft): LogEntry | undefined {
-  if (kind === undefined) return undefined;
-  const common = { service, requestId, startedAt };
-  return kind === 'ended' ? { kind, ...common, ...ended } : { kind, ...common };
+function finish(draft: Draft): LogEntry | undefined {
+  const { type, service, requestId, startedAt, durationMs, waitMs, status, details, flags } = draft;
+  switch (type) {
+    case TYPE.downstreamEnd:
+      return { kind: 'ended', service, requestId, startedAt, durationMs, waitMs, status, details, flags };
+    case TYPE.downstreamPeriodic:
+      return { kind: waitMs === undefined ? 'waits' : 'admitted', service, requestId, startedAt };
+    case TYPE.upstreamPoolReady:
+      return { kind: 'admitted', service, requestId, startedAt };
+    default:
+      return undefined;
+  }
 }
 
 /** `AccessLogCommon`. */
@@ -179,7 +164,7 @@ function readCommon(number: number, reader: Reader, draft: Draft): boolean {
       draft.durationMs = readTime(reader);
       return true;
     case 33:
-      draft.kind = KINDS.get(reader.uint32());
+      draft.type = reader.uint32();
       return true;
     default:
       return false;

@@ -16,17 +16,21 @@ export interface LineStats {
 export interface LineStatsOptions {
   readonly admin: Pick<EnvoyAdmin, 'stats'>;
   readonly clock: Clock;
+  /** The time between two questions about gauges, in milliseconds. */
   readonly intervalMs: number;
   /** Called after every question: by service, only those with something to tell; or why there is no answer. */
   readonly onStats: (stats: Result<ReadonlyMap<string, LineStats>, string>) => void;
 }
 
 /**
- * Only these of the some 20,000 statistics that 100 services have: Envoy needs 3 ms of its main thread to find them,
- * and its workers none (run).
+ * Only these of the some 20,000 statistics that 100 services have: Envoy needs 1 ms of its main thread to find them
+ * among the gauges, 2 ms among the counters, and its workers none (run).
  */
-const FILTER =
-  '^cluster\\.(gate/.*\\.upstream_rq_pending_active|pods/.*\\.(outlier_detection\\.ejections_active|upstream_rq_retry|upstream_rq_425))$';
+const GAUGES = '^cluster\\.(gate/.*\\.upstream_rq_pending_active|pods/.*\\.outlier_detection\\.ejections_active)$';
+const COUNTERS = '^cluster\\.pods/.*\\.(upstream_rq_retry|upstream_rq_425)$';
+
+/** Counters are asked for only with one in so many questions: nobody watches them change. */
+const COUNTERS_EVERY = 10;
 
 const PATTERN =
   /^cluster\.(?:gate|pods)\/(.+?)\.(upstream_rq_pending_active|outlier_detection\.ejections_active|upstream_rq_retry|upstream_rq_425)$/;
@@ -34,10 +38,15 @@ const PATTERN =
 /** Asks for the statistics until `signal` is aborted. Never rejects. */
 export async function followLineStats(options: LineStatsOptions, signal: AbortSignal): Promise<void> {
   const { admin, clock, intervalMs, onStats } = options;
-  while (!signal.aborted) {
-    const stats = await admin.stats({ filter: FILTER, usedOnly: true }, signal);
+  let counters: ReadonlyMap<string, number> = new Map();
+  for (let question = 0; !signal.aborted; question++) {
+    const gauges = await admin.stats({ filter: GAUGES, usedOnly: true, type: 'Gauges' }, signal);
+    if (gauges.ok && question % COUNTERS_EVERY === 0) {
+      const asked = await admin.stats({ filter: COUNTERS, usedOnly: true, type: 'Counters' }, signal);
+      if (asked.ok) counters = asked.value;
+    }
     if (signal.aborted) return;
-    onStats(stats.ok ? { ok: true, value: lineStats(stats.value) } : stats);
+    onStats(gauges.ok ? { ok: true, value: lineStats(new Map([...gauges.value, ...counters])) } : gauges);
     await sleep(clock, intervalMs, signal);
   }
 }

@@ -8,28 +8,15 @@ import { envoy } from '#xds';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type NodeGuard, openToAll } from '../base/node-guard.ts';
 import { rawMethod } from '../base/raw-method.ts';
+import { type ClusterLoad, type LoadReport, readLoadReport } from './load-report-message.ts';
 
-const { LoadStatsRequest, LoadStatsResponse } = envoy.service.load_stats.v3;
-type ClusterStats = envoy.config.endpoint.v3.ClusterStats.$Properties;
-
-/** The requests a pod was working on when an Envoy reported. */
-export interface EndpointLoad {
-  /** IPv6 without brackets. */
-  readonly address: string;
-  readonly port: number;
-  readonly requestsInProgress: number;
-}
+const { LoadStatsResponse } = envoy.service.load_stats.v3;
 
 /** What one Envoy said about one cluster. */
-export interface LoadObservation {
+export interface LoadObservation extends ClusterLoad {
   readonly nodeId: string;
   /** When it was received, in milliseconds since the epoch. */
   readonly at: number;
-  readonly cluster: string;
-  /** Requests in progress at all its endpoints, those inside Envoy included. */
-  readonly requestsInProgress: number;
-  /** Only pods with something to tell: one that is not here has nothing in progress. */
-  readonly endpoints: readonly EndpointLoad[];
 }
 
 /** How load reports are asked for, and who gets them. */
@@ -106,16 +93,16 @@ export class LoadReports {
 
   #receive(call: Call, bytes: Buffer): void {
     if (!this.#calls.has(call)) return;
-    let request: envoy.service.load_stats.v3.LoadStatsRequest;
+    let report: LoadReport;
     try {
-      request = LoadStatsRequest.decode(bytes);
+      report = readLoadReport(bytes);
     } catch (error) {
       const details = `not a LoadStatsRequest: ${error instanceof Error ? error.message : String(error)}`;
       this.#fail(call, status.INVALID_ARGUMENT, details);
       return;
     }
     const known = this.#calls.get(call);
-    const nodeId = known ?? request.node?.id ?? '';
+    const nodeId = known ?? report.nodeId;
     if (known === undefined) {
       const refusal = (this.#options.guard ?? openToAll)(call, nodeId);
       if (refusal !== undefined) {
@@ -126,20 +113,16 @@ export class LoadReports {
       this.#ask(call);
     }
     // The first request only says who is there.
-    if (request.clusterStats.length > 0 || known !== undefined) this.#report(nodeId, request.clusterStats);
+    if (report.clusters.length > 0 || known !== undefined) this.#report(nodeId, report.clusters);
   }
 
-  #report(nodeId: string, stats: readonly ClusterStats[]): void {
+  #report(nodeId: string, clusters: readonly ClusterLoad[]): void {
     const at = this.#clock.now();
-    const observations = stats.map((cluster) => {
-      const requestsInProgress = (cluster.upstreamLocalityStats ?? []).reduce(
-        (sum, { totalRequestsInProgress }) => sum + Number(totalRequestsInProgress ?? 0),
-        0,
-      );
-      const endpoints = endpointLoads(cluster);
-      return { nodeId, at, cluster: cluster.clusterName ?? '', requestsInProgress, endpoints };
-    });
-    this.#options.onReport(observations, nodeId, at);
+    this.#options.onReport(
+      clusters.map((cluster) => ({ nodeId, at, ...cluster })),
+      nodeId,
+      at,
+    );
   }
 
   #ask(call: Call): void {
@@ -165,21 +148,4 @@ export class LoadReports {
     if (!this.#calls.delete(call) || nodeId === undefined) return;
     if (![...this.#calls.values()].includes(nodeId)) this.#options.onGone?.(nodeId);
   }
-}
-
-/** What is in progress per pod; one that is in several localities or priorities is added up. */
-function endpointLoads(stats: ClusterStats): readonly EndpointLoad[] {
-  const loads = new Map<string, EndpointLoad>();
-  for (const locality of stats.upstreamLocalityStats ?? []) {
-    for (const { address, totalRequestsInProgress } of locality.upstreamEndpointStats ?? []) {
-      const socket = address?.socketAddress;
-      // Gates lead to listeners inside Envoy, which are no pods.
-      if (!socket) continue;
-      const [host, port] = [socket.address ?? '', socket.portValue ?? 0];
-      const key = `${host} ${port}`;
-      const requestsInProgress = (loads.get(key)?.requestsInProgress ?? 0) + Number(totalRequestsInProgress ?? 0);
-      loads.set(key, { address: host, port, requestsInProgress });
-    }
-  }
-  return [...loads.values()];
 }

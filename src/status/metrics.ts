@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { StatusGauges } from './gauges.ts';
+import { gauges } from './gauges.ts';
 import { type AskingSource, type SourceEvent, SourceMetrics } from './source-metrics.ts';
 import type { Status } from './status.ts';
 import type { TrafficListener } from './traffic.ts';
@@ -13,9 +13,8 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 /** All metrics of one control plane, in a registry of their own, with those of its process. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #gauges = new StatusGauges(this.#registry);
   readonly #xds = new XdsMetrics(this.#registry);
-  readonly #traffic = new TrafficMetrics(this.#registry);
+  readonly #traffic = new TrafficMetrics();
   readonly #sources = new SourceMetrics(this.#registry);
   readonly #reloads: Counter<'result'>;
   readonly #lastReload: Gauge;
@@ -82,9 +81,13 @@ export class Metrics {
   }
 
   /** Everything as Prometheus reads it; gauges tell what `status` says. */
-  text(status: Status): Promise<string> {
-    this.#gauges.collect(status);
-    this.#traffic.keep(new Set(status.services.map(({ name }) => name)));
-    return this.#registry.metrics();
+  async text(status: Status): Promise<string> {
+    this.keep(status);
+    return [await this.#registry.metrics(), gauges(status), this.#traffic.text()].join('\n');
+  }
+
+  /** Forgets services that are not in `status`: whoever never asks for the metrics needs no memory for them either. */
+  keep({ services }: Pick<Status, 'services'>): void {
+    this.#traffic.keep(new Set(services.map(({ name }) => name)));
   }
 }

@@ -87,7 +87,12 @@ export function observe(observed: Observed): Observation {
       statisticsFrom,
     });
   };
-  ends.push(every(clock, SLICE_MS, () => keepHistory(status(), traffic)));
+  const slice = () => {
+    const now = status();
+    keepHistory(now, traffic);
+    metrics.keep(now);
+  };
+  ends.push(every(clock, SLICE_MS, slice));
   return {
     status,
     history: (service) => traffic.history(service),

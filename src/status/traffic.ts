@@ -1,7 +1,9 @@
+import { assertNever } from '../base/assert-never.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Result } from '../base/result.ts';
+import type { Counts } from './counts.ts';
 import { type Sample, TrafficHistory } from './history.ts';
-import { type Counts, type RequestEvent, ServiceTraffic, type TrafficReading } from './service-traffic.ts';
+import { type RequestEvent, ServiceTraffic, type TrafficReading } from './service-traffic.ts';
 
 /** What Envoy's statistics say about one service. */
 export interface LineReading {
@@ -32,7 +34,7 @@ export interface TrafficListener {
   retried(service: string, count: number): void;
 }
 
-/** Requests whose arrival is kept in mind; those above it are not, and so the oldest stay known. */
+/** Waiting requests that are kept in mind; no others above it, and so the oldest stay known. */
 const MOST_WAITING = 200_000;
 /** The log is told within 0.2 s; after this long nothing is on its way any more. */
 const SETTLED_MS = 2000;
@@ -72,17 +74,27 @@ export class Traffic {
     let room = MOST_WAITING;
     for (const { waiting } of this.#services.values()) room -= waiting;
     for (const event of events) {
-      if (event.service === '') continue;
-      const service = this.#service(event.service);
-      if (event.kind === 'arrived') {
-        if (room-- > 0) service.arrived(event.id, event.startedAt, stream);
-        continue;
-      }
-      service.left(event.id, event.startedAt);
-      if (event.kind !== 'ended') continue;
-      service.ended(event);
-      this.#listener.ended(event);
-      if (event.outcome === 'timed out') this.#listener.timedOut(event.service, 'work');
+      if (event.service === '' || (event.kind === 'waits' && room-- <= 0)) continue;
+      this.#recordOne(event, stream);
+    }
+  }
+
+  #recordOne(event: RequestEvent, stream: number): void {
+    const service = this.#service(event.service);
+    switch (event.kind) {
+      case 'waits':
+        service.waits(event.id, event.startedAt, stream);
+        break;
+      case 'admitted':
+        service.admitted(event.id, event.startedAt);
+        break;
+      case 'ended':
+        service.ended(event);
+        this.#listener.ended(event);
+        if (event.outcome === 'timed out') this.#listener.timedOut(event.service, 'work');
+        break;
+      default:
+        assertNever(event);
     }
   }
 

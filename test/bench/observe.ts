@@ -1,87 +1,175 @@
-// What observing costs: 100 services, 1,000 pods, a given load, one dashboard open and a scrape every 5 s.
-// node test/bench/observe.ts [requests per second] [seconds]
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// What observing costs: 100 services, 1,000 pods, one Envoy that Sluice observes and one that nobody observes, the same
+// load on both in turns. npm run bench:observe [-- REQUESTS_PER_SECOND WORK_MS ROUNDS SECONDS]. Judges nothing.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { envoyBootstrap } from '../../src/envoy/bootstrap.ts';
+import { startEnvoy } from '../e2e/kit/envoy.ts';
+import { until } from '../e2e/kit/instant.ts';
+import { freePorts } from '../e2e/kit/ports.ts';
 
-const [rate = 1000, seconds = 20] = process.argv.slice(2).map(Number);
-const WORK_MS = 200;
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const PORT = 28_480;
-const ADMIN = 28_481;
+const [rate = 1000, workMs = 200, rounds = 5, seconds = 8] = process.argv.slice(2).map(Number);
+const SERVICES = 100;
+const PODS = 10;
+const NODE_OPTIONS = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean);
 
-const pods = createServer((_, response) => void setTimeout(() => response.end('x'), WORK_MS));
-await new Promise<void>((resolve) => pods.listen(28_482, '0.0.0.0', resolve));
-const names = Array.from({ length: 100 }, (_, index) => `svc-${index}`);
-const services = names.map((name, index) => {
-  const addresses = Array.from({ length: 10 }, (_, pod) => `127.1.${index}.${pod + 1}:28482`);
-  return [name, { static: addresses, limit: 1, queue: { max: 1000 } }] as const;
-});
-const routes = names.map((name) => ({ match: { prefix: `/${name}` }, service: name }));
+const source = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-const file = join(folder, 'routes.yaml');
-const listen = { address: '127.0.0.1', port: PORT };
-writeFileSync(file, JSON.stringify({ version: 1, listen, services: Object.fromEntries(services), routes }));
+const names = Array.from({ length: SERVICES }, (_, index) => `svc-${index}`);
 
-const args = ['run', '--routes', file, '--admin', `127.0.0.1:${ADMIN}`, '--envoy-admin-port', '0'];
-const sluice = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-await new Promise<void>((resolve) =>
-  sluice.stderr.on('data', (text) => String(text).includes('Envoy takes requests') && resolve()),
-);
-await sleep(3000);
+const pods = createServer((_, response) => void setTimeout(() => response.end('x'), workMs));
+await new Promise<void>((resolve) => pods.listen(0, '0.0.0.0', resolve));
+const bound = pods.address();
+const podPort = typeof bound === 'object' && bound !== null ? bound.port : 0;
 
-/** CPU time that a process has used, in milliseconds. */
-function cpuMs(pid: number | undefined): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+function routeFile(port: number): string {
+  const services = names.map((name, index) => {
+    const addresses = Array.from({ length: PODS }, (_, pod) => `127.1.${index}.${pod + 1}:${podPort}`);
+    return [name, { static: addresses, limit: 1, queue: { max: 1000 } }] as const;
+  });
+  const routes = names.map((name) => ({ match: { prefix: `/${name}` }, service: name }));
+  const file = join(folder, `${port}.yaml`);
+  const listen = { address: '127.0.0.1', port };
+  writeFileSync(file, JSON.stringify({ version: 1, listen, services: Object.fromEntries(services), routes }));
+  return file;
 }
 
-function childOf(pid: number | undefined): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
+/** An Envoy and its control plane. */
+interface Side {
+  readonly name: string;
+  readonly port: number;
+  readonly admin: number;
+  readonly control: ChildProcess;
+  readonly envoy: Awaited<ReturnType<typeof startEnvoy>>;
 }
 
-const envoy = childOf(sluice.pid);
-/** Percent of a core that both use while `during` runs. */
-async function measure(what: string, during: () => Promise<unknown>): Promise<void> {
-  const [a, b, start] = [cpuMs(sluice.pid), cpuMs(envoy), performance.now()];
-  await during();
-  const ms = performance.now() - start;
-  const percent = (used: number) => `${((used / ms) * 100).toFixed(1)} %`;
-  process.stdout.write(
-    `${what}: sluice ${percent(cpuMs(sluice.pid) - a)}, Envoy ${percent(cpuMs(envoy) - b)} of a core\n`,
+async function start(name: 'observed' | 'unobserved'): Promise<Side> {
+  const [port = 0, xds = 0, kick = 0, admin = 0, envoyAdmin = 0] = await freePorts(5);
+  const file = routeFile(port);
+  const observed = name === 'observed';
+  const args = observed
+    ? ['src/main.ts', 'serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`]
+    : ['test/bench/unobserved.ts', file, `${xds}`, `${kick}`];
+  const more = observed ? ['--admin', `127.0.0.1:${admin}`, '--envoy-admin', `127.0.0.1:${envoyAdmin}`] : [];
+  const [script = '', ...rest] = [...args, ...more];
+  const control = spawn(process.execPath, [...NODE_OPTIONS, source(script), ...rest], {
+    stdio: ['ignore', 'ignore', process.env['BENCH_LOG'] ? 'inherit' : 'ignore'],
+  });
+  const { cluster_manager, ...bootstrap } = envoyBootstrap({
+    nodeId: name,
+    nodeCluster: 'bench',
+    xds: { kind: 'tcp', host: '127.0.0.1', port: xds },
+    admin: { host: '127.0.0.1', port: envoyAdmin },
+  });
+  const envoy = await startEnvoy({ ...bootstrap, ...(observed && cluster_manager && { cluster_manager }) });
+  const live = async () => (await envoy.admin.state()).ok && (await answers(port));
+  await until(live, { what: `${name} to answer`, within: 30_000, every: 100 });
+  return { name, port, admin, control, envoy };
+}
+
+function answers(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/svc-0/`).then(
+    ({ ok }) => ok,
+    () => false,
   );
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: 2000 });
-let answered = 0;
-async function load(): Promise<void> {
-  const start = performance.now();
-  let sent = 0;
-  while (performance.now() - start < seconds * 1000) {
-    for (const due = ((performance.now() - start) / 1000) * rate; sent < due; sent++) {
-      const path = `/${names[sent % names.length]}/some/path`;
-      get({ host: '127.0.0.1', port: PORT, path, agent }, (response) => {
-        response.resume();
-        response.on('end', () => answered++);
-      }).on('error', () => {});
+/** CPU time that all threads of a process have used, in milliseconds (finer than the 10 ms of /proc/PID/stat). */
+function cpuMs(pid: number | undefined): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const ns = threads.map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return ns.reduce((sum, one) => sum + one, 0) / 1e6;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 4000 });
+
+/** Sends the load for `seconds` and waits for the answers; how many there were. */
+async function load(port: number): Promise<number> {
+  const began = performance.now();
+  let [sent, done, answered] = [0, 0, 0];
+  while (performance.now() - began < seconds * 1000) {
+    for (const due = ((performance.now() - began) / 1000) * rate; sent < due; sent++) {
+      const ended = () => done++;
+      get({ host: '127.0.0.1', port, path: `/${names[sent % SERVICES]}/some/path`, agent }, (response) => {
+        if (response.statusCode === 200) answered++;
+        response.resume().on('close', ended);
+      }).on('error', ended);
     }
     await sleep(5);
   }
+  while (done < sent) await sleep(5);
+  return answered;
 }
 
-await measure('idle', () => sleep(seconds * 1000));
-await measure(`${rate} requests/s`, load);
-const viewer = get({ host: '127.0.0.1', port: ADMIN, path: '/events' }, (response) => response.resume());
-const scrape = setInterval(() => get({ host: '127.0.0.1', port: ADMIN, path: '/metrics' }, (r) => r.resume()), 5000);
-await measure(`${rate} requests/s, a dashboard, a scrape every 5 s`, load);
-process.stdout.write(`${answered} answered\n`);
+/** Percent of a core that a control plane and an Envoy use while `during` runs. */
+interface Cost {
+  readonly control: number;
+  readonly envoy: number;
+}
+
+async function cost({ control, envoy }: Side, during: () => Promise<unknown>): Promise<Cost> {
+  const [a, b, began] = [cpuMs(control.pid), cpuMs(envoy.pid), performance.now()];
+  await during();
+  const ms = performance.now() - began;
+  const percent = (used: number) => (used / ms) * 100;
+  return { control: percent(cpuMs(control.pid) - a), envoy: percent(cpuMs(envoy.pid) - b) };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+const percent = (value: number) => `${value.toFixed(1)} %`;
+
+function print(what: string, costs: readonly { readonly on: Cost; readonly off: Cost }[]): void {
+  const sluice = median(costs.map(({ on }) => on.control));
+  const extra = median(costs.map(({ on, off }) => on.envoy - off.envoy));
+  const envoys = `Envoy ${percent(median(costs.map(({ on }) => on.envoy)))} against ${percent(median(costs.map(({ off }) => off.envoy)))}`;
+  const each = costs.map(({ on, off }) => (on.control + on.envoy - off.envoy).toFixed(1)).join(' ');
+  console.log(
+    `${what}: ${percent(sluice + extra)} of a core: Sluice ${percent(sluice)}, Envoy's part ${percent(extra)} (${envoys}); rounds ${each}`,
+  );
+}
+
+async function compare(what: string, run: (side: Side) => Promise<unknown>): Promise<void> {
+  const costs: { on: Cost; off: Cost }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const sides = round % 2 === 0 ? [on, off] : [off, on];
+    const found = new Map<Side, Cost>();
+    for (const side of sides) found.set(side, await cost(side, () => run(side)));
+    const [a, b] = [found.get(on), found.get(off)];
+    if (a && b) costs.push({ on: a, off: b });
+  }
+  print(what, costs);
+}
+
+const on = await start('observed');
+const off = await start('unobserved');
+// What is compiled and cached at first is no part of the cost.
+for (const { port } of [on, off]) await load(port);
+await compare('idle', () => sleep((seconds * 1000) / 2));
+let answered = 0;
+await compare(`${rate} requests/s of ${workMs} ms`, async ({ port }) => {
+  answered += await load(port);
+});
+const viewer = get({ host: '127.0.0.1', port: on.admin, path: '/events' }, (response) => response.resume());
+const scrape = setInterval(() => get({ host: '127.0.0.1', port: on.admin, path: '/metrics' }, (r) => r.resume()), 5000);
+await compare('with a dashboard open and a scrape every 5 s', async ({ port }) => {
+  answered += await load(port);
+});
+console.log(`${answered} answered`);
 clearInterval(scrape);
 viewer.destroy();
-sluice.kill('SIGTERM');
-await new Promise((resolve) => sluice.once('exit', resolve));
+for (const { control, envoy } of [on, off]) {
+  await envoy.stop();
+  control.kill('SIGTERM');
+  await new Promise((resolve) => control.once('exit', resolve));
+}
 rmSync(folder, { recursive: true });
 process.exit(0);

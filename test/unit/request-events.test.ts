@@ -38,14 +38,14 @@ test.each([
   expect(givenUpDuring(ended(changes))).toBe(during);
 });
 
-test('an arrival and a turn are what they are', () => {
+test('a wait and a turn are what they are', () => {
   const common = { service: 'codec', requestId: 'a', startedAt: 1 };
-  expect(requestEvent({ kind: 'arrived', ...common })).toEqual({
-    kind: 'arrived',
+  expect(requestEvent({ kind: 'waits', ...common })).toEqual({
+    kind: 'waits',
     service: 'codec',
     id: 'a',
     startedAt: 1,
   });
   expect(requestEvent({ kind: 'admitted', ...common })).toMatchObject({ kind: 'admitted', id: 'a' });
-  expect(givenUpDuring({ kind: 'arrived', ...common })).toBeUndefined();
+  expect(givenUpDuring({ kind: 'waits', ...common })).toBeUndefined();
 });

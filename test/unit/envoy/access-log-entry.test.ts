@@ -18,18 +18,20 @@ const common: NonNullable<Entry['commonProperties']> = {
   customTags: { other: 'x', [SERVICE_TAG]: 'codec' },
   routeName: 'routes[0]',
 };
+const sentOn = { timeToFirstUpstreamTxByte: { seconds: 1, nanos: 250_000 } };
 const request = { path: '/x', requestId: 'abc' };
 
-test('a request comes, gets its turn, and ends', () => {
+test('a request waits, gets its turn, and ends', () => {
   const { identifier, entries } = read(
     [
-      { commonProperties: { ...common, accessLogType: AccessLogType.DownstreamStart }, request, response: {} },
+      { commonProperties: { ...common, accessLogType: AccessLogType.DownstreamPeriodic }, request, response: {} },
       { commonProperties: { ...common, accessLogType: AccessLogType.UpstreamPoolReady }, request },
+      { commonProperties: { ...common, ...sentOn, accessLogType: AccessLogType.DownstreamPeriodic }, request },
       {
         commonProperties: {
           ...common,
           accessLogType: AccessLogType.DownstreamEnd,
-          timeToFirstUpstreamTxByte: { seconds: 1, nanos: 250_000 },
+          ...sentOn,
           duration: { seconds: 3600, nanos: 500_000_000 },
         },
         request,
@@ -41,7 +43,9 @@ test('a request comes, gets its turn, and ends', () => {
   const who = { service: 'codec', requestId: 'abc', startedAt: 1_795_255_454_660.5 };
   expect(identifier).toEqual({ nodeId: 'edge', logName: 'requests' });
   expect(entries).toEqual([
-    { kind: 'arrived', ...who },
+    { kind: 'waits', ...who },
+    { kind: 'admitted', ...who },
+    // Still on its way, and it waits no longer.
     { kind: 'admitted', ...who },
     { kind: 'ended', ...who, waitMs: 1000.25, durationMs: 3_600_500, status: 200, details: 'via_upstream', flags: 0 },
   ]);
@@ -62,7 +66,7 @@ test('each flag stands where Envoy puts it; what is not set stands for nothing',
 const FIELDS: Readonly<Record<string, string>> = { maxStreamDuration: 'upstreamMaxStreamDurationReached' };
 
 test('other entries, other logs and later messages are no fault', () => {
-  expect(read([{ commonProperties: { accessLogType: AccessLogType.DownstreamPeriodic } }])).toEqual({
+  expect(read([{ commonProperties: { accessLogType: AccessLogType.DownstreamStart } }])).toEqual({
     identifier: undefined,
     entries: [],
   });

@@ -25,7 +25,9 @@ test('asks again and again, tells failures too, and ends', async () => {
   const clock = new FakeClock();
   const answers: Result<ReadonlyMap<string, number>, string>[] = [
     ok(new Map([['cluster.gate/codec.upstream_rq_pending_active', 1]])),
+    ok(new Map([['cluster.pods/codec.upstream_rq_retry', 5]])),
     fail('nothing listens there'),
+    ok(new Map([['cluster.gate/codec.upstream_rq_pending_active', 2]])),
   ];
   const queries: StatsQuery[] = [];
   const admin = {
@@ -38,19 +40,26 @@ test('asks again and again, tells failures too, and ends', async () => {
   const stopping = new AbortController();
   const onStats = (stats: Result<ReadonlyMap<string, LineStats>, string>) => void told.push(stats);
   const running = followLineStats({ admin, clock, intervalMs: 1000, onStats }, stopping.signal);
+  await clock.advance(1000);
   await clock.advance(1500);
   expect(told).toEqual([
-    ok(new Map([['codec', { waiting: 1, ejected: 0, retried: 0 }]])),
+    ok(new Map([['codec', { waiting: 1, ejected: 0, retried: 5 }]])),
     fail('nothing listens there'),
+    // Counters are asked for less often, and stand until then.
+    ok(new Map([['codec', { waiting: 2, ejected: 0, retried: 5 }]])),
   ]);
   stopping.abort();
   await running;
   await clock.advance(5000);
-  expect(told).toHaveLength(2);
+  expect(told).toHaveLength(3);
   // The filter finds what is read, and only that.
-  const filter = new RegExp(queries[0]?.filter ?? '');
+  const [gauges, counters] = queries;
+  const filter = new RegExp(gauges?.filter ?? '');
   expect(filter.test('cluster.gate/codec.upstream_rq_pending_active')).toBe(true);
   expect(filter.test('cluster.pods/codec.outlier_detection.ejections_active')).toBe(true);
   expect(filter.test('cluster.gate/codec.upstream_rq_pending_total')).toBe(false);
   expect(filter.test('cluster.pods/codec.upstream_rq_pending_active')).toBe(false);
+  expect(filter.test('cluster.pods/codec.upstream_rq_retry')).toBe(false);
+  expect(counters).toMatchObject({ type: 'Counters' });
+  expect(new RegExp(counters?.filter ?? '').test('cluster.pods/codec.upstream_rq_retry')).toBe(true);
 });

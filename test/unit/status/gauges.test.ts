@@ -1,27 +1,19 @@
-import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import type { ServiceName } from '../../../src/model/service.ts';
 import { describeStatus, type StatusInput } from '../../../src/status/describe.ts';
-import { StatusGauges } from '../../../src/status/gauges.ts';
+import { gauges } from '../../../src/status/gauges.ts';
 import { exampleInput, exampleNode, exampleRouting, exampleTraffic } from './example.ts';
 import { samples } from './exposition.ts';
 
 // The brand is the parser's; the example's names are good.
 const codec = 'codec' as ServiceName;
 
-function gauges() {
-  const registry = new Registry();
-  const own = new StatusGauges(registry);
-  return async (changes: Partial<StatusInput> = {}) => {
-    own.collect(describeStatus(exampleInput(changes)));
-    return Object.fromEntries(samples(await registry.metrics()));
-  };
+function read(changes: Partial<StatusInput> = {}) {
+  return Object.fromEntries(samples(gauges(describeStatus(exampleInput(changes)))));
 }
 
-test('what a healthy status looks like', async () => {
-  expect(
-    await gauges()({ loads: new Map([['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }]]) }),
-  ).toEqual({
+test('what a healthy status looks like', () => {
+  expect(read({ loads: new Map([['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }]]) })).toEqual({
     sluice_route_file_valid: 1,
     sluice_xds_connected_nodes: 1,
     'sluice_service_source_up{service="codec",source="kubernetes"}': 1,
@@ -47,9 +39,9 @@ test('what a healthy status looks like', async () => {
   });
 });
 
-test('the line, where it is known', async () => {
+test('the line, where it is known', () => {
   const loads = new Map([['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }]]);
-  expect(await gauges()({ loads, traffic: exampleTraffic() })).toMatchObject({
+  expect(read({ loads, traffic: exampleTraffic() })).toMatchObject({
     'sluice_requests_waiting{service="codec"}': 3,
     'sluice_requests_waiting{service="web"}': 0,
     'sluice_oldest_wait_seconds{service="codec"}': 1.5,
@@ -60,10 +52,10 @@ test('the line, where it is known', async () => {
   });
 });
 
-test('what went wrong', async () => {
+test('what went wrong', () => {
   const stale = { kind: 'stale', since: 0, problems: [] } as const;
   const problem = { subject: 'x', message: 'y' };
-  const now = await gauges()({
+  const now = read({
     routeFile: { path: 'r', state: { ...stale, value: exampleRouting() } },
     podsOf: (locator) => (locator.kind === 'static' ? { kind: 'pending', problems: [] } : { ...stale, value: [] }),
     nodes: [],
@@ -83,14 +75,13 @@ test('what went wrong', async () => {
   });
 });
 
-test('a service and a pod that are gone leave no series behind', async () => {
-  const read = gauges();
+test('a service and a pod that are gone leave no series behind', () => {
   const { model } = exampleInput();
   if (model === undefined) throw new Error('the example has a model');
   const loads = new Map([['a', { running: new Map() }]]);
-  await read({ loads, nodes: [exampleNode()] });
+  read({ loads, nodes: [exampleNode()] });
   const routing = { ...model.routing, services: [] };
-  const after = await read({
+  const after = read({
     loads,
     model: { routing, services: [], retiring: [] },
     routeFile: { path: 'r', state: { kind: 'ready', value: routing, problems: [] } },

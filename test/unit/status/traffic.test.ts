@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
 import { fail, ok } from '../../../src/base/result.ts';
-import type { Outcome, RequestEvent } from '../../../src/status/service-traffic.ts';
+import type { Outcome } from '../../../src/status/counts.ts';
+import type { RequestEvent } from '../../../src/status/service-traffic.ts';
 import { type LineReading, Traffic } from '../../../src/status/traffic.ts';
 
 function start() {
@@ -13,7 +14,12 @@ function start() {
     retried: (service, count) => counted.push(`${service} retried ${count}`),
   });
   traffic.opened(1);
-  const arrived = (id: string): RequestEvent => ({ kind: 'arrived', service: 'codec', id, startedAt: clock.now() });
+  const waits = (id: string, startedAt = clock.now()): RequestEvent => ({
+    kind: 'waits',
+    service: 'codec',
+    id,
+    startedAt,
+  });
   const admitted = (id: string, startedAt = clock.now()): RequestEvent => ({
     kind: 'admitted',
     service: 'codec',
@@ -32,15 +38,15 @@ function start() {
   const line = (reading: Partial<LineReading>) =>
     traffic.recordLines(ok(new Map([['codec', { waiting: 0, ejected: 0, retried: 0, ...reading }]])));
   const oldest = () => traffic.read('codec')?.oldestWaitMs;
-  return { clock, traffic, counted, arrived, admitted, ended, line, oldest };
+  return { clock, traffic, counted, waits, admitted, ended, line, oldest };
 }
 
 test('the oldest wait is that of the first in the line, until its turn has come', async () => {
-  const { clock, traffic, arrived, admitted, ended, oldest } = start();
+  const { clock, traffic, waits, admitted, ended, oldest } = start();
   expect(oldest()).toBeUndefined();
-  traffic.record([arrived('a')], 1);
+  traffic.record([waits('a')], 1);
   await clock.advance(1000);
-  traffic.record([arrived('b')], 1);
+  traffic.record([waits('b')], 1);
   await clock.advance(500);
   expect(oldest()).toBe(1500);
   traffic.record([admitted('a')], 1);
@@ -53,7 +59,7 @@ test('the oldest wait is that of the first in the line, until its turn has come'
 test('counts how requests ended, in all and in the last minute', async () => {
   const { clock, traffic, counted, ended } = start();
   traffic.record([ended('a', 'answered', 10), ended('b', 'refused'), ended('c', 'failed', 30)], 1);
-  traffic.record([{ kind: 'arrived', service: '', id: 'no route', startedAt: 0 }], 1);
+  traffic.record([{ kind: 'waits', service: '', id: 'no route', startedAt: 0 }], 1);
   const counts = { answered: 1, failed: 1, refused: 1, timedOut: 0, abandoned: 0 };
   const reading = traffic.read('codec');
   expect(reading).toMatchObject({ total: counts, lastMinute: counts });
@@ -82,28 +88,28 @@ test('what the second hop gave up is no failure of the pod, whichever is told fi
 });
 
 test('entries that were lost are corrected by the statistics: the oldest have gone', async () => {
-  const { clock, traffic, arrived, line, oldest } = start();
+  const { clock, traffic, waits, line, oldest } = start();
   for (const id of ['a', 'b', 'c']) {
-    traffic.record([arrived(id)], 1);
+    traffic.record([waits(id)], 1);
     await clock.advance(1000);
   }
   await clock.advance(2000);
   line({ waiting: 1 });
   expect(oldest()).toBe(3000);
   // Too new to be told of by statistics of a moment ago.
-  traffic.record([arrived('d')], 1);
+  traffic.record([waits('d')], 1);
   line({ waiting: 0 });
   expect(oldest()).toBe(0);
 });
 
 test('who was in line before the log began has waited at least since then', async () => {
-  const { clock, traffic, arrived, admitted, line, oldest } = start();
+  const { clock, traffic, waits, admitted, line, oldest } = start();
   const before = clock.now() - 60_000;
   await clock.advance(1000);
   line({ waiting: 2 });
   await clock.advance(1000);
   expect(oldest()).toBe(2000);
-  traffic.record([arrived('new')], 1);
+  traffic.record([waits('new')], 1);
   traffic.record([admitted('old', before)], 1);
   expect(oldest()).toBe(2000);
   // First in, first out: when the new one has its turn, all others have gone.
@@ -116,10 +122,10 @@ test('who was in line before the log began has waited at least since then', asyn
 });
 
 test('a log that ends takes its line with it', () => {
-  const { traffic, arrived, oldest } = start();
+  const { traffic, waits, oldest } = start();
   traffic.opened(2);
-  traffic.record([arrived('a')], 1);
-  traffic.record([arrived('b')], 2);
+  traffic.record([waits('a')], 1);
+  traffic.record([waits('b')], 2);
   traffic.closed(1);
   expect(oldest()).toBe(0);
   traffic.closed(2);
