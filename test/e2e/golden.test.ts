@@ -4,7 +4,7 @@ import { LoadReports } from '../../src/envoy/load-reports.ts';
 import { reconcile } from '../../src/reconcile.ts';
 import { SnapshotCache } from '../../src/snapshot/cache.ts';
 import { PUSH_ORDER } from '../../src/snapshot/resource.ts';
-import { snapshotOfTypes, type Snapshot } from '../../src/snapshot/snapshot.ts';
+import { type Snapshot, snapshotOfTypes } from '../../src/snapshot/snapshot.ts';
 import { StaticSource } from '../../src/source/static.ts';
 import { translate } from '../../src/translate/translate.ts';
 import type { XdsEvent } from '../../src/xds/event.ts';
