@@ -38,6 +38,13 @@ test('every alert is in docs/operations.md, and no other', () => {
   expect(words(read('docs/operations.md'), /\bSluice[A-Z]\w+/g)).toEqual(alerts);
 });
 
+test('every answer that Envoy makes itself is in docs/operations.md', () => {
+  const errors = words(read('src/translate/local-replies.ts'), /(?<=\berror: ')[^']+/g);
+  expect(errors).toContain('line full');
+  const table = read('docs/operations.md');
+  expect(errors.filter((error) => !table.includes(`| \`${error}\` |`))).toEqual([]);
+});
+
 /** Options of other programs: Envoy, kubectl, docker, openssl, promtool, git. */
 const FOREIGN = ['--build', '--concurrency', '--disable-hot-restart', '--drain-time-s', '--previous', '--scale'];
 const KUBECTL = ['--role', '--serviceaccount', '--user'];
