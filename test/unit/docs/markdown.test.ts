@@ -58,6 +58,14 @@ test.each(FILES)('%s: every link leads somewhere', (file) => {
   expect(targets(read(file)).flatMap((target) => fault(file, target) ?? [])).toEqual([]);
 });
 
+test.each(FILES)('%s: every row is in a table', (file) => {
+  const blocks = read(file)
+    .replace(/^```.*?^```/gms, '')
+    .split(/^(?!\|).*\n/m)
+    .filter((block) => block !== '' && !/^\|.*\n\|[ |-]+\n\|/.test(block));
+  expect(blocks).toEqual([]);
+});
+
 test.each(FILES)('%s: what is generated is as the code has it now (else: npm run docs)', (file) => {
   expect(read(file)).toBe(refresh(read(file)));
 });
