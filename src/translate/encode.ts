@@ -30,6 +30,20 @@ function isServed(typeUrl: string): typeUrl is TypeUrl {
   return Object.values<string>(TYPE_URLS).includes(typeUrl);
 }
 
+/**
+ * Encoded messages of one type as one message, with the fields of all of them: so protobuf reads them when they follow
+ * one another ("Encoding", last one wins). What many messages have in common need not be encoded for each.
+ */
+export function merged(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /** Milliseconds as a protobuf duration. */
 export function duration(ms: Millis | number): google.protobuf.Duration.$Properties {
   return { seconds: Math.floor(ms / 1000), nanos: Math.round((ms % 1000) * 1e6) };

@@ -2,7 +2,7 @@ import { envoy } from '#xds';
 import { remember } from '../base/remember.ts';
 import type { ServiceWithPods } from '../model/model.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { resource, struct } from './encode.ts';
+import { merged, resource, struct } from './encode.ts';
 import { gateName, LIMITS } from './names.ts';
 
 const { Runtime } = envoy.service.runtime.v3;
@@ -13,9 +13,8 @@ const { Runtime } = envoy.service.runtime.v3;
  */
 export function limitsRuntime(services: readonly ServiceWithPods[]): EncodedResource {
   const name = resource(Runtime, LIMITS, { name: LIMITS, layer: {} });
-  // Messages one after the other are one message with the fields of all (protobuf's merging): what one gate adds is
-  // encoded only when it changes, and not with every change of another.
-  return { ...name, body: concat([name.body, ...services.map((service) => remember(limits, service, limitOf))]) };
+  // What one gate adds is encoded only when it changes, and not with every change of another.
+  return { ...name, body: merged([name.body, ...services.map((service) => remember(limits, service, limitOf))]) };
 }
 
 const limits = new WeakMap<ServiceWithPods, Uint8Array>();
@@ -26,14 +25,4 @@ function limitOf({ service, gate }: ServiceWithPods): Uint8Array {
   const key = `circuit_breakers.${gateName(service)}.default`;
   const layer = struct({ [`${key}.max_connections`]: gate.slots, [`${key}.max_pending_requests`]: gate.pending });
   return resource(Runtime, LIMITS, { layer }).body;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -73,13 +73,15 @@ const NOT_HERE: Reply = {
   message: `This Envoy does not carry ${SERVICE}: another Envoy has it, or the node metadata of this one leaves it out (sluice status tells). No pod has seen the request.`,
 };
 
+const NO_ROUTE: Reply = {
+  when: [flagFilter('NR')],
+  error: 'no route',
+  message: 'No route of the route file takes this host, path and method.',
+  grpcStatus: 12, // UNIMPLEMENTED
+};
+
+/** Those of both hops. */
 const OTHERS: readonly Reply[] = [
-  {
-    when: [flagFilter('NR')],
-    error: 'no route',
-    message: 'No route of the route file takes this host, path and method.',
-    grpcStatus: 12, // UNIMPLEMENTED
-  },
   {
     // `max_stream_duration` sets no flag, only the status (run on 1.40).
     when: [{ orFilter: { filters: [flagFilter('DT', 'UT', 'SI', 'UMSDR'), statusFilter(504)] } }],
@@ -122,18 +124,22 @@ const OTHERS: readonly Reply[] = [
 
 /**
  * Bodies for every answer that Envoy makes itself: JSON, or plain text for clients that ask for text.
- * `services`: those whose refusal may be met at this listener; a status other than 429 needs a mapper of its own.
- * `hop`: whether it is the listener of users or the one before pods.
+ * `services`: those whose refusal may be met; a status other than 429 needs a mapper of its own.
  */
-export function localReplies(services: readonly Service[], hop: 'public' | 'pods'): LocalReplyConfig {
+export function localReplies(services: readonly Service[]): LocalReplyConfig {
   const statuses = [...new Set(services.map((service) => fullStatus(service)))].filter((status) => status !== 429);
   const custom = statuses.sort((a, b) => a - b).map((status) => ({ ...FULL, status }));
   return {
     mappers: [
       ...custom.flatMap((reply) => mappers(reply, [headerFilter(HEADERS.fullStatus, { exact: String(reply.status) })])),
-      ...[FULL, ...(hop === 'public' ? [NOT_HERE] : []), ...OTHERS].flatMap((reply) => mappers(reply, [])),
+      ...[FULL, NO_ROUTE, NOT_HERE, ...OTHERS].flatMap((reply) => mappers(reply, [])),
     ],
   };
+}
+
+/** The same for the second hop, where no line can be full and a route is always found. */
+export function podsReplies(): LocalReplyConfig {
+  return { mappers: OTHERS.flatMap((reply) => mappers(reply, [])) };
 }
 
 function fullStatus({ discipline }: Service): number {
@@ -144,7 +150,7 @@ function fullStatus({ discipline }: Service): number {
 function mappers(reply: Reply, conditions: readonly AccessLogFilter[]): readonly ResponseMapper[] {
   const when = [...reply.when, ...conditions];
   const isGrpc = headerFilter('content-type', { prefix: 'application/grpc' });
-  const wantsText = headerFilter('accept', { safeRegex: { regex: '^text/.*' } });
+  const wantsText = headerFilter('accept', { prefix: 'text/' });
   const { message, grpcStatus, retryAfterSeconds, again } = reply;
   const retryAfter = [
     ...(retryAfterSeconds === undefined ? [] : [overwrite('retry-after', retryAfterSeconds)]),

@@ -4,15 +4,16 @@ import type { ServiceRoute } from '../model/route.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { timeoutLog } from './access-log.ts';
-import { resource, struct, wrap } from './encode.ts';
+import { merged, resource, struct, wrap } from './encode.ts';
 import { HTTP2, httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
-import { localReplies, refusalMetadata } from './local-replies.ts';
+import { podsReplies, refusalMetadata } from './local-replies.ts';
 import { DRAINING_KEY, HEADERS, METADATA, podsCluster, podsName } from './names.ts';
-import { podsScript, podsScriptOnRoute } from './pods-script.ts';
+import { podsScript, podsScriptOnRoutes } from './pods-script.ts';
 import { parkingRetries } from './retries.ts';
 import { workTimeout } from './work-timeout.ts';
 
 const { Listener } = envoy.config.listener.v3;
+const { HttpConnectionManager } = envoy.extensions.filters.network.http_connection_manager.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
 
 /**
@@ -21,6 +22,20 @@ const { RouteConfiguration } = envoy.config.route.v3;
  */
 const PARKED_BODY_BYTES = 8 * 1024 * 1024;
 
+/** What all second hops have in common. With a thousand services its size is most of what Envoy has to read. */
+const MANAGER = httpConnectionManager({
+  statPrefix: 'pods',
+  // The first hop has done these.
+  skipXffAppend: true,
+  generateRequestId: { value: false },
+  localReplyConfig: podsReplies(),
+  http2ProtocolOptions: { ...HTTP2, initialStreamWindowSize: wrap(PARKED_BODY_BYTES) },
+  ...timeoutLog(),
+  httpFilters: [podsScript(), router()],
+});
+
+const COMMON = MANAGER.typedConfig.value ?? new Uint8Array();
+
 /**
  * The second hop of a service: an internal listener that a request reaches once it has its slot. It is the
  * same for every service but for its name, and never changes while the service exists: a gate that fails to
@@ -28,6 +43,7 @@ const PARKED_BODY_BYTES = 8 * 1024 * 1024;
  */
 export function podsListener(service: ServiceName): EncodedResource {
   const name = podsName(service);
+  const own = HttpConnectionManager.encode(routesByName(name)).finish();
   return resource(Listener, name, {
     name,
     internalListener: {},
@@ -35,17 +51,8 @@ export function podsListener(service: ServiceName): EncodedResource {
     filterChains: [
       {
         filters: [
-          httpConnectionManager({
-            statPrefix: 'pods',
-            // The first hop has done these.
-            skipXffAppend: true,
-            generateRequestId: { value: false },
-            localReplyConfig: localReplies([], 'pods'),
-            http2ProtocolOptions: { ...HTTP2, initialStreamWindowSize: wrap(PARKED_BODY_BYTES) },
-            ...timeoutLog(),
-            ...routesByName(name),
-            httpFilters: [podsScript(), router()],
-          }),
+          // As `extension` would make it of all its properties.
+          { name: MANAGER.name, typedConfig: { ...MANAGER.typedConfig, value: merged([COMMON, own]) } },
         ],
       },
     ],
@@ -58,6 +65,11 @@ export function podsListener(service: ServiceName): EncodedResource {
  */
 export function podsRoutes(hop: ServiceName, service: Service, routes: readonly ServiceRoute[]): EncodedResource {
   const name = podsName(hop);
+  const { perFilterConfig, metadata } = podsScriptOnRoutes(service);
+  const toPods = (timeout: Millis) => ({
+    metadata: { filterMetadata: { ...metadata, [METADATA]: struct(refusalMetadata(service)) } },
+    route: { cluster: podsCluster(service), ...workTimeout(timeout), retryPolicy: parkingRetries() },
+  });
   const timeouts = [...new Set(routes.flatMap(({ requestTimeout }) => requestTimeout ?? []))].sort((a, b) => a - b);
   return resource(RouteConfiguration, name, {
     name,
@@ -65,6 +77,7 @@ export function podsRoutes(hop: ServiceName, service: Service, routes: readonly 
       {
         name: 'all',
         domains: ['*'],
+        typedPerFilterConfig: perFilterConfig,
         requestHeadersToRemove: Object.values(HEADERS),
         // Empty, and so not added, for pods that do not drain.
         responseHeadersToAdd: [
@@ -76,25 +89,12 @@ export function podsRoutes(hop: ServiceName, service: Service, routes: readonly 
             directResponse: { status: 204 },
           },
           ...timeouts.map((timeout) => ({
-            ...toPods(service, timeout),
+            ...toPods(timeout),
             match: { prefix: '/', headers: [{ name: HEADERS.timeout, stringMatch: { exact: String(timeout) } }] },
           })),
-          { ...toPods(service, service.timeout.request), match: { prefix: '/' } },
+          { ...toPods(service.timeout.request), match: { prefix: '/' } },
         ],
       },
     ],
   });
-}
-
-function toPods(service: Service, timeout: Millis) {
-  const { perFilterConfig, metadata } = podsScriptOnRoute(service);
-  return {
-    metadata: { filterMetadata: { ...metadata, [METADATA]: struct(refusalMetadata(service)) } },
-    typedPerFilterConfig: perFilterConfig,
-    route: {
-      cluster: podsCluster(service),
-      ...workTimeout(timeout),
-      retryPolicy: parkingRetries(),
-    },
-  };
 }

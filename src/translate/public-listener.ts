@@ -37,7 +37,7 @@ export function publicListener(listen: Listen, services: readonly Service[]): En
                 mutations: Object.values(HEADERS).map((remove) => ({ remove })),
               }),
             ],
-            localReplyConfig: localReplies(services, 'public'),
+            localReplyConfig: localReplies(services),
             ...requestLog(),
             ...routesByName(PUBLIC),
             httpFilters: [parkedScript(), router(turnLog())],
