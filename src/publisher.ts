@@ -34,10 +34,23 @@ export interface PublisherOptions {
   readonly log: Logger;
 }
 
+/** What is out. */
+interface Published {
+  /** Version of the whole snapshot, and of who gets what of it. */
+  readonly key: string;
+  readonly version: string;
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  readonly level: 'debug' | 'info';
+}
+
 const NONE: ReadonlySet<ServiceName> = new Set();
 
 /** How long one stage waits for Envoys that do not answer before the next goes out. */
 const STAGE_WAIT_MS = 1_000;
+
+/** How long a slow Envoy's answer is waited for, with nothing else waiting for it, to tell of it. */
+const LATE_WAIT_MS = 300_000;
 
 /** Brings models to Envoy, in stages that are never over a limit, and wakes the lines whose limit was raised. */
 export class Publisher {
@@ -45,8 +58,11 @@ export class Publisher {
   readonly #afterKick: () => void;
   /** Gates whose kick is under way: their lines have one place more for it. */
   readonly #kicked = new Set<GateId>();
-  /** Version of the whole snapshot that is out, and of who gets what of it. */
-  #published = '';
+  readonly #kicks = new Set<Promise<void>>();
+  #published: Published = { key: '', version: '', at: 0, level: 'info' };
+  /** How Envoys have taken it is told. */
+  #isTold = true;
+  #isFollowed = false;
 
   /** `afterKick`: a line has its own length again, so the model is to be published once more. */
   constructor(options: PublisherOptions, afterKick: () => void) {
@@ -60,7 +76,19 @@ export class Publisher {
     for (const gate of raised) this.#kicked.add(gate);
     if (lowered !== undefined) await this.#publishModel(lowered, 'debug');
     await this.#publishModel(model, 'info');
-    void this.#kick(raised);
+    const kick = this.#kick(raised);
+    this.#kicks.add(kick);
+    void kick.then(() => this.#kicks.delete(kick));
+  }
+
+  /** Gates whose raised limit is still to take effect. */
+  get kicked(): ReadonlySet<GateId> {
+    return this.#kicked;
+  }
+
+  /** Resolves when all raised limits have taken effect. */
+  async allKicked(): Promise<void> {
+    await Promise.all(this.#kicks);
   }
 
   /** The snapshots of `model` by the services that an Envoy does not carry; Envoys that carry the same share one. */
@@ -83,20 +111,44 @@ export class Publisher {
   }
 
   async #publishModel(model: Model, level: 'debug' | 'info'): Promise<void> {
-    const { cache, carriers, envoys, clock, log } = this.#options;
+    const { cache, carriers, envoys, clock } = this.#options;
     carriers.follow(model);
     const snapshotWithout = this.#snapshots(withRoomForKicks(model, this.#kicked));
-    const snapshot = snapshotWithout(NONE);
-    const version = `${snapshot.version} ${carriers.changes}`;
-    if (version === this.#published) return;
-    this.#published = version;
-    const start = clock.monotonic();
-    cache.select((node: NodeIdentity) => {
-      const given = carriers.given(node);
-      return given.kind === 'waits' ? undefined : snapshotWithout(given.absent);
-    });
-    const result = await envoys.waitForAck(PUSH_ORDER, STAGE_WAIT_MS);
-    const fields = { version: snapshot.version, ms: Math.round(clock.monotonic() - start) };
+    const { version } = snapshotWithout(NONE);
+    const key = `${version} ${carriers.changes}`;
+    if (key !== this.#published.key) {
+      this.#published = { key, version, at: clock.monotonic(), level };
+      this.#isTold = false;
+      cache.select((node: NodeIdentity) => {
+        const given = carriers.given(node);
+        return given.kind === 'waits' ? undefined : snapshotWithout(given.absent);
+      });
+      this.#tell(await envoys.waitForAck(PUSH_ORDER, STAGE_WAIT_MS));
+    } else if (!this.#isTold && !this.#isFollowed) {
+      // Published when no Envoy was there; one has come.
+      this.#published = { ...this.#published, at: clock.monotonic() };
+    }
+    // Nobody waits for it: a slow Envoy must hold up no change, and one that comes later comes when it comes.
+    if (!this.#isTold) void this.#follow();
+  }
+
+  /** Tells once slow Envoys, or one that has come, have taken what is out. */
+  async #follow(): Promise<void> {
+    if (this.#isFollowed) return;
+    this.#isFollowed = true;
+    const followed = this.#published;
+    const result = await this.#options.envoys.waitForAck(PUSH_ORDER, LATE_WAIT_MS);
+    this.#isFollowed = false;
+    if (this.#isTold || result === 'no nodes' || result === 'timeout') return;
+    if (followed === this.#published) this.#tell(result);
+    else await this.#follow();
+  }
+
+  #tell(result: AckResult): void {
+    const { clock, log } = this.#options;
+    const { version, at, level } = this.#published;
+    const fields = { version, ms: Math.round(clock.monotonic() - at) };
+    this.#isTold = result === 'acked' || result === 'nacked';
     switch (result) {
       case 'acked':
         log[level](fields, 'configuration in force');
@@ -108,7 +160,7 @@ export class Publisher {
         log.warn(fields, 'an Envoy has not answered yet');
         break;
       case 'no nodes':
-        log.info({ version: snapshot.version }, 'configuration ready; no Envoy is connected yet');
+        log.info({ version }, 'configuration ready; no Envoy is connected yet');
         break;
     }
   }

@@ -10,7 +10,7 @@ import {
 import { type Clock, systemClock } from '../base/clock.ts';
 import { openToAll } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import type { TypeUrl } from '../snapshot/resource.ts';
+import { TYPE_URLS, type TypeUrl } from '../snapshot/resource.ts';
 import { type BindAddress, grpcTarget, removeDeadSocket } from './address.ts';
 import { clientStatusService } from './csds.ts';
 import { type ExtraService, serviceNames } from './extra-service.ts';
@@ -43,6 +43,7 @@ export class XdsServer {
     isServing: () => this.#options.cache.changes > 0 && !this.#stopping,
   });
   readonly #streams = new Set<XdsStream>();
+  readonly #aggregated = new WeakSet<XdsStream>();
   readonly #waits = new Set<() => void>();
   readonly #queue = new TurnQueue(
     () => this.#inFlight > MUCH_IN_FLIGHT,
@@ -121,7 +122,8 @@ export class XdsServer {
 
   /**
    * Waits until every connected node has answered all it subscribes to of `types` in what the cache holds now; the
-   * answer to something newer counts as well. Call it right after the cache was changed.
+   * answer to something newer counts as well. Call it right after the cache was changed. An Envoy that has not asked for
+   * listeners yet has not answered for them.
    *
    * `acked`: all took it. `nacked`: all is answered, and a refusal of one of these types stands, new or old; `nodes()`
    * tells which. `timeout`: somebody has not answered within `timeoutMs`. `no nodes`: nobody is connected, or left.
@@ -214,17 +216,25 @@ export class XdsServer {
       ? new GrpcXdsStream({ ...common, variant: this.#delta })
       : new GrpcXdsStream({ ...common, variant: this.#sotw });
     this.#streams.add(stream);
+    if (service.typeUrl === undefined) this.#aggregated.add(stream);
   }
 
   #answered(types: readonly TypeUrl[], target: number): AckResult | undefined {
     const streams = [...this.#streams].filter((stream) => stream.introduction !== undefined);
     if (streams.length === 0) return 'no nodes';
+    if (types.includes(TYPE_URLS.listener) && streams.some((stream) => this.#isStarting(stream))) return undefined;
     const states = streams
       .filter((stream) => stream.hasSnapshot())
       .flatMap((stream) => types.map((typeUrl) => stream.type(typeUrl)))
       .filter((state) => state !== undefined);
     if (!states.every((state) => isSettled(state, target))) return undefined;
     return states.some((state) => state.nacks.size > 0) ? 'nacked' : 'acked';
+  }
+
+  /** An Envoy asks for its listeners once its clusters are warm: before that it cannot have everything. */
+  #isStarting(stream: XdsStream): boolean {
+    if (!this.#aggregated.has(stream) || stream.introduction?.userAgent.startsWith('envoy') !== true) return false;
+    return stream.hasSnapshot() && stream.type(TYPE_URLS.listener) === undefined;
   }
 
   #checkWaits(): void {

@@ -7,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { rawMethod } from '../../../src/base/raw-method.ts';
 import { SnapshotCache } from '../../../src/snapshot/cache.ts';
-import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
+import { PUSH_ORDER, TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { emptySnapshot, makeSnapshot } from '../../../src/snapshot/snapshot.ts';
 import { XdsServer } from '../../../src/xds/server.ts';
 import { contents, fake, StalledClient, TestClient } from './client.ts';
@@ -79,6 +79,20 @@ describe('waitForAck', () => {
     const waiting = world().server.waitForAck([TYPE_URLS.runtime], 10_000);
     stream.cancel();
     expect(await waiting).toBe('no nodes');
+  });
+
+  test('an Envoy that has not asked for listeners yet has not everything', async () => {
+    world().publish({ rtds: { layer: '1' }, lds: { a: 'A' } });
+    const stream = world().client().delta();
+    const envoy = { ...node, userAgentName: 'envoy' };
+    stream.send({ node: envoy, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+    ackDelta(stream, await stream.next());
+    expect(await world().server.waitForAck([TYPE_URLS.runtime], 5000)).toBe('acked');
+    expect(await world().server.waitForAck(PUSH_ORDER, 20)).toBe('timeout');
+    const waiting = world().server.waitForAck(PUSH_ORDER, 10_000);
+    stream.send({ typeUrl: SHORT.lds });
+    ackDelta(stream, await stream.next());
+    expect(await waiting).toBe('acked');
   });
 
   test('a node that gets nothing is not waited for', async () => {
