@@ -7,7 +7,7 @@ import type { Routing } from './model/routing.ts';
 import type { ServiceName } from './model/service.ts';
 import type { Source } from './model/source.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
-import { type DrainingPods, type EjectedPods, type Reconciled, reconcile } from './reconcile.ts';
+import { type DrainingPods, type EjectedPods, type HeldPods, type Reconciled, reconcile } from './reconcile.ts';
 import { stepEjected } from './slots/ejected.ts';
 import { type EndedRequest, type NodeLoad, withoutEnded, withoutOne } from './slots/observed-load.ts';
 import type { PodSource } from './source/pod-source.ts';
@@ -48,6 +48,7 @@ export class Controller {
   readonly #ended: EndedRequest[] = [];
   #draining: DrainingPods = new Map();
   #ejected: EjectedPods = new Map();
+  #held: HeldPods = new Map();
   #state: ControllerState = { model: undefined, problems: [], pending: [] };
   #routing: Routing | undefined;
   #pendingSince: number | undefined;
@@ -151,6 +152,8 @@ export class Controller {
       before: this.#state.model,
       draining: this.#draining,
       ejected: this.#ejected,
+      held: this.#held,
+      raising: this.#publisher.kicked,
       now: clock.now(),
     });
     this.#tell(reconciled.pending, [...file.problems, ...reconciled.problems, ...this.#options.carriers.problems()]);
@@ -204,11 +207,16 @@ export class Controller {
     this.#options.log.info({ services }, 'waiting for the pods of these services before anything is published');
   }
 
-  async #publish({ model, draining }: Reconciled): Promise<void> {
+  async #publish({ model, draining, held }: Reconciled): Promise<void> {
     const before = this.#state.model;
     this.#draining = draining;
+    this.#held = held;
     this.#state = { ...this.#state, model };
     await this.#publisher.publish(before, model);
+    if (held.size > 0) {
+      await this.#publisher.allKicked();
+      this.#again = true;
+    }
     if (this.#isMoving()) this.#later(MOVING_RECHECK_MS, () => this.#trigger.poke());
   }
 

@@ -1,5 +1,5 @@
 import { remember } from './base/remember.ts';
-import { gateId, type PodsId, podsId } from './model/generation.ts';
+import { type GateId, gateId, type PodsId, podsId } from './model/generation.ts';
 import { formatAddress, type Locator } from './model/locator.ts';
 import type { Model, Retiring, ServiceWithPods } from './model/model.ts';
 import type { Pod } from './model/pod.ts';
@@ -11,6 +11,7 @@ import type { SourceState } from './model/source.ts';
 import { type Draining, LONGEST_UNREPORTED_MS, runningOn, stepDraining, withDraining } from './slots/draining.ts';
 import { asDraining, type Ejected, withEjected } from './slots/ejected.ts';
 import { gateLimit } from './slots/gate-limit.ts';
+import { type Held, holdBack, NOBODY } from './slots/hold-back.ts';
 import { inUse, type NodeLoad, reportOf } from './slots/observed-load.ts';
 import { retire } from './slots/retire.ts';
 import { shareSlots } from './slots/share-slots.ts';
@@ -27,6 +28,10 @@ export interface ReconcileInput {
   readonly draining: DrainingPods;
   /** Pods that an Envoy gives no request for the moment. */
   readonly ejected: EjectedPods;
+  /** Pods that were held back: what the last reconciliation returned; undefined: none. */
+  readonly held?: HeldPods;
+  /** Gates whose raised limit is still to take effect; undefined: none. */
+  readonly raising?: ReadonlySet<GateId>;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -37,10 +42,15 @@ export type DrainingPods = ReadonlyMap<PodsId, readonly Draining[]>;
 /** Pods that Envoy has taken out for a while, by the cluster they are in. */
 export type EjectedPods = ReadonlyMap<PodsId, Ejected>;
 
+/** Pods that leave and stay ready once more, by the cluster they are in. */
+export type HeldPods = ReadonlyMap<PodsId, Held>;
+
 /** What Envoy should be told, and what was found on the way. */
 export interface Reconciled {
   readonly model: Model;
   readonly draining: DrainingPods;
+  /** Not empty: to be reconciled again once raised limits have taken effect. */
+  readonly held: HeldPods;
   /** Services whose source has never answered: they have no pods in the model. */
   readonly pending: readonly ServiceName[];
   readonly problems: readonly Problem[];
@@ -51,14 +61,16 @@ export function reconcile(input: ReconcileInput): Reconciled {
   const { routing, podsOf, before, now } = input;
   const { services, pending, problems } = resolve(routing, podsOf);
   const draining = new Map<PodsId, readonly Draining[]>();
+  const held = new Map<PodsId, Held>();
   const leaving = retire(before, routing.services, now)
     .map((old) => emptyOut(old, input, draining))
     .filter((old) => !isOver(old, input));
   const present = services.map((service, at) => {
     const was = leaving.length === 0 ? unchanged(service, at, input) : undefined;
-    return was ?? withPods(service, leaving, input, draining);
+    return was ?? withPods(service, leaving, input, { draining, held });
   });
-  if (leaving.length === 0) return { model: { routing, services: present, retiring: [] }, draining, pending, problems };
+  const rest = { draining, held, pending, problems };
+  if (leaving.length === 0) return { model: { routing, services: present, retiring: [] }, ...rest };
   const heirs = present.map((service) => heirSlots(service, leaving, input));
   const shares = new Map(heirs.flatMap(({ old }) => old));
   const retiring = leaving.flatMap((old): readonly Retiring[] => {
@@ -68,8 +80,7 @@ export function reconcile(input: ReconcileInput): Reconciled {
     const gate = slots === undefined ? undefined : { ...old.gate, slots };
     return gate === undefined && old.pods.length === 0 ? [] : [{ ...old, gate }];
   });
-  const model = { routing, services: heirs.map(({ service }) => service), retiring };
-  return { model, draining, pending, problems };
+  return { model: { routing, services: heirs.map(({ service }) => service), retiring }, ...rest };
 }
 
 /** The pods that a retiring service still has: with an heir all of them drain, and move on when they are idle. */
@@ -134,23 +145,36 @@ function withPods(
   { service, pods: found }: ResolvedService,
   leaving: readonly Retiring[],
   input: ReconcileInput,
-  next: Map<PodsId, readonly Draining[]>,
+  next: { readonly draining: Map<PodsId, readonly Draining[]>; readonly held: Map<PodsId, Held> },
 ): ServiceWithPods {
   const { loads, draining, ejected, before, now } = input;
   const elsewhere = new Set(
     leaving.filter(({ heir }) => heir === service.name).flatMap(({ pods }) => pods.map(formatAddress)),
   );
-  const present = elsewhere.size === 0 ? found : found.filter((pod) => !elsewhere.has(formatAddress(pod)));
+  const here = elsewhere.size === 0 ? found : found.filter((pod) => !elsewhere.has(formatAddress(pod)));
   const id = podsId(service);
   const report = reportOf(id, loads);
   const published = podsBefore(before, service);
+  const { pods: present, held } = heldBack(service, { published, present: here }, input);
+  if (held.size > 0) next.held.set(id, held);
   const step = stepDraining({ draining: draining.get(id) ?? [], published, present, report, now });
-  if (step.length > 0) next.set(id, step);
+  if (step.length > 0) next.draining.set(id, step);
   // Without a limit there are no slots to follow it.
   const out = service.discipline.kind === 'limited' ? ejected.get(id) : undefined;
   const pods = withEjected(withDraining(present, step), out);
   const leaves = [...step, ...asDraining(pods, out)];
   return { service, pods, gate: gateLimit(service, pods, (pod) => runningOn(pod, leaves, report)) };
+}
+
+/** See `holdBack`. Without a limit nobody waits for slots. */
+function heldBack(
+  service: Service,
+  { published, present }: { readonly published: readonly Pod[]; readonly present: readonly Pod[] },
+  { held, raising, now }: ReconcileInput,
+) {
+  if (service.discipline.kind !== 'limited') return { pods: present, held: NOBODY };
+  const before = held?.get(podsId(service)) ?? NOBODY;
+  return holdBack({ published, present, before, raising: raising?.has(gateId(service)) ?? false, now });
 }
 
 /** The service with the slots that its older gates leave it, and what those get. */
