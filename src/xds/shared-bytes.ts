@@ -1,7 +1,10 @@
 import type { Response } from './type-state.ts';
 
-/** How much is kept, in bytes: what is being sent now, to whoever is not far behind. */
-const MOST_BYTES = 16 * 1024 * 1024;
+/**
+ * How much is kept, in bytes, beside the newest: what is being sent now, to whoever is not far behind. Each keeps its
+ * resources alive as well, which are some three times its size.
+ */
+const MOST_BYTES = 2 * 1024 * 1024;
 
 interface Encoded {
   readonly response: Response;
@@ -31,7 +34,7 @@ export class SharedBytes {
     this.#recent.set(key, { response, bytes });
     this.#size += bytes.length;
     for (const oldest of this.#recent.keys()) {
-      if (this.#size <= MOST_BYTES) break;
+      if (this.#size <= MOST_BYTES || oldest === key) break;
       this.#forget(oldest);
     }
     return bytes;

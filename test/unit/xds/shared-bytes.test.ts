@@ -28,12 +28,18 @@ test('equal responses are encoded once, others each by themselves', () => {
   expect(encode).toHaveBeenCalledTimes(1 + others.length);
 });
 
-test('what is kept is bounded', () => {
-  const encode = vi.fn(() => Buffer.alloc(5 * 1024 * 1024));
+test('what is kept is bounded, but for the newest', () => {
+  const encode = vi.fn(() => Buffer.alloc(600 * 1024));
   const shared = new SharedBytes(encode);
   for (const nonce of ['1', '2', '3', '4']) shared.of({ ...base, nonce });
   shared.of({ ...base, nonce: '4' });
   expect(encode).toHaveBeenCalledTimes(4);
   shared.of({ ...base, nonce: '1' });
   expect(encode).toHaveBeenCalledTimes(5);
+  encode.mockReturnValue(Buffer.alloc(5 * 1024 * 1024));
+  shared.of({ ...base, nonce: '5' });
+  shared.of({ ...base, nonce: '5' });
+  expect(encode).toHaveBeenCalledTimes(6);
+  shared.of({ ...base, nonce: '1' });
+  expect(encode).toHaveBeenCalledTimes(7);
 });
