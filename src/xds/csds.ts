@@ -112,10 +112,13 @@ interface Content {
 }
 
 function xdsConfig(resource: ResourceState, content: Content | undefined): XdsConfig {
-  const { typeUrl, name, version: versionInfo } = resource;
+  const { typeUrl, name, version: versionInfo, firstSentAt } = resource;
   const config: XdsConfig = { typeUrl, name, versionInfo, configStatus: configStatus(resource) };
   // Something newer may be in force by now; then there is nothing to show of the old one.
   if (content?.version === versionInfo) config.xdsConfig = { typeUrl, value: content.body };
+  if (firstSentAt !== undefined) {
+    config.lastUpdated = { seconds: Math.floor(firstSentAt / 1000), nanos: (firstSentAt % 1000) * 1e6 };
+  }
   if (resource.message !== undefined) config.errorState = { details: resource.message, versionInfo };
   return config;
 }

@@ -1,6 +1,6 @@
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import type { XdsStream } from './open-stream.ts';
-import { isSettled, type TypeState } from './type-state.ts';
+import { type Held, isSettled, type TypeState } from './type-state.ts';
 
 /** A connected client; several streams of one node are one entry. */
 export interface NodeState {
@@ -46,6 +46,8 @@ export interface ResourceState {
   readonly status: 'sent' | 'acked' | 'nacked' | 'missing';
   /** Why it was refused, in the client's words. */
   readonly message?: string;
+  /** When this version was first sent to any client, in milliseconds since the epoch; undefined: by a server before. */
+  readonly firstSentAt?: number | undefined;
 }
 
 /** All nodes of `streams`, by id; `sequence` is the newest state of the cache. */
@@ -96,12 +98,15 @@ function worse(a: TypeStatus, b: TypeStatus): TypeStatus {
   return ORDER.indexOf(b.status) >= ORDER.indexOf(a.status) ? b : a;
 }
 
+/** When each version of a resource was first sent to any client, in milliseconds since the epoch. */
+type FirstSent = Pick<WeakMap<Held, number>, 'get'>;
+
 /** Every resource that was sent over `streams` and is still subscribed, and every name that waits for one. */
-export function resourceStates(streams: Iterable<XdsStream>): readonly ResourceState[] {
-  return [...streams].flatMap((stream) => [...stream.types()].flatMap(resourcesOf));
+export function resourceStates(streams: Iterable<XdsStream>, firstSent: FirstSent): readonly ResourceState[] {
+  return [...streams].flatMap((stream) => [...stream.types()].flatMap((state) => resourcesOf(state, firstSent)));
 }
 
-function resourcesOf(state: TypeState): readonly ResourceState[] {
+function resourcesOf(state: TypeState, firstSent: FirstSent): readonly ResourceState[] {
   const { typeUrl } = state;
   const underway = new Map(
     state.unanswered.flatMap((response) => response.resources.map(({ name, version }) => [name, version])),
@@ -109,10 +114,12 @@ function resourcesOf(state: TypeState): readonly ResourceState[] {
   const sent = [...state.held].filter(([, held]) => held.version !== '');
   const missing = [...state.subscription.names].filter((name) => (state.held.get(name)?.version ?? '') === '');
   return [
-    ...sent.map(([name, { version }]): ResourceState => {
+    ...sent.map(([name, held]): ResourceState => {
+      const { version } = held;
+      const which = { typeUrl, name, version, firstSentAt: firstSent.get(held) };
       const nack = state.nacks.get(name);
-      if (nack?.version === version) return { typeUrl, name, version, status: 'nacked', message: nack.message };
-      return { typeUrl, name, version, status: underway.get(name) === version ? 'sent' : 'acked' };
+      if (nack?.version === version) return { ...which, status: 'nacked', message: nack.message };
+      return { ...which, status: underway.get(name) === version ? 'sent' : 'acked' };
     }),
     ...missing.map((name): ResourceState => ({ typeUrl, name, version: '', status: 'missing' })),
   ];

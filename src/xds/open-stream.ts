@@ -18,6 +18,8 @@ export interface StreamHost {
   /** How often the cache has changed. */
   readonly sequence: () => number;
   readonly guard: NodeGuard;
+  /** Told of resources that were sent. */
+  readonly sent: (resources: readonly Held[]) => void;
   /** Told of bytes written (positive) and taken by a client (negative). */
   readonly written: (bytes: number) => void;
   /** Asks for a turn of `stream`. */

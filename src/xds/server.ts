@@ -23,7 +23,7 @@ import { type AckResult, channelOptions, type XdsServerOptions } from './server-
 import { DISCOVERY_SERVICES, type DiscoveryService, definitionOf } from './services.ts';
 import { GrpcXdsStream } from './stream.ts';
 import { TurnQueue } from './turn-queue.ts';
-import { isSettled } from './type-state.ts';
+import { type Held, isSettled } from './type-state.ts';
 import { deltaVariant, sotwVariant } from './variant.ts';
 
 /** With more bytes than this on their way to all clients together, pushes slow down. */
@@ -54,6 +54,8 @@ export class XdsServer {
   readonly #host: StreamHost;
   readonly #sotw: ReturnType<typeof sotwVariant>;
   readonly #delta: ReturnType<typeof deltaVariant>;
+  /** When each version of a resource was first sent to any client, in milliseconds since the epoch. */
+  readonly #firstSent = new WeakMap<Held, number>();
   #stopping = false;
   /** Bytes on their way to all clients together. */
   #inFlight = 0;
@@ -74,6 +76,10 @@ export class XdsServer {
       emit: options.onEvent ?? (() => {}),
       sequence: () => options.cache.changes,
       guard,
+      sent: (resources) => {
+        const now = this.#clock.now();
+        for (const resource of resources) if (!this.#firstSent.has(resource)) this.#firstSent.set(resource, now);
+      },
       written: (bytes) => {
         this.#inFlight += bytes;
       },
@@ -117,7 +123,8 @@ export class XdsServer {
 
   /** Every resource that was sent to a node and is still subscribed. */
   resources(nodeId: string): readonly ResourceState[] {
-    return resourceStates([...this.#streams].filter((stream) => stream.introduction?.node.id === nodeId));
+    const own = [...this.#streams].filter((stream) => stream.introduction?.node.id === nodeId);
+    return resourceStates(own, this.#firstSent);
   }
 
   /**

@@ -188,6 +188,7 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
       if (wasFull && !this.#closed) host.wake(this);
     });
     const { typeUrl, version, removed } = response;
+    host.sent(response.resources);
     const resources = response.resources.map((resource) => resource.name);
     host.emit({ kind: 'sent', ...this.identity, typeUrl, version, resources, removed, bytes: bytes.length });
   }

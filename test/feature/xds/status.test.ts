@@ -59,6 +59,12 @@ describe('client status discovery', () => {
       ['good', ConfigStatus.STALE, undefined, 'GE'],
       ['nobody', ConfigStatus.NOT_SENT, undefined, undefined],
     ]);
+    const now = Date.now();
+    const ages = config?.genericXdsConfigs?.map(({ lastUpdated }) => {
+      return lastUpdated && now - (Number(lastUpdated.seconds) * 1000 + (lastUpdated.nanos ?? 0) / 1e6);
+    });
+    // What was sent has a time, within the minute at most that this test may take; what is missing has none.
+    expect(ages?.map((age) => age != null && age >= 0 && age < 60_000)).toEqual([true, true, true, false]);
     ackDelta(stream, response);
     await expect
       .poll(async () => (await ask({ excludeResourceContents: true })).config[0]?.genericXdsConfigs?.[2])
