@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type BootstrapOptions, envoyBootstrap, type XdsAddress } from '../../../src/envoy/bootstrap.ts';
+import { type BootstrapOptions, envoyBootstrap } from '../../../src/envoy/bootstrap.ts';
 import { type Status, statusSchema } from '../../../src/status/status.ts';
 import { startEnvoy, type TestEnvoy } from '../kit/envoy.ts';
 import { freePorts } from '../kit/ports.ts';
@@ -12,7 +12,8 @@ import { type LogLine, SluiceProcess } from '../kit/sluice-process.ts';
 /** `sluice serve` without an Envoy, for tests that bring several. */
 export class ControlPlane {
   readonly #arguments: readonly string[];
-  readonly #xds: XdsAddress;
+  /** Where Envoys connect. */
+  readonly xds: { readonly host: string; readonly port: number };
   process: SluiceProcess;
   #serving: LogLine | undefined;
 
@@ -24,7 +25,7 @@ export class ControlPlane {
     args: readonly string[],
   ) {
     this.traffic = traffic;
-    this.#xds = { kind: 'tcp', host, port: xds };
+    this.xds = { host, port: xds };
     this.#arguments = args;
     this.process = new SluiceProcess(args);
   }
@@ -60,7 +61,7 @@ export class ControlPlane {
       envoyBootstrap({
         nodeId,
         nodeCluster: 'test',
-        xds: this.#xds,
+        xds: { kind: 'tcp', ...this.xds },
         admin: { host: '127.0.0.1', port: 0 },
         ...options,
       }),

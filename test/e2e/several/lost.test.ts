@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { createServer, request, type ServerResponse } from 'node:http';
+import { expect, onTestFinished, test } from 'vitest';
+import type { TestEnvoy } from '../kit/envoy.ts';
+import { ControlPlane, clustersOf } from './control-plane.ts';
+import { CutWire } from './cut-wire.ts';
+
+const patience = { timeout: 30_000, interval: 100 };
+const BOTH = ['gate/codec', 'pods/codec'];
+
+/** A pod that answers when it is told to, with the path of each request it works on. */
+async function patientPod() {
+  const working = new Map<string, ServerResponse>();
+  const pod = createServer((request, response) => {
+    working.set(`${request.url}`, response);
+    response.writeHead(200).write('begun, ');
+  }).listen(0, '127.0.0.1');
+  await once(pod, 'listening');
+  onTestFinished(() => {
+    pod.close();
+    pod.closeAllConnections();
+  });
+  const address = pod.address();
+  return { working, address: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}` };
+}
+
+/** One request; resolves to its status and body, or how it broke off. */
+function ask(port: number, path: string): Promise<string> {
+  return new Promise((resolve) => {
+    const asking = request({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => {
+        body += text;
+      });
+      response.on('end', () => resolve(`${response.statusCode} ${body}`));
+      response.on('error', (error) => resolve(`${response.statusCode} ${body}${error.message}`));
+    });
+    asking.on('error', (error) => resolve(error.message)).end();
+  });
+}
+
+async function stat(envoy: TestEnvoy, name: string): Promise<number> {
+  const stats = await envoy.admin.stats({ filter: name });
+  return stats.ok ? (stats.value.get(name) ?? 0) : 0;
+}
+const removed = (envoy: TestEnvoy) => stat(envoy, 'cluster_manager.cluster_removed');
+const waitingAt = (envoy: TestEnvoy) => stat(envoy, 'cluster.gate/codec.upstream_rq_pending_active');
+
+test('an Envoy that loses its service ends what runs in peace', async () => {
+  const pod = await patientPod();
+  const plane = await ControlPlane.start(
+    {
+      services: { codec: { static: [pod.address], limit: 1 } },
+      routes: [{ match: { prefix: '/' }, service: 'codec' }],
+    },
+    ['--owner-grace', '1s'],
+  );
+  const wire = await CutWire.to(plane.xds.port);
+  const first = await plane.envoy('first', { xds: { kind: 'tcp', host: '127.0.0.1', port: wire.port } });
+  await expect.poll(() => clustersOf(first), patience).toEqual(BOTH);
+  await expect.poll(() => first.admin.state(), patience).toEqual({ ok: true, value: 'LIVE' });
+  const running = ask(plane.traffic, '/running');
+  await expect.poll(() => [...pod.working.keys()], patience).toEqual(['/running']);
+  const waiting = [ask(plane.traffic, '/waiting-1'), ask(plane.traffic, '/waiting-2')];
+  await expect.poll(() => waitingAt(first), patience).toBe(2);
+
+  const second = await plane.envoy('second');
+  wire.cut();
+  await expect.poll(() => clustersOf(second), patience).toEqual(BOTH);
+  wire.mend();
+  await expect.poll(() => removed(first), patience).toBe(2);
+  // It works on, and those who waited do not go to the pod, which takes the requests of the new owner by now.
+  expect([...pod.working.keys()]).toEqual(['/running']);
+  pod.working.get('/running')?.end('ended');
+  expect(await running).toBe('200 begun, ended');
+  for (const answer of await Promise.all(waiting)) expect(answer).toMatch(/^503 .*No pod has seen the request/);
+  expect([...pod.working.keys()]).toEqual(['/running']);
+}, 120_000);
