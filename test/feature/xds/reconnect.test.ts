@@ -46,6 +46,47 @@ test('1,000 clients that return after a restart get only what has changed, all o
   expect(served).toHaveLength(CLIENTS);
 });
 
+test('1,000 at once are served in the order in which they came, also beside one that asks without a pause', async () => {
+  world().publish({ cds: contentsOf('none'), eds: { wanted: 'E' } });
+  const greedy = world().client().delta();
+  let asking = true;
+  const asks = async () => {
+    while (asking) {
+      greedy.send({ node: { id: 'greedy' }, typeUrl: SHORT.eds, resourceNamesSubscribe: ['wanted'] });
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  };
+  const ended = asks();
+  await greedy.next();
+  const connections = Array.from({ length: CONNECTIONS }, () => world().client());
+  const streams = Array.from({ length: CLIENTS }, (_, index) => {
+    const stream = connections[index % CONNECTIONS]?.delta();
+    if (stream === undefined) throw new Error('no connection');
+    stream.send({ node: { id: `envoy-${index}` }, typeUrl: SHORT.cds });
+    return stream;
+  });
+  await Promise.all(streams.map((stream) => stream.next()));
+  asking = false;
+  await ended;
+
+  const { events } = world();
+  const others = (kind: 'connected' | 'sent') =>
+    events.flatMap((event) => (event.kind === kind && event.node.id !== 'greedy' ? [event.node.id] : []));
+  expect(others('sent')).toEqual(others('connected'));
+  // Whoever waits when the greedy one is answered is served before it is answered again.
+  const waiting = new Set<string>();
+  let passedOver: ReadonlySet<string> = new Set();
+  for (const { kind, node } of events) {
+    if (node.id !== 'greedy') {
+      if (kind === 'connected') waiting.add(node.id);
+      else if (kind === 'sent') waiting.delete(node.id);
+    } else if (kind === 'sent') {
+      expect([...waiting].filter((id) => passedOver.has(id))).toEqual([]);
+      passedOver = new Set(waiting);
+    }
+  }
+});
+
 test('a client that returns with everything as it is gets nothing of it', async () => {
   world().publish({ cds: contentsOf('none') });
   const held = await versions(world());

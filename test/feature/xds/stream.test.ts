@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { envoy } from '#xds';
 import { makeSnapshot } from '../../../src/snapshot/snapshot.ts';
-import { contents, fake, QUIET_MS, StalledClient } from './client.ts';
+import { ADS, contents, fake, QUIET_MS, StalledClient } from './client.ts';
 import { ackDelta, ackSotw, SHORT, useWorld } from './world.ts';
 
 const { DeltaDiscoveryRequest, DiscoveryRequest, DiscoveryResponse } = envoy.service.discovery.v3;
@@ -147,12 +147,15 @@ test('garbage ends its own stream, with a reason, and nothing else', async () =>
     Buffer.from([0x0a, 0x7f, 1]),
     Buffer.alloc(1000, 0x80),
   ]) {
-    const bad = world().client().raw();
-    bad.send(garbage);
-    expect(await bad.end()).toMatchObject({
-      code: status.INVALID_ARGUMENT,
-      details: expect.stringContaining('not a DiscoveryRequest'),
-    });
+    for (const [path, what] of [
+      [`${ADS}/StreamAggregatedResources`, 'not a DiscoveryRequest'],
+      [`${ADS}/DeltaAggregatedResources`, 'not a DeltaDiscoveryRequest'],
+    ] as const) {
+      const bad = world().client().raw(path);
+      bad.send(garbage);
+      const details = expect.stringContaining(what);
+      expect(await bad.end()).toMatchObject({ code: status.INVALID_ARGUMENT, details });
+    }
   }
   world().publish({ cds: { a: 'A2' } });
   expect(contents(await good.next())).toEqual(['A2']);
