@@ -143,7 +143,13 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
   const cache = new SnapshotCache();
   const metrics = new Metrics({ version: VERSION });
   const guard = options.xdsSecurity?.guard ?? openToAll;
-  const requests = followRequests({ clock, guard, listener: metrics.traffic, statistics: options.envoyAdmin });
+  const requests = followRequests({
+    clock,
+    guard,
+    listener: metrics.traffic,
+    statistics: options.envoyAdmin,
+    worked: (service, ms) => controller.worked(service, ms),
+  });
   const loadReports = new LoadReports({
     clock,
     guard,

@@ -11,6 +11,7 @@ import { type DrainingPods, type EjectedPods, type HeldPods, type Reconciled, re
 import { stepEjected } from './slots/ejected.ts';
 import { type EndedRequest, type NodeLoad, withoutEnded, withoutOne } from './slots/observed-load.ts';
 import type { PodSource } from './source/pod-source.ts';
+import { WorkPace } from './work-pace.ts';
 
 /** What the controller works with. */
 export interface ControllerOptions extends PublisherOptions {
@@ -49,6 +50,7 @@ export class Controller {
   #draining: DrainingPods = new Map();
   #ejected: EjectedPods = new Map();
   #held: HeldPods = new Map();
+  readonly #pace: WorkPace;
   #state: ControllerState = { model: undefined, problems: [], pending: [] };
   #routing: Routing | undefined;
   #pendingSince: number | undefined;
@@ -61,6 +63,11 @@ export class Controller {
     this.#options = options;
     this.#publisher = new Publisher(options, () => this.#trigger.poke());
     this.#trigger = coalesce(() => this.#reconcile(), { quiet: QUIET_MS, longest: LONGEST_MS, clock: options.clock });
+    this.#pace = new WorkPace({
+      later: (ms, callback) => this.#later(ms, callback),
+      model: () => this.#state.model,
+      onNews: () => this.#trigger.poke(),
+    });
   }
 
   /** What is in force now. */
@@ -89,6 +96,11 @@ export class Controller {
   ejected(pods: ReadonlyMap<PodsId, readonly string[]>): void {
     this.#ejected = stepEjected(this.#ejected, pods, this.#options.clock.now());
     if (!this.#stopped) this.#trigger.poke();
+  }
+
+  /** A pod has worked on a request of this service for so many milliseconds. */
+  worked(service: ServiceName, ms: number): void {
+    if (!this.#stopped) this.#pace.worked(service, ms);
   }
 
   /**
@@ -154,6 +166,7 @@ export class Controller {
       ejected: this.#ejected,
       held: this.#held,
       raising: this.#publisher.kicked,
+      meanWork: this.#pace.meanWork,
       now: clock.now(),
     });
     this.#tell(reconciled.pending, [...file.problems, ...reconciled.problems, ...this.#options.carriers.problems()]);

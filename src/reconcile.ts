@@ -14,6 +14,7 @@ import { gateLimit } from './slots/gate-limit.ts';
 import { type Held, holdBack, NOBODY } from './slots/hold-back.ts';
 import { inUse, type NodeLoad, reportOf } from './slots/observed-load.ts';
 import { retire } from './slots/retire.ts';
+import { type MeanWork, retryAfter } from './slots/retry-after.ts';
 import { shareSlots } from './slots/share-slots.ts';
 
 /** Everything a reconciliation looks at. */
@@ -32,6 +33,8 @@ export interface ReconcileInput {
   readonly held?: HeldPods;
   /** Gates whose raised limit is still to take effect; undefined: none. */
   readonly raising?: ReadonlySet<GateId>;
+  /** How long requests keep a pod busy; services of which nothing is known are not there. */
+  readonly meanWork: ReadonlyMap<ServiceName, MeanWork>;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -67,7 +70,7 @@ export function reconcile(input: ReconcileInput): Reconciled {
     .filter((old) => !isOver(old, input));
   const present = services.map((service, at) => {
     const was = leaving.length === 0 ? unchanged(service, at, input) : undefined;
-    return was ?? withPods(service, leaving, input, { draining, held });
+    return withRetryAfter(was ?? withPods(service, leaving, input, { draining, held }), input);
   });
   const rest = { draining, held, pending, problems };
   if (leaving.length === 0) return { model: { routing, services: present, retiring: [] }, ...rest };
@@ -175,6 +178,27 @@ function heldBack(
   if (service.discipline.kind !== 'limited') return { pods: present, held: NOBODY };
   const before = held?.get(podsId(service)) ?? NOBODY;
   return holdBack({ published, present, before, raising: raising?.has(gateId(service)) ?? false, now });
+}
+
+/** The same object while there is nothing new to tell. */
+function withRetryAfter(service: ServiceWithPods, { before, meanWork }: ReconcileInput): ServiceWithPods {
+  const { name } = service.service;
+  const told = toldBefore(before).get(name);
+  const seconds = retryAfter(service.service, service.gate, { work: meanWork.get(name), before: told });
+  return seconds === (service.retryAfter ?? 1) ? service : { ...service, retryAfter: seconds };
+}
+
+const NOTHING_TOLD: ReadonlyMap<ServiceName, number> = new Map();
+const toldOf = new WeakMap<Model, ReadonlyMap<ServiceName, number>>();
+
+function toldBefore(before: Model | undefined): ReadonlyMap<ServiceName, number> {
+  if (before === undefined) return NOTHING_TOLD;
+  return remember(toldOf, before, ({ services }) => {
+    const told = services.flatMap(({ service, retryAfter: seconds }) =>
+      seconds === undefined ? [] : [[service.name, seconds] as const],
+    );
+    return told.length === 0 ? NOTHING_TOLD : new Map(told);
+  });
 }
 
 /** The service with the slots that its older gates leave it, and what those get. */

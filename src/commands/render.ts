@@ -72,6 +72,7 @@ export function snapshotOf(routing: Routing, kickPort: number): Snapshot {
     before: undefined,
     draining: new Map(),
     ejected: new Map(),
+    meanWork: new Map(),
     now: 0,
   });
   return snapshotOfTypes(translate(model, { kickPort }));

@@ -21,6 +21,8 @@ export interface ServiceWithPods {
   readonly gate: GateLimit | undefined;
   /** Where new requests line up when that is not the service's own gate: behind those who wait at an older one. */
   readonly line?: GateId;
+  /** Seconds after which whoever is refused should come again; 1 when left out. */
+  readonly retryAfter?: number;
 }
 
 /**

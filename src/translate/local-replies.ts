@@ -2,7 +2,7 @@ import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import type { Service } from '../model/service.ts';
 import { wrap } from './encode.ts';
-import { HEADERS, LONGEST_WAIT_KEY, METADATA, WAITED_KEY } from './names.ts';
+import { HEADERS, LONGEST_WAIT_KEY, METADATA, RETRY_AFTER_KEY, WAITED_KEY } from './names.ts';
 
 const { HeaderValueOption } = envoy.config.core.v3;
 
@@ -11,17 +11,20 @@ type LocalReplyConfig = envoy.extensions.filters.network.http_connection_manager
 type AccessLogFilter = envoy.config.accesslog.v3.AccessLogFilter.$Properties;
 type Format = envoy.config.core.v3.SubstitutionFormatString.$Properties;
 
-/** What a route's metadata says about its service, for the texts below. */
-export function refusalMetadata({ name, discipline }: Service): Readonly<Record<string, string | number>> {
+/** What a route's metadata says about its service, for the texts below; `retryAfter` in seconds. */
+export function refusalMetadata(
+  { name, discipline }: Service,
+  retryAfter = 1,
+): Readonly<Record<string, string | number>> {
   switch (discipline.kind) {
     case 'limited': {
       const { limit, queue } = discipline;
       const full = `The line for ${name} is full: ${queue.max} requests are waiting (queue.max), each pod works on at most ${limit} at a time (limit). Try again later.`;
-      return { service: name, limit, queue_max: queue.max, full };
+      return { service: name, limit, queue_max: queue.max, full, retry_after: retryAfter };
     }
     case 'balanced': {
       const full = `${name} is full: ${discipline.maxRequests} requests are in flight (max_requests). Try again later.`;
-      return { service: name, max_requests: discipline.maxRequests, full };
+      return { service: name, max_requests: discipline.maxRequests, full, retry_after: retryAfter };
     }
     default:
       return assertNever(discipline);
@@ -39,7 +42,8 @@ interface Reply {
   readonly status?: number;
   /** The status for gRPC clients, in place of what Envoy makes of the HTTP status. */
   readonly grpcStatus?: number;
-  readonly retryAfterSeconds?: number;
+  /** Whole seconds, or an operator of Envoy's that stands for them. */
+  readonly retryAfter?: string;
   /** At the second hop: the first may send the request again, to where its service is now. */
   readonly again?: true;
   /** More fields of the JSON form, by name. */
@@ -52,7 +56,7 @@ const FULL: Reply = {
   message: `%METADATA(ROUTE:${METADATA}:full)%`,
   status: 429,
   grpcStatus: 8, // RESOURCE_EXHAUSTED
-  retryAfterSeconds: 1,
+  retryAfter: `%METADATA(ROUTE:${METADATA}:retry_after)%`,
   fields: {
     limit: `%METADATA(ROUTE:${METADATA}:limit)%`,
     queue_max: `%METADATA(ROUTE:${METADATA}:queue_max)%`,
@@ -94,7 +98,7 @@ const OTHERS: readonly Reply[] = [
     when: [waitedFilter()],
     error: 'waited too long',
     message: `The request waited ${WAITED} ms for a free pod of ${SERVICE}; queue.timeout allows ${LONGEST_WAIT} ms. No pod has seen it.`,
-    retryAfterSeconds: 1,
+    retryAfter: `%DYNAMIC_METADATA(${METADATA}:${RETRY_AFTER_KEY})%`,
     fields: { waited_ms: WAITED, longest_wait_ms: LONGEST_WAIT },
   },
   {
@@ -102,7 +106,7 @@ const OTHERS: readonly Reply[] = [
     when: [flagFilter('UF', 'URX', 'UH', 'NC')],
     error: 'no pod reachable',
     message: `No pod of ${SERVICE} could be reached. No pod has seen the request.`,
-    retryAfterSeconds: 1,
+    retryAfter: '1',
     again: true,
   },
   {
@@ -111,7 +115,7 @@ const OTHERS: readonly Reply[] = [
     error: 'no pod reachable',
     message: `No pod of ${SERVICE} could be reached, and the body is too large to wait for one. No pod has seen the request.`,
     status: 503,
-    retryAfterSeconds: 1,
+    retryAfter: '1',
   },
   {
     when: [flagFilter('UC', 'UR', 'UPE')],
@@ -151,9 +155,9 @@ function mappers(reply: Reply, conditions: readonly AccessLogFilter[]): readonly
   const when = [...reply.when, ...conditions];
   const isGrpc = headerFilter('content-type', { prefix: 'application/grpc' });
   const wantsText = headerFilter('accept', { prefix: 'text/' });
-  const { message, grpcStatus, retryAfterSeconds, again } = reply;
+  const { message, grpcStatus, retryAfter: after, again } = reply;
   const retryAfter = [
-    ...(retryAfterSeconds === undefined ? [] : [overwrite('retry-after', retryAfterSeconds)]),
+    ...(after === undefined ? [] : [overwrite('retry-after', after)]),
     // The first hop looks for it, and takes it out of what goes to the client.
     ...(again ? [overwrite(HEADERS.again, 1)] : []),
   ];
@@ -164,7 +168,12 @@ function mappers(reply: Reply, conditions: readonly AccessLogFilter[]): readonly
       filter: all([...when, isGrpc]),
       // The text becomes the grpc-message as it is.
       bodyFormatOverride: textFormat(message),
-      headersToAdd: [...retryAfter, ...(grpcStatus === undefined ? [] : [overwrite('grpc-status', grpcStatus)])],
+      headersToAdd: [
+        ...retryAfter,
+        // The same in milliseconds, for clients with a retry policy (gRFC A6).
+        ...(after === undefined ? [] : [overwrite('grpc-retry-pushback-ms', `${after}000`)]),
+        ...(grpcStatus === undefined ? [] : [overwrite('grpc-status', grpcStatus)]),
+      ],
     },
     {
       ...status,
@@ -181,7 +190,7 @@ function mappers(reply: Reply, conditions: readonly AccessLogFilter[]): readonly
   ];
 }
 
-function overwrite(key: string, value: number): envoy.config.core.v3.HeaderValueOption.$Properties {
+function overwrite(key: string, value: number | string): envoy.config.core.v3.HeaderValueOption.$Properties {
   const { OVERWRITE_IF_EXISTS_OR_ADD } = HeaderValueOption.HeaderAppendAction;
   return { header: { key, value: String(value) }, appendAction: OVERWRITE_IF_EXISTS_OR_ADD };
 }

@@ -88,6 +88,8 @@ export const SERVICE_TAG = 'service';
 
 /** Under `METADATA` in a request's own metadata: how long it waited, and may have, in ms, when it waited too long. */
 export const WAITED_KEY = 'waited_ms';
+/** See `WAITED_KEY`: whole seconds after which it may come again. */
+export const RETRY_AFTER_KEY = 'retry_after';
 /** See `WAITED_KEY`. */
 export const LONGEST_WAIT_KEY = 'longest_wait_ms';
 

@@ -2,7 +2,7 @@ import { envoy } from '#xds';
 import type { Service } from '../model/service.ts';
 import { extension, pack, struct } from './encode.ts';
 import type { HttpFilter } from './http-connection-manager.ts';
-import { HEADERS, LONGEST_WAIT_KEY, METADATA, REQUEST_ENDED_PATH, WAITED_KEY } from './names.ts';
+import { HEADERS, LONGEST_WAIT_KEY, METADATA, REQUEST_ENDED_PATH, RETRY_AFTER_KEY, WAITED_KEY } from './names.ts';
 
 const { Lua, LuaPerRoute } = envoy.extensions.filters.http.lua.v3;
 
@@ -55,7 +55,8 @@ end
 /**
  * Envoy has no timer for the wait in a cluster's line. So the second hop, which a request reaches with its
  * slot, compares the time stamped on arrival with the clock and answers before a pod sees the request. The words come
- * from the local replies, which find here how long it was.
+ * from the local replies, which find here how long it was. Who comes again after that long finds another line: this
+ * one has been worked off by then.
  */
 const ON_REQUEST = `
 function envoy_on_request(handle)
@@ -67,6 +68,7 @@ function envoy_on_request(handle)
     local metadata = handle:streamInfo():dynamicMetadata()
     metadata:set("${METADATA}", "${WAITED_KEY}", waited)
     metadata:set("${METADATA}", "${LONGEST_WAIT_KEY}", longest)
+    metadata:set("${METADATA}", "${RETRY_AFTER_KEY}", math.min(3600, math.ceil(waited / 1000)))
     handle:respond({[":status"] = "503"}, "waited too long")
   end
 end

@@ -26,8 +26,11 @@ type EnvoyHeader = envoy.config.core.v3.HeaderValueOption.$Properties;
 /** Where new requests of some services line up instead of at their own gates. */
 export type Lines = ReadonlyMap<ServiceName, GateId>;
 
+/** After how many seconds those should come again who are refused, where it is not 1. */
+export type RetryAfters = ReadonlyMap<ServiceName, number>;
+
 /** Which request goes to which service. Throws when a route's service is not there: resolving never makes that. */
-export function publicRoutes({ routes, services }: Routing, lines: Lines): EncodedResource {
+export function publicRoutes({ routes, services }: Routing, lines: Lines, after: RetryAfters): EncodedResource {
   const byName = new Map(services.map((service) => [service.name, service]));
   const gateOf = (service: Service) => gateClusterOf(lines.get(service.name) ?? gateId(service));
   const serviceOf = (route: ServiceRoute): Service => {
@@ -47,7 +50,7 @@ export function publicRoutes({ routes, services }: Routing, lines: Lines): Encod
         .map((route) => {
           if (route.kind === 'redirect') return redirectRoute(route);
           const service = serviceOf(route);
-          return serviceRoute(route, service, gateOf(service));
+          return serviceRoute(route, service, { gate: gateOf(service), after: after.get(service.name) });
         }),
     })),
   });
@@ -75,11 +78,17 @@ function redirectRoute(route: RedirectRoute): EnvoyRoute {
   };
 }
 
-function serviceRoute(route: ServiceRoute, service: Service, gate: string): EnvoyRoute {
+/** What of a service changes without the route file. */
+interface Now {
+  readonly gate: string;
+  readonly after: number | undefined;
+}
+
+function serviceRoute(route: ServiceRoute, service: Service, { gate, after }: Now): EnvoyRoute {
   return {
     name: route.name,
     match: envoyMatch(route),
-    metadata: { filterMetadata: { [METADATA]: struct(refusalMetadata(service)) } },
+    metadata: { filterMetadata: { [METADATA]: struct(refusalMetadata(service, after)) } },
     typedPerFilterConfig: service.discipline.kind === 'limited' ? {} : parkedScriptOnRoute(),
     route: { ...action(route, service, gate), ...rewrite(route) },
     requestHeadersToAdd: [...addedHeaders(route.requestHeaders), ...hopHeaders(route, service)],

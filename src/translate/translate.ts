@@ -88,16 +88,22 @@ interface OfRouting {
 }
 
 const ofRouting = new WeakMap<Routing, OfRouting>();
-const ofRoutes = new WeakMap<Routing, EncodedResource>();
+const ofRoutes = new WeakMap<Routing, { readonly key: string; readonly routes: EncodedResource }>();
 const ofPods = new WeakMap<ServiceWithPods, EncodedResource>();
 const ofOptions = new WeakMap<TranslateOptions, WeakMap<Routing, ResourcesByType>>();
 const newMemory = () => new WeakMap<Routing, ResourcesByType>();
 
-/** The public routes: those of the route file, unless an edit has left somebody waiting elsewhere. */
+/** The public routes: those of the route file, and where to line up and when to come again where that is not usual. */
 function routesOf({ routing, services }: Model): EncodedResource {
-  const lines = services.flatMap(({ service, line }) => (line === undefined ? [] : [[service.name, line] as const]));
-  if (lines.length > 0) return publicRoutes(routing, new Map(lines));
-  return remember(ofRoutes, routing, () => publicRoutes(routing, new Map()));
+  const unusual = services.filter(({ line, retryAfter }) => line !== undefined || retryAfter !== undefined);
+  const key = unusual.map(({ service, line = '', retryAfter = 1 }) => `${service.name} ${line} ${retryAfter}`).join();
+  const known = ofRoutes.get(routing);
+  if (known?.key === key) return known.routes;
+  const lines = unusual.flatMap(({ service, line }) => (line === undefined ? [] : [[service.name, line] as const]));
+  const after = unusual.map(({ service, retryAfter = 1 }) => [service.name, retryAfter] as const);
+  const routes = publicRoutes(routing, new Map(lines), new Map(after));
+  ofRoutes.set(routing, { key, routes });
+  return routes;
 }
 
 /** Everything that depends on the route file alone, and not on which pods there are. */

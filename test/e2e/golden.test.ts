@@ -53,6 +53,7 @@ function snapshotOf(name: string): Snapshot {
     before: undefined,
     draining: new Map(),
     ejected: new Map(),
+    meanWork: new Map(),
     now: 0,
   });
   return snapshotOfTypes(translate(model, { kickPort: 0 }));

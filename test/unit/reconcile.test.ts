@@ -80,7 +80,7 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
         const out = one.out.map((number) => formatAddress(pod(number)));
         const outOf = one.services.map((service) => [podsId(service), out] as const);
         ejected = stepEjected(ejected, new Map(out.length === 0 ? [] : outOf), now);
-        const reconciled = reconcile({ routing, podsOf, loads, before, draining, ejected, now });
+        const reconciled = reconcile({ routing, podsOf, loads, before, draining, ejected, meanWork: new Map(), now });
         const { model } = reconciled;
         // Throws when two resources have one name.
         snapshotOfTypes(translate(model, { kickPort: 1 }));

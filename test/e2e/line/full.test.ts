@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { grpcClient } from '../kit/client-grpc.ts';
+import { pause, until } from '../kit/instant.ts';
 import { load, startLoad } from '../kit/load.ts';
 import { burst, spaced } from '../kit/load-plan.ts';
 import type { PodProtocol } from '../kit/pods.ts';
 import { fixed } from '../kit/random.ts';
-import { closedAfterTest, expectStrict, type Keys, startLine } from './line.ts';
+import { closedAfterTest, expectStrict, type Keys, type Line, startLine } from './line.ts';
 
 const FULL =
   'The line for codec is full: 10 requests are waiting (queue.max), each pod works on at most 1 at a time (limit). Try again later.';
@@ -79,8 +80,57 @@ test.each([429, 503])('a gRPC client is told RESOURCE_EXHAUSTED (full_status %i)
       grpcStatus: 8,
       error: FULL,
     });
-    expect(trailers).toMatchObject({ 'retry-after': '1' });
+    expect(trailers).toMatchObject({ 'retry-after': '1', 'grpc-retry-pushback-ms': '1000' });
   }
   const verdict = await expectStrict(line, [...(await inside()), ...refused], { title: 'a full gRPC line' });
   expect(verdict.outcomes).toEqual({ 'grpc 0': 11, 'grpc 8': 3 });
 });
+
+/** The estimate that Envoy has been given, once it no longer changes. */
+async function settledEstimate(line: Line): Promise<number> {
+  const read = async () => {
+    const dump = await line.sluice.envoy.admin.configDump({
+      resource: 'dynamic_route_configs',
+      nameRegex: '^public$',
+    });
+    const [, text] = /"retry_after":(\d+)/.exec(JSON.stringify(dump)) ?? [];
+    return Number(text);
+  };
+  let before = await read();
+  const look = async () => {
+    // Longer than it takes for the last answers to be told and counted.
+    await pause(3000);
+    const now = await read();
+    const settled = now > 1 && now === before;
+    before = now;
+    return settled ? now : undefined;
+  };
+  return until(look, { what: 'another estimate', within: 40_000 });
+}
+
+test.each(['http1', 'grpc'] as const)(
+  'who is refused is told how long the line takes, also while the control plane is down (%s)',
+  async (protocol) => {
+    const line = await startLine({ pods: 2, protocol, service: { queue: { max: 30 } } });
+    const client = protocol === 'grpc' ? closedAfterTest(grpcClient({ port: line.sluice.port })) : line.h2();
+    const refusedAfter = async (name: string) => {
+      const hold = startLoad(client, burst(2, { name: `${name}-hold`, work: fixed(3000) }));
+      await line.untilHeld(2);
+      const rest = startLoad(client, burst(30, { name: `${name}-rest`, work: fixed(400) }));
+      await line.untilWaiting(30);
+      const [refused] = await load(client, burst(1, { name: `${name}-out` }));
+      const after = refused?.headers['retry-after'] ?? refused?.trailers['retry-after'];
+      if (protocol === 'grpc') expect(refused?.trailers['grpc-retry-pushback-ms']).toBe(`${after}000`);
+      await Promise.all([hold.results, rest.results]);
+      return Number(after);
+    };
+    expect(await refusedAfter('first'), 'nothing is known yet').toBe(1);
+    // 30 that take 400 ms each, two at a time: 6 s, and a part of the two long ones.
+    const told = await settledEstimate(line);
+    expect(told).toBeGreaterThanOrEqual(5);
+    expect(told).toBeLessThanOrEqual(20);
+    await line.sluice.kill();
+    expect(await refusedAfter('second')).toBe(told);
+    await line.sluice.restart();
+  },
+);
