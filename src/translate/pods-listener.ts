@@ -4,7 +4,7 @@ import type { ServiceRoute } from '../model/route.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { timeoutLog } from './access-log.ts';
-import { merged, resource, struct, wrap } from './encode.ts';
+import { duration, merged, resource, struct, wrap } from './encode.ts';
 import { HTTP2, httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
 import { podsReplies, refusalMetadata } from './local-replies.ts';
 import { DRAINING_KEY, HEADERS, METADATA, podsCluster, podsName } from './names.ts';
@@ -37,6 +37,18 @@ const MANAGER = httpConnectionManager({
 const COMMON = MANAGER.typedConfig.value ?? new Uint8Array();
 
 /**
+ * Makes a new connection of the gate wait for its first bytes, and so for the next turn of Envoy's event loop. Without
+ * it the request that follows one whose client has gone chooses its pod a moment too early, in the same turn: by HTTP/1
+ * Envoy still counts the one that has gone at its pod, all pods look equally full, and with the wrong one the request
+ * waits behind another's work beside a free slot (run on 1.40: 21 of 25 times with 4 pods, none in 50 with this).
+ * The inspector reads ahead without taking anything, finds no TLS in Envoy's own HTTP, and has no settings.
+ */
+const AFTER_CLOSED: envoy.config.listener.v3.ListenerFilter.$Properties = {
+  name: 'envoy.filters.listener.tls_inspector',
+  typedConfig: { typeUrl: 'type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector' },
+};
+
+/**
  * The second hop of a service: an internal listener that a request reaches once it has its slot. It is the
  * same for every service but for its name, and never changes while the service exists: a gate that fails to
  * connect to it throws out everybody in its line.
@@ -47,6 +59,8 @@ export function podsListener(service: ServiceName): EncodedResource {
   return resource(Listener, name, {
     name,
     internalListener: {},
+    listenerFilters: [AFTER_CLOSED],
+    listenerFiltersTimeout: duration(0),
     perConnectionBufferLimitBytes: { value: PARKED_BODY_BYTES },
     filterChains: [
       {

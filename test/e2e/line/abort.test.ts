@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { type ClientRequest, request } from 'node:http';
+import { expect, onTestFinished, test } from 'vitest';
 import { grpcClient } from '../kit/client-grpc.ts';
 import { load, startLoad } from '../kit/load.ts';
 import { burst } from '../kit/load-plan.ts';
@@ -36,3 +37,31 @@ test('the slot of a client that gives up at a pod is free at once', async () => 
   const verdict = await expectStrict(line, results, { title: 'abort at a pod' });
   expect(verdict.outcomes).toEqual({ 200: 5, aborted: 1 });
 });
+
+test.each(['http1', 'h2c'] as const)(
+  'the next in line takes that slot, not a turn at another pod (%s)',
+  async (protocol) => {
+    const line = await startLine({ protocol });
+    const jobs = new Map<string, ClientRequest>();
+    for (let number = 0; number < 14; number += 1) {
+      const id = `r${number}`;
+      const headers = { 'x-test-id': id, 'x-work-ms': '600000' };
+      const job = request({ port: line.sluice.port, host: '127.0.0.1', agent: false, headers }).end();
+      job.on('error', () => undefined); // it is destroyed below
+      jobs.set(id, job);
+    }
+    onTestFinished(() => {
+      for (const job of jobs.values()) job.destroy();
+    });
+    for (let waiting = 10; waiting > 0; waiting -= 1) {
+      await line.untilHeld(4);
+      await line.untilWaiting(waiting);
+      const running = (await line.pods.requests()).find(({ outcome }) => outcome === 'running');
+      jobs.get(running?.id ?? '')?.destroy();
+      // Behind another's ten minutes it would wait for ever.
+      await line.untilWaiting(waiting - 1);
+      await line.untilHeld(4);
+    }
+    expect(await line.pods.peak()).toBeLessThanOrEqual(2);
+  },
+);
