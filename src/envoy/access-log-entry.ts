@@ -77,7 +77,7 @@ interface Draft {
 
 /**
  * Reads a `StreamAccessLogsMessage`. By hand, and only the fields that are used: an entry has sixty, and with the
- * generated decoder they would be the larger part of what observing costs (run: 2.7 µs a request against 1.0).
+ * generated decoder they would be the larger part of what observing costs (run: 3.2 µs an entry against 1.1).
  * Throws on bytes that are no such message.
  */
 export function readLogMessage(bytes: Uint8Array): LogMessage {

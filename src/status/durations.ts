@@ -14,15 +14,20 @@ const SMALLEST_MS = 0.1;
 /** Longer ones are counted as this long: 116 days. Times come from outside, and buckets take memory. */
 const LONGEST_MS = 1e10;
 
+/** All buckets there are: the first, and those up to `LONGEST_MS`. */
+const BUCKETS = bucketOf(LONGEST_MS) + 1;
+
 /** How many lengths of time fell into which bucket; few buckets are in use at a time. */
-type Slice = ReadonlyMap<number, number>;
+type Slice = Map<number, number>;
 
 /** Counts lengths of time of the last few slices of time; how long a slice is, its owner decides by `rotate`. */
 export class SlidingDurations {
   readonly #length: number;
   /** Those that have ended. */
   readonly #past: Slice[] = [];
-  #current = new Map<number, number>();
+  #current: Slice = new Map();
+  /** Over all slices; undefined: nothing was counted in any of them. */
+  #sums: Uint32Array | undefined;
 
   constructor(slices: number) {
     this.#length = slices;
@@ -30,49 +35,50 @@ export class SlidingDurations {
 
   /** Counts one, in milliseconds. */
   add(ms: number): void {
-    const bucket = ms > SMALLEST_MS ? Math.ceil(Math.log(Math.min(ms, LONGEST_MS) / SMALLEST_MS) * PER_BUCKET) : 0;
+    const bucket = bucketOf(ms);
     this.#current.set(bucket, (this.#current.get(bucket) ?? 0) + 1);
+    this.#sums ??= new Uint32Array(BUCKETS);
+    this.#sums[bucket] = (this.#sums[bucket] ?? 0) + 1;
   }
 
   /** Begins a new slice and forgets the oldest one. */
   rotate(): void {
     this.#past.push(this.#current);
     this.#current = new Map();
-    if (this.#past.length === this.#length) this.#past.shift();
+    if (this.#past.length < this.#length) return;
+    for (const [bucket, count] of this.#past.shift() ?? [])
+      if (this.#sums !== undefined) this.#sums[bucket] = (this.#sums[bucket] ?? 0) - count;
+    if (this.#past.every(({ size }) => size === 0)) this.#sums = undefined;
   }
 
   /** Over all slices; undefined: nothing was counted. */
   all(): Quantiles | undefined {
-    return quantiles([...this.#past, this.#current]);
+    return this.#sums && quantiles(this.#sums);
   }
 
   /** Over the slice that has not ended yet. */
   current(): Quantiles | undefined {
-    return quantiles([this.#current]);
+    if (this.#current.size === 0) return undefined;
+    const sums = new Uint32Array(BUCKETS);
+    for (const [bucket, count] of this.#current) sums[bucket] = count;
+    return quantiles(sums);
   }
 }
 
-function quantiles(slices: readonly Slice[]): Quantiles | undefined {
-  const sums = new Map<number, number>();
+function bucketOf(ms: number): number {
+  return ms > SMALLEST_MS ? Math.ceil(Math.log(Math.min(ms, LONGEST_MS) / SMALLEST_MS) * PER_BUCKET) : 0;
+}
+
+/** Undefined: nothing was counted. */
+function quantiles(sums: Uint32Array): Quantiles | undefined {
   let total = 0;
-  for (const slice of slices) {
-    for (const [bucket, count] of slice) {
-      sums.set(bucket, (sums.get(bucket) ?? 0) + count);
-      total += count;
-    }
-  }
+  for (const count of sums) total += count;
   if (total === 0) return undefined;
-  const buckets = Float64Array.from(sums.keys()).sort();
-  const at = (share: number) => middle(bucketAt(buckets, sums, total * share));
-  return { p50: at(0.5), p99: at(0.99) };
-}
-
-/** The bucket where the sum of the counts reaches `rank`. */
-function bucketAt(buckets: Float64Array, sums: Slice, rank: number): number {
-  let seen = 0;
-  for (const bucket of buckets) {
-    seen += sums.get(bucket) ?? 0;
-    if (seen >= rank) return bucket;
+  let [seen, half] = [0, -1];
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    seen += sums[bucket] ?? 0;
+    if (half === -1 && seen >= total * 0.5) half = bucket;
+    if (seen >= total * 0.99) return { p50: middle(half), p99: middle(bucket) };
   }
   throw new Error('no bucket reaches the rank');
 }

@@ -75,8 +75,10 @@ function waitingCell(service: ServiceStatus): Cell {
 
 function oldestCell({ kind, oldestWaitMs, waiting, traffic }: ServiceStatus): Cell {
   if (oldestWaitMs !== undefined) return { text: formatShort(oldestWaitMs), tone: 'doubtful' };
-  const known = waiting === 0 || (traffic !== undefined && waiting === undefined);
-  return kind !== 'limited' || known ? NONE : UNKNOWN;
+  if (kind !== 'limited' || waiting === 0) return NONE;
+  if (traffic === undefined) return UNKNOWN;
+  // Envoy tells of whoever has waited for half a second, and what it tells is on its way for a moment.
+  return waiting === undefined ? NONE : '< 1 s';
 }
 
 /** In the last minute. */

@@ -24,7 +24,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await page.getByRole('button', { name: 'Send a burst' }).click();
     await shown(page, '.slot.full', (count) => count === 3);
     await shown(page, '.dot', (count) => count >= 3);
-    expect(await page.locator('.oldest').textContent()).toMatch(/^oldest /);
+    await page.locator('.oldest', { hasText: /^oldest / }).waitFor();
     await shown(page, '.dot', (count) => count === 0);
     await shown(page, '.slot.full', (count) => count === 0);
     // The only service is open: its charts have drawn what has happened.

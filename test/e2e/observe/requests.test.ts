@@ -70,5 +70,6 @@ test('a pod that cannot be reached: ejected, and its requests sent to another on
   pod.open();
   const run = await SluiceRun.start({ codec: { static: [pod.address, '127.0.0.1:1'], limit: 1 } }, ROUTES);
   expect(await Promise.all([run.send(), run.send(), run.send(), run.send()])).toEqual([200, 200, 200, 200]);
-  await run.until('the ejection', ({ ejected = 0, retried = 0 }) => ejected === 1 && retried > 0);
+  await run.until('the ejection', ({ ejected }) => ejected === 1);
+  await run.until('the retry', ({ retried = 0 }) => retried > 0);
 });

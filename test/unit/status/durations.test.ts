@@ -40,3 +40,22 @@ test('no time at all is a length too', () => {
   durations.add(-1);
   expect(durations.all()).toEqual({ p50: 0.1, p99: 0.1 });
 });
+
+test('what is counted does not depend on when it is asked, over hours', () => {
+  const durations = new SlidingDurations(3);
+  const kept: number[][] = [[]];
+  for (let step = 0; step < 2000; step++) {
+    const ms = 1 + ((step * 7919) % 1000);
+    durations.add(ms);
+    kept.at(-1)?.push(ms);
+    if (step % 5 === 4) {
+      durations.rotate();
+      kept.push([]);
+      if (kept.length > 3) kept.shift();
+    }
+    const sorted = kept.flat().sort((a, b) => a - b);
+    if (sorted.length === 0) continue;
+    const half = sorted[Math.ceil(sorted.length / 2) - 1] ?? 0;
+    expect(Math.abs((durations.all()?.p50 ?? 0) / half - 1)).toBeLessThan(0.015);
+  }
+});

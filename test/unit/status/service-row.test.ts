@@ -26,6 +26,14 @@ test('a log that is behind does not tell of a wait where nobody waits', () => {
   expect(row({ traffic })[5]).toBe('-');
 });
 
+test('who waits, but not for long enough to be told of', () => {
+  const lately = exampleTraffic();
+  const reading = lately.read('codec');
+  const read = () => reading && { ...reading, oldestWaitMs: undefined };
+  expect(row({ traffic: { ...lately, read } })[5]).toBe('< 1 s');
+  expect(row({ traffic: { ...lately, read: () => undefined } })[5]).toBe('?');
+});
+
 test.each([
   [0.04, '0 ms'],
   [3.14, '3.1 ms'],

@@ -56,6 +56,30 @@ test('the oldest wait is that of the first in the line, until its turn has come'
   expect(oldest()).toBeUndefined();
 });
 
+test('who is told of late, or again, is as old as it is', async () => {
+  const { clock, traffic, waits, line, oldest } = start();
+  const first = clock.now() - 9000;
+  traffic.record([waits('b')], 1);
+  await clock.advance(1000);
+  // Its first entry was lost.
+  traffic.record([waits('a', first), waits('b', first + 9000)], 1);
+  expect(oldest()).toBe(10_000);
+  await clock.advance(5000);
+  line({ waiting: 1 });
+  expect(oldest()).toBe(6000);
+});
+
+test('a refusal says nothing about those in line', async () => {
+  const { clock, traffic, ended, line, oldest } = start();
+  line({ waiting: 2 });
+  await clock.advance(1000);
+  traffic.record([ended('new', 'refused'), ended('gone', 'abandoned')], 1);
+  expect(oldest()).toBe(1000);
+  // It had its turn: those before it had theirs.
+  traffic.record([ended('new', 'answered', 10)], 1);
+  expect(oldest()).toBeUndefined();
+});
+
 test('counts how requests ended, in all and in the last minute', async () => {
   const { clock, traffic, counted, ended } = start();
   traffic.record([ended('a', 'answered', 10), ended('b', 'refused'), ended('c', 'failed', 30)], 1);
