@@ -95,6 +95,7 @@ function label(root, { address, state, held, limit }) {
   const load = held === null ? 'load not known' : `${held}${limit === undefined ? '' : ` of ${limit}`} in use`;
   const text = `${address}: ${load}${state === 'ready' ? '' : `, ${state}`}`;
   root.classList.toggle('draining', state === 'draining');
+  root.classList.toggle('ejected', state === 'ejected');
   root.classList.toggle('over', limit !== undefined && held > limit);
   setAttribute(root, 'title', text);
   setAttribute(root, 'aria-label', text);

@@ -44,7 +44,7 @@ export class Row {
     this.text = `${view.name} ${view.pods.map(([address]) => address).join(' ')}`.toLowerCase();
     const { waiting = 0, oldestWaitMs, slots, requestsInProgress, queue } = view;
     setText(this.about, about(view));
-    setText(this.waiting, view.kind === 'limited' ? `${view.waiting ?? '?'} waiting` : 'no line');
+    setText(this.waiting, view.kind === 'limited' ? `${view.waiting?.toLocaleString('en') ?? '?'} waiting` : 'no line');
     setText(this.oldest, oldestWaitMs === undefined ? '' : `oldest ${short(oldestWaitMs)}`);
     this.root.classList.toggle('waits', waiting > 0);
     this.root.classList.toggle('full', waiting > 0 && waiting >= queue?.max);
