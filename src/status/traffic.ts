@@ -58,6 +58,18 @@ export class Traffic {
     this.#listener = listener;
   }
 
+  /** The services that anything is known of. */
+  get services(): readonly string[] {
+    return [...this.#services.keys()];
+  }
+
+  /** How many waiting requests are kept in mind, over all services. */
+  get waiting(): number {
+    let sum = 0;
+    for (const { waiting } of this.#services.values()) sum += waiting;
+    return sum;
+  }
+
   /** A log stream has begun. */
   opened(stream: number): void {
     this.#began.set(stream, this.#clock.now());
@@ -71,8 +83,7 @@ export class Traffic {
 
   /** Takes what a log stream says, in its order. */
   record(events: readonly RequestEvent[], stream: number): void {
-    let room = MOST_WAITING;
-    for (const { waiting } of this.#services.values()) room -= waiting;
+    let room = MOST_WAITING - this.waiting;
     for (const event of events) {
       if (event.service === '' || (event.kind === 'waits' && room-- <= 0)) continue;
       this.#recordOne(event, stream);
