@@ -11,11 +11,14 @@ export function formatStatus(status: Status, paint: Paint): string {
     overview(status, now, paint),
     services.length === 0
       ? paint('quiet', 'no services')
-      : table(
-          [...SERVICE_HEADING, 'SOURCE'],
-          services.map((service) => [...serviceRow(service), sourceOf(service, now)]),
-          paint,
-        ),
+      : [
+          table(
+            [...SERVICE_HEADING, 'SOURCE'],
+            services.map((service) => [...serviceRow(service), sourceOf(service, now)]),
+            paint,
+          ),
+          paint('quiet', 'Refused, wait and work are of the last minute.'),
+        ].join('\n'),
     nodes.length === 0
       ? paint('doubtful', 'no Envoy is connected')
       : table(
@@ -53,9 +56,11 @@ function overview(status: Status, now: number, paint: Paint): string {
       ? paint('bad', 'none yet')
       : `${printable(configuration.version)}, published ${since(configuration.publishedAt, now)} ago`;
   const { text, tone } = sourceCell('', routeFile, now);
+  const kept =
+    routeFile.state === 'stale' ? ': the last version that could be used stays in force' : '';
   return [
     `${paint('heading', 'Sluice')} ${printable(version)}, up ${since(startedAt, now)}`,
-    `route file      ${printable(routeFile.path)}: ${paint(tone, text)}`,
+    `route file      ${printable(routeFile.path)}: ${paint(tone, text)}${kept}`,
     `configuration   ${inForce}`,
   ].join('\n');
 }

@@ -24,6 +24,7 @@ configuration   abc123, published 12s ago
 SERVICE   KIND            PODS                  IN USE   WAITING   OLDEST WAIT   REFUSED   WAIT P50/P99   WORK P50/P99      SOURCE
 codec     limit 2         2 ready, 1 draining   2/5      3/50      1.5 s         1         3 ms / 1.2 s   2.0 s / 4.0 min   kubernetes ai-media/codec:http: ready
 web       least_request   1 ready               0        -         -             0         -              -                 static: ready
+Refused, wait and work are of the last minute.
 
 ENVOY    VERSION        CONNECTED FOR   FROM            CONFIGURATION
 edge-1   envoy 1.40.0   1h              10.0.0.9:4711   in sync
@@ -57,7 +58,7 @@ test('what is wrong', () => {
     ],
     problems: [{ severity: 'warning', subject: 'routes.yaml', position: { line: 3, column: 1 }, message: 'odd' }],
   });
-  expect(text).toContain('route file      routes.yaml: stale for 1h\nconfiguration   none yet\n');
+  expect(text).toContain('route file      routes.yaml: stale for 1h: the last version that could be used stays in force\nconfiguration   none yet\n');
   expect(text).toMatch(/^codec .* not in force yet .* kubernetes ai-media\/codec:http: pending$/m);
   expect(text).toMatch(/^web .* static: stale for 1h$/m);
   expect(text).toMatch(/^edge-1 .* refused: Listener$/m);
