@@ -56,8 +56,7 @@ function overview(status: Status, now: number, paint: Paint): string {
       ? paint('bad', 'none yet')
       : `${printable(configuration.version)}, published ${since(configuration.publishedAt, now)} ago`;
   const { text, tone } = sourceCell('', routeFile, now);
-  const kept =
-    routeFile.state === 'stale' ? ': the last version that could be used stays in force' : '';
+  const kept = routeFile.state === 'stale' ? ': the last version that could be used stays in force' : '';
   return [
     `${paint('heading', 'Sluice')} ${printable(version)}, up ${since(startedAt, now)}`,
     `route file      ${printable(routeFile.path)}: ${paint(tone, text)}${kept}`,

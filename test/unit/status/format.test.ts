@@ -58,7 +58,9 @@ test('what is wrong', () => {
     ],
     problems: [{ severity: 'warning', subject: 'routes.yaml', position: { line: 3, column: 1 }, message: 'odd' }],
   });
-  expect(text).toContain('route file      routes.yaml: stale for 1h: the last version that could be used stays in force\nconfiguration   none yet\n');
+  expect(text).toContain(
+    'route file      routes.yaml: stale for 1h: the last version that could be used stays in force\nconfiguration   none yet\n',
+  );
   expect(text).toMatch(/^codec .* not in force yet .* kubernetes ai-media\/codec:http: pending$/m);
   expect(text).toMatch(/^web .* static: stale for 1h$/m);
   expect(text).toMatch(/^edge-1 .* refused: Listener$/m);
