@@ -61,7 +61,13 @@ export class Contestant {
     const residentMb = memoryOf(this.#opponent.processes());
     const requests = await this.#pods.requests();
     const observed = { scenario: this.#scenario, plan, began, pods: this.#addresses, results, requests };
-    return { opponent: this.kind.name, repeat, ...measure(observed, repeat === 0), cpuMs, residentMb };
+    return { opponent: this.kind.name, repeat, ...measure(observed, this.#drawn(repeat)), cpuMs, residentMb };
+  }
+
+  /** Whether a picture shows this run over time. */
+  #drawn(repeat: number): boolean {
+    const { picture } = this.#scenario;
+    return picture === 'rising' || (picture === 'pods' && repeat === 0);
   }
 
   /** Brings the pods back to where they were before the first run. */

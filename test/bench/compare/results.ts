@@ -40,7 +40,7 @@ const run = times.extend({
   cpuMs: pair,
   /** Resident memory at its end. */
   residentMb: pair,
-  /** Only in the first repeat. */
+  /** Only where a picture shows it. */
   series: series.optional(),
 });
 

@@ -141,6 +141,48 @@ describe('pods', () => {
   });
 });
 
+describe('pods with fewer workers than requests', () => {
+  it('hold them all, and begin them in their order as workers come free', async () => {
+    const pods = await Pods.start({ count: 1, workers: 2, first: 101 });
+    opened.push(pods);
+    const results = await load(client(pods, 'http1'), burst(5, { work: fixed(400) }));
+    expect(results.map(outcomeOf)).toEqual(Array(5).fill('200'));
+    const requests = await pods.requests();
+    expect(await pods.peak()).toBe(5);
+    const starts = requests.map(({ started = 0 }) => started);
+    expect(starts).toEqual([...starts].sort((a, b) => a - b));
+    for (const start of starts) {
+      const begun = requests.filter(({ started = 0, ended = 0 }) => started <= start && start < ended);
+      expect(begun.length).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it('forget those who leave before it was their turn, and go on with the next', async () => {
+    const pods = await Pods.start({ count: 1, workers: 1, first: 101 });
+    opened.push(pods);
+    const [first, second, third] = spaced(3, 5, { work: fixed(20) });
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three were asked for');
+    const plan = [
+      { ...first, workMs: 1500 },
+      { ...second, at: 200, abortAfter: 50 },
+      { ...third, at: 300 },
+    ];
+    const results = await load(client(pods, 'http1'), plan);
+    expect(results.map(outcomeOf)).toEqual(['200', 'aborted', '200']);
+    const seen = new Map((await pods.requests()).map((request) => [request.id, request]));
+    expect(seen.get('r1')).toMatchObject({ started: undefined, outcome: 'aborted' });
+    expect(seen.get('r2')?.outcome).toBe('answered');
+  });
+
+  it('give a worker back at once when they refuse', async () => {
+    const pods = await Pods.start({ count: 1, workers: 1, first: 101 });
+    opened.push(pods);
+    await pods.setMode(pods.addresses[0] ?? '', { kind: 'status', status: 503 });
+    const results = await load(client(pods, 'http1'), spaced(3, 1));
+    expect(results.map(outcomeOf)).toEqual(['503', '503', '503']);
+  });
+});
+
 describe('gRPC calls', () => {
   it.each([
     ['unary', 'ping'],

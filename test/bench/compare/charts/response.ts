@@ -9,7 +9,7 @@ import { logarithmic, type Scale } from './scale.ts';
 import { dot, line, picture, type Svg, short, text, WIDTH } from './svg.ts';
 
 const LEFT = 190;
-const RIGHT = WIDTH - 130;
+const RIGHT = WIDTH - 190;
 const TOP = 64;
 const ROW = 26;
 
@@ -43,7 +43,7 @@ export function responseChart(title: string, result: ScenarioResult): Svg {
     text(
       LEFT,
       bottom + 44,
-      '● mean   ○ 99th percentile   dashed: the same of the ideal line; milliseconds, logarithmic',
+      '● mean, ○ 99th percentile, dashed: those of the ideal line; milliseconds, logarithmic',
       'soft',
     ),
   ];
@@ -80,6 +80,6 @@ function row(
     dot(axis.at(mean), y, fill),
     dot(axis.at(p99), y, fill, { hollow: true }),
     text(RIGHT + 12, y + 4, `${ms(mean)} · ${ms(p99)}`),
-    ...(refused > 0 ? [text(WIDTH - 8, y + 4, `−${percent(refused)}`, 'soft end')] : []),
+    ...(refused > 0 ? [text(WIDTH - 8, y + 4, `${percent(refused)} failed`, 'soft end')] : []),
   ];
 }

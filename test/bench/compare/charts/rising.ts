@@ -1,5 +1,5 @@
 import { OPPONENTS, type OpponentName } from '../opponents/opponent.ts';
-import { partakers, runsOf } from '../report/statistics.ts';
+import { middle, partakers, runsOf } from '../report/statistics.ts';
 import { titleOf } from '../report/titles.ts';
 import type { ScenarioResult, Series } from '../results.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
@@ -82,41 +82,51 @@ export function spreadOverTimeChart(scenario: Scenario, result: ScenarioResult):
   });
 }
 
-/** Median and 99th percentile of the response by the time of sending, that is by load. */
-export function responseOverTimeChart(scenario: Scenario, result: ScenarioResult): Svg {
-  const shown = shownOf(result);
-  const values = shown
-    .flatMap(({ series }) => [...series.response.p50, ...series.response.p99])
-    .filter((v) => v !== null);
-  const seconds = Math.max(...shown.map(({ series }) => (series.response.p50.length * series.response.stepMs) / 1000));
-  const x = linear(seconds, [LEFT, RIGHT]);
+/** Median and 99th percentile of the response by the load at the time of sending; medians of the repeats. */
+export function responseOverTimeChart({ load = { from: 0, to: 1 } }: Scenario, result: ScenarioResult): Svg {
+  const shown = shownOf(result).map(({ name }) => ({
+    name,
+    p50: acrossRepeats(result, name, 'p50'),
+    p99: acrossRepeats(result, name, 'p99'),
+  }));
+  const values = shown.flatMap(({ p50, p99 }) => [...p50, ...p99]).filter((value) => value !== undefined);
+  const parts = Math.max(1, ...shown.map(({ p50 }) => p50.length));
+  const x = (part: number) => LEFT + ((RIGHT - LEFT) * (part + 0.5)) / parts;
   const y = logarithmic([Math.min(...values) * 0.9, Math.max(...values) * 1.1], [290, 66]);
+  const loadAt = (part: number) =>
+    `${Math.round((load.from + ((load.to - load.from) * (part + 0.5)) / parts) * 100)} %`;
   const body = [
     ...marks(y),
-    ...shown.flatMap(({ name, series }) =>
-      (['p50', 'p99'] as const).map((key) => {
-        const { stepMs } = series.response;
-        const points = series.response[key].map((value, sample) =>
-          value === null ? undefined : point(x, y, ((sample + 0.5) * stepMs) / 1000, value),
-        );
-        return curve(
-          points,
-          lineColour(name),
-          key === 'p50' ? 'stroke-width="1.5" stroke-dasharray="5 4"' : 'stroke-width="2"',
-        );
+    ...shown.flatMap(({ name, p50, p99 }) =>
+      [
+        { list: p50, more: 'stroke-width="1.5" stroke-dasharray="5 4"' },
+        { list: p99, more: 'stroke-width="2"' },
+      ].map(({ list, more }) => {
+        const points = list.map((value, part) => (value === undefined ? undefined : ([x(part), y.at(value)] as const)));
+        return curve(points, lineColour(name), more);
       }),
     ),
-    ...secondMarks(x, 308),
+    ...Array.from({ length: parts }, (_, part) => text(x(part), 308, loadAt(part), 'soft mid')),
     ...legend(shown, 334),
     text(
       LEFT,
       354,
-      'solid: 99th percentile, dashed: median; milliseconds, logarithmic; by the time of sending',
+      'solid: 99th percentile, dashed: median; milliseconds, logarithmic; by the load when it was sent',
       'soft',
     ),
   ];
   const describes = `Median and 99th percentile of the response with rising load, behind ${names(shown)}.`;
-  return picture(`Rising load: response, ${scenario.pods} pods`, describes, { height: 368, body });
+  return picture('Rising load: response', describes, { height: 368, body });
+}
+
+/** A percentile of each part of the time, the median of all repeats that have it. */
+function acrossRepeats(result: ScenarioResult, name: OpponentName, key: 'p50' | 'p99') {
+  const lists = runsOf(result, name).flatMap(({ series }) => (series === undefined ? [] : [series.response[key]]));
+  const parts = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length: parts }, (_, part) => {
+    const values = lists.flatMap((list) => list[part] ?? []);
+    return values.length === 0 ? undefined : middle(values);
+  });
 }
 
 function spreadOf({ held }: Series): readonly number[] {
@@ -150,9 +160,11 @@ function secondMarks(x: Scale, y: number): readonly Svg[] {
   return x.ticks.map((tick) => text(x.at(tick), y, `${tick} s`, 'soft mid'));
 }
 
-function legend(shown: readonly Shown[], y: number): readonly Svg[] {
-  return shown.flatMap(({ name }, index) => {
-    const x = LEFT + index * 185;
+function legend(shown: readonly Pick<Shown, 'name'>[], y: number): readonly Svg[] {
+  let next = LEFT;
+  return shown.flatMap(({ name }) => {
+    const x = next;
+    next += 52 + 6.8 * titleOf(name).length;
     return [
       curve(
         [
@@ -167,6 +179,6 @@ function legend(shown: readonly Shown[], y: number): readonly Svg[] {
   });
 }
 
-function names(shown: readonly Shown[]): string {
+function names(shown: readonly Pick<Shown, 'name'>[]): string {
   return shown.map(({ name }) => titleOf(name)).join(', ');
 }

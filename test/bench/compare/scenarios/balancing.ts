@@ -3,7 +3,10 @@ import { rising } from '../arrivals.ts';
 import { exponentialJobs } from '../service-times.ts';
 import type { Scenario } from './scenario.ts';
 
-const jobs = exponentialJobs(150);
+const jobs = exponentialJobs(100);
+
+/** From which share of what the pods can do the load rises to which. */
+const load = { from: 0.2, to: 1.05 };
 
 /** Round robin against least request, with a load that rises until the pods are full. */
 export const balancing: Scenario = {
@@ -17,10 +20,15 @@ export const balancing: Scenario = {
   opponents: ['sluice', 'full-scan', 'two-choices', 'round-robin'],
   how: 'together',
   picture: 'rising',
+  load,
   repeats: { full: 3, quick: 1 },
   plan: (seed, quick) => ({
     requests: rising(
-      { durationMs: quick ? 10_000 : 20_000, from: rateFor(0.2, 12, jobs.meanMs), to: rateFor(1.05, 12, jobs.meanMs) },
+      {
+        durationMs: quick ? 10_000 : 20_000,
+        from: rateFor(load.from, 12, jobs.meanMs),
+        to: rateFor(load.to, 12, jobs.meanMs),
+      },
       { seed, work: jobs.draw },
     ),
     changes: [],

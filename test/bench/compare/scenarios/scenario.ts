@@ -14,7 +14,7 @@ export interface Plan {
   readonly changes: readonly PodChange[];
 }
 
-/** Which picture shows a scenario best. */
+/** Which pictures show a scenario best, beside the responses: what pods hold, or how things change as the load rises. */
 export type Picture = 'response' | 'pods' | 'rising';
 
 /** One comparison. */
@@ -38,6 +38,8 @@ export interface Scenario {
    */
   readonly how: 'together' | 'in turn';
   readonly picture: Picture;
+  /** For a load that rises: from which share of what the pods can do to which. */
+  readonly load?: { readonly from: number; readonly to: number };
   /** How often it is run: in full, and with --quick. */
   readonly repeats: { readonly full: number; readonly quick: number };
   plan(seed: number, quick: boolean): Plan;
