@@ -73,4 +73,7 @@ async function run(args: readonly string[]): Promise<number> {
   return faults.length === 0 ? 0 : 1;
 }
 
+// Whoever ends this ends what it has started: each child process is ended when this one exits.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 process.exitCode = await run(process.argv.slice(2));

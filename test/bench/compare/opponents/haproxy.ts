@@ -59,8 +59,8 @@ class HaproxySlots {
     const added = pods.filter((pod) => !this.#current.includes(pod)).map((pod) => this.#ready(pod));
     const removed = this.#current.filter((pod) => !pods.includes(pod)).map((pod) => this.#drain(pod));
     this.#current = pods;
-    const commands = [...added, ...removed];
-    if (commands.length > 0) await runtimeApi(this.#socket, commands);
+    // One by one: between two of them HAProxy can give the new server what waits.
+    for (const command of [...added, ...removed]) await runtimeApi(this.#socket, command);
   }
 
   #ready(pod: string): string {
@@ -78,13 +78,13 @@ class HaproxySlots {
   }
 }
 
-async function runtimeApi(path: string, commands: readonly string[]): Promise<void> {
+async function runtimeApi(path: string, command: string): Promise<void> {
   const socket = connect(path);
   let answer = '';
   socket.setEncoding('utf8').on('data', (text: string) => {
     answer += text;
   });
-  socket.write(`${commands.join('; ')}\n`);
+  socket.write(`${command}\n`);
   await once(socket, 'close');
   if (/no such|unknown|invalid|require|can't|cannot/i.test(answer)) throw new Error(`HAProxy's Runtime API: ${answer}`);
 }

@@ -35,6 +35,9 @@ export class InstalledProgram {
   /** Errors: throws when the program cannot be started at all. */
   constructor(path: string, args: readonly string[]) {
     this.#child = spawn(path, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child.on('error', (error) => {
+      this.said += error.message;
+    });
     if (this.#child.pid === undefined) throw new Error(`${path} could not be started`);
     this.pid = this.#child.pid;
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
