@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { pause } from '../kit/instant.ts';
 import { HeldPod, SluiceRun } from './sluice-run.ts';
 
@@ -70,6 +70,9 @@ test('a pod that cannot be reached: ejected, and its requests sent to another on
   pod.open();
   const run = await SluiceRun.start({ codec: { static: [pod.address, '127.0.0.1:1'], limit: 1 } }, ROUTES);
   expect(await Promise.all([run.send(), run.send(), run.send(), run.send()])).toEqual([200, 200, 200, 200]);
+  // It comes back after 2 s, and is ejected again by the next request.
+  const sender = setInterval(() => void run.send(), 100);
+  onTestFinished(() => clearInterval(sender));
   await run.until('the ejection', ({ ejected }) => ejected === 1);
   await run.until('the retry', ({ retried = 0 }) => retried > 0);
 });
