@@ -1,16 +1,17 @@
 import { formatDuration, type Millis } from './base/duration.ts';
 import type { ChosenServices } from './chosen-services.ts';
-import type { NodeId, Ownership } from './model/ownership.ts';
+import { type NodeId, type Ownership, wants } from './model/ownership.ts';
 import type { Problem } from './model/problem.ts';
 import type { ServiceName } from './model/service.ts';
+import type { Seats } from './seats.ts';
 
 /** What is known of one Envoy. */
 export interface CarrierState extends ChosenServices {
   readonly id: NodeId;
   /** Open streams; empty: it has lost its connection. */
   readonly streams: ReadonlySet<number>;
-  /** Since when each of its aggregated streams is open, by the monotonic clock: an Envoy has one of them. */
-  readonly aggregated: ReadonlyMap<number, number>;
+  /** Which of its streams are of other Envoys that say they are this one. */
+  readonly seats: Pick<Seats, 'seconds'>;
 }
 
 /** What problems are looked for in. */
@@ -23,12 +24,24 @@ export interface CarrierProblemsInput {
   readonly existing: ReadonlySet<string> | undefined;
   /** How long an Envoy without a stream keeps its services. */
   readonly graceMs: Millis;
-  /** Two aggregated streams of one node of which one is older than this are two Envoys. */
-  readonly overlapSince: number;
 }
 
 /** More services than this are counted, not named. */
 const MOST_NAMED = 5;
+
+/** By carrier, the services it is there for and whose owner makes it one that does not get them. */
+export function withheld<C extends CarrierState>(
+  carriers: readonly C[],
+  owners: Ownership,
+  isWithout: (carrier: C, owner: NodeId) => boolean,
+): ReadonlyMap<NodeId, readonly ServiceName[]> {
+  return new Map(
+    carriers.map((carrier) => {
+      const without = [...owners].filter(([name, owner]) => isWithout(carrier, owner) && wants(carrier, name));
+      return [carrier.id, without.map(([name]) => name)];
+    }),
+  );
+}
 
 /** Everything about the Envoys that somebody has to mend. */
 export function carrierProblems(input: CarrierProblemsInput): readonly Problem[] {
@@ -37,7 +50,7 @@ export function carrierProblems(input: CarrierProblemsInput): readonly Problem[]
     ...input.carriers.flatMap((carrier) => [
       ...unreadable(carrier),
       ...unknownServices(carrier, input),
-      ...twins(carrier, input),
+      ...twins(carrier),
     ]),
   ];
 }
@@ -78,13 +91,13 @@ function unknownServices({ id, services }: CarrierState, { existing }: CarrierPr
   return [{ severity: 'warning', subject: `Envoy ${id}`, message }];
 }
 
-function twins({ id, aggregated }: CarrierState, { overlapSince }: CarrierProblemsInput): readonly Problem[] {
-  if (aggregated.size < 2 || ![...aggregated.values()].some((since) => since <= overlapSince)) return [];
+function twins({ id, seats: { seconds } }: CarrierState): readonly Problem[] {
+  if (seconds === 0) return [];
   return [
     {
       severity: 'error',
       subject: `Envoy ${id}`,
-      message: `${aggregated.size} Envoys say that this is their node id; each counts for itself, so pods may get more than their limit`,
+      message: `${seconds + 1} Envoys say that this is their node id; only the first gets services with a limit, as slots are not shared between Envoys yet`,
       fix: 'give each Envoy a node id of its own (sluice bootstrap --node-id)',
     },
   ];

@@ -1,9 +1,9 @@
 import type { Clock } from './base/clock.ts';
 import type { Millis } from './base/duration.ts';
-import { type CarrierState, carrierProblems } from './carrier-problems.ts';
+import { type CarrierState, carrierProblems, withheld } from './carrier-problems.ts';
 import { chosenServices } from './chosen-services.ts';
+import { hasGate, heldServices } from './held-services.ts';
 import type { Logger } from './log.ts';
-import { serviceOf } from './model/generation.ts';
 import {
   absentFrom,
   assignOwners,
@@ -12,16 +12,15 @@ import {
   type Owned,
   type Ownership,
   sameServices,
-  wants,
 } from './model/ownership.ts';
 import type { Problem } from './model/problem.ts';
 import type { ServiceName } from './model/service.ts';
+import { Seats, type SeatsOptions } from './seats.ts';
 import type { NodeIdentity } from './snapshot/cache.ts';
-import { gateOfCluster, podsOfCluster } from './translate/names.ts';
 import type { XdsEvent } from './xds/event.ts';
 
 /** What `Carriers` works with. */
-export interface CarriersOptions {
+export interface CarriersOptions extends Pick<SeatsOptions, 'ask' | 'drop'> {
   readonly clock: Clock;
   readonly log: Logger;
   /** How long an Envoy without a stream keeps its services. */
@@ -41,16 +40,14 @@ export type Given =
  */
 const RETURN_MS = 3000;
 
-/** Two streams of one Envoy at a time are the old one and the new one of a moment's reconnect; for longer they are two. */
-const OVERLAP_MS = 5000;
-
-const AGGREGATED = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
+/** The services that give clusters. */
+const CLUSTERS = /\.(Aggregated|Cluster)DiscoveryService$/;
 
 interface Known extends CarrierState {
   /** Another kind of client: it does not wait in line, so it gets no service with a limit. */
   readonly isProxy: boolean;
   readonly streams: Set<number>;
-  readonly aggregated: Map<number, number>;
+  readonly seats: Seats;
   /** It had a configuration when it came. */
   returning: boolean;
   /** Undefined: it has not said. */
@@ -60,6 +57,7 @@ interface Known extends CarrierState {
 }
 
 const NONE: ReadonlySet<ServiceName> = new Set();
+const NO_OWNERS: Ownership = new Map();
 const NOTHING: Owned = { services: [], retiring: [] };
 
 /** Which Envoys are there, and which services each of them gets. */
@@ -91,6 +89,7 @@ export class Carriers {
     if (event.kind === 'connected') this.#connected(id, event);
     else if (event.kind === 'holds') this.#holds(id, event.names);
     else if (event.kind === 'disconnected') this.#disconnected(id, event.stream);
+    else if (event.kind === 'acked' || event.kind === 'nacked') this.#known.get(id)?.seats.heard(event.stream);
   }
 
   /** Takes the services that are there from now on. */
@@ -105,10 +104,13 @@ export class Carriers {
   }
 
   /** What a node is given now; one that is not known stands for an Envoy that carries everything. */
-  given({ id }: NodeIdentity): Given {
+  given({ id }: NodeIdentity, stream?: number): Given {
     const known = this.#known.get(id as NodeId);
     if (known === undefined) return { kind: 'without', absent: NONE };
     if (known.isProxy && known.returning && known.holds === undefined && this.#areReturning()) return { kind: 'waits' };
+    const seat = known.isProxy ? known.seats.seat(stream) : 'holds';
+    if (seat === 'waits') return { kind: 'waits' };
+    if (seat === 'second') return { kind: 'without', absent: absentFrom(known, this.#owned, NO_OWNERS) };
     let absent = this.#given.get(known.id);
     if (absent === undefined) {
       absent = absentFrom(known, this.#owned, this.#owners);
@@ -117,35 +119,35 @@ export class Carriers {
     return { kind: 'without', absent };
   }
 
-  /** By node, the services with a limit that it is there for and does not get as another Envoy has them. */
+  /** By node, the services with a limit that it is there for and that it, or another of its id, does not get. */
   withheld(): ReadonlyMap<NodeId, readonly ServiceName[]> {
-    const limited = [...this.#owners];
-    return new Map(
-      [...this.#known.values()]
-        .filter(({ isProxy, streams }) => isProxy && streams.size > 0)
-        .map((known) => [
-          known.id,
-          limited.filter(([name, owner]) => owner !== known.id && wants(known, name)).map(([name]) => name),
-        ]),
-    );
+    return withheld(this.#proxies(), this.#owners, ({ id, seats }, owner) => owner !== id || seats.seconds > 0);
+  }
+
+  /** Whether these clusters are of the Envoy that carries the services: others with its node id have no gates. */
+  isCarriers(id: string, clusters: readonly string[]): boolean {
+    const seconds = this.#known.get(id as NodeId)?.seats.seconds ?? 0;
+    return seconds === 0 || hasGate(clusters);
   }
 
   /** Everything about Envoys that somebody has to mend. */
   problems(): readonly Problem[] {
     this.#problems ??= carrierProblems({
       carriers: [...this.#known.values()],
-      withheld: this.withheld(),
+      withheld: withheld(this.#proxies(), this.#owners, ({ id }, owner) => owner !== id),
       owners: this.#owners,
       existing: this.#owned === NOTHING ? undefined : new Set(this.#owned.services.map(({ service }) => service.name)),
       graceMs: this.#options.graceMs,
-      overlapSince: this.#options.clock.monotonic() - OVERLAP_MS,
     });
     return this.#problems;
   }
 
   /** Ends all waiting. */
   stop(): void {
-    for (const { cancel } of this.#known.values()) cancel();
+    for (const { cancel, seats } of this.#known.values()) {
+      cancel();
+      seats.stop();
+    }
     for (const cancel of this.#timers) cancel();
   }
 
@@ -157,41 +159,45 @@ export class Carriers {
       ...chosenServices(event.node.metadata),
       isProxy: !/^grpc/i.test(event.userAgent),
       streams: before?.streams ?? new Set(),
-      aggregated: before?.aggregated ?? new Map(),
+      seats: before?.seats ?? this.#newSeats(),
       returning: (before?.returning ?? false) || event.returning,
       holds: before?.holds,
       cancel: () => {},
     };
     known.streams.add(event.stream);
-    if (event.service === AGGREGATED) known.aggregated.set(event.stream, this.#options.clock.monotonic());
     this.#known.set(id, known);
-    if (known.aggregated.size > 1) this.#later(OVERLAP_MS, () => this.#tell());
-    if (known.returning && this.#areReturning()) this.#later(RETURN_MS, () => this.#returned());
+    if (known.isProxy && CLUSTERS.test(event.service)) known.seats.opened(event.stream);
+    if (known.returning && this.#areReturning())
+      this.#timers.add(this.#options.clock.after(RETURN_MS, () => this.#waitEnded()));
     this.#tell(id);
   }
 
-  /** Nobody is waited for any more: those who wait get what is left. */
-  #returned(): void {
+  /** Those who waited get something now. */
+  #waitEnded(): void {
     this.#changes++;
     this.#tell();
+  }
+
+  #proxies(): readonly Known[] {
+    return [...this.#known.values()].filter(({ isProxy, streams }) => isProxy && streams.size > 0);
+  }
+
+  #newSeats(): Seats {
+    const { clock, ask, drop } = this.#options;
+    return new Seats({ clock, ask, drop, changed: () => this.#waitEnded() });
   }
 
   #holds(id: NodeId, clusters: readonly string[]): void {
     const known = this.#known.get(id);
     if (known === undefined) return;
-    const services = clusters.flatMap((cluster) => {
-      const name = gateOfCluster(cluster) ?? podsOfCluster(cluster);
-      // Both begin with the service's name and go on with `@`, if at all.
-      return name === undefined ? [] : [serviceOf(name as Parameters<typeof serviceOf>[0])];
-    });
-    known.holds = new Set(services);
+    known.holds = heldServices(clusters);
     this.#tell(id);
   }
 
   #disconnected(id: NodeId, stream: number): void {
     const known = this.#known.get(id);
     if (known === undefined || !known.streams.delete(stream)) return;
-    known.aggregated.delete(stream);
+    known.seats.closed(stream);
     if (known.streams.size === 0) {
       known.cancel = this.#options.clock.after(this.#options.graceMs, () => this.#gone(known));
     }
@@ -240,13 +246,5 @@ export class Carriers {
 
   #areReturning(): boolean {
     return this.#options.clock.monotonic() - this.#startedAt < RETURN_MS;
-  }
-
-  #later(ms: number, callback: () => void): void {
-    const cancel = this.#options.clock.after(ms, () => {
-      this.#timers.delete(cancel);
-      callback();
-    });
-    this.#timers.add(cancel);
   }
 }

@@ -154,7 +154,10 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     clock,
     guard,
     intervalMs: REPORT_MS,
-    onReport: (observations, nodeId, at) => controller.report(nodeId, nodeLoad(observations, at)),
+    onReport: (observations, nodeId, at) => {
+      const clusters = observations.map(({ cluster }) => cluster);
+      if (carriers.isCarriers(nodeId, clusters)) controller.report(nodeId, nodeLoad(observations, at));
+    },
     onGone: (nodeId) => controller.report(nodeId, undefined),
   });
   const eventLog = new EventLog(log, clock);
@@ -162,6 +165,8 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     clock,
     log,
     graceMs: options.ownerGrace ?? DEFAULT_OWNER_GRACE,
+    ask: (stream) => server.ask(stream),
+    drop: (stream, reason) => server.drop(stream, reason),
     changed: () => controller.carriersChanged(),
   });
   const server = new XdsServer({

@@ -119,8 +119,8 @@ export class Publisher {
     if (key !== this.#published.key) {
       this.#published = { key, version, at: clock.monotonic(), level };
       this.#isTold = false;
-      cache.select((node: NodeIdentity) => {
-        const given = carriers.given(node);
+      cache.select((node: NodeIdentity, stream) => {
+        const given = carriers.given(node, stream);
         return given.kind === 'waits' ? undefined : snapshotWithout(given.absent);
       });
       this.#tell(await envoys.waitForAck(PUSH_ORDER, STAGE_WAIT_MS));

@@ -8,8 +8,11 @@ export interface NodeIdentity {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** Which snapshot a node gets now; undefined: none yet, so it waits. */
-export type SnapshotFor = (node: NodeIdentity) => Snapshot | undefined;
+/**
+ * Which snapshot a node gets now; undefined: none yet, so it waits. `stream` is the one of its streams that asks, by the
+ * number in `StreamIdentity`; undefined: nobody in particular.
+ */
+export type SnapshotFor = (node: NodeIdentity, stream?: number) => Snapshot | undefined;
 
 /** The configuration in force, per node, and who wants to know when it changes. */
 export class SnapshotCache {
@@ -39,8 +42,8 @@ export class SnapshotCache {
   }
 
   /** What `node` gets now. */
-  get(node: NodeIdentity): Snapshot | undefined {
-    return this.#select(node);
+  get(node: NodeIdentity, stream?: number): Snapshot | undefined {
+    return this.#select(node, stream);
   }
 
   /** Calls `changed` after every change, until the returned function is called. */

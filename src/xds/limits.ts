@@ -29,6 +29,12 @@ export const DEFAULT_LIMITS: StreamLimits = {
   clusterWaitMs: 5000,
 };
 
+/**
+ * With more bytes than this on their way nothing is sent until the client has taken them: enough to keep a fast client
+ * busy, and all that a stalled one costs, but for the one response that goes beyond it.
+ */
+export const MOST_IN_FLIGHT = 32 * 1024;
+
 /** What a stream asks for beyond its limits, in words; undefined: nothing. `typeUrl` is the type of its newest request. */
 export function excessOf(
   limits: StreamLimits,

@@ -1,4 +1,5 @@
 import type { NodeIdentity } from '../snapshot/cache.ts';
+import { TYPE_URLS, type TypeUrl } from '../snapshot/resource.ts';
 import type { XdsStream } from './open-stream.ts';
 import { type Held, isSettled, type TypeState } from './type-state.ts';
 
@@ -96,6 +97,29 @@ const ORDER: readonly TypeStatus['status'][] = ['in sync', 'pending', 'nacked'];
 
 function worse(a: TypeStatus, b: TypeStatus): TypeStatus {
   return ORDER.indexOf(b.status) >= ORDER.indexOf(a.status) ? b : a;
+}
+
+/** How far all nodes are with `types` of the state `sequence` of the cache; undefined: somebody has not answered. */
+export function answered(
+  streams: Iterable<XdsStream>,
+  types: readonly TypeUrl[],
+  sequence: number,
+): 'acked' | 'nacked' | 'no nodes' | undefined {
+  const introduced = [...streams].filter((stream) => stream.introduction !== undefined);
+  if (introduced.length === 0) return 'no nodes';
+  if (types.includes(TYPE_URLS.listener) && introduced.some(isStarting)) return undefined;
+  const states = introduced
+    .filter((stream) => stream.hasSnapshot())
+    .flatMap((stream) => types.map((typeUrl) => stream.type(typeUrl)))
+    .filter((state) => state !== undefined);
+  if (!states.every((state) => isSettled(state, sequence))) return undefined;
+  return states.some((state) => state.nacks.size > 0) ? 'nacked' : 'acked';
+}
+
+/** An Envoy asks for its listeners once its clusters are warm: before that it cannot have everything. */
+function isStarting(stream: XdsStream): boolean {
+  if (!stream.isAggregated || stream.introduction?.userAgent.startsWith('envoy') !== true) return false;
+  return stream.hasSnapshot() && stream.type(TYPE_URLS.listener) === undefined;
 }
 
 /** When each version of a resource was first sent to any client, in milliseconds since the epoch. */

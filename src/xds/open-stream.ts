@@ -33,6 +33,8 @@ export interface XdsStream {
   /** Undefined until the first request. */
   readonly introduction: Introduction | undefined;
   readonly connectedSince: number;
+  /** Whether all types come over this one stream. */
+  readonly isAggregated: boolean;
   types(): Iterable<TypeState>;
   type(typeUrl: string): TypeState | undefined;
   /** When the last NACK of a type came, in milliseconds since the epoch. */
@@ -41,6 +43,8 @@ export interface XdsStream {
   hasSnapshot(): boolean;
   /** Sends what is new, as far as the client takes it. */
   takeTurn(): void;
+  /** Makes the client answer something if it is alive; false: there is no way. */
+  ask(): boolean;
   /** Ends the stream in order. */
   end(reason: string): void;
 }

@@ -123,6 +123,15 @@ export function release<H extends Held>(state: StreamState<H>): StreamState<H> {
   return withType(state, type, { ...type, unanswered });
 }
 
+/**
+ * Makes the next push send something for clusters, if nothing at all, so that the client answers; delta only, as in the
+ * other variant that would be all clusters again. Undefined: the client has not asked for clusters.
+ */
+export function askForAnswer<H extends Held>(state: StreamState<H>): StreamState<H> | undefined {
+  const type = state.types.get(TYPE_URLS.cluster);
+  return type?.started ? withType(state, type, { ...type, owedAll: true }) : undefined;
+}
+
 /** Whether no other type has anything to send: then what has gone need not wait for them. */
 function isOnlyOneLeft<H extends Held>(state: StreamState<H>, typeUrl: string, snapshot: Snapshot): boolean {
   return [...state.types.values()].every(

@@ -10,20 +10,20 @@ import {
 import { type Clock, systemClock } from '../base/clock.ts';
 import { openToAll } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { TYPE_URLS, type TypeUrl } from '../snapshot/resource.ts';
+import type { TypeUrl } from '../snapshot/resource.ts';
 import { type BindAddress, grpcTarget, removeDeadSocket } from './address.ts';
 import { clientStatusService } from './csds.ts';
 import { type ExtraService, serviceNames } from './extra-service.ts';
 import { HealthService } from './health.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { type NodeState, nodeStates, type ResourceState, resourceStates } from './node-state.ts';
+import { answered, type NodeState, nodeStates, type ResourceState, resourceStates } from './node-state.ts';
 import type { StreamHost, XdsStream } from './open-stream.ts';
 import { reflectionService } from './reflection.ts';
 import { type AckResult, channelOptions, type XdsServerOptions } from './server-options.ts';
 import { DISCOVERY_SERVICES, type DiscoveryService, definitionOf } from './services.ts';
 import { GrpcXdsStream } from './stream.ts';
 import { TurnQueue } from './turn-queue.ts';
-import { type Held, isSettled } from './type-state.ts';
+import type { Held } from './type-state.ts';
 import { deltaVariant, sotwVariant } from './variant.ts';
 
 /** With more bytes than this on their way to all clients together, pushes slow down. */
@@ -43,7 +43,6 @@ export class XdsServer {
     isServing: () => this.#options.cache.changes > 0 && !this.#stopping,
   });
   readonly #streams = new Set<XdsStream>();
-  readonly #aggregated = new WeakSet<XdsStream>();
   readonly #waits = new Set<() => void>();
   readonly #queue = new TurnQueue(
     () => this.#inFlight > MUCH_IN_FLIGHT,
@@ -127,6 +126,16 @@ export class XdsServer {
     return resourceStates(own, this.#firstSent);
   }
 
+  /** Makes the client of a stream answer something if it is alive; false: there is no way, or no such stream. */
+  ask(stream: number): boolean {
+    return this.#stream(stream)?.ask() ?? false;
+  }
+
+  /** Ends a stream in order. */
+  drop(stream: number, reason: string): void {
+    this.#stream(stream)?.end(reason);
+  }
+
   /**
    * Waits until every connected node has answered all it subscribes to of `types` in what the cache holds now; the
    * answer to something newer counts as well. Call it right after the cache was changed. An Envoy that has not asked for
@@ -144,7 +153,7 @@ export class XdsServer {
         resolve(result);
       };
       const check = () => {
-        const result = this.#answered(types, target);
+        const result = answered(this.#streams, types, target);
         if (result !== undefined) finish(result);
       };
       const cancel = this.#clock.after(timeoutMs, () => finish('timeout'));
@@ -223,25 +232,10 @@ export class XdsServer {
       ? new GrpcXdsStream({ ...common, variant: this.#delta })
       : new GrpcXdsStream({ ...common, variant: this.#sotw });
     this.#streams.add(stream);
-    if (service.typeUrl === undefined) this.#aggregated.add(stream);
   }
 
-  #answered(types: readonly TypeUrl[], target: number): AckResult | undefined {
-    const streams = [...this.#streams].filter((stream) => stream.introduction !== undefined);
-    if (streams.length === 0) return 'no nodes';
-    if (types.includes(TYPE_URLS.listener) && streams.some((stream) => this.#isStarting(stream))) return undefined;
-    const states = streams
-      .filter((stream) => stream.hasSnapshot())
-      .flatMap((stream) => types.map((typeUrl) => stream.type(typeUrl)))
-      .filter((state) => state !== undefined);
-    if (!states.every((state) => isSettled(state, target))) return undefined;
-    return states.some((state) => state.nacks.size > 0) ? 'nacked' : 'acked';
-  }
-
-  /** An Envoy asks for its listeners once its clusters are warm: before that it cannot have everything. */
-  #isStarting(stream: XdsStream): boolean {
-    if (!this.#aggregated.has(stream) || stream.introduction?.userAgent.startsWith('envoy') !== true) return false;
-    return stream.hasSnapshot() && stream.type(TYPE_URLS.listener) === undefined;
+  #stream(id: number): XdsStream | undefined {
+    return [...this.#streams].find(({ identity }) => identity.stream === id);
   }
 
   #checkWaits(): void {

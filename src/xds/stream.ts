@@ -2,19 +2,21 @@ import { status } from '@grpc/grpc-js';
 import { TYPE_URLS } from '../snapshot/resource.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { StreamIdentity } from './event.ts';
-import { excessOf } from './limits.ts';
+import { excessOf, MOST_IN_FLIGHT } from './limits.ts';
 import type { StreamOptions, XdsStream } from './open-stream.ts';
-import { isHeldBack, newStreamState, nextPush, release, type StreamState, takeRequest } from './push-order.ts';
+import {
+  askForAnswer,
+  isHeldBack,
+  newStreamState,
+  nextPush,
+  release,
+  type StreamState,
+  takeRequest,
+} from './push-order.ts';
 import { reasonOf } from './reason.ts';
 import { RequestRate } from './request-rate.ts';
 import type { Effect, Held, Response, TypeState } from './type-state.ts';
 import type { Incoming, Introduction } from './wire.ts';
-
-/**
- * With more bytes than this on their way nothing is sent until the client has taken them: enough to keep a fast client
- * busy, and all that a stalled one costs, but for the one response that goes beyond it.
- */
-const MOST_IN_FLIGHT = 32 * 1024;
 
 /** Ties a gRPC stream to the steps: it reads, writes and keeps time, and decides nothing about the protocol. */
 export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
@@ -56,6 +58,10 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     return this.#introduction;
   }
 
+  get isAggregated(): boolean {
+    return this.#options.service.typeUrl === undefined;
+  }
+
   types(): Iterable<TypeState> {
     return this.#state.types.values();
   }
@@ -74,6 +80,14 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
 
   takeTurn(): void {
     this.#guard(() => this.#push());
+  }
+
+  ask(): boolean {
+    const asking = this.#options.variant.delta ? askForAnswer(this.#state) : undefined;
+    if (this.#closed || asking === undefined || !this.hasSnapshot()) return false;
+    this.#state = asking;
+    this.#options.host.wake(this);
+    return true;
   }
 
   end(reason: string): void {
@@ -106,27 +120,20 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
   }
 
   #snapshot(): Snapshot | undefined {
-    return this.#introduction && this.#options.host.cache.get(this.#introduction.node);
+    return this.#introduction && this.#options.host.cache.get(this.#introduction.node, this.#options.id);
   }
 
   #receive(bytes: Buffer): void {
     if (this.#closed) return;
-    const incoming = this.#decode(bytes);
-    if (incoming === undefined) return;
-    if (this.#introduction === undefined) this.#introduce(incoming);
-    this.#take(incoming);
+    const read = this.#options.variant.read(bytes);
+    if (!read.ok) {
+      this.#fail(status.INVALID_ARGUMENT, read.errors.join());
+      return;
+    }
+    if (this.#introduction === undefined) this.#introduce(read.value);
+    this.#take(read.value);
     this.#options.host.wake(this);
     this.#slowDown();
-  }
-
-  #decode(bytes: Buffer): Incoming<Request> | undefined {
-    const { variant } = this.#options;
-    try {
-      return variant.decode(bytes);
-    } catch (error) {
-      this.#fail(status.INVALID_ARGUMENT, `not a ${variant.delta ? 'Delta' : ''}DiscoveryRequest: ${reasonOf(error)}`);
-      return undefined;
-    }
   }
 
   #introduce({ introduction, held }: Incoming<Request>): void {
@@ -140,19 +147,12 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     this.#introduction = introduction;
     const { userAgent } = introduction;
     this.#state = newStreamState(userAgent.startsWith('envoy'));
-    const returning = held.length > 0;
-    host.emit({
-      kind: 'connected',
-      ...this.identity,
-      delta: variant.delta,
-      service: service.name,
-      userAgent,
-      returning,
-    });
+    const how = { delta: variant.delta, service: service.name, userAgent, returning: held.length > 0 };
+    host.emit({ kind: 'connected', ...this.identity, ...how });
   }
 
   #take({ typeUrl: named, request, held }: Incoming<Request>): void {
-    const { variant, service } = this.#options;
+    const { variant, service, host } = this.#options;
     if (this.#closed) return;
     const typeUrl = named === '' ? service.typeUrl : named;
     if (typeUrl === undefined) {
@@ -160,21 +160,22 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     } else if (service.typeUrl !== undefined && typeUrl !== service.typeUrl) {
       this.#fail(status.INVALID_ARGUMENT, `${service.name} serves ${service.typeUrl} only, not ${typeUrl}`);
     } else {
-      if (typeUrl === TYPE_URLS.cluster && held.length > 0)
-        this.#options.host.emit({ kind: 'holds', ...this.identity, names: held });
+      const holds = typeUrl === TYPE_URLS.cluster && held.length > 0;
+      if (holds) host.emit({ kind: 'holds', ...this.identity, names: held });
       const [state, effects] = takeRequest(variant.step, this.#state, typeUrl, request);
       this.#state = state;
       for (const effect of effects) this.#report(effect);
-      const excess = excessOf(this.#options.host.limits, state.types, typeUrl);
+      const excess = excessOf(host.limits, state.types, typeUrl);
       if (excess !== undefined) this.#fail(status.RESOURCE_EXHAUSTED, excess);
     }
   }
 
   #report(effect: Effect): void {
     if (effect.kind === 'send') return;
+    const { host } = this.#options;
     const { names: resources, ...rest } = effect;
-    if (effect.kind === 'nacked') this.#nackedAt.set(effect.typeUrl, this.#options.host.clock.now());
-    this.#options.host.emit({ ...this.identity, ...rest, resources });
+    if (effect.kind === 'nacked') this.#nackedAt.set(effect.typeUrl, host.clock.now());
+    host.emit({ ...this.identity, ...rest, resources });
   }
 
   #send(response: Response): void {

@@ -98,6 +98,8 @@ async function changes(): Promise<void> {
     clock: systemClock,
     log,
     graceMs: millis(30_000),
+    ask: () => false,
+    drop: () => {},
     changed: () => controller.carriersChanged(),
   });
   const server = new XdsServer({

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../src/base/clock.ts';
 import { millis } from '../../src/base/duration.ts';
 import { Carriers } from '../../src/carriers.ts';
@@ -12,13 +12,30 @@ interface Coming {
   readonly returning?: boolean;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly userAgent?: string;
+  readonly service?: string;
 }
 
 /** Carriers of one service, `codec`, and Envoys that come and go by the numbers of their streams. */
 function world() {
   const clock = new FakeClock();
   let told = 0;
-  const carriers = new Carriers({ clock, log: makeLogger('silent'), graceMs: millis(GRACE), changed: () => told++ });
+  const asked: number[] = [];
+  const dropped: number[] = [];
+  const silent = new Set<number>();
+  const carriers = new Carriers({
+    clock,
+    log: makeLogger('silent'),
+    graceMs: millis(GRACE),
+    ask(stream) {
+      asked.push(stream);
+      return !silent.has(stream);
+    },
+    drop(stream) {
+      dropped.push(stream);
+      carriers.record({ kind: 'disconnected', ...identity('a', stream), reason: '' });
+    },
+    changed: () => told++,
+  });
   carriers.follow({ services: [{ service: limitedService('codec') }], retiring: [] });
   const identity = (id: string, stream: number, metadata = {}) => {
     return { stream, node: { id, cluster: '', metadata }, peer: '' };
@@ -27,8 +44,12 @@ function world() {
     clock,
     carriers,
     told: () => told,
-    come(id: string, stream: number, { returning = false, metadata, userAgent = 'envoy 1.40.0' }: Coming = {}) {
-      const how = { delta: true, service: ADS, userAgent, returning };
+    come(
+      id: string,
+      stream: number,
+      { returning = false, metadata, userAgent = 'envoy 1.40.0', service = ADS }: Coming = {},
+    ) {
+      const how = { delta: true, service, userAgent, returning };
       carriers.record({ kind: 'connected', ...identity(id, stream, metadata), ...how });
     },
     hold(id: string, stream: number, ...names: readonly string[]) {
@@ -37,9 +58,17 @@ function world() {
     go(id: string, stream: number) {
       carriers.record({ kind: 'disconnected', ...identity(id, stream), reason: '' });
     },
-    /** What `id` gets: `waits`, or whether it has codec. */
-    codec(id: string) {
-      const given = carriers.given({ id, cluster: '', metadata: {} });
+    asked,
+    dropped,
+    /** Streams whose clients cannot be asked anything. */
+    silent,
+    /** The client of a stream of `a` answers. */
+    answer(stream: number) {
+      carriers.record({ kind: 'acked', ...identity('a', stream), typeUrl: '', version: '', resources: [] });
+    },
+    /** What `id` gets, on that stream: `waits`, or whether it has codec. */
+    codec(id: string, stream?: number) {
+      const given = carriers.given({ id, cluster: '', metadata: {} }, stream);
       return given.kind === 'waits' ? 'waits' : !given.absent.has('codec' as never);
     },
     problems: () => carriers.problems().map(({ subject, message }) => `${subject} ${message}`),
@@ -123,14 +152,76 @@ test('metadata that cannot be read, or names what is not there, is told', () => 
   ]);
 });
 
-test('two Envoys with one node id are told, a reconnect is not', async () => {
-  const { clock, come, go, problems } = world();
-  come('a', 1);
-  come('a', 2);
-  await clock.advance(4999);
-  expect(problems()).toEqual([]);
-  await clock.advance(1);
-  expect(problems()).toEqual([expect.stringMatching(/^Envoy a 2 Envoys say that this is their node id/)]);
-  go('a', 1);
-  expect(problems()).toEqual([]);
+describe('two connections with one node id', () => {
+  const TWO = expect.stringMatching(/^Envoy a 2 Envoys say that this is their node id; only the first gets services/);
+
+  test('the first answers: they are two Envoys, and the second does not get the service until the first has gone', () => {
+    const { carriers, come, go, codec, problems, asked, answer } = world();
+    come('a', 1);
+    expect(asked).toEqual([]);
+    come('a', 2);
+    expect(asked).toEqual([1]);
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, 'waits']);
+    expect(problems()).toEqual([]);
+    const before = carriers.changes;
+    answer(1);
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, false]);
+    expect(carriers.changes).toBeGreaterThan(before);
+    expect(problems()).toEqual([TWO]);
+    expect([...carriers.withheld()]).toEqual([['a', ['codec']]]);
+    expect([carriers.isCarriers('a', ['pods/web']), carriers.isCarriers('a', ['gate/codec'])]).toEqual([false, true]);
+    go('a', 1);
+    expect(codec('a', 2)).toBe(true);
+    expect(problems()).toEqual([]);
+    expect([...carriers.withheld()]).toEqual([['a', []]]);
+    expect(carriers.isCarriers('a', ['pods/web'])).toBe(true);
+  });
+
+  test('the first says nothing: it has gone, and its stream is ended', async () => {
+    const { clock, come, codec, problems, dropped } = world();
+    come('a', 1);
+    come('a', 2);
+    await clock.advance(4999);
+    expect([codec('a', 2), dropped]).toEqual(['waits', []]);
+    await clock.advance(1);
+    expect([codec('a', 2), dropped]).toEqual([true, [1]]);
+    expect(problems()).toEqual([]);
+  });
+
+  test('the first ends by itself: a reconnect, which nobody is told of', async () => {
+    const { clock, come, go, codec, problems, dropped } = world();
+    come('a', 1);
+    come('a', 2);
+    go('a', 1);
+    expect(codec('a', 2)).toBe(true);
+    await clock.advance(60_000);
+    expect([problems(), dropped]).toEqual([[], []]);
+  });
+
+  test('the first cannot be asked: it counts as alive', () => {
+    const { come, codec, problems, silent } = world();
+    silent.add(1);
+    come('a', 1);
+    come('a', 2);
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, false]);
+    expect(problems()).toEqual([TWO]);
+  });
+
+  test('one that comes while the first is asked waits with the second; the next in line is asked for it', () => {
+    const { come, go, codec, asked, answer } = world();
+    come('a', 1);
+    come('a', 2);
+    come('a', 3);
+    go('a', 1);
+    expect([codec('a', 2), codec('a', 3), asked]).toEqual([true, 'waits', [1, 2]]);
+    answer(2);
+    expect([codec('a', 2), codec('a', 3)]).toEqual([true, false]);
+  });
+
+  test('gRPC clients, and streams for anything but clusters, may be as many as they like', () => {
+    const { come, asked } = world();
+    for (const stream of [1, 2]) come('client', stream, { userAgent: 'gRPC Node Pure JS 1.14.0' });
+    for (const stream of [3, 4]) come('a', stream, { service: 'envoy.service.endpoint.v3.EndpointDiscoveryService' });
+    expect(asked).toEqual([]);
+  });
 });

@@ -22,7 +22,14 @@ function world() {
     return { ...limitedService(name), locator: { kind: 'dns' as const, host: name, port: 80 } };
   });
   const routing: Routing = { listen: { address: '127.0.0.1', port: 8080 }, services, routes: [] };
-  const carriers = new Carriers({ clock, log, graceMs: millis(30_000), changed: () => {} });
+  const carriers = new Carriers({
+    clock,
+    log,
+    graceMs: millis(30_000),
+    ask: () => false,
+    drop: () => {},
+    changed: () => {},
+  });
   let changed = () => {};
   const runs = (signal: AbortSignal) =>
     new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));

@@ -21,7 +21,14 @@ function world() {
   const told: unknown[] = [];
   for (const level of ['info', 'warn', 'error'] as const)
     vi.spyOn(log, level).mockImplementation((...words: unknown[]) => void told.push(words.at(-1)));
-  const carriers = new Carriers({ clock, log, graceMs: millis(30_000), changed: () => {} });
+  const carriers = new Carriers({
+    clock,
+    log,
+    graceMs: millis(30_000),
+    changed: () => {},
+    ask: () => false,
+    drop: () => {},
+  });
   ends.push(() => carriers.stop());
   const waits: ((answer: Answer) => void)[] = [];
   const envoys: Envoys = {

@@ -2,13 +2,18 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
+interface State {
+  cut: boolean;
+  readonly frozen: Set<Socket>;
+}
+
 /** A wire between an Envoy and its control plane that can be cut and mended; it ends with the test. */
 export class CutWire {
   readonly port: number;
   readonly #sockets: Set<Socket>;
-  readonly #state: { cut: boolean };
+  readonly #state: State;
 
-  private constructor(port: number, sockets: Set<Socket>, state: { cut: boolean }) {
+  private constructor(port: number, sockets: Set<Socket>, state: State) {
     this.port = port;
     this.#sockets = sockets;
     this.#state = state;
@@ -17,7 +22,7 @@ export class CutWire {
   /** To `port` on 127.0.0.1. */
   static async to(port: number): Promise<CutWire> {
     const sockets = new Set<Socket>();
-    const state = { cut: false };
+    const state: State = { cut: false, frozen: new Set() };
     const server = createServer((near) => {
       if (state.cut) {
         near.destroy();
@@ -32,7 +37,7 @@ export class CutWire {
         socket.on('error', () => {});
         socket.on('close', () => {
           sockets.delete(socket);
-          other.destroy();
+          if (!state.frozen.has(other)) other.destroy();
         });
         socket.pipe(other);
       }
@@ -53,9 +58,10 @@ export class CutWire {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Both sides keep their connections and hear nothing from each other any more. */
+  /** Whoever is connected hears nothing from the other side any more, not even that it has gone. */
   freeze(): void {
     for (const socket of this.#sockets) {
+      this.#state.frozen.add(socket);
       socket.unpipe();
       socket.pause();
     }

@@ -104,6 +104,39 @@ describe('waitForAck', () => {
   });
 });
 
+describe('asking whether a client is alive', () => {
+  const world = useWorld();
+  const numbers = () => world().events.flatMap((event) => (event.kind === 'connected' ? [event.stream] : []));
+
+  test('delta: an empty answer for clusters, which it has to answer; nothing refused is sent again', async () => {
+    world().publish({ cds: { a: 'A', bad: 'B' } });
+    const stream = world().client().delta();
+    stream.send({ node, typeUrl: SHORT.cds });
+    nackDelta(stream, await stream.next(), 'bad is not wanted');
+    await expect.poll(() => world().server.nodes()[0]?.types[0]?.status).toBe('nacked');
+    expect(world().server.ask(numbers()[0] ?? 0)).toBe(true);
+    const question = await stream.next();
+    expect([question.typeUrl, question.resources, question.removedResources]).toEqual([SHORT.cds, [], []]);
+    const acks = () => world().events.filter((event) => event.kind === 'acked').length;
+    const before = acks();
+    ackDelta(stream, question);
+    await expect.poll(acks).toBe(before + 1);
+  });
+
+  test('not possible: state of the world, no clusters asked for, nothing published, no such stream', async () => {
+    const [early, sotw, delta] = [world().client().delta(), world().client().sotw(), world().client().delta()];
+    early.send({ node, typeUrl: SHORT.cds });
+    await expect.poll(() => numbers().length).toBe(1);
+    expect(world().server.ask(numbers()[0] ?? 0)).toBe(false);
+    world().publish({ cds: { a: 'A' }, rtds: { layer: 'R' } });
+    sotw.send({ node, typeUrl: SHORT.cds });
+    await sotw.next();
+    delta.send({ node, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+    await delta.next();
+    expect([...numbers().slice(1), 99].map((stream) => world().server.ask(stream))).toEqual([false, false, false]);
+  });
+});
+
 describe('per node', () => {
   const world = useWorld();
 

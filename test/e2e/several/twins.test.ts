@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import type { TestEnvoy } from '../kit/envoy.ts';
+import type { RouteFile } from '../kit/sluice.ts';
+import { ControlPlane, clustersOf } from './control-plane.ts';
+import { CutWire } from './cut-wire.ts';
+
+const ROUTES: RouteFile = {
+  services: { codec: { static: ['127.0.1.1:9000'], limit: 1 }, web: { static: ['127.0.1.2:9000'] } },
+  routes: [
+    { match: { path: '/encode' }, service: 'codec' },
+    { match: { prefix: '/' }, service: 'web' },
+  ],
+};
+const ALL = ['gate/codec', 'pods/codec', 'pods/web'];
+const patience = { timeout: 40_000, interval: 100 };
+const TWO = expect.stringMatching(/^Envoy same 2 Envoys say that this is their node id; only the first gets/);
+
+async function removed(envoy: TestEnvoy): Promise<number> {
+  const name = 'cluster_manager.cluster_removed';
+  const stats = await envoy.admin.stats({ filter: name });
+  return stats.ok ? (stats.value.get(name) ?? 0) : -1;
+}
+
+test('of two Envoys with one node id only the first carries a service with a limit, until it has gone', async () => {
+  const plane = await ControlPlane.start(ROUTES);
+  const first = await plane.envoy('same');
+  await expect.poll(() => clustersOf(first), patience).toEqual(ALL);
+  const second = await plane.envoy('same');
+  await expect.poll(() => clustersOf(second), patience).toEqual(['pods/web']);
+  await expect.poll(() => plane.problems(), patience).toEqual([TWO]);
+  expect(await plane.get('/metrics')).toContain('sluice_services_withheld{node="same"} 1');
+  await plane.process.logged('the problem', ({ msg }) => msg.startsWith('Envoy same: 2 Envoys'));
+  expect(await clustersOf(first)).toEqual(ALL);
+
+  await first.stop();
+  await expect.poll(() => clustersOf(second), patience).toEqual(ALL);
+  await expect.poll(() => plane.problems(), patience).toEqual([]);
+  expect(await plane.get('/metrics')).toContain('sluice_services_withheld{node="same"} 0');
+}, 120_000);
+
+test('an Envoy whose old connection hangs has its services all along, and is soon the only one', async () => {
+  const plane = await ControlPlane.start(ROUTES);
+  const wire = await CutWire.to(plane.xds.port);
+  const envoy = await plane.envoy('same', { xds: { kind: 'tcp', host: '127.0.0.1', port: wire.port } });
+  await expect.poll(() => clustersOf(envoy), patience).toEqual(ALL);
+  wire.freeze();
+  // Envoy gives the connection up after 15 s and opens another; Sluice has noticed nothing by then.
+  const told = (what: string) => plane.process.log.filter(({ msg }) => msg === what);
+  const reasons = () => told('Envoy disconnected').map(({ fields }) => fields['reason']);
+  const silent = 'its client answers nothing, and another connection has its node id';
+  await expect.poll(reasons, { timeout: 80_000, interval: 100 }).toEqual([silent]);
+  expect(told('Envoy connected')).toHaveLength(2);
+  const inSync = async () => (await plane.status()).nodes.flatMap(({ types }) => types.map(({ status }) => status));
+  await expect.poll(async () => [...new Set(await inSync())], patience).toEqual(['in sync']);
+  expect(await plane.problems()).toEqual([]);
+  expect([await clustersOf(envoy), await removed(envoy)]).toEqual([ALL, 0]);
+}, 120_000);
