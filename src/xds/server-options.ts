@@ -29,8 +29,18 @@ export interface XdsServerOptions {
 /** How a wait for answers ended; see `XdsServer.waitForAck`. */
 export type AckResult = 'acked' | 'nacked' | 'timeout' | 'no nodes';
 
-/** How long streams may go on once their connection is too old, in milliseconds. */
-const AGE_GRACE_MS = 5000;
+/**
+ * When a stream ends whose connection is to be renewed at this age: once gRPC has told the client not to open more streams
+ * on it, which it does at this age, give or take a tenth. So it ends in order, and the next one is on a new connection.
+ */
+export function streamAge(maxAgeMs: number): number {
+  return maxAgeMs * 1.1 + 500;
+}
+
+/** How much longer gRPC lets the connection live, in milliseconds: streams of other services are cut then. */
+function ageGrace(maxAgeMs: number): number {
+  return Math.ceil(maxAgeMs * 0.2 + 5000);
+}
 
 /** gRPC's settings, and why each is there: measured with grpc-js 1.14. */
 export function channelOptions(maxAgeMs: number | undefined): ServerOptions {
@@ -42,7 +52,7 @@ export function channelOptions(maxAgeMs: number | undefined): ServerOptions {
     'grpc.max_receive_message_length': 16 * 1024 * 1024,
     ...(maxAgeMs !== undefined && {
       'grpc.max_connection_age_ms': maxAgeMs,
-      'grpc.max_connection_age_grace_ms': AGE_GRACE_MS,
+      'grpc.max_connection_age_grace_ms': ageGrace(maxAgeMs),
     }),
   };
 }

@@ -19,7 +19,7 @@ import { DEFAULT_LIMITS } from './limits.ts';
 import { answered, type NodeState, nodeStates, type ResourceState, resourceStates } from './node-state.ts';
 import type { StreamHost, XdsStream } from './open-stream.ts';
 import { reflectionService } from './reflection.ts';
-import { type AckResult, channelOptions, type XdsServerOptions } from './server-options.ts';
+import { type AckResult, channelOptions, streamAge, type XdsServerOptions } from './server-options.ts';
 import { DISCOVERY_SERVICES, type DiscoveryService, definitionOf } from './services.ts';
 import { GrpcXdsStream } from './stream.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -43,10 +43,14 @@ export class XdsServer {
     isServing: () => this.#options.cache.changes > 0 && !this.#stopping,
   });
   readonly #streams = new Set<XdsStream>();
+  /** Ends the wait for the age at which a stream is to end. */
+  readonly #ages = new Map<XdsStream, () => void>();
   readonly #waits = new Set<() => void>();
   readonly #queue = new TurnQueue(
     () => this.#inFlight > MUCH_IN_FLIGHT,
-    () => this.#checkWaits(),
+    () => {
+      for (const check of [...this.#waits]) check();
+    },
   );
   readonly #unsubscribe: () => void;
   readonly #extras: readonly ExtraService[];
@@ -85,6 +89,8 @@ export class XdsServer {
       wake: (stream) => this.#queue.add(stream),
       closed: (stream) => {
         this.#streams.delete(stream);
+        this.#ages.get(stream)?.();
+        this.#ages.delete(stream);
         this.#queue.remove(stream);
       },
     };
@@ -232,13 +238,13 @@ export class XdsServer {
       ? new GrpcXdsStream({ ...common, variant: this.#delta })
       : new GrpcXdsStream({ ...common, variant: this.#sotw });
     this.#streams.add(stream);
+    const { maxAgeMs } = this.#options;
+    if (maxAgeMs === undefined) return;
+    const cancel = this.#clock.after(streamAge(maxAgeMs), () => stream.end('its connection is too old'));
+    this.#ages.set(stream, cancel);
   }
 
   #stream(id: number): XdsStream | undefined {
     return [...this.#streams].find(({ identity }) => identity.stream === id);
-  }
-
-  #checkWaits(): void {
-    for (const check of [...this.#waits]) check();
   }
 }

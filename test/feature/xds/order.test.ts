@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import { contents, type DeltaRequest, type DeltaResponse, QUIET_MS, type TestStream } from './client.ts';
 import { ackDelta, ackSotw, SHORT, short, useWorld } from './world.ts';
@@ -141,5 +142,49 @@ describe('limits', () => {
     for (const typeUrl of ['one', 'two']) stream.send({ node, typeUrl });
     stream.send(request);
     expect((await stream.end()).details).toMatch(message);
+  });
+});
+
+describe('how many streams may be open', () => {
+  const world = useWorld({ limits: { streams: 2 } });
+
+  test('one more is refused, and taken once another has ended', async () => {
+    world().publish({ cds: { a: 'A' } });
+    const open = () => {
+      const stream = world().client().delta();
+      stream.send({ node, typeUrl: SHORT.cds });
+      return stream;
+    };
+    const [first, second] = [open(), open()];
+    await first.next();
+    await second.next();
+    expect(await open().end()).toEqual({
+      code: status.RESOURCE_EXHAUSTED,
+      details: 'more than 2 streams are open',
+    });
+    first.halfClose();
+    await first.end();
+    await expect.poll(() => world().server.nodes()[0]?.streams).toBe(1);
+    expect(contents(await open().next())).toEqual(['A']);
+  });
+});
+
+describe('max age', () => {
+  const world = useWorld({ maxAgeMs: 200 });
+
+  test('the streams of a connection that is too old end in order, and the next ones are on a new connection', async () => {
+    world().publish({ cds: { a: 'A' } });
+    const client = world().client();
+    const open = () => {
+      const stream = client.delta();
+      stream.send({ node, typeUrl: SHORT.cds });
+      return stream;
+    };
+    const old = open();
+    await old.next();
+    expect(await old.end()).toEqual({ code: status.OK, details: 'OK' });
+    expect(contents(await open().next())).toEqual(['A']);
+    const peers = world().events.flatMap((event) => (event.kind === 'connected' ? [event.peer] : []));
+    expect(new Set(peers).size).toBe(2);
   });
 });

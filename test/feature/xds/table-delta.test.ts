@@ -237,6 +237,15 @@ test('unsubscribed: nothing more is said of it; subscribed again: sent again', a
   expect(contents(await stream.next())).toEqual(['A2']);
 });
 
+test('unsubscribed before it was its turn: dropped', async () => {
+  const stream = world().client().delta();
+  stream.send({ node, typeUrl: SHORT.eds, resourceNamesSubscribe: ['a', 'b'] });
+  stream.send({ typeUrl: SHORT.eds, resourceNamesUnsubscribe: ['a'] });
+  await expect.poll(() => world().server.nodes()[0]?.types[0]?.names).toBe(1);
+  world().publish({ eds: { a: 'A', b: 'B' } });
+  expect(contents(await stream.next())).toEqual(['B']);
+});
+
 test('a cluster that changed gets its endpoints again, after it', async () => {
   world().publish({ cds: { a: 'A1', b: 'B1' }, eds: { a: 'EA', b: 'EB' } });
   const stream = world().client().delta();
