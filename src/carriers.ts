@@ -87,7 +87,7 @@ export class Carriers {
     // Whoever speaks for a node may use its name: the brand stands for no more.
     const id = event.node.id as NodeId;
     if (event.kind === 'connected') this.#connected(id, event);
-    else if (event.kind === 'holds') this.#holds(id, event.names);
+    else if (event.kind === 'holds') this.#holds(id, event);
     else if (event.kind === 'disconnected') this.#disconnected(id, event.stream);
     else if (event.kind === 'acked' || event.kind === 'nacked') this.#known.get(id)?.seats.heard(event.stream);
   }
@@ -187,10 +187,11 @@ export class Carriers {
     return new Seats({ clock, ask, drop, changed: () => this.#waitEnded() });
   }
 
-  #holds(id: NodeId, clusters: readonly string[]): void {
+  #holds(id: NodeId, { names, stream }: XdsEvent & { readonly kind: 'holds' }): void {
     const known = this.#known.get(id);
     if (known === undefined) return;
-    known.holds = heldServices(clusters);
+    known.holds = heldServices(names);
+    if (hasGate(names) && this.#areReturning()) known.seats.claimed(stream);
     this.#tell(id);
   }
 

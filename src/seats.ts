@@ -26,6 +26,8 @@ export class Seats {
   readonly #options: SeatsOptions;
   /** In the order in which they were opened. */
   readonly #seats = new Map<number, Seat>();
+  /** Whose clients had services with a limit when they came. */
+  readonly #claims = new Set<number>();
   #asked: number | undefined;
   #cancel: () => void = () => {};
 
@@ -49,6 +51,20 @@ export class Seats {
     if (holder !== undefined) this.#ask(holder);
   }
 
+  /**
+   * The client of a stream has services with a limit, from a control plane before this one. It goes before one that has
+   * none and was a moment earlier: its requests still run.
+   */
+  claimed(stream: number): void {
+    this.#claims.add(stream);
+    const holder = this.#holder();
+    if (holder === undefined || this.#claims.has(holder) || this.#seats.get(stream) !== 'waits') return;
+    this.stop();
+    this.#seats.set(stream, 'holds').set(holder, 'waits');
+    this.#ask(stream);
+    this.#options.changed();
+  }
+
   /** The client of a stream has answered something. */
   heard(stream: number): void {
     if (stream === this.#asked) this.#areTwo();
@@ -57,6 +73,7 @@ export class Seats {
   closed(stream: number): void {
     const seat = this.#seats.get(stream);
     this.#seats.delete(stream);
+    this.#claims.delete(stream);
     if (seat !== 'holds') return;
     this.stop();
     const [next] = this.#seats.keys();

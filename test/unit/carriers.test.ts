@@ -218,6 +218,29 @@ describe('two connections with one node id', () => {
     expect([codec('a', 2), codec('a', 3)]).toEqual([true, false]);
   });
 
+  test('after a restart the one that has the service goes before one that has not and was earlier', () => {
+    const { come, hold, codec, answer, problems } = world();
+    come('a', 1, { returning: true });
+    hold('a', 1, 'pods/web');
+    come('a', 2, { returning: true });
+    hold('a', 2, 'gate/codec');
+    expect([codec('a', 1), codec('a', 2)]).toEqual(['waits', true]);
+    answer(1);
+    expect(codec('a', 1)).toBe('waits');
+    answer(2);
+    expect([codec('a', 1), codec('a', 2)]).toEqual([false, true]);
+    expect(problems()).toEqual([TWO]);
+  });
+
+  test('later on nobody takes the service from the one that has it, whatever he says', async () => {
+    const { clock, come, hold, codec } = world();
+    await clock.advance(3000);
+    come('a', 1);
+    come('a', 2, { returning: true });
+    hold('a', 2, 'gate/codec');
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, 'waits']);
+  });
+
   test('gRPC clients, and streams for anything but clusters, may be as many as they like', () => {
     const { come, asked } = world();
     for (const stream of [1, 2]) come('client', stream, { userAgent: 'gRPC Node Pure JS 1.14.0' });

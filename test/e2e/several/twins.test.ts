@@ -32,6 +32,12 @@ test('of two Envoys with one node id only the first carries a service with a lim
   await plane.process.logged('the problem', ({ msg }) => msg.startsWith('Envoy same: 2 Envoys'));
   expect(await clustersOf(first)).toEqual(ALL);
 
+  // Whoever of them is the first to return: the one that carries it goes on.
+  await plane.restart();
+  await expect.poll(() => plane.problems(), patience).toEqual([TWO]);
+  expect([await clustersOf(first), await removed(first)]).toEqual([ALL, 0]);
+  expect(await clustersOf(second)).toEqual(['pods/web']);
+
   await first.stop();
   await expect.poll(() => clustersOf(second), patience).toEqual(ALL);
   await expect.poll(() => plane.problems(), patience).toEqual([]);
