@@ -170,7 +170,7 @@ describe('how many streams may be open', () => {
 });
 
 describe('max age', () => {
-  const world = useWorld({ maxAgeMs: 200 });
+  const world = useWorld({ maxAgeMs: 3000 });
 
   test('the streams of a connection that is too old end in order, and the next ones are on a new connection', async () => {
     world().publish({ cds: { a: 'A' } });
