@@ -35,8 +35,8 @@ export type Given =
   | { readonly kind: 'without'; readonly absent: ReadonlySet<ServiceName> };
 
 /**
- * How long after a start Envoys that had services before are waited for: they open their streams again every second at
- * the latest (see the bootstrap). Until then an Envoy that returns gets no more than it had.
+ * How long after a start Envoys that had services are waited for: they come back within a second (see the bootstrap).
+ * Until then an Envoy that returns gets no more than it had.
  */
 const RETURN_MS = 3000;
 
@@ -50,13 +50,13 @@ interface Known extends CarrierState {
   readonly seats: Seats;
   /** It had a configuration when it came. */
   returning: boolean;
-  /** Undefined: it has not said. */
+  /** Undefined: not said. */
   holds: ReadonlySet<ServiceName> | undefined;
-  /** Ends what waits for its return. */
+  /** Ends the wait for its return. */
   cancel: () => void;
 }
 
-const NONE: ReadonlySet<ServiceName> = new Set();
+const NONE = new Set<ServiceName>();
 const NO_OWNERS: Ownership = new Map();
 const NOTHING: Owned = { services: [], retiring: [] };
 
@@ -111,11 +111,8 @@ export class Carriers {
     const seat = known.isProxy ? known.seats.seat(stream) : 'holds';
     if (seat === 'waits') return { kind: 'waits' };
     if (seat === 'second') return { kind: 'without', absent: absentFrom(known, this.#owned, NO_OWNERS) };
-    let absent = this.#given.get(known.id);
-    if (absent === undefined) {
-      absent = absentFrom(known, this.#owned, this.#owners);
-      this.#given.set(known.id, absent);
-    }
+    const absent = this.#given.get(known.id) ?? absentFrom(known, this.#owned, this.#owners);
+    this.#given.set(known.id, absent);
     return { kind: 'without', absent };
   }
 

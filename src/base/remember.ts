@@ -13,3 +13,28 @@ export function remember<Key extends object, Value>(
   memory.set(key, value);
   return value;
 }
+
+/** What was made of a list the last time; begins with `{ keys: [], values: [] }`. */
+export interface LastList<Key, Value> {
+  keys: readonly Key[];
+  values: readonly Value[];
+}
+
+/**
+ * What `make` makes of each key, taken from the last time where the same key was at the same place. When all of them
+ * are, it is the very same array. Far cheaper than `remember` for long lists of which little changes.
+ */
+export function rememberEach<Key, Value>(
+  last: LastList<Key, Value>,
+  keys: readonly Key[],
+  make: (key: Key) => Value,
+): readonly Value[] {
+  const before = last.keys;
+  if (keys.length !== before.length || keys.some((key, at) => key !== before[at])) {
+    const values = last.values;
+    // Every key has a value.
+    last.values = keys.map((key, at) => (at < before.length && key === before[at] ? (values[at] as Value) : make(key)));
+    last.keys = keys;
+  }
+  return last.values;
+}

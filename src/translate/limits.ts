@@ -1,5 +1,5 @@
 import { envoy } from '#xds';
-import { remember } from '../base/remember.ts';
+import { type LastList, remember, rememberEach } from '../base/remember.ts';
 import type { ServiceWithPods } from '../model/model.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { merged, resource, struct } from './encode.ts';
@@ -12,12 +12,17 @@ const { Runtime } = envoy.service.runtime.v3;
  * by CDS is a new one that counts from 0 beside the old one's running requests.
  */
 export function limitsRuntime(services: readonly ServiceWithPods[]): EncodedResource {
-  const name = resource(Runtime, LIMITS, { name: LIMITS, layer: {} });
   // What one gate adds is encoded only when it changes, and not with every change of another.
-  return { ...name, body: merged([name.body, ...services.map((service) => remember(limits, service, limitOf))]) };
+  const parts = rememberEach(lastParts, services, (service) => remember(limits, service, limitOf));
+  return remember(layers, parts, () => {
+    const name = resource(Runtime, LIMITS, { name: LIMITS, layer: {} });
+    return { ...name, body: merged([name.body, ...parts]) };
+  });
 }
 
 const limits = new WeakMap<ServiceWithPods, Uint8Array>();
+const lastParts: LastList<ServiceWithPods, Uint8Array> = { keys: [], values: [] };
+const layers = new WeakMap<readonly Uint8Array[], EncodedResource>();
 const NOTHING = new Uint8Array();
 
 function limitOf({ service, gate }: ServiceWithPods): Uint8Array {

@@ -1,6 +1,7 @@
-import { remember } from '../base/remember.ts';
+import { type LastList, remember, rememberEach } from '../base/remember.ts';
 import type { GateId } from '../model/generation.ts';
 import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
+import type { Pod } from '../model/pod.ts';
 import { routesTo } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
@@ -38,10 +39,7 @@ export function translate(
   const all = isPlain ? remember(remember(ofOptions, options, newMemory), model.routing, make) : make();
   return {
     ...all,
-    [TYPE_URLS.endpoints]: [
-      ...services.map((service) => remember(ofPods, service, endpoints)),
-      ...all[TYPE_URLS.endpoints],
-    ],
+    [TYPE_URLS.endpoints]: [...rememberEach(lastEndpoints, services, endpointsOf), ...all[TYPE_URLS.endpoints]],
     [TYPE_URLS.runtime]: [limitsRuntime([...services, ...retiring])],
   };
 }
@@ -89,7 +87,8 @@ interface OfRouting {
 
 const ofRouting = new WeakMap<Routing, OfRouting>();
 const ofRoutes = new WeakMap<Routing, { readonly key: string; readonly routes: EncodedResource }>();
-const ofPods = new WeakMap<ServiceWithPods, EncodedResource>();
+const ofPods = new WeakMap<readonly Pod[], WeakMap<Service, EncodedResource>>();
+const lastEndpoints: LastList<ServiceWithPods, EncodedResource> = { keys: [], values: [] };
 const ofOptions = new WeakMap<TranslateOptions, WeakMap<Routing, ResourcesByType>>();
 const newMemory = () => new WeakMap<Routing, ResourcesByType>();
 
@@ -104,6 +103,12 @@ function routesOf({ routing, services }: Model): EncodedResource {
   const routes = publicRoutes(routing, new Map(lines), new Map(after));
   ofRoutes.set(routing, { key, routes });
   return routes;
+}
+
+/** The same for other limits: they move more often than pods. */
+function endpointsOf(service: ServiceWithPods): EncodedResource {
+  const ofService = remember(ofPods, service.pods, () => new WeakMap<Service, EncodedResource>());
+  return remember(ofService, service.service, () => endpoints(service));
 }
 
 /** Everything that depends on the route file alone, and not on which pods there are. */
