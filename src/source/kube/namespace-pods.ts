@@ -34,6 +34,8 @@ export class NamespacePods {
   readonly #index = new ServiceIndex();
   readonly #health: Record<KubeResource, Health> = { services: UNKNOWN, endpointslices: UNKNOWN };
   #entries = new Map<string, Entry>();
+  /** The same: a locator stays the same object until the file changes. */
+  #byLocator = new Map<KubeLocator, Entry>();
   #byService = new Map<string, Entry[]>();
 
   constructor(namespace: string, tools: NamespaceTools) {
@@ -46,11 +48,13 @@ export class NamespacePods {
     const before = this.#entries;
     this.#entries = new Map();
     this.#byService = new Map();
+    this.#byLocator = new Map();
     for (const locator of locators) {
       const key = locatorKey(locator);
       if (this.#entries.has(key)) continue;
       const entry = before.get(key) ?? { locator, found: NOTHING_FOUND, state: { kind: 'pending', problems: [] } };
       this.#entries.set(key, entry);
+      this.#byLocator.set(locator, entry);
       this.#byService.set(locator.service, [...(this.#byService.get(locator.service) ?? []), entry]);
       if (!before.has(key)) {
         this.#find(entry);
@@ -61,7 +65,7 @@ export class NamespacePods {
 
   /** What is known of a locator; undefined when it is not wanted. */
   pods(locator: KubeLocator): SourceState<readonly Pod[]> | undefined {
-    return this.#entries.get(locatorKey(locator))?.state;
+    return (this.#byLocator.get(locator) ?? this.#entries.get(locatorKey(locator)))?.state;
   }
 
   /** Follows until `signal` is aborted. Never rejects. */
