@@ -11,6 +11,7 @@ import { kick } from './envoy/kick.ts';
 import { LoadReports } from './envoy/load-reports.ts';
 import { followPodHealth, type OutHosts } from './envoy/pod-health.ts';
 import { RequestEnded } from './envoy/request-ended.ts';
+import { collectLessOften } from './heap.ts';
 import type { Logger } from './log.ts';
 import { EventLog, sourceLog } from './log-events.ts';
 import type { GateId } from './model/generation.ts';
@@ -93,6 +94,7 @@ const HEALTH_ANSWER_MS = 900;
 
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
+  collectLessOften();
   const routeFile = new RouteFileSource({ path: options.routes, env: process.env, clock });
   const file = await routeFile.load();
   if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
