@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { fail, ok, type Result } from '../base/result.ts';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
+import { requiredArguments } from '../envoy/command-line.ts';
 import { xdsSecrets as secretFiles, type XdsTls } from '../envoy/xds-tls.ts';
 import type { BindAddress } from '../xds/address.ts';
 import { EXIT, failWith } from './exit.ts';
@@ -49,7 +50,7 @@ export function addBootstrap(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  sluice bootstrap > bootstrap.yaml\n  envoy -c bootstrap.yaml --concurrency 1 --disable-hot-restart --drain-time-s 600',
+      `\nExample:\n  sluice bootstrap > bootstrap.yaml\n  envoy -c bootstrap.yaml ${requiredArguments().join(' ')}`,
     )
     .action(async (options: Options) => {
       const { xds, adminPort, nodeId, nodeCluster, service } = options;

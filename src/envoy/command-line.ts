@@ -15,8 +15,13 @@ export const REQUIRED_ARGUMENTS: readonly EnvoyArgument[] = [
     why: 'two Envoys at once would each let through the whole limit; it also lets several Envoys share a machine',
   },
   {
-    args: ['--drain-time-s', '600'],
-    why: 'a changed public listener gives its open connections 10 minutes to finish',
+    // A year; run: what is still under way at the old listener when the time is up is cut off.
+    args: ['--drain-time-s', '31536000'],
+    why: 'a changed listener gives the requests it has as long as they take; after the default of 10 minutes they would be cut off',
+  },
+  {
+    args: ['--drain-strategy', 'immediate'],
+    why: 'its clients are told at once, with their next answer, to connect anew; otherwise that, too, would be spread over the drain time',
   },
 ];
 

@@ -54,7 +54,7 @@ function cluster(kind: Change['kind'], name: string, services: ReadonlySet<strin
 function listener(kind: Change['kind'], name: string): EditEffect {
   if (kind === 'added') return harmless('new');
   if (name !== PUBLIC) return touching('is replaced: its connections drain, requests under way finish');
-  return touching('clients connect anew: open connections drain for up to 10 minutes, requests under way finish');
+  return touching('clients connect anew, each after its next answer; requests under way and in line finish');
 }
 
 function harmless(what: string): EditEffect {

@@ -16,6 +16,12 @@ const { DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 /** A client that has not sent its headers after this long is not going to. */
 const REQUEST_HEADERS_MS = 60_000;
 
+/**
+ * An answer on a connection that is to be closed waits for its client in Envoy's buffer; after so long without taking a
+ * byte the client is cut off. Envoy's default is one second (run). Who reads to the end is not held up (run).
+ */
+const SLOW_READER_MS = 24 * 60 * 60 * 1000;
+
 /** The listener that users' requests come to. */
 export function publicListener(listen: Listen, services: readonly Service[]): EncodedResource {
   return resource(Listener, PUBLIC, {
@@ -31,6 +37,7 @@ export function publicListener(listen: Listen, services: readonly Service[]): En
             // timeouts and retries are removed, whoever sends them. An empty one makes loopback internal (run on 1.40).
             normalizePath: { value: true },
             requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
+            delayedCloseTimeout: duration(SLOW_READER_MS),
             httpProtocolOptions: { enableTrailers: true, acceptHttp10: true },
             earlyHeaderMutationExtensions: [
               extension('envoy.http.early_header_mutation.header_mutation', HeaderMutation, {

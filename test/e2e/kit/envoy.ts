@@ -30,12 +30,16 @@ export function envoyPath(): Promise<string> {
 
 /**
  * Starts the real Envoy with `bootstrap` and waits until its admin answers (not until it is LIVE). The admin may be
- * on port 0: `address` has the real one. Throws with Envoy's log when it ends before.
+ * on port 0: `address` has the real one. `program` takes the place of the Envoy that all tests use. Throws with Envoy's log when it ends before.
  */
-export async function startEnvoy(bootstrap: EnvoyBootstrap, logLevel: LogLevel = 'warn'): Promise<TestEnvoy> {
+export async function startEnvoy(
+  bootstrap: EnvoyBootstrap,
+  logLevel: LogLevel = 'warn',
+  program?: string,
+): Promise<TestEnvoy> {
   const logs: LogEntry[] = [];
   const child = spawnEnvoy({
-    binary: await envoyPath(),
+    binary: program ?? (await envoyPath()),
     bootstrap,
     onLog: (entry) => logs.push(entry),
     logLevel,

@@ -19,6 +19,8 @@ export interface SluiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** `debug` when left out, without which `acked` never resolves. */
   readonly logLevel?: 'debug' | 'info';
+  /** Path of the Envoy, when it is not that of all tests. */
+  readonly envoy?: string | undefined;
 }
 
 interface Ports {
@@ -55,7 +57,7 @@ export class Sluice {
     const sluice = new Sluice(folder, { traffic, xds, kick, admin }, options);
     try {
       await sluice.#served();
-      await sluice.#startEnvoy();
+      await sluice.#startEnvoy(options.envoy);
     } catch (error) {
       await sluice.stop();
       throw error;
@@ -138,14 +140,14 @@ export class Sluice {
     return this.#process.logged('it serves', ({ msg }) => msg === 'serving');
   }
 
-  async #startEnvoy(): Promise<void> {
+  async #startEnvoy(program?: string): Promise<void> {
     const bootstrap = envoyBootstrap({
       nodeId: 'envoy',
       nodeCluster: 'test',
       xds: { kind: 'tcp', host: '127.0.0.1', port: this.#ports.xds },
       admin: { host: '127.0.0.1', port: this.#ports.admin },
     });
-    const envoy = await startEnvoy(bootstrap);
+    const envoy = await startEnvoy(bootstrap, 'warn', program);
     this.#envoy = envoy;
     await until(() => listens(this.port), { what: `Envoy to listen on ${this.port}`, within: 20_000 }).catch(
       (error) => {

@@ -5,7 +5,7 @@ import { until } from '../kit/instant.ts';
 import type { LoadClient, LoadResult } from '../kit/load.ts';
 import type { SlotCount } from '../kit/lost-time.ts';
 import { type PodProtocol, Pods } from '../kit/pods.ts';
-import { Sluice } from '../kit/sluice.ts';
+import { type RouteFile, Sluice } from '../kit/sluice.ts';
 import { judge, outcomeOf, summary, type Verdict } from '../kit/summary.ts';
 
 /** Where tests have pods checked. */
@@ -27,6 +27,8 @@ export interface LineOptions {
   readonly tls?: Keys;
   /** The routes, when not all requests go to `codec`. */
   readonly routes?: readonly Keys[];
+  /** Path of the Envoy, when it is not that of all tests. */
+  readonly envoy?: string;
 }
 
 /** Pods, `sluice serve` with a route file that names them, and the real Envoy it configures. */
@@ -105,13 +107,13 @@ export async function startLine(options: LineOptions = {}): Promise<Line> {
   const { pods: count = 4, protocol = 'http1' } = options;
   const pods = await Pods.start({ count, protocol });
   onTestFinished(() => pods.stop());
-  const sluice = await startSluice(routeFile(pods.addresses, options));
+  const sluice = await startSluice(routeFile(pods.addresses, options), options.envoy);
   return new Line(pods, sluice, options);
 }
 
 /** Starts Sluice and its Envoy; they end with the test that runs now. */
-export async function startSluice(routes: Parameters<typeof Sluice.start>[0]['routes']): Promise<Sluice> {
-  const sluice = await Sluice.start({ routes });
+export async function startSluice(routes: RouteFile, envoy?: string): Promise<Sluice> {
+  const sluice = await Sluice.start({ routes, envoy });
   onTestFinished(async () => {
     expect(await sluice.stop(), 'the control plane ends in order').toEqual({ code: 0, signal: null });
   });

@@ -37,7 +37,9 @@ describe('spawnEnvoy', () => {
     await start(`printf '%s\\n' "$@" > ${folder}/args`, { logLevel: 'debug' }).exited;
     const args = readFileSync(join(folder, 'args'), 'utf8').split('\n');
     expect(args.slice(0, 2)).toEqual(['--config-yaml', `{"node":{"id":"it's"}}`]);
-    expect(args.join(' ')).toContain('--concurrency 1 --disable-hot-restart --drain-time-s 600 --log-level debug');
+    expect(args.join(' ')).toContain(
+      '--concurrency 1 --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --log-level debug',
+    );
   });
 
   test.each([
