@@ -1,12 +1,13 @@
 import { parentPort } from 'node:worker_threads';
 import { Pod, type PodMode } from './pod.ts';
+import { both } from './pod-both.ts';
 import { grpc } from './pod-grpc.ts';
 import { h2c } from './pod-h2c.ts';
 import { http1 } from './pod-http1.ts';
 import type { Holding, PodRequest } from './pod-log.ts';
 
 /** What a pod speaks. */
-export type PodProtocol = 'http1' | 'h2c' | 'grpc';
+export type PodProtocol = 'http1' | 'h2c' | 'grpc' | 'both';
 
 /** What one pod holds now and held at most, and how that number changed over time. */
 export interface PodCount {
@@ -37,7 +38,7 @@ export interface PodQuestion {
 /** Its answer: a value, or the words of an error. */
 export type PodReply = { readonly number: number } & ({ readonly value: unknown } | { readonly error: string });
 
-const protocols = { http1, h2c, grpc } as const;
+const protocols = { http1, h2c, grpc, both } as const;
 const pods = new Map<string, Pod>();
 // The requests of pods that were stopped still count.
 const stopped: PodRequest[] = [];

@@ -20,6 +20,7 @@ const clientOf: Record<PodProtocol, (target: Target) => LoadClient> = {
   http1: http1Client,
   h2c: h2Client,
   grpc: grpcClient,
+  both: http1Client,
 };
 
 async function start(protocol: PodProtocol, count = 1) {
@@ -194,4 +195,13 @@ describe('gRPC calls', () => {
     const [result] = await load(client(), burst(1, { work: fixed(30), each: { call, body: Buffer.from('ping') } }));
     expect(result).toMatchObject({ outcome: 'answered', grpcStatus: 0, body, trailers: { 'x-done': '1' } });
   });
+});
+
+it('pods of both protocols take each', async () => {
+  const { pods, client } = await start('both');
+  const [host = '', port] = pods.addresses[0]?.split(':') ?? [];
+  const other = h2Client({ host, port: Number(port) });
+  opened.push(other);
+  const results = [...(await load(client(), burst(3, { name: 'a' }))), ...(await load(other, burst(3, { name: 'b' })))];
+  expect(results.map(outcomeOf)).toEqual(Array(6).fill('200'));
 });

@@ -133,4 +133,5 @@ test.each(['http1', 'grpc'] as const)(
     expect(await refusedAfter('second')).toBe(told);
     await line.sluice.restart();
   },
+  120_000,
 );

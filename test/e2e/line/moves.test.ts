@@ -1,8 +1,10 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { pause } from '../kit/instant.ts';
 import { startLoad } from '../kit/load.ts';
 import { burst, spaced } from '../kit/load-plan.ts';
+import { Pods } from '../kit/pods.ts';
 import { fixed } from '../kit/random.ts';
+import { overLimit } from '../kit/verdict.ts';
 import { expectKept, type Keys, startLine } from './line.ts';
 
 /** The same pods under another name. */
@@ -44,6 +46,32 @@ test.each([
   await pause(500);
   await line.edit(line.pods.addresses, { service });
   await expectKept(line, await run.results, { title: `another ${_}`, slots: [] });
+});
+
+test.each([
+  ['http1', 'h2c'],
+  ['h2c', 'http1'],
+] as const)('pods that are spoken to by %s, and then by %s, while requests wait', async (protocol, next) => {
+  const line = await startLine({ pods: 2, limit: 2, protocol: 'both', service: { protocol } });
+  const run = startLoad(line.h2(), spaced(60, 15, { work: fixed(250) }));
+  await pause(500);
+  await line.edit(line.pods.addresses, { service: { protocol: next } });
+  await expectKept(line, await run.results, { title: `${protocol}, then ${next}`, slots: [] });
+});
+
+test('the pods have another port: those at work finish there, those who wait go to the new one', async () => {
+  const line = await startLine({ pods: 2, limit: 2 });
+  const moved = await Pods.start({ count: 2 });
+  onTestFinished(() => moved.stop());
+  const run = startLoad(line.h2(), spaced(60, 15, { work: fixed(250) }));
+  await pause(500);
+  await line.edit(moved.addresses);
+  const results = await run.results;
+  expect(results.filter(({ status }) => status !== 200)).toEqual([]);
+  const requests = [...(await line.pods.requests()), ...(await moved.requests())];
+  expect(overLimit(requests, 2)).toMatchObject({ unexcused: 0 });
+  expect(requests.map(({ id }) => id).sort()).toEqual(results.map(({ id }) => id).sort());
+  expect((await moved.requests()).length).toBeGreaterThan(0);
 });
 
 test('routes in another order: nothing is disturbed', async () => {
