@@ -3,6 +3,13 @@ import type { Duplex } from 'node:stream';
 import type { Answer, Held, Pod, Protocol } from './pod.ts';
 import { type AskedHeaders, readAsked } from './pod-ask.ts';
 
+/** The header that asks for so many spaces before the answer's text, for clients that read slowly. */
+export const PADDING_HEADER = 'x-padding-bytes';
+
+const PIECE = Buffer.alloc(1024 * 1024, ' ');
+
+const CONNECTION_FAULTS: ReadonlySet<string> = new Set(['garbage', 'slow-accept']);
+
 /** HTTP/1.1 by node:http. An upgrade (WebSocket) is accepted and every byte sent back until either side closes. */
 export function http1(pod: Pod): Protocol {
   const server = createServer({ keepAlive: true, requestTimeout: 0, headersTimeout: 0 });
@@ -37,11 +44,25 @@ function answer({ pod, held, response, request, bytes, echo }: Exchange, how: An
   const { method, url } = request;
   const text = JSON.stringify({ pod: pod.address, method, url, bytes, ...(echo && { headers: echo }) });
   const status = how.kind === 'status' ? how.status : 200;
-  const length = Buffer.byteLength(text) + (how.kind === 'half' ? 1000 : 0);
+  const padding = Number(request.headers[PADDING_HEADER] ?? 0);
+  const length = padding + Buffer.byteLength(text) + (how.kind === 'half' ? 1000 : 0);
+  // What is wrong with a pod's new connections would not show over one that was kept.
+  if (CONNECTION_FAULTS.has(pod.mode.kind)) response.setHeader('connection', 'close');
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': length, 'x-pod': pod.address });
-  held.finish(how);
-  if (how.kind === 'half') response.write(text, () => request.socket.destroy());
-  else response.end(text);
+  const last = () => {
+    held.finish(how);
+    if (how.kind === 'half') response.write(text, () => request.socket.destroy());
+    else response.end(text);
+  };
+  if (padding === 0) last();
+  else pad(response, padding, last);
+}
+
+/** Writes so many spaces; calls `then` when they are gone: who reads slowly keeps the pod waiting. */
+function pad(response: ServerResponse, bytes: number, then: () => void): void {
+  const left = bytes - PIECE.length;
+  const next = () => (left > 0 ? pad(response, left, then) : then());
+  response.write(PIECE.subarray(0, bytes), (error) => error ?? next());
 }
 
 function upgrade(pod: Pod, request: IncomingMessage, socket: Duplex): void {

@@ -32,6 +32,9 @@ export interface Holding {
 
 type Written = { -readonly [Key in keyof PodRequest]: PodRequest[Key] };
 
+/** Hears of every request twice: when it has come, and when it has ended. */
+export type Tell = (request: PodRequest) => void;
+
 /** One request in the log, to be told when its work begins and how it ends; a second ending is ignored. */
 export interface LogEntry {
   readonly ended: boolean;
@@ -46,9 +49,11 @@ export class PodLog {
   #peak = 0;
   #requests: Written[] = [];
   #changes: Holding[] = [];
+  readonly #tell: Tell | undefined;
 
-  constructor(pod: string) {
+  constructor(pod: string, tell?: Tell) {
     this.pod = pod;
+    this.#tell = tell;
   }
 
   /** Requests in progress now. */
@@ -79,6 +84,7 @@ export class PodLog {
     const open = { started: undefined, ended: undefined, outcome: 'running' } as const;
     const request: Written = { pod: this.pod, id, path, arrived: at, notBefore: earliest, held: this.#held, ...open };
     this.#requests.push(request);
+    this.#tell?.(request);
     return {
       get ended() {
         return request.ended !== undefined;
@@ -92,6 +98,7 @@ export class PodLog {
         request.ended = instant();
         request.outcome = outcome;
         this.#change(request.ended, -1);
+        this.#tell?.(request);
       },
     };
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { type LogEntry, PodLog } from './pod-log.ts';
+import { ID_HEADER } from './pod-ask.ts';
+import { type LogEntry, PodLog, type Tell } from './pod-log.ts';
 
 /**
  * How a pod behaves. `dead` closes the listener and all connections; `frozen` accepts and never answers (thawed, it
@@ -38,13 +39,6 @@ export interface Protocol {
 
 /** Makes the protocol of a pod. */
 export type ProtocolOf = (pod: Pod) => Protocol;
-
-/** What a pod is made of: the work of a request that does not say so itself, how many it works on at a time, its protocol. */
-export interface PodMake {
-  readonly workMs: number;
-  readonly workers: number;
-  readonly protocol: ProtocolOf;
-}
 
 /** One request that a pod holds. */
 export class Held {
@@ -109,6 +103,16 @@ export class Held {
   }
 }
 
+/** What a pod is made of, beside its address. */
+export interface PodSettings {
+  /** How long a request takes that does not say so itself, in milliseconds. */
+  readonly workMs: number;
+  /** How many requests it works on at a time; all when left out. */
+  readonly workers?: number;
+  readonly protocol: ProtocolOf;
+  readonly tell?: Tell;
+}
+
 /** A server at an address of its own that counts what it holds and can be made to misbehave. */
 export class Pod {
   readonly host: string;
@@ -118,17 +122,19 @@ export class Pod {
   #door: Server | undefined;
   #port: number;
   #protocol: Protocol;
+  readonly #tell: Tell | undefined;
   readonly #sockets = new Set<Socket>();
   #frozen: (() => void)[] = [];
   #idleWorkers: number;
   #line: (() => void)[] = [];
 
-  constructor(host: string, port: number, { workMs, workers, protocol }: PodMake) {
+  constructor(host: string, port: number, { workMs, workers = Number.POSITIVE_INFINITY, protocol, tell }: PodSettings) {
     this.host = host;
     this.#port = port;
     this.#workMs = workMs;
     this.#idleWorkers = workers;
-    this.#log = new PodLog(`${host}:${port}`);
+    this.#tell = tell;
+    this.#log = new PodLog(`${host}:${port}`, tell);
     this.#protocol = protocol(this);
   }
 
@@ -153,7 +159,7 @@ export class Pod {
     const bound = door.address();
     if (bound === null || typeof bound === 'string') throw new Error('a pod listens on TCP');
     this.#door = door;
-    if (this.#port === 0) this.#log = new PodLog(`${this.host}:${bound.port}`);
+    if (this.#port === 0) this.#log = new PodLog(`${this.host}:${bound.port}`, this.#tell);
     this.#port = bound.port;
   }
 
@@ -227,8 +233,14 @@ export class Pod {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy()); // a peer that resets is part of many tests
     const mode = this.#mode;
-    if (mode.kind === 'garbage') socket.once('data', () => socket.end('\u0000\u0001 this is no HTTP \r\n\r\n'));
+    if (mode.kind === 'garbage') socket.once('data', (chunk: Buffer) => this.#babble(socket, chunk));
     else if (mode.kind === 'slow-accept') setTimeout(() => socket.destroyed || this.#protocol.serve(socket), mode.ms);
     else this.#protocol.serve(socket);
+  }
+  /** Counts the request, as far as it can be read, and answers with what is no HTTP. */
+  #babble(socket: Socket, chunk: Buffer): void {
+    const [, id = ''] = new RegExp(`^${ID_HEADER}: *(\\S+)`, 'im').exec(chunk.toString('latin1')) ?? [];
+    this.hold({ id, path: '', workMs: 0 }).finish({ kind: 'half' });
+    socket.end('\u0000\u0001 this is no HTTP \r\n\r\n');
   }
 }

@@ -114,6 +114,17 @@ export class Sluice {
     await this.#served();
   }
 
+  /** Kills Envoy with SIGKILL, and with it everything that runs and waits. */
+  async killEnvoy(): Promise<void> {
+    process.kill(this.envoy.pid, 'SIGKILL');
+    await this.envoy.exited;
+  }
+
+  /** Starts Envoy again, once it has ended; resolves when it takes requests. */
+  async startEnvoyAgain(): Promise<void> {
+    await this.#startEnvoy();
+  }
+
   /** Envoy's counters and gauges whose name matches the regular expression. Errors: throws when Envoy does not answer. */
   async stats(filter: string): Promise<ReadonlyMap<string, number>> {
     const stats = await this.envoy.admin.stats({ filter });
