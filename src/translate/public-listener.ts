@@ -36,6 +36,9 @@ export function publicListener(listen: Listen, services: readonly Service[]): En
             // No `internalAddressConfig`: without it no client is internal, and `x-envoy-*` headers that would change
             // timeouts and retries are removed, whoever sends them. An empty one makes loopback internal (run on 1.40).
             normalizePath: { value: true },
+            // Who asks whether to send a body (`Expect: 100-continue`) is told by the second hop, and so when the request has
+            // its slot; who is refused keeps the body.
+            proxy100Continue: true,
             requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
             delayedCloseTimeout: duration(SLOW_READER_MS),
             httpProtocolOptions: { enableTrailers: true, acceptHttp10: true },

@@ -31,7 +31,7 @@ const CLOSE = 'connection: close\r\n';
 const get = (path: string, more = CLOSE) => `GET ${path} HTTP/1.1\r\nhost: x\r\n${more}\r\n`;
 
 describe('no spelling of a path leads through one route to another', () => {
-  test('those that mean another path go by what they mean', async () => {
+  test('those that mean another path go by what they mean', { timeout: 180_000 }, async () => {
     const { ask } = await startDoors();
     expect(await ask(get('/secret', `${CLOSE}x-key: k\r\n`))).toMatchObject({ statuses: [200], secret: ['/secret'] });
     const meaningSecret = [
@@ -106,7 +106,7 @@ const SMUGGLED: readonly (readonly [string, string, string])[] = [
   ['an upgrade to h2c', `connection: upgrade\r\nupgrade: h2c\r\ncontent-length: ${INNER.length}\r\n`, INNER],
 ];
 
-test('no request is smuggled in another', async () => {
+test('no request is smuggled in another', { timeout: 180_000 }, async () => {
   const { ask } = await startDoors();
   for (const [name, headers, body] of SMUGGLED) {
     const post = `POST /open HTTP/1.1\r\nhost: x\r\n${headers}\r\n${body}`;
