@@ -3,7 +3,7 @@ import { Contestant } from './contestant.ts';
 import { opponentKinds } from './opponents/all.ts';
 import type { OpponentName } from './opponents/opponent.ts';
 import type { Run, ScenarioResult } from './results.ts';
-import type { Plan, Scenario } from './scenarios/scenario.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 
 /** The first of the networks 127.0.x in which pods get addresses; each contestant has one of its own. */
 const FIRST_NETWORK = 40;
@@ -32,12 +32,13 @@ export async function contest(scenario: Scenario, { quick, only, say }: ContestO
   for (const [name, why] of Object.entries(skipped)) say(`  without ${name}: ${why}`);
   const contestants = await startAll(scenario, taking);
   try {
+    await eachOf(scenario, contestants, (one) => one.warmUp());
     const runs: Run[] = [];
     const repeats = quick ? scenario.repeats.quick : scenario.repeats.full;
     for (let repeat = 0; repeat < repeats; repeat += 1) {
       const plan = scenario.plan(repeat + 1, quick);
       if (repeat > 0 && plan.changes.length > 0) await Promise.all(contestants.map((one) => one.reset()));
-      runs.push(...(await runAll(scenario, rotated(contestants, repeat), { plan, repeat })));
+      runs.push(...(await eachOf(scenario, rotated(contestants, repeat), (one) => one.run(plan, repeat))));
     }
     return { name: scenario.name, date: new Date().toISOString(), quick, runs, skipped };
   } finally {
@@ -55,21 +56,22 @@ async function startAll(scenario: Scenario, names: readonly OpponentName[]): Pro
   throw failed.reason;
 }
 
-async function runAll(
-  scenario: Scenario,
+/** Does something with all contestants, in the scenario's way: a little after each other, or one after the other. */
+async function eachOf<T>(
+  { how }: Scenario,
   contestants: readonly Contestant[],
-  { plan, repeat }: { plan: Plan; repeat: number },
-): Promise<readonly Run[]> {
-  if (scenario.how === 'together') {
+  act: (one: Contestant) => Promise<T>,
+): Promise<readonly T[]> {
+  if (how === 'together') {
     const staggered = async (one: Contestant, index: number) => {
       await pause(index * STAGGER_MS);
-      return one.run(plan, repeat);
+      return act(one);
     };
     return Promise.all(contestants.map(staggered));
   }
-  const runs: Run[] = [];
-  for (const one of contestants) runs.push(await one.run(plan, repeat));
-  return runs;
+  const done: T[] = [];
+  for (const one of contestants) done.push(await act(one));
+  return done;
 }
 
 /** So that each is first once: what is measured first may find a colder or a quieter machine. */

@@ -6,18 +6,22 @@ import { http1Client } from '../../e2e/kit/client-http1.ts';
 import { instant, pause } from '../../e2e/kit/instant.ts';
 import { type LoadClient, startLoad } from '../../e2e/kit/load.ts';
 import { Pods } from '../../e2e/kit/pods.ts';
+import { steady } from './arrivals.ts';
 import { cpuOf, difference, memoryOf } from './cost/process-cost.ts';
 import { rounded } from './measures/distribution.ts';
 import { measure } from './measures/measure.ts';
 import type { Opponent, OpponentKind } from './opponents/opponent.ts';
 import type { Run } from './results.ts';
 import type { Plan, PodChange, Scenario } from './scenarios/scenario.ts';
+import { fixedJobs } from './service-times.ts';
 
 /** After the last request was sent, a run is given this long; what has no answer then is an error. */
 const PATIENCE_MS = 20_000;
 
 /** How long an opponent gets to settle after its pods were set back. */
 const SETTLE_MS = 1500;
+
+const WARM_UP_MS = 600;
 
 /** An opponent with pods of its own, for all repeats of one scenario. */
 export class Contestant {
@@ -50,6 +54,14 @@ export class Contestant {
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /**
+   * Sends short requests for a moment and measures nothing: code that has not run yet is slow in load, pods and proxy
+   * alike, and whoever came first would pay for the load's.
+   */
+  async warmUp(): Promise<void> {
+    await this.#load({ requests: steady(WARM_UP_MS, 300, { name: 'warm', work: fixedJobs(2).draw }), changes: [] });
   }
 
   /** Carries out a plan and measures it. */

@@ -28,9 +28,9 @@ describe('notFirst', () => {
         best: '100 ms',
         opponent: 'haproxy',
         withinRange: false,
-        refused: 0,
+        refused: false,
       },
-      expect.objectContaining({ best: '60.0 ms', opponent: 'nginx', refused: 0.2 }),
+      expect.objectContaining({ best: '60.0 ms', opponent: 'nginx', refused: true }),
     ]);
   });
 
@@ -51,10 +51,10 @@ describe('notFirst', () => {
     };
     const found = notFirst(contest(madeUpRun('sluice', 0, 100, bad), madeUpRun('haproxy', 0, 100)));
     expect(found.map(({ figure }) => figure)).toEqual([
-      'Slot time lost while somebody waits',
+      'Slot time lost',
       'Requests overtaken',
       'Refused or failed',
-      'CPU of the proxy',
+      'CPU of proxy and control plane',
     ]);
   });
 });

@@ -17,14 +17,19 @@ const milliseconds = (value: number) => `${ms(value)} ms`;
 const COMPARED: readonly Compared[] = [
   { title: 'Mean response', figure: ({ response }) => response.mean, format: milliseconds, tie: 0 },
   { title: 'Median response', figure: ({ response }) => response.p50, format: milliseconds, tie: 0 },
-  { title: '99th percentile of the response', figure: ({ response }) => response.p99, format: milliseconds, tie: 0 },
+  { title: 'p99 response', figure: ({ response }) => response.p99, format: milliseconds, tie: 0 },
   { title: 'Mean wait', figure: ({ wait }) => wait.mean, format: milliseconds, tie: 0 },
-  { title: '99th percentile of the wait', figure: ({ wait }) => wait.p99, format: milliseconds, tie: 0 },
-  { title: 'Slot time lost while somebody waits', figure: ({ lost }) => lost.share, format: percent, tie: 0.0005 },
+  { title: 'p99 wait', figure: ({ wait }) => wait.p99, format: milliseconds, tie: 0 },
+  { title: 'Slot time lost', figure: ({ lost }) => lost.share, format: percent, tie: 0.0005 },
   { title: 'Requests overtaken', figure: overtakenShare, format: percent, tie: 0 },
   { title: 'Refused or failed', figure: errorShare, format: percent, tie: 0 },
   { title: 'Makespan', figure: ({ makespan }) => makespan, format: milliseconds, tie: 1 },
-  { title: 'CPU of the proxy', figure: ({ cpuMs }) => cpuMs.proxy + cpuMs.controlPlane, format: milliseconds, tie: 10 },
+  {
+    title: 'CPU of proxy and control plane',
+    figure: ({ cpuMs }) => cpuMs.proxy + cpuMs.controlPlane,
+    format: milliseconds,
+    tie: 10,
+  },
 ];
 
 /** The share of requests that a later one overtook. */
@@ -41,8 +46,8 @@ export interface NotFirst {
   readonly opponent: OpponentName;
   /** True when the ranges of the repeats overlap: the next run may say otherwise. */
   readonly withinRange: boolean;
-  /** The share of requests that the better one refused or failed, which makes the others faster. */
-  readonly refused: number;
+  /** True when the better one refused or failed more than 1 % of the requests, which makes the others faster. */
+  readonly refused: boolean;
 }
 
 /** Everything in which an opponent's median is better than Sluice's, in the order of the page. */
@@ -68,7 +73,7 @@ export function notFirst(result: ScenarioResult): readonly NotFirst[] {
       best: format(theirs.median),
       opponent,
       withinRange: overlap(own, theirs),
-      refused: refusedBy(result, opponent),
+      refused: refusedBy(result, opponent) > 0.01,
     }));
   });
 }

@@ -27,8 +27,12 @@ export function withRange(value: MedianOf | undefined, format: (value: number) =
   return least === most ? format(median) : `${format(median)} (${format(least)}–${format(most)})`;
 }
 
-/** A Markdown table. */
+/** A Markdown table: the first column and those with several lines to the left, figures to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+  return [
+    line(head),
+    line(head.map((_, index) => (index === 0 || rows.some((row) => row[index]?.includes('<br>')) ? '---' : '---:'))),
+    ...rows.map(line),
+  ].join('\n');
 }

@@ -31,9 +31,11 @@ export function haproxySection(results: Results, scenarios: readonly Scenario[])
     const result = results.scenarios.find(({ name }) => name === scenario.name);
     const ideal = (name: 'sluice' | 'haproxy') =>
       times(result === undefined ? undefined : medianOf(runsOf(result, name), overIdeal)?.median);
-    const range = values.length === 1 ? '' : ` (${times(Math.min(...values))}–${times(Math.max(...values))})`;
+    // Three digits: one of the bounds leaves room for two hundredths.
+    const exact = (value: number) => value.toFixed(3);
+    const range = values.length === 1 ? '' : ` (${exact(Math.min(...values))}–${exact(Math.max(...values))})`;
     const kept = bound === undefined ? '' : `${times(bound)}: ${median <= bound ? 'kept' : '**not kept**'}`;
-    return [scenario.title, `${times(median)}${range}`, kept, ideal('sluice'), ideal('haproxy')];
+    return [scenario.title, `${exact(median)} ×${range}`, kept, ideal('sluice'), ideal('haproxy')];
   });
   const head = ['', 'mean response, Sluice ÷ HAProxy', 'bound', 'Sluice ÷ ideal', 'HAProxy ÷ ideal'];
   return [

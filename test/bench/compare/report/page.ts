@@ -8,8 +8,8 @@ import { OPPONENTS } from '../opponents/opponent.ts';
 import type { Results, ScenarioResult } from '../results.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { costSection } from './cost-section.ts';
-import { notFirst, strictnessFaults } from './findings.ts';
-import { percent, table } from './format.ts';
+import { type NotFirst, notFirst, strictnessFaults } from './findings.ts';
+import { table } from './format.ts';
 import { haproxyRatios, haproxySection } from './haproxy-section.ts';
 import { overviewTable } from './overview.ts';
 import { scenarioSection } from './scenario-section.ts';
@@ -82,22 +82,22 @@ function introduction(results: Results): string {
 function notFirstSection(results: Results, scenarios: readonly Scenario[]): string {
   const rows = scenarios.flatMap((scenario) => {
     const result = results.scenarios.find(({ name }) => name === scenario.name);
-    if (result === undefined) return [];
-    return notFirst(result).map(({ figure, sluice, best, opponent, withinRange, refused }, index) => {
-      const notes = [
-        ...(refused > 0.01 ? [`refused or failed ${percent(refused)}`] : []),
-        ...(withinRange ? ['the runs overlap'] : []),
-      ];
-      return [index === 0 ? scenario.title : '', figure, sluice, `${best} (${titleOf(opponent)})`, notes.join('; ')];
-    });
+    const found = result === undefined ? [] : notFirst(result);
+    if (found.length === 0) return [];
+    const [refuse, answer] = [found.filter(({ refused }) => refused), found.filter(({ refused }) => !refused)];
+    return [[scenario.title, answer.map(betterLine).join('<br>'), refuse.map(betterLine).join('<br>')]];
   });
   const parts = ['## Where Sluice is not first'];
   if (rows.length === 0) return [...parts, 'Nowhere, in these runs.'].join('\n\n');
   parts.push(
-    'Every figure in which the median of somebody else was better, found by the program that writes this page. Who refuses requests when all pods are busy is listed beside the best of those who answer them all.',
-    table(['', 'figure', 'Sluice', 'better', ''], rows),
+    'Every figure in which the median of somebody else was better, found by the program that writes this page: Sluice, then the best of the others. *~*: the ranges of the repeats overlap, so the next run may say otherwise. Who refuses requests when all pods are busy is in a column of its own: the fewer are answered, the faster those are.',
+    table(['', 'better, and answers everything', 'better, and refuses or fails more than 1 %'], rows),
   );
   return parts.join('\n\n');
+}
+
+function betterLine({ figure, sluice, best, opponent, withinRange }: NotFirst): string {
+  return `${figure}: ${sluice}, ${titleOf(opponent)} ${best}${withinRange ? ' *~*' : ''}`;
 }
 
 function method({ machine, versions }: Results): string {

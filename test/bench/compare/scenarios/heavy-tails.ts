@@ -20,7 +20,7 @@ export const heavyTails: Scenario = {
   picture: 'response',
   repeats: { full: 3, quick: 1 },
   plan: (seed, quick) => ({
-    requests: steady(quick ? 7000 : 15_000, rateFor(0.9, 8, jobs.meanMs), { seed, work: jobs.draw }),
+    requests: steady(quick ? 6000 : 15_000, rateFor(0.9, 8, jobs.meanMs), { seed, work: jobs.draw }),
     changes: [],
   }),
 };

@@ -22,7 +22,7 @@ export const video: Scenario = {
   plan: (seed, quick) => {
     const perSecond = rateFor(0.65, 8, jobs.meanMs);
     return {
-      requests: day({ durationMs: quick ? 8000 : 15_000, perSecond, peak: 1.85 }, { seed, work: jobs.draw }),
+      requests: day({ durationMs: quick ? 7000 : 15_000, perSecond, peak: 1.85 }, { seed, work: jobs.draw }),
       changes: [],
     };
   },
