@@ -26,7 +26,7 @@ const PATTERN = /^cluster\.(pods\/.+?)\.(outlier_detection\.ejections_active|mem
 const FORGET_MS = 5000;
 
 /** A question may take this share of the time: the larger the configuration, the less often it is asked. */
-const SHARE = 0.05;
+const SHARE = 0.01;
 
 /** Follows which hosts of `pods/…` clusters are out, until `signal` is aborted. Never rejects. */
 export async function followPodHealth(options: PodHealthOptions, signal: AbortSignal): Promise<void> {
@@ -55,7 +55,7 @@ interface Known {
 
 /** Undefined: no answer. */
 async function look({ admin }: PodHealthOptions, known: Known, signal: AbortSignal): Promise<Known | undefined> {
-  const stats = await admin.stats({ filter: FILTER, type: 'Gauges' }, signal);
+  const stats = await admin.stats({ filter: FILTER, usedOnly: true, type: 'Gauges' }, signal);
   if (!stats.ok) return undefined;
   const { gauges, ejecting } = readGauges(stats.value);
   const before = new Set([...known.out.keys()].map(statName));

@@ -15,6 +15,12 @@ const { Random } = envoy.extensions.load_balancing_policies.random.v3;
 /** The longest a pod stays ejected when the user has not asked for longer. */
 const LONGEST_EJECTION_MS = 10_000;
 
+/**
+ * A pod whose machine vanishes says nothing; its requests would keep their slots for ever. The kernel asks after 30 s
+ * without a byte, so a connection to nobody ends after a minute. A pod that only computes answers this while it does.
+ */
+const KEEPALIVE = { keepaliveTime: wrap(30), keepaliveInterval: wrap(10), keepaliveProbes: wrap(3) };
+
 /** The pods of a service: chooses the least loaded one, and never gives a pod more than its limit. */
 export function podsCluster(service: Service): EncodedResource {
   const name = podsClusterName(service);
@@ -35,6 +41,7 @@ export function podsCluster(service: Service): EncodedResource {
     ignoreHealthOnHostRemoval: true,
     outlierDetection: outlierDetection(service),
     circuitBreakers: circuitBreakers(service),
+    upstreamConnectionOptions: { tcpKeepalive: KEEPALIVE },
     typedExtensionProtocolOptions: { [HTTP_OPTIONS]: pack(HttpProtocolOptions, podHttp(service)) },
   });
 }
