@@ -47,6 +47,8 @@ test('every answer that Envoy makes itself is in docs/operations.md', () => {
 
 /** Options of other programs: Envoy, kubectl, docker, openssl, promtool, git. */
 const FOREIGN = ['--build', '--concurrency', '--disable-hot-restart', '--drain-time-s', '--previous', '--scale'];
+/** Options of `npm run bench`, which test/unit/bench holds. */
+const BENCH = ['--only', '--out', '--quick', '--render'];
 const KUBECTL = ['--role', '--serviceaccount', '--user'];
 
 test('every option in the documents is one', () => {
@@ -54,7 +56,7 @@ test('every option in the documents is one', () => {
   for (const add of [addRun, addServe, addValidate, addExplain, addRender, addBootstrap, addStatus, addDemoPod])
     add(program);
   const options = program.commands.flatMap((command) => command.options.map(({ long }) => long ?? ''));
-  const known = new Set([...options, '--help', ...FOREIGN, ...KUBECTL]);
+  const known = new Set([...options, '--help', ...FOREIGN, ...BENCH, ...KUBECTL]);
   const files = markdownFiles().filter((file) => !file.startsWith('test/'));
   // An ellipsis stands for all that begin like it: `--dns-…`.
   const used = files.flatMap((file) => words(read(file), /(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w…-])/g));
