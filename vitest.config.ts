@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -6,6 +7,8 @@ export default defineConfig({
     // These need a Kubernetes API server: npm run test:kube.
     exclude: ['test/kube/**'],
     globalSetup: ['test/setup.ts'],
+    // Most tests wait for something. On two cores vitest's own choice is one at a time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Real processes on a busy machine: a test waits for a condition, and this is when it gives up.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -13,24 +13,19 @@ import { followPodHealth, type OutHosts } from './envoy/pod-health.ts';
 import { RequestEnded } from './envoy/request-ended.ts';
 import { collectLessOften } from './heap.ts';
 import type { Logger } from './log.ts';
-import { EventLog, sourceLog } from './log-events.ts';
+import { EventLog } from './log-events.ts';
 import type { GateId } from './model/generation.ts';
 import { formatProblem } from './model/problem.ts';
+import { openPodSources } from './open-pod-sources.ts';
 import { followRequests } from './requests.ts';
 import { loadsByService, nodeLoad, outPods } from './running.ts';
 import { SnapshotCache } from './snapshot/cache.ts';
-import { type DnsOptions, DnsSource } from './source/dns/source.ts';
-import { KubeSource } from './source/kube/kube-source.ts';
-import { chooseKubeconfig, type KubeconfigChoice } from './source/kube/kubeconfig.ts';
-import type { SourceEvent } from './source/pod-source.ts';
-import { PodSources } from './source/pod-sources.ts';
+import type { DnsOptions } from './source/dns/source.ts';
 import type { RouteFile } from './source/route-file/parse.ts';
 import { RouteFileSource } from './source/route-file/watch.ts';
-import { StaticSource } from './source/static.ts';
 import { Metrics } from './status/metrics.ts';
 import { observe } from './status/observe.ts';
 import { observed } from './status/observed.ts';
-import type { AskingSource } from './status/source-metrics.ts';
 import { VERSION } from './version.ts';
 import type { BindAddress } from './xds/address.ts';
 import { XdsServer } from './xds/server.ts';
@@ -187,7 +182,7 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
       new RequestEnded((...ended) => controller.requestEnded(...ended), guard),
     ],
   });
-  const pods = podSources(options, file, metrics);
+  const pods = openPodSources(options, file, metrics);
   const controller = new Controller({
     routeFile: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
     pods,
@@ -224,25 +219,6 @@ async function followHealth({ envoyAdmin: at }: ControlPlaneOptions, controller:
   if (at === undefined) return;
   const onChange = (out: OutHosts) => controller.ejected(outPods(out));
   await followPodHealth({ admin: envoyAdmin(at, HEALTH_ANSWER_MS), clock, intervalMs: HEALTH_MS, onChange }, signal);
-}
-
-function podSources(
-  { kubeconfig, dns, log }: ControlPlaneOptions,
-  { lbagent }: RouteFile,
-  metrics: Metrics,
-): PodSources {
-  const counter = (source: AskingSource) => (event: SourceEvent) => metrics.recordSourceEvent(source, event);
-  return new PodSources({
-    static: async () => new StaticSource(),
-    dns: async () => new DnsSource({ clock, count: counter('dns'), ...dns }),
-    kubernetes: async () => {
-      const tell = sourceLog(log, 'kubernetes');
-      const choice: KubeconfigChoice =
-        kubeconfig === undefined ? chooseKubeconfig(lbagent?.kubeConfigFile) : { kubeconfig };
-      if (choice.warning !== undefined) tell('warn', choice.warning, {});
-      return new KubeSource({ clock, log: tell, kubeconfig: choice.kubeconfig, count: counter('kubernetes') });
-    },
-  });
 }
 
 function failed(kind: StartFailure['kind'], messages: readonly string[]): Result<never, StartFailure> {

@@ -1,5 +1,4 @@
 import { envoy } from '#xds';
-import { assertNever } from '../base/assert-never.ts';
 import type { Service } from '../model/service.ts';
 import { wrap } from './encode.ts';
 import { HEADERS, LONGEST_WAIT_KEY, METADATA, RETRY_AFTER_KEY, WAITED_KEY } from './names.ts';
@@ -10,26 +9,6 @@ type ResponseMapper = envoy.extensions.filters.network.http_connection_manager.v
 type LocalReplyConfig = envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig.$Properties;
 type AccessLogFilter = envoy.config.accesslog.v3.AccessLogFilter.$Properties;
 type Format = envoy.config.core.v3.SubstitutionFormatString.$Properties;
-
-/** What a route's metadata says about its service, for the texts below; `retryAfter` in seconds. */
-export function refusalMetadata(
-  { name, discipline }: Service,
-  retryAfter = 1,
-): Readonly<Record<string, string | number>> {
-  switch (discipline.kind) {
-    case 'limited': {
-      const { limit, queue } = discipline;
-      const full = `The line for ${name} is full: ${queue.max} requests are waiting (queue.max), each pod works on at most ${limit} at a time (limit). Try again later.`;
-      return { service: name, limit, queue_max: queue.max, full, retry_after: retryAfter };
-    }
-    case 'balanced': {
-      const full = `${name} is full: ${discipline.maxRequests} requests are in flight (max_requests). Try again later.`;
-      return { service: name, max_requests: discipline.maxRequests, full, retry_after: retryAfter };
-    }
-    default:
-      return assertNever(discipline);
-  }
-}
 
 const SERVICE = `%METADATA(ROUTE:${METADATA}:service)%`;
 

@@ -6,9 +6,10 @@ import type { EncodedResource } from '../snapshot/resource.ts';
 import { timeoutLog } from './access-log.ts';
 import { duration, merged, resource, struct, wrap } from './encode.ts';
 import { HTTP2, httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
-import { podsReplies, refusalMetadata } from './local-replies.ts';
+import { podsReplies } from './local-replies.ts';
 import { DRAINING_KEY, HEADERS, METADATA, podsCluster, podsName } from './names.ts';
 import { podsScript, podsScriptOnRoutes } from './pods-script.ts';
+import { refusalMetadata } from './refusal-metadata.ts';
 import { parkingRetries } from './retries.ts';
 import { workTimeout } from './work-timeout.ts';
 

@@ -8,11 +8,11 @@ import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { resource, struct } from './encode.ts';
 import { addedHeaders, header } from './header-changes.ts';
-import { refusalMetadata } from './local-replies.ts';
 import { gateClusterOf, HEADERS, METADATA, PUBLIC, podsCluster } from './names.ts';
 import { rewritePrefix } from './path-rewrite.ts';
 import { parkedScriptOnRoute } from './pods-script.ts';
 import { redirectAction } from './redirect.ts';
+import { refusalMetadata } from './refusal-metadata.ts';
 import { gateRetries, parkingRetries } from './retries.ts';
 import { workTimeout } from './work-timeout.ts';
 

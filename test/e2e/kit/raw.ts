@@ -2,10 +2,10 @@ import { connect } from 'node:net';
 
 /**
  * Sends `bytes` over a connection of its own, as they are, and resolves to everything that comes back until the server
- * closes or has been silent for `quietMs`. For requests that no HTTP client would send. Never rejects: what a reset cut
+ * closes, has been silent for `quietMs` after its first byte, or has said nothing at all for 10 s. For requests that no HTTP client would send. Never rejects: what a reset cut
  * off is missing.
  */
-export function rawExchange(port: number, bytes: string | Buffer, quietMs = 1500): Promise<string> {
+export function rawExchange(port: number, bytes: string | Buffer, quietMs = 1000): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     let answer = '';
@@ -13,9 +13,10 @@ export function rawExchange(port: number, bytes: string | Buffer, quietMs = 1500
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(quietMs, end);
+    socket.setTimeout(10_000, end);
     socket.on('data', (chunk: Buffer) => {
       answer += chunk.toString('latin1');
+      socket.setTimeout(quietMs);
     });
     socket.on('error', end);
     socket.on('close', end);
