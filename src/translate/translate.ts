@@ -36,7 +36,8 @@ export function translate(
   const { services, retiring } = absent.size === 0 ? model : without(model, absent);
   const isPlain = absent.size === 0 && retiring.length === 0 && services.every(({ line }) => line === undefined);
   const make = () => groupByType(fixed({ ...model, services, retiring }, options, absent));
-  const all = isPlain ? remember(remember(ofOptions, options, newMemory), model.routing, make) : make();
+  // The public routes are new where the route file is, and where else something of them has changed.
+  const all = isPlain ? remember(remember(ofOptions, options, newMemory), routesOf(model), make) : make();
   return {
     ...all,
     [TYPE_URLS.endpoints]: [...rememberEach(lastEndpoints, services, endpointsOf), ...all[TYPE_URLS.endpoints]],
@@ -44,7 +45,7 @@ export function translate(
   };
 }
 
-/** Everything but the pods and the limits: while nothing retires, it depends on the route file alone. */
+/** Everything but the pods and the limits: while nothing retires, it depends on the route file and the public routes. */
 function fixed(
   model: Model,
   { kickPort }: TranslateOptions,
@@ -89,8 +90,8 @@ const ofRouting = new WeakMap<Routing, OfRouting>();
 const ofRoutes = new WeakMap<Routing, { readonly key: string; readonly routes: EncodedResource }>();
 const ofPods = new WeakMap<readonly Pod[], WeakMap<Service, EncodedResource>>();
 const lastEndpoints: LastList<ServiceWithPods, EncodedResource> = { keys: [], values: [] };
-const ofOptions = new WeakMap<TranslateOptions, WeakMap<Routing, ResourcesByType>>();
-const newMemory = () => new WeakMap<Routing, ResourcesByType>();
+const ofOptions = new WeakMap<TranslateOptions, WeakMap<EncodedResource, ResourcesByType>>();
+const newMemory = () => new WeakMap<EncodedResource, ResourcesByType>();
 
 /** The public routes: those of the route file, and where to line up and when to come again where that is not usual. */
 function routesOf({ routing, services }: Model): EncodedResource {
