@@ -183,8 +183,10 @@ function heldBack(
 /** The same object while there is nothing new to tell. */
 function withRetryAfter(service: ServiceWithPods, { before, meanWork }: ReconcileInput): ServiceWithPods {
   const { name } = service.service;
-  const told = toldBefore(before).get(name);
-  const seconds = retryAfter(service.service, service.gate, { work: meanWork.get(name), before: told });
+  const [work, told] = [meanWork.get(name), toldBefore(before).get(name)];
+  // As it is for most of many services.
+  if (work === undefined && told === undefined) return service;
+  const seconds = retryAfter(service.service, service.gate, { work, before: told });
   return seconds === (service.retryAfter ?? 1) ? service : { ...service, retryAfter: seconds };
 }
 
