@@ -26,7 +26,7 @@ const PATTERN = /^cluster\.(pods\/.+?)\.(outlier_detection\.ejections_active|mem
 const FORGET_MS = 5000;
 
 /** A question may take this share of the time: the larger the configuration, the less often it is asked. */
-const SHARE = 0.01;
+const SHARE = 0.025;
 
 /** Follows which hosts of `pods/…` clusters are out, until `signal` is aborted. Never rejects. */
 export async function followPodHealth(options: PodHealthOptions, signal: AbortSignal): Promise<void> {
