@@ -68,9 +68,10 @@ export function reconcile(input: ReconcileInput): Reconciled {
   const leaving = retire(before, routing.services, now)
     .map((old) => emptyOut(old, input, draining))
     .filter((old) => !isOver(old, input));
+  const told = toldBefore(before);
   const present = services.map((service, at) => {
     const was = leaving.length === 0 ? unchanged(service, at, input) : undefined;
-    return withRetryAfter(was ?? withPods(service, leaving, input, { draining, held }), input);
+    return withRetryAfter(was ?? withPods(service, leaving, input, { draining, held }), input.meanWork, told);
   });
   const rest = { draining, held, pending, problems };
   if (leaving.length === 0) return { model: { routing, services: present, retiring: [] }, ...rest };
@@ -181,26 +182,26 @@ function heldBack(
 }
 
 /** The same object while there is nothing new to tell. */
-function withRetryAfter(service: ServiceWithPods, { before, meanWork }: ReconcileInput): ServiceWithPods {
+function withRetryAfter(
+  service: ServiceWithPods,
+  meanWork: ReconcileInput['meanWork'],
+  told: ReadonlyMap<ServiceName, number>,
+): ServiceWithPods {
   const { name } = service.service;
-  const [work, told] = [meanWork.get(name), toldBefore(before).get(name)];
+  const [work, before] = [meanWork.get(name), told.get(name)];
   // As it is for most of many services.
-  if (work === undefined && told === undefined) return service;
-  const seconds = retryAfter(service.service, service.gate, { work, before: told });
+  if (work === undefined && before === undefined) return service;
+  const seconds = retryAfter(service.service, service.gate, { work, before });
   return seconds === (service.retryAfter ?? 1) ? service : { ...service, retryAfter: seconds };
 }
 
-const NOTHING_TOLD: ReadonlyMap<ServiceName, number> = new Map();
-const toldOf = new WeakMap<Model, ReadonlyMap<ServiceName, number>>();
-
+/** What those who are refused were last told, in seconds; services of which nothing was told are not there. */
 function toldBefore(before: Model | undefined): ReadonlyMap<ServiceName, number> {
-  if (before === undefined) return NOTHING_TOLD;
-  return remember(toldOf, before, ({ services }) => {
-    const told = services.flatMap(({ service, retryAfter: seconds }) =>
+  return new Map(
+    (before?.services ?? []).flatMap(({ service, retryAfter: seconds }) =>
       seconds === undefined ? [] : [[service.name, seconds] as const],
-    );
-    return told.length === 0 ? NOTHING_TOLD : new Map(told);
-  });
+    ),
+  );
 }
 
 /** The service with the slots that its older gates leave it, and what those get. */

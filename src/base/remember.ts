@@ -1,12 +1,11 @@
-/**
- * The value that was made before for this very object, or the one that `make` makes now: for what is worked out from
- * an object that is never written to. It is forgotten with the object.
- */
-export function remember<Key extends object, Value>(
-  memory: WeakMap<Key, Value>,
-  key: Key,
-  make: (key: Key) => Value,
-): Value {
+/** Where made values are kept: a `WeakMap` forgets them with their keys, a `Map` when it is told to. */
+interface Memory<Key, Value> {
+  get(key: Key): Value | undefined;
+  set(key: Key, value: Value): unknown;
+}
+
+/** The value that was made before for this very key, or the one that `make` makes now. */
+export function remember<Key, Value>(memory: Memory<Key, Value>, key: Key, make: (key: Key) => Value): Value {
   const before = memory.get(key);
   if (before !== undefined) return before;
   const value = make(key);

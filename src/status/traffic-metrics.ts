@@ -1,3 +1,4 @@
+import { remember } from '../base/remember.ts';
 import { OUTCOMES, type Outcome } from './counts.ts';
 import { BucketCounts, exposition, type Family, label, series } from './exposition.ts';
 import type { RequestEvent } from './service-traffic.ts';
@@ -51,12 +52,7 @@ export class TrafficMetrics implements TrafficListener {
   }
 
   #of(service: string): ServiceCounters {
-    let counters = this.#services.get(service);
-    if (counters === undefined) {
-      counters = new ServiceCounters();
-      this.#services.set(service, counters);
-    }
-    return counters;
+    return remember(this.#services, service, () => new ServiceCounters());
   }
 
   #requests(): Family {

@@ -1,5 +1,6 @@
 import { assertNever } from '../base/assert-never.ts';
 import type { Clock } from '../base/clock.ts';
+import { remember } from '../base/remember.ts';
 import type { Result } from '../base/result.ts';
 import type { Counts } from './counts.ts';
 import { type Sample, TrafficHistory } from './history.ts';
@@ -174,12 +175,7 @@ export class Traffic {
   }
 
   #service(name: string): ServiceTraffic {
-    let service = this.#services.get(name);
-    if (service === undefined) {
-      service = new ServiceTraffic();
-      this.#services.set(name, service);
-    }
-    return service;
+    return remember(this.#services, name, () => new ServiceTraffic());
   }
 }
 

@@ -2,32 +2,38 @@ import { fail, ok, type Result } from '../../base/result.ts';
 import type { NamedMatch } from '../../model/route.ts';
 import { type Complaint, quote } from './report.ts';
 import { scalar } from './scalar.ts';
+import type { Shape } from './shape.ts';
 
 /** The methods of RFC 9110 and RFC 5789, save CONNECT, which names no path. */
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const;
 
-/** The condition on one header: its exact value, or `true` for any. */
-export const header = scalar<NamedMatch['value']>(
-  {
-    says: 'a value, or true for any value',
-    example: 'true',
-    write: (value) => (value.kind === 'present' ? 'true' : value.text),
-  },
-  ({ text, quoted }) => {
-    const plain = !quoted && text.toLowerCase();
-    if (plain === 'true') return ok({ kind: 'present' });
-    if (plain === 'false') {
-      const fix =
-        'write true for a header with any value, or "false" in quotes for that value; there is no condition for absence';
-      return fail({ message: 'false is no condition', fix });
-    }
-    if (!isHeaderValue(text)) {
-      const fix = 'write it as the client sends it, without control characters or outer spaces';
-      return fail({ message: `not a value of a header: ${quote(text)}`, fix });
-    }
-    return ok({ kind: 'exact', text });
-  },
-);
+/** The condition on one `part` of a request: its exact value as `exact` allows it, or `true` for any. */
+function condition(part: string, exact: (text: string) => Result<string, Complaint>): Shape<NamedMatch['value']> {
+  return scalar<NamedMatch['value']>(
+    {
+      says: 'a value, or true for any value',
+      example: 'true',
+      write: (value) => (value.kind === 'present' ? 'true' : value.text),
+    },
+    ({ text, quoted }) => {
+      const plain = !quoted && text.toLowerCase();
+      if (plain === 'true') return ok({ kind: 'present' });
+      if (plain === 'false') {
+        const fix = `write true for a ${part} with any value, or "false" in quotes for that value; there is no condition for absence`;
+        return fail({ message: 'false is no condition', fix });
+      }
+      const checked = exact(text);
+      return checked.ok ? ok({ kind: 'exact', text: checked.value }) : checked;
+    },
+  );
+}
+
+/** The condition on one header. */
+export const header = condition('header', (text) => {
+  if (isHeaderValue(text)) return ok(text);
+  const fix = 'write it as the client sends it, without control characters or outer spaces';
+  return fail({ message: `not a value of a header: ${quote(text)}`, fix });
+});
 
 /** Whether it can be the value of a header as Envoy compares and sends it: not empty, no control characters. */
 export function isHeaderValue(text: string): boolean {
@@ -42,33 +48,27 @@ export function isHeaderName(text: string): boolean {
 /** What RFC 3986 allows in a query, besides %XX and what separates parameters. */
 const IN_QUERY = /^(?:[A-Za-z0-9\-._~!$'()*+,;:=@/?]|%[0-9A-Fa-f]{2})+$/;
 
-/** The condition on one query parameter: its exact value, or `true` for any. */
-export const parameter = scalar<NamedMatch['value']>(
-  {
-    says: 'a value, or true for any value',
-    example: 'true',
-    write: (value) => (value.kind === 'present' ? 'true' : value.text),
-  },
-  ({ text, quoted }) => {
-    const plain = !quoted && text.toLowerCase();
-    if (plain === 'true') return ok({ kind: 'present' });
-    if (plain === 'false') {
-      const fix =
-        'write true for a parameter with any value, or "false" in quotes for that value; there is no condition for absence';
-      return fail({ message: 'false is no condition', fix });
-    }
-    if (IN_QUERY.test(text)) return ok({ kind: 'exact', text });
-    if (text === '') return fail({ message: 'is empty', fix: 'write true for any value' });
-    const message = `a value with characters that requests send percent-encoded: ${quote(text)}`;
-    return fail({ message, fix: `write ${encodeURIComponent(text.toWellFormed())}` });
-  },
+/** The condition on one query parameter. */
+export const parameter = condition('parameter', (text) =>
+  inQuery('value', text, { message: 'is empty', fix: 'write true for any value' }),
 );
 
 /** The name of a query parameter, as the client sends it. */
 export function checkParameterName(text: string): Result<string, Complaint> {
-  if (IN_QUERY.test(text) && !text.includes('=')) return ok(text);
-  if (text === '') return fail({ message: 'a parameter needs a name', fix: 'write one such as model' });
-  const message = `a name with characters that requests send percent-encoded: ${quote(text)}`;
+  const empty = { message: 'a parameter needs a name', fix: 'write one such as model' };
+  return inQuery('name', text, empty, (name) => !name.includes('='));
+}
+
+/** A part of a query as clients send it: what is not allowed there is percent-encoded. */
+function inQuery(
+  part: string,
+  text: string,
+  empty: Complaint,
+  allowed: (text: string) => boolean = () => true,
+): Result<string, Complaint> {
+  if (IN_QUERY.test(text) && allowed(text)) return ok(text);
+  if (text === '') return fail(empty);
+  const message = `a ${part} with characters that requests send percent-encoded: ${quote(text)}`;
   return fail({ message, fix: `write ${encodeURIComponent(text.toWellFormed())}` });
 }
 

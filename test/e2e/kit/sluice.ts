@@ -1,12 +1,11 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { envoyBootstrap } from '../../../src/envoy/bootstrap.ts';
 import { startEnvoy, type TestEnvoy } from './envoy.ts';
 import { instant, until } from './instant.ts';
-import { freePorts } from './ports.ts';
+import { freePorts, isListening } from './ports.ts';
 import { type LogLine, type ProcessExit, SluiceProcess } from './sluice-process.ts';
 
 /** A route file without `version` and the address and port of `listen`, which the kit adds; or a whole file as text. */
@@ -160,7 +159,7 @@ export class Sluice {
     });
     const envoy = await startEnvoy(bootstrap, 'warn', program);
     this.#envoy = envoy;
-    await until(() => listens(this.port), { what: `Envoy to listen on ${this.port}`, within: 20_000 }).catch(
+    await until(() => isListening(this.port), { what: `Envoy to listen on ${this.port}`, within: 20_000 }).catch(
       (error) => {
         const said = envoy.logs.slice(-15).map(({ message }) => message);
         throw new Error(`${error}; Envoy's log ends with\n${said.join('\n')}`);
@@ -193,15 +192,4 @@ async function replace(folder: string, content: string): Promise<void> {
 function isAck({ fields }: LogLine, type: string): boolean {
   const url = fields['typeUrl'];
   return fields['kind'] === 'acked' && typeof url === 'string' && url.endsWith(`.${type}`);
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }

@@ -10,7 +10,7 @@ import { envoyPath } from '../kit/envoy.ts';
 import { pause, until } from '../kit/instant.ts';
 import { startLoad } from '../kit/load.ts';
 import { burst, spaced } from '../kit/load-plan.ts';
-import { freePort } from '../kit/ports.ts';
+import { freePort, isListening } from '../kit/ports.ts';
 import { fixed } from '../kit/random.ts';
 import { routeFileText } from '../kit/sluice.ts';
 import { closedAfterTest, expectKept, type Line, routeFile, startLine, startSluice } from './line.ts';
@@ -19,12 +19,7 @@ import { closedAfterTest, expectKept, type Line, routeFile, startLine, startSlui
 async function movePort(line: Line): Promise<number> {
   const port = await freePort();
   await line.sluice.edit(routeFileText(routeFile(line.pods.addresses), port));
-  const listens = async () => {
-    const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect').finally(() => socket.destroy());
-    return true;
-  };
-  await until(listens, { what: 'Envoy at its new port' });
+  await until(() => isListening(port), { what: 'Envoy at its new port' });
   await until(() => line.stat('listener_manager.total_listeners_draining'), { what: 'the old listener to drain' });
   return port;
 }

@@ -1,22 +1,14 @@
 import { expect, test } from 'vitest';
-import type { RouteFile } from '../kit/sluice.ts';
 import { ControlPlane, clustersOf } from './control-plane.ts';
+import { ALL_CLUSTERS, CODEC_AND_WEB } from './routes.ts';
 
-const ROUTES: RouteFile = {
-  services: { codec: { static: ['127.0.1.1:9000'], limit: 1 }, web: { static: ['127.0.1.2:9000'] } },
-  routes: [
-    { match: { path: '/encode' }, service: 'codec' },
-    { match: { prefix: '/' }, service: 'web' },
-  ],
-};
-const ALL = ['gate/codec', 'pods/codec', 'pods/web'];
 const patience = { timeout: 30_000, interval: 100 };
 const REFUSED = expect.stringMatching(/^Envoy second does not get service codec, which Envoy first carries/);
 
 test('a service with a limit is carried by one Envoy, everybody is told, and it keeps it over a restart', async () => {
-  const plane = await ControlPlane.start(ROUTES, ['--owner-grace', '2s']);
+  const plane = await ControlPlane.start(CODEC_AND_WEB, ['--owner-grace', '2s']);
   const first = await plane.envoy('first');
-  await expect.poll(() => clustersOf(first), patience).toEqual(ALL);
+  await expect.poll(() => clustersOf(first), patience).toEqual(ALL_CLUSTERS);
   const second = await plane.envoy('second');
   await expect.poll(() => clustersOf(second), patience).toEqual(['pods/web']);
   await expect.poll(() => plane.problems(), patience).toEqual([REFUSED]);
@@ -29,13 +21,13 @@ test('a service with a limit is carried by one Envoy, everybody is told, and it 
     .poll(async () => (await plane.status()).nodes.map(({ id }) => id), patience)
     .toEqual(['first', 'second']);
   await expect.poll(() => plane.problems(), patience).toEqual([REFUSED]);
-  expect(await clustersOf(first)).toEqual(ALL);
+  expect(await clustersOf(first)).toEqual(ALL_CLUSTERS);
   expect(await clustersOf(second)).toEqual(['pods/web']);
   const stats = await first.admin.stats({ filter: removed });
   expect(stats.ok && stats.value.get(removed)).toBe(0);
 
   await first.stop();
-  await expect.poll(() => clustersOf(second), patience).toEqual(ALL);
+  await expect.poll(() => clustersOf(second), patience).toEqual(ALL_CLUSTERS);
   await expect.poll(() => plane.problems(), patience).toEqual([]);
   await plane.process.logged(
     'the move',
@@ -44,7 +36,7 @@ test('a service with a limit is carried by one Envoy, everybody is told, and it 
 }, 120_000);
 
 test('an Envoy names the services it carries in its node metadata', async () => {
-  const plane = await ControlPlane.start(ROUTES);
+  const plane = await ControlPlane.start(CODEC_AND_WEB);
   const codec = await plane.envoy('codec', { services: ['codec'] });
   const web = await plane.envoy('web', { services: ['web', 'blog'] });
   await expect.poll(() => clustersOf(codec), patience).toEqual(['gate/codec', 'pods/codec']);

@@ -1,17 +1,9 @@
 import { expect, test } from 'vitest';
 import type { TestEnvoy } from '../kit/envoy.ts';
-import type { RouteFile } from '../kit/sluice.ts';
 import { ControlPlane, clustersOf } from './control-plane.ts';
 import { CutWire } from './cut-wire.ts';
+import { ALL_CLUSTERS, CODEC_AND_WEB } from './routes.ts';
 
-const ROUTES: RouteFile = {
-  services: { codec: { static: ['127.0.1.1:9000'], limit: 1 }, web: { static: ['127.0.1.2:9000'] } },
-  routes: [
-    { match: { path: '/encode' }, service: 'codec' },
-    { match: { prefix: '/' }, service: 'web' },
-  ],
-};
-const ALL = ['gate/codec', 'pods/codec', 'pods/web'];
 const patience = { timeout: 40_000, interval: 100 };
 const TWO = expect.stringMatching(/^Envoy same 2 Envoys say that this is their node id; only the first gets/);
 
@@ -22,33 +14,33 @@ async function removed(envoy: TestEnvoy): Promise<number> {
 }
 
 test('of two Envoys with one node id only the first carries a service with a limit, until it has gone', async () => {
-  const plane = await ControlPlane.start(ROUTES);
+  const plane = await ControlPlane.start(CODEC_AND_WEB);
   const first = await plane.envoy('same');
-  await expect.poll(() => clustersOf(first), patience).toEqual(ALL);
+  await expect.poll(() => clustersOf(first), patience).toEqual(ALL_CLUSTERS);
   const second = await plane.envoy('same');
   await expect.poll(() => clustersOf(second), patience).toEqual(['pods/web']);
   await expect.poll(() => plane.problems(), patience).toEqual([TWO]);
   expect(await plane.get('/metrics')).toContain('sluice_services_withheld{node="same"} 1');
   await plane.process.logged('the problem', ({ msg }) => msg.startsWith('Envoy same: 2 Envoys'));
-  expect(await clustersOf(first)).toEqual(ALL);
+  expect(await clustersOf(first)).toEqual(ALL_CLUSTERS);
 
   // Whoever of them is the first to return: the one that carries it goes on.
   await plane.restart();
   await expect.poll(() => plane.problems(), patience).toEqual([TWO]);
-  expect([await clustersOf(first), await removed(first)]).toEqual([ALL, 0]);
+  expect([await clustersOf(first), await removed(first)]).toEqual([ALL_CLUSTERS, 0]);
   expect(await clustersOf(second)).toEqual(['pods/web']);
 
   await first.stop();
-  await expect.poll(() => clustersOf(second), patience).toEqual(ALL);
+  await expect.poll(() => clustersOf(second), patience).toEqual(ALL_CLUSTERS);
   await expect.poll(() => plane.problems(), patience).toEqual([]);
   expect(await plane.get('/metrics')).toContain('sluice_services_withheld{node="same"} 0');
 }, 120_000);
 
 test('an Envoy whose old connection hangs has its services all along, and is soon the only one', async () => {
-  const plane = await ControlPlane.start(ROUTES);
+  const plane = await ControlPlane.start(CODEC_AND_WEB);
   const wire = await CutWire.to(plane.xds.port);
   const envoy = await plane.envoy('same', { xds: { kind: 'tcp', host: '127.0.0.1', port: wire.port } });
-  await expect.poll(() => clustersOf(envoy), patience).toEqual(ALL);
+  await expect.poll(() => clustersOf(envoy), patience).toEqual(ALL_CLUSTERS);
   wire.freeze();
   // Envoy gives the connection up after 15 s and opens another; Sluice has noticed nothing by then.
   const told = (what: string) => plane.process.log.filter(({ msg }) => msg === what);
@@ -59,5 +51,5 @@ test('an Envoy whose old connection hangs has its services all along, and is soo
   const inSync = async () => (await plane.status()).nodes.flatMap(({ types }) => types.map(({ status }) => status));
   await expect.poll(async () => [...new Set(await inSync())], patience).toEqual(['in sync']);
   expect(await plane.problems()).toEqual([]);
-  expect([await clustersOf(envoy), await removed(envoy)]).toEqual([ALL, 0]);
+  expect([await clustersOf(envoy), await removed(envoy)]).toEqual([ALL_CLUSTERS, 0]);
 }, 120_000);

@@ -2,14 +2,10 @@ import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Certificates } from '../kit/certificates.ts';
 import type { TestEnvoy } from '../kit/envoy.ts';
-import type { RouteFile } from '../kit/sluice.ts';
 import { runSluice } from '../kit/sluice-process.ts';
 import { ControlPlane, clustersOf } from './control-plane.ts';
+import { CODEC } from './routes.ts';
 
-const ROUTES: RouteFile = {
-  services: { codec: { static: ['127.0.1.1:9000'], limit: 1 } },
-  routes: [{ match: { path: '/encode' }, service: 'codec' }],
-};
 const patience = { timeout: 40_000, interval: 100 };
 let certificates: Certificates;
 const at = (name: string) => certificates.at(name);
@@ -48,7 +44,7 @@ test('Envoy takes a new certificate and a new authority without a restart', asyn
   for (const file of ['ca.crt', 'envoy.crt', 'envoy.key']) await copyFile(at(`old-${file}`), at(`envoy/${file}`));
   const files = ['--xds-cert', at('server.crt'), '--xds-key', at('server.key'), '--xds-client-ca', at('client-ca.crt')];
   const allow = ['--xds-allow', 'spiffe://cluster.local/ns/edge/*=edge-*'];
-  const plane = await ControlPlane.start(ROUTES, [...files, ...allow], '127.0.0.2');
+  const plane = await ControlPlane.start(CODEC, [...files, ...allow], '127.0.0.2');
   const secrets = at('secrets');
   const [certificate, key, ca] = [at('envoy/envoy.crt'), at('envoy/envoy.key'), at('envoy/ca.crt')];
   const pair = ['--xds-client-cert', certificate, '--xds-client-key', key];

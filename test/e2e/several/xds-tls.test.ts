@@ -1,14 +1,10 @@
 import { copyFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Certificates } from '../kit/certificates.ts';
-import type { RouteFile } from '../kit/sluice.ts';
 import { runSluice } from '../kit/sluice-process.ts';
 import { ControlPlane, clustersOf } from './control-plane.ts';
+import { CODEC } from './routes.ts';
 
-const ROUTES: RouteFile = {
-  services: { codec: { static: ['127.0.1.1:9000'], limit: 1 } },
-  routes: [{ match: { path: '/encode' }, service: 'codec' }],
-};
 const patience = { timeout: 40_000, interval: 100 };
 let certificates: Certificates;
 const at = (name: string) => certificates.at(name);
@@ -26,7 +22,7 @@ describe('mTLS between real Envoys and sluice serve', () => {
   test('serves the Envoys that are allowed, and takes a new certificate without a restart', async () => {
     await copyFile(at('first.crt'), at('server.crt'));
     await copyFile(at('first.key'), at('server.key'));
-    const plane = await ControlPlane.start(ROUTES, [
+    const plane = await ControlPlane.start(CODEC, [
       ...['--xds-cert', at('server.crt'), '--xds-key', at('server.key'), '--xds-client-ca', at('ca.crt')],
       ...['--xds-allow', 'spiffe://cluster.local/ns/edge/*=edge-*'],
     ]);
@@ -48,7 +44,7 @@ describe('mTLS between real Envoys and sluice serve', () => {
 
   test('an Envoy refuses a control plane whose certificate has another name', async () => {
     const pair = ['--xds-cert', at('elsewhere.crt'), '--xds-key', at('elsewhere.key')];
-    const plane = await ControlPlane.start(ROUTES, pair);
+    const plane = await ControlPlane.start(CODEC, pair);
     const wrong = await plane.envoy('wrong', { tls: { ca: at('ca.crt') } });
     const right = await plane.envoy('right', { tls: { ca: at('ca.crt'), serverName: 'elsewhere.example' } });
     await expect.poll(() => clustersOf(right), patience).toEqual(['gate/codec', 'pods/codec']);
