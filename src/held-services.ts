@@ -6,8 +6,7 @@ import { gateOfCluster, podsOfCluster } from './translate/names.ts';
 export function heldServices(clusters: readonly string[]): ReadonlySet<ServiceName> {
   const services = clusters.flatMap((cluster) => {
     const name = gateOfCluster(cluster) ?? podsOfCluster(cluster);
-    // Both begin with the service's name and go on with `@`, if at all.
-    return name === undefined ? [] : [serviceOf(name as Parameters<typeof serviceOf>[0])];
+    return name === undefined ? [] : [serviceOf(name)];
   });
   return new Set(services);
 }

@@ -6,7 +6,7 @@ import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts
 import type { HeaderChanges, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service } from '../model/service.ts';
-import { gateClusterOf, LIMITS, PUBLIC, podsCluster, podsName } from '../translate/names.ts';
+import { gateClusterOf, LIMITS, PUBLIC, podsCluster, SECOND_HOP } from '../translate/names.ts';
 
 /** Which route takes a request and why not the others, where it waits, and what carries it in Envoy. */
 export function explainRequest(routing: Routing, request: RequestHead, wholeMatch: WholeMatch): string {
@@ -149,13 +149,12 @@ function resources(routing: Routing, route: Route, host: string): Lines {
   ] as const;
   if (service.discipline.kind === 'balanced') return [...first, ...last];
   const gate = gateClusterOf(gateId(service));
-  const hop = podsName(service.name);
   return [
     ...first,
     ['Cluster', `${gate}: the line`],
     ['Runtime', `${LIMITS}: circuit_breakers.${gate}.default.max_connections (slots), .max_pending_requests (line)`],
-    ['Listener', `${hop}, inside Envoy: where it arrives once it has its slot`],
-    ['RouteConfiguration', hop],
+    ['Listener', `${SECOND_HOP}, inside Envoy: where it arrives once it has its slot`],
+    ['RouteConfiguration', `${SECOND_HOP}, table entry ${service.name}`],
     ...last,
   ];
 }

@@ -35,8 +35,8 @@ export function gateId({ name, protocol }: Service): GateId {
   return (protocol === 'http1' ? name : `${name}@${protocol}`) as GateId;
 }
 
-/** The service that these are the pods of. */
-export function serviceOf(id: PodsId): ServiceName {
-  // A service's name has no `@`, so what stands before it is the name that `podsId` put there.
+/** The service that these are the pods of, or that this is the line of. */
+export function serviceOf(id: PodsId | GateId): ServiceName {
+  // A service's name has no `@`, so what stands before it is the name that `podsId` or `gateId` put there.
   return id.split('@')[0] as string as ServiceName;
 }

@@ -2,7 +2,7 @@ import { envoy } from '#xds';
 import type { Protocol, Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { duration, pack, resource, wrap } from './encode.ts';
-import { gateName, podsName } from './names.ts';
+import { gateName, SECOND_HOP } from './names.ts';
 
 const { Cluster } = envoy.config.cluster.v3;
 const { HttpProtocolOptions } = envoy.extensions.upstreams.http.v3;
@@ -29,7 +29,7 @@ export function gateCluster(service: Service): EncodedResource {
     connectTimeout: duration(2000),
     loadAssignment: {
       clusterName: name,
-      endpoints: [{ lbEndpoints: [{ endpoint: { address: internalAddress(podsName(service.name)) } }] }],
+      endpoints: [{ lbEndpoints: [{ endpoint: { address: internalAddress(SECOND_HOP) } }] }],
     },
     circuitBreakers: {
       thresholds: [

@@ -3,7 +3,7 @@ import type { GateId } from '../model/generation.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { duration, resource } from './encode.ts';
 import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
-import { gateClusterOf, HEADERS, KICK } from './names.ts';
+import { gateClusterOf, HEADERS, KICK, KICKED } from './names.ts';
 
 const { Listener } = envoy.config.listener.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
@@ -34,7 +34,7 @@ export function kickRoutes(gates: Iterable<GateId>): EncodedResource {
       {
         name: 'all',
         domains: ['*'],
-        requestHeadersToAdd: [{ header: { key: HEADERS.kick, value: '1' } }],
+        requestHeadersToAdd: [{ header: { key: HEADERS.service, value: KICKED } }],
         routes: [...gates].map((id) => ({
           // As a kick writes it: `codec@h2c` is `codec%40h2c`.
           match: { path: `/${encodeURIComponent(id)}` },

@@ -7,6 +7,8 @@ export const PUBLIC = 'public';
 export const PARKING = 'parking';
 /** The loopback listener for kicks and its route configuration. */
 export const KICK = 'kick';
+/** The second hop, an internal listener that requests of all services reach with their slots, and its route configuration. */
+export const SECOND_HOP = 'pods';
 /** The runtime layer that holds the limits of all gates; the bootstrap asks for it by this name. */
 export const LIMITS = 'limits';
 
@@ -28,10 +30,7 @@ export function podsCluster(service: Service): string {
   return `${PODS}${podsId(service)}`;
 }
 
-/**
- * The second hop of a service, an internal listener and its routes: `pods/codec`. Also what the clusters of its
- * pods are called in Envoy's statistics, whatever their settings.
- */
+/** What the clusters of a service's pods are called in Envoy's statistics, whatever their settings: `pods/codec`. */
 export function podsName(service: ServiceName): string {
   return `${PODS}${service}`;
 }
@@ -57,8 +56,8 @@ export const HEADERS = {
   arrived: 'x-sluice-arrived',
   /** The route's own limit on the work, in milliseconds, where it differs from the service's. */
   timeout: 'x-sluice-timeout',
-  /** Marks a kick: answered by the second hop, never by a pod. */
-  kick: 'x-sluice-kick',
+  /** To whose pods the second hop leads. */
+  service: 'x-sluice-service',
   /** The status of a refusal where it is not 429. */
   fullStatus: 'x-sluice-full-status',
   /** On an answer from a draining pod: `PodsId address`. */
@@ -68,6 +67,9 @@ export const HEADERS = {
   /** On an answer of the parking: no pod was there, try again. */
   parked: 'x-sluice-parked',
 } as const;
+
+/** In the header of the service it marks a kick: answered by the second hop, never by a pod. No service has such a name. */
+export const KICKED = '/kick';
 
 /** The namespace of Sluice's metadata on routes (for the texts of local replies) and on endpoints. */
 export const METADATA = 'sluice';

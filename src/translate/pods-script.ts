@@ -74,15 +74,21 @@ function envoy_on_request(handle)
 end
 `;
 
+/** Under this name routes of services whose line has a longest wait choose the script that looks at it. */
+const LONGEST_WAIT = 'longest-wait';
+
 /** Under this name routes without a line choose the script that looks at the parking's answers. */
 const WITHOUT_LINE = 'without-line';
 
 /**
- * The filter, the same for every service: what else differs is said on the routes. Every script is an interpreter of its
- * own in each of Envoy's threads, some 90 KB (run: 180 MB for a second one of 1,000 services), so this has but one.
+ * The filter of the second hop. Every script is an interpreter of its own in each of Envoy's threads, some 90 KB (run:
+ * 180 MB for one of each of 1,000 services), so routes choose one of these two by its name and bring none themselves.
  */
 export function podsScript(): HttpFilter {
-  return extension(FILTER, Lua, { defaultSourceCode: { inlineString: ON_RESPONSE } });
+  return extension(FILTER, Lua, {
+    defaultSourceCode: { inlineString: ON_RESPONSE },
+    sourceCodes: { [LONGEST_WAIT]: { inlineString: ON_RESPONSE + ON_REQUEST } },
+  });
 }
 
 /** The filter for the first hop: rests, save on routes that lead to pods and not to a gate. */
@@ -101,7 +107,7 @@ export function podsScriptOnRoutes({ discipline }: Service) {
   const timeout = discipline.kind === 'limited' ? discipline.queue.timeout : 0;
   if (timeout === 0) return { perFilterConfig: {}, metadata: {} };
   return {
-    perFilterConfig: { [FILTER]: pack(LuaPerRoute, { sourceCode: { inlineString: ON_RESPONSE + ON_REQUEST } }) },
+    perFilterConfig: { [FILTER]: pack(LuaPerRoute, { name: LONGEST_WAIT }) },
     metadata: { [FILTER]: struct({ longest_wait_ms: timeout }) },
   };
 }

@@ -1,7 +1,7 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import { millis } from '../base/duration.ts';
-import { type GateId, gateId } from '../model/generation.ts';
+import { type GateId, gateId, serviceOf } from '../model/generation.ts';
 import type { NamedMatch, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
@@ -32,7 +32,7 @@ export type RetryAfters = ReadonlyMap<ServiceName, number>;
 /** Which request goes to which service. Throws when a route's service is not there: resolving never makes that. */
 export function publicRoutes({ routes, services }: Routing, lines: Lines, after: RetryAfters): EncodedResource {
   const byName = new Map(services.map((service) => [service.name, service]));
-  const gateOf = (service: Service) => gateClusterOf(lines.get(service.name) ?? gateId(service));
+  const gateOf = (service: Service) => lines.get(service.name) ?? gateId(service);
   const serviceOf = (route: ServiceRoute): Service => {
     const service = byName.get(route.service);
     if (service === undefined) throw new Error(`route ${route.name} leads to ${route.service}, which is not there`);
@@ -80,7 +80,7 @@ function redirectRoute(route: RedirectRoute): EnvoyRoute {
 
 /** What of a service changes without the route file. */
 interface Now {
-  readonly gate: string;
+  readonly gate: GateId;
   readonly after: number | undefined;
 }
 
@@ -91,7 +91,7 @@ function serviceRoute(route: ServiceRoute, service: Service, { gate, after }: No
     metadata: { filterMetadata: { [METADATA]: struct(refusalMetadata(service, after)) } },
     typedPerFilterConfig: service.discipline.kind === 'limited' ? {} : parkedScriptOnRoute(),
     route: { ...action(route, service, gate), ...rewrite(route) },
-    requestHeadersToAdd: [...addedHeaders(route.requestHeaders), ...hopHeaders(route, service)],
+    requestHeadersToAdd: [...addedHeaders(route.requestHeaders), ...hopHeaders(route, service, gate)],
     requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
     responseHeadersToRemove: [HEADERS.again, ...(route.responseHeaders?.remove ?? [])],
     responseHeadersToAdd: [
@@ -103,13 +103,13 @@ function serviceRoute(route: ServiceRoute, service: Service, { gate, after }: No
   };
 }
 
-function action(route: ServiceRoute, service: Service, gate: string): EnvoyRouteAction {
+function action(route: ServiceRoute, service: Service, gate: GateId): EnvoyRouteAction {
   switch (service.discipline.kind) {
     case 'limited':
       return {
         // No limit here: it would count the wait.
         ...workTimeout(millis(0)),
-        cluster: gate,
+        cluster: gateClusterOf(gate),
         retryPolicy: gateRetries(),
       };
     case 'balanced':
@@ -178,9 +178,11 @@ function oneOf(name: string, values: readonly string[]): envoy.config.route.v3.H
 }
 
 /** What the second hop has to know of this request. */
-function hopHeaders(route: ServiceRoute, { discipline }: Service): EnvoyHeader[] {
+function hopHeaders(route: ServiceRoute, { discipline }: Service, gate: GateId): EnvoyHeader[] {
   if (discipline.kind !== 'limited') return [];
   return [
+    // Of the gate: where new requests line up for a while at another's, its pods are theirs as well.
+    header(HEADERS.service, serviceOf(gate), 'overwrite'),
     // %START_TIME% is the arrival; `%s%3f` prints it as milliseconds since the epoch.
     ...(discipline.queue.timeout > 0 ? [header(HEADERS.arrived, '%START_TIME(%s%3f)%', 'overwrite')] : []),
     ...(route.requestTimeout === undefined ? [] : [header(HEADERS.timeout, String(route.requestTimeout), 'overwrite')]),

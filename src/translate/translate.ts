@@ -1,5 +1,5 @@
 import { type LastList, remember, rememberEach } from '../base/remember.ts';
-import type { GateId } from '../model/generation.ts';
+import { type GateId, podsId } from '../model/generation.ts';
 import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
 import type { Pod } from '../model/pod.ts';
 import { routesTo } from '../model/route.ts';
@@ -13,7 +13,7 @@ import { limitsRuntime } from './limits.ts';
 import type { TranslateOptions } from './options.ts';
 import { parkingListener } from './parking.ts';
 import { podsCluster } from './pods.ts';
-import { podsListener, podsRoutes } from './pods-listener.ts';
+import { type Hop, podsListener, podsRoutes } from './pods-listener.ts';
 import { publicListener } from './public-listener.ts';
 import { publicRoutes } from './public-routes.ts';
 import { publicSecret } from './secret.ts';
@@ -58,7 +58,7 @@ function fixed(
     routesOf(model),
     ...kicksOf([...gatesOf(model).keys()], kickPort),
     ...model.retiring.flatMap(ofRetiring),
-    ...oldHops(model),
+    hopsOf(model, absent),
   ];
 }
 
@@ -87,6 +87,8 @@ interface OfRouting {
 }
 
 const ofRouting = new WeakMap<Routing, OfRouting>();
+const ofHops = new WeakMap<Routing, Map<string, EncodedResource>>();
+const MOST_HOPS = 16;
 const ofRoutes = new WeakMap<Routing, { readonly key: string; readonly routes: EncodedResource }>();
 const ofPods = new WeakMap<readonly Pod[], WeakMap<Service, EncodedResource>>();
 const lastEndpoints: LastList<ServiceWithPods, EncodedResource> = { keys: [], values: [] };
@@ -116,20 +118,13 @@ function endpointsOf(service: ServiceWithPods): EncodedResource {
 function translateRouting(routing: Routing): OfRouting {
   const { listen, services } = routing;
   const secret = listen.tls === undefined ? [] : [publicSecret(listen.tls)];
-  const common = [publicListener(listen, services), ...secret, parkingListener()];
-  const byService = services.map((service) => [service.name, ofService(service, routing)] as const);
+  const common = [publicListener(listen, services), ...secret, parkingListener(), podsListener()];
+  const byService = services.map((service) => [service.name, ofService(service)] as const);
   return { common, byService };
 }
 
-function ofService(service: Service, { routes }: Routing): readonly EncodedResource[] {
-  if (service.discipline.kind !== 'limited') return [podsCluster(service)];
-  const own = routesTo(service.name, routes);
-  return [
-    podsCluster(service),
-    gateCluster(service),
-    podsListener(service.name),
-    podsRoutes(service.name, service, own),
-  ];
+function ofService(service: Service): readonly EncodedResource[] {
+  return service.discipline.kind === 'limited' ? [podsCluster(service), gateCluster(service)] : [podsCluster(service)];
 }
 
 /** The clusters that a service needs until its last request has ended. */
@@ -141,17 +136,21 @@ function ofRetiring({ service, pods, gate, heir, ...old }: Retiring): readonly E
   ];
 }
 
-/** The second hops of gates that are left of services of other names: they lead to the pods of the heir. */
-function oldHops({ retiring, routing: { services, routes } }: Model): readonly EncodedResource[] {
-  const present = new Set(services.filter(({ discipline }) => discipline.kind === 'limited').map(({ name }) => name));
-  const left = new Map(
-    retiring
-      .filter(({ service, gate }) => gate !== undefined && !present.has(service.name))
-      .map((old) => [old.service.name, old]),
+/** Where the second hop leads: to each limited service's pods, and from gates whose service has gone to the heir's. */
+function hopsOf({ retiring, routing }: Model, absent: ReadonlySet<ServiceName>): EncodedResource {
+  const { services, routes } = routing;
+  const limited = services.filter(({ discipline }) => discipline.kind === 'limited');
+  const present = new Set(limited.map(({ name }) => name));
+  const left = retiring.filter(({ service, gate }) => gate !== undefined && !present.has(service.name));
+  const hops = new Map<ServiceName, Service>([
+    ...left.map(({ service, heir }) => [service.name, services.find(({ name }) => name === heir) ?? service] as const),
+    ...limited.filter(({ name }) => !absent.has(name)).map((service) => [service.name, service] as const),
+  ]);
+  const key = [...hops].map(([from, to]) => `${from} ${podsId(to)}`).join();
+  const known = remember(ofHops, routing, () => new Map<string, EncodedResource>());
+  // One for each choice of services that an Envoy has, and for each moment of an edit.
+  if (known.size > MOST_HOPS) known.clear();
+  return remember(known, key, () =>
+    podsRoutes([...hops].map(([from, to]): Hop => ({ from, to, routes: routesTo(to.name, routes) }))),
   );
-  return [...left.values()].flatMap(({ service, heir }) => {
-    const target = services.find(({ name }) => name === heir) ?? service;
-    const own = routesTo(target.name, routes);
-    return [podsListener(service.name), podsRoutes(service.name, target, own)];
-  });
 }

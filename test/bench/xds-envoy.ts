@@ -54,8 +54,8 @@ function percentile(values: readonly number[], share: number): string {
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(1);
 }
 
-/** Everything an Envoy has once it is ready: two clusters, endpoints, a second hop and its routes a service, and common ones. */
-const EVERYTHING = SERVICES * 5 + 6;
+/** Everything an Envoy has once it is ready: two clusters and endpoints a service, and common ones. */
+const EVERYTHING = SERVICES * 3 + 8;
 
 /** From the start of the process `sluice serve` to the last ACK; Envoy is started at the same moment. */
 async function start(): Promise<void> {
