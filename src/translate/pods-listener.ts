@@ -41,7 +41,7 @@ const AFTER_CLOSED: envoy.config.listener.v3.ListenerFilter.$Properties = {
 
 /**
  * The second hop: an internal listener that a request reaches once it has its slot, one for all services. With a thousand
- * of them one each was most of what Envoy had to read and to keep (run: half of its time to start, 240 MB). It never
+ * of them one each was most of what Envoy had to read and to keep (run: half of its time to start, 290 MB). It never
  * changes: a gate that fails to connect to it throws out everybody in its line.
  */
 export function podsListener(): EncodedResource {
