@@ -5,9 +5,6 @@ import type { RequestEvent } from './status/service-traffic.ts';
 /** What Lua's answers are called in Envoy's log: the second hop's script refuses who has waited too long. */
 const SCRIPT_ANSWERED = 'lua_response';
 
-/** What the end of a `max_stream_duration` is called: it sets no flag. */
-const LONGEST_WORK = 'max_duration_timeout';
-
 const TIMEOUTS = FLAG.durationTimeout | FLAG.upstreamRequestTimeout | FLAG.streamIdleTimeout | FLAG.maxStreamDuration;
 const LEFT = FLAG.downstreamConnectionTermination | FLAG.downstreamRemoteReset;
 
@@ -28,8 +25,8 @@ export function givenUpDuring(entry: LogEntry): 'wait' | 'work' | undefined {
 
 type EndedEntry = Extract<LogEntry, { kind: 'ended' }>;
 
-function workedTooLong({ flags, details }: EndedEntry): boolean {
-  return details === LONGEST_WORK || (flags & TIMEOUTS) !== 0;
+function workedTooLong({ flags }: EndedEntry): boolean {
+  return (flags & TIMEOUTS) !== 0;
 }
 
 function outcomeOf(entry: EndedEntry): Outcome {

@@ -89,8 +89,3 @@ export interface RedirectRoute extends CommonRoute {
 
 /** What becomes of the requests it matches. */
 export type Route = ServiceRoute | RedirectRoute;
-
-/** The routes that lead to a service. */
-export function routesTo(service: ServiceName, routes: readonly Route[]): readonly ServiceRoute[] {
-  return routes.filter((route) => route.kind === 'service').filter((route) => route.service === service);
-}

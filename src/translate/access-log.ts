@@ -70,8 +70,8 @@ export function turnLog() {
 /** An entry for a request that the second hop gave up: the first hop only sees an answer like a pod's. */
 export function timeoutLog() {
   const timeout: Filter = { responseFlagFilter: { flags: TIMEOUT_FLAGS } };
-  // `max_stream_duration` sets no flag (run on 1.40), nor does the script's answer to who has waited too long.
-  return { accessLog: [log(REQUEST_LOG.timeouts, any(timeout, statusIs(503), statusIs(504)))] };
+  // The script's answer to who has waited too long sets no flag.
+  return { accessLog: [log(REQUEST_LOG.timeouts, any(timeout, statusIs(503)))] };
 }
 
 /** Envoy wants runtime keys, which are never set. */

@@ -88,6 +88,8 @@ export const REQUEST_LOG = {
 /** The tag by which an access log's entries name the service. */
 export const SERVICE_TAG = 'service';
 
+/** Under `METADATA` in a request's own metadata: when it arrived, in ms since the epoch, where the wait has a limit. */
+export const ARRIVED_KEY = 'arrived_ms';
 /** Under `METADATA` in a request's own metadata: how long it waited, and may have, in ms, when it waited too long. */
 export const WAITED_KEY = 'waited_ms';
 /** See `WAITED_KEY`: whole seconds after which it may come again. */

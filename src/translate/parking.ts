@@ -1,15 +1,10 @@
 import { envoy } from '#xds';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { duration, extension, resource } from './encode.ts';
+import { resource } from './encode.ts';
 import { httpConnectionManager, router } from './http-connection-manager.ts';
 import { HEADERS, PARKING } from './names.ts';
 
 const { Listener } = envoy.config.listener.v3;
-const { HTTPFault } = envoy.extensions.filters.http.fault.v3;
-const { DenominatorType } = envoy.type.v3.FractionalPercent;
-
-/** How long a parked request rests before it looks for a pod again. */
-const REST_MS = 250;
 
 /** Clients only see this when their request cannot be sent again: for that Envoy must hold its whole body. */
 const TOO_LARGE = `${JSON.stringify({
@@ -18,8 +13,9 @@ const TOO_LARGE = `${JSON.stringify({
 })}\n`;
 
 /**
- * Where a request goes while its service has no pod: an internal listener that answers "try again" after a
- * rest. The answer is no 5xx, so that outlier detection never ejects the parking places themselves.
+ * Where a request goes while its service has no pod: an internal listener that answers "try again". At once, since a try is
+ * all that `timeout.request` limits: the rest is between the tries. The answer is no 5xx, so that outlier detection never
+ * ejects the parking places themselves.
  */
 export function parkingListener(): EncodedResource {
   return resource(Listener, PARKING, {
@@ -51,15 +47,7 @@ export function parkingListener(): EncodedResource {
                 },
               ],
             },
-            httpFilters: [
-              extension('envoy.filters.http.fault', HTTPFault, {
-                delay: {
-                  fixedDelay: duration(REST_MS),
-                  percentage: { numerator: 100, denominator: DenominatorType.HUNDRED },
-                },
-              }),
-              router(),
-            ],
+            httpFilters: [router()],
           }),
         ],
       },

@@ -1,6 +1,4 @@
 import { envoy, type xds } from '#xds';
-import type { Millis } from '../base/duration.ts';
-import type { ServiceRoute } from '../model/route.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { timeoutLog } from './access-log.ts';
@@ -8,13 +6,13 @@ import { duration, extension, resource, struct, wrap } from './encode.ts';
 import { HTTP2, httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
 import { podsReplies } from './local-replies.ts';
 import { DRAINING_KEY, HEADERS, KICKED, METADATA, podsCluster, SECOND_HOP } from './names.ts';
-import { podsScript, podsScriptOnRoutes } from './pods-script.ts';
+import { eachTry, podsScript, podsScriptOnRoutes } from './pods-script.ts';
 import { refusalMetadata } from './refusal-metadata.ts';
 import { parkingRetries } from './retries.ts';
-import { workTimeout } from './work-timeout.ts';
+import { NO_ROUTE_TIMEOUT, OWN_WORK_TIMEOUT, workTimeout } from './work-timeout.ts';
 
 const { Listener } = envoy.config.listener.v3;
-const { RouteConfiguration, RouteList } = envoy.config.route.v3;
+const { Route, RouteConfiguration } = envoy.config.route.v3;
 const { HttpRequestHeaderMatchInput } = envoy.type.matcher.v3;
 
 type EnvoyRoute = envoy.config.route.v3.Route.$Properties;
@@ -63,7 +61,7 @@ export function podsListener(): EncodedResource {
             http2ProtocolOptions: { ...HTTP2, initialStreamWindowSize: wrap(PARKED_BODY_BYTES) },
             ...timeoutLog(),
             ...routesByName(SECOND_HOP),
-            httpFilters: [podsScript(), router()],
+            httpFilters: [podsScript(), router({ upstreamHttpFilters: eachTry() })],
           }),
         ],
       },
@@ -71,28 +69,21 @@ export function podsListener(): EncodedResource {
   });
 }
 
-/** Where the second hop leads requests that came through the gates of one service. */
-export interface Hop {
-  /** Whose gates. */
-  readonly from: ServiceName;
-  /** Whose pods: the same, or the heir of one that retires. */
-  readonly to: Service;
-  /** The routes that lead to `to`. */
-  readonly routes: readonly ServiceRoute[];
-}
-
 /**
  * The routes of the second hop: a kick is answered, everything else goes to the pods of its service. Envoy finds them in a
- * table by the header that the first hop has set, so a thousand services take no longer than one.
+ * table by the header that the first hop has set, so a thousand services take no longer than one. `hops`: whose gates lead to whose pods,
+ * each service's to its own, or to those of the heir of one that retires.
  */
-export function podsRoutes(hops: readonly Hop[]): EncodedResource {
+export function podsRoutes(hops: ReadonlyMap<ServiceName, Service>): EncodedResource {
   return resource(RouteConfiguration, SECOND_HOP, {
     name: SECOND_HOP,
+    // Envoy comes to this level last: what stands below still sees them.
+    requestHeadersToRemove: Object.values(HEADERS),
     virtualHosts: [
       {
         name: 'all',
         domains: ['*'],
-        requestHeadersToRemove: Object.values(HEADERS),
+        requestHeadersToAdd: [OWN_WORK_TIMEOUT],
         // Empty, and so not added, for pods that do not drain.
         responseHeadersToAdd: [
           { header: { key: HEADERS.draining, value: `%UPSTREAM_METADATA(${METADATA}:${DRAINING_KEY})%` } },
@@ -102,39 +93,32 @@ export function podsRoutes(hops: readonly Hop[]): EncodedResource {
             input: extension('service', HttpRequestHeaderMatchInput, { headerName: HEADERS.service }),
             exactMatchMap: {
               map: Object.fromEntries([
-                [KICKED, take([{ match: EVERYTHING, directResponse: { status: 204 } }])],
-                ...hops.map((hop) => [hop.from, take(toPods(hop))] as const),
+                [KICKED, take({ match: EVERYTHING, directResponse: { status: 204 } })],
+                ...[...hops].map(([from, service]) => [from, take(toPods(service))] as const),
               ]),
             },
           },
           // Envoy may have a new service's public route a moment before this table: no cluster is called so, which makes
           // the first hop try again.
-          onNoMatch: take([{ match: EVERYTHING, route: { cluster: 'unknown service' } }]),
+          onNoMatch: take({ match: EVERYTHING, route: { cluster: 'unknown service' } }),
         },
       },
     ],
   });
 }
 
-/** The service's own time for the work, or that of the route by which the request came. */
-function toPods({ to: service, routes }: Hop): readonly EnvoyRoute[] {
+function toPods(service: Service): EnvoyRoute {
   const { perFilterConfig, metadata } = podsScriptOnRoutes(service);
-  const toPods = (timeout: Millis) => ({
+  return {
+    match: EVERYTHING,
     typedPerFilterConfig: perFilterConfig,
+    requestHeadersToAdd: workTimeout(service.timeout.request),
     metadata: { filterMetadata: { ...metadata, [METADATA]: struct(refusalMetadata(service)) } },
-    route: { cluster: podsCluster(service), ...workTimeout(timeout), retryPolicy: parkingRetries() },
-  });
-  const timeouts = [...new Set(routes.flatMap(({ requestTimeout }) => requestTimeout ?? []))].sort((a, b) => a - b);
-  return [
-    ...timeouts.map((timeout) => ({
-      ...toPods(timeout),
-      match: { ...EVERYTHING, headers: [{ name: HEADERS.timeout, stringMatch: { exact: String(timeout) } }] },
-    })),
-    { ...toPods(service.timeout.request), match: EVERYTHING },
-  ];
+    route: { cluster: podsCluster(service), ...NO_ROUTE_TIMEOUT, retryPolicy: parkingRetries() },
+  };
 }
 
-/** One place of the table: the first of `routes` that fits. */
-function take(routes: readonly EnvoyRoute[]): xds.type.matcher.v3.Matcher.OnMatch.$Properties {
-  return { action: extension('routes', RouteList, { routes: [...routes] }) };
+/** One place of the table. */
+function take(route: EnvoyRoute): xds.type.matcher.v3.Matcher.OnMatch.$Properties {
+  return { action: extension('route', Route, route) };
 }

@@ -2,9 +2,18 @@ import { envoy } from '#xds';
 import type { Service } from '../model/service.ts';
 import { extension, pack, struct } from './encode.ts';
 import type { HttpFilter } from './http-connection-manager.ts';
-import { HEADERS, LONGEST_WAIT_KEY, METADATA, REQUEST_ENDED_PATH, RETRY_AFTER_KEY, WAITED_KEY } from './names.ts';
+import {
+  ARRIVED_KEY,
+  HEADERS,
+  LONGEST_WAIT_KEY,
+  METADATA,
+  REQUEST_ENDED_PATH,
+  RETRY_AFTER_KEY,
+  WAITED_KEY,
+} from './names.ts';
 
 const { Lua, LuaPerRoute } = envoy.extensions.filters.http.lua.v3;
+const { UpstreamCodec } = envoy.extensions.filters.http.upstream_codec.v3;
 
 /** The filter's name, under which Envoy also looks for its settings and metadata on routes. */
 const FILTER = 'envoy.filters.http.lua';
@@ -53,28 +62,48 @@ end
 `;
 
 /**
- * Envoy has no timer for the wait in a cluster's line. So the second hop, which a request reaches with its
- * slot, compares the time stamped on arrival with the clock and answers before a pod sees the request. The words come
- * from the local replies, which find here how long it was. Who comes again after that long finds another line: this
- * one has been worked off by then.
+ * Answers when the wait has been too long. The words come from the local replies, which find here how long it was. Who
+ * comes again after that long finds another line: this one has been worked off by then.
  */
-const ON_REQUEST = `
-function envoy_on_request(handle)
-  local arrived = tonumber(handle:headers():get("${HEADERS.arrived}"))
+const REFUSE = `
+local function refuse_late(handle, arrived)
   local longest = handle:metadata():get("longest_wait_ms")
-  if arrived == nil or longest == nil then return end
+  if longest == nil then return end
   local waited = handle:timestamp() - arrived
-  if waited > longest then
-    local metadata = handle:streamInfo():dynamicMetadata()
-    metadata:set("${METADATA}", "${WAITED_KEY}", waited)
-    metadata:set("${METADATA}", "${LONGEST_WAIT_KEY}", longest)
-    metadata:set("${METADATA}", "${RETRY_AFTER_KEY}", math.min(3600, math.ceil(waited / 1000)))
-    handle:respond({[":status"] = "503"}, "waited too long")
-  end
+  if waited <= longest then return end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  metadata:set("${METADATA}", "${WAITED_KEY}", waited)
+  metadata:set("${METADATA}", "${LONGEST_WAIT_KEY}", longest)
+  metadata:set("${METADATA}", "${RETRY_AFTER_KEY}", math.min(3600, math.ceil(waited / 1000)))
+  handle:respond({[":status"] = "503"}, "waited too long")
 end
 `;
 
-/** Under this name routes of services whose line has a longest wait choose the script that looks at it. */
+/**
+ * Envoy has no timer for the wait in a cluster's line. So the second hop, which a request reaches with its
+ * slot, compares the time stamped on arrival with the clock and answers before a pod sees the request.
+ */
+const ON_REQUEST = `${REFUSE}
+function envoy_on_request(handle)
+  local arrived = tonumber(handle:headers():get("${HEADERS.arrived}"))
+  if arrived == nil then return end
+  handle:streamInfo():dynamicMetadata():set("${METADATA}", "${ARRIVED_KEY}", arrived)
+  refuse_late(handle, arrived)
+end
+`;
+
+/**
+ * The same before each further try of a request that has found no pod yet. By then the header has been taken out; what
+ * the request itself knows is the same for all its tries.
+ */
+const ON_TRY = `${REFUSE}
+function envoy_on_request(handle)
+  local known = handle:streamInfo():dynamicMetadata():get("${METADATA}")
+  if known ~= nil then refuse_late(handle, known["${ARRIVED_KEY}"]) end
+end
+`;
+
+/** Under this name routes of services whose line has a longest wait choose the scripts that look at it. */
 const LONGEST_WAIT = 'longest-wait';
 
 /** Under this name routes without a line choose the script that looks at the parking's answers. */
@@ -89,6 +118,17 @@ export function podsScript(): HttpFilter {
     defaultSourceCode: { inlineString: ON_RESPONSE },
     sourceCodes: { [LONGEST_WAIT]: { inlineString: ON_RESPONSE + ON_REQUEST } },
   });
+}
+
+/**
+ * The filters that each try of a request at the second hop goes through. A script only where the route has chosen it, by
+ * the same name as that of the hop; the codec must be the last.
+ */
+export function eachTry(): HttpFilter[] {
+  return [
+    extension(FILTER, Lua, { sourceCodes: { [LONGEST_WAIT]: { inlineString: ON_TRY } } }),
+    extension('envoy.filters.http.upstream_codec', UpstreamCodec, {}),
+  ];
 }
 
 /** The filter for the first hop: rests, save on routes that lead to pods and not to a gate. */

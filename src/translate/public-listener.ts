@@ -8,6 +8,7 @@ import { httpConnectionManager, router, routesByName } from './http-connection-m
 import { localReplies } from './local-replies.ts';
 import { HEADERS, PUBLIC } from './names.ts';
 import { parkedScript } from './pods-script.ts';
+import { WORK_TIMEOUT_HEADER } from './work-timeout.ts';
 
 const { Listener } = envoy.config.listener.v3;
 const { HeaderMutation } = envoy.extensions.http.early_header_mutation.header_mutation.v3;
@@ -58,7 +59,7 @@ export function publicListener(listen: Listen, services: readonly Service[]): En
             httpProtocolOptions: { enableTrailers: true, acceptHttp10: true },
             earlyHeaderMutationExtensions: [
               extension('envoy.http.early_header_mutation.header_mutation', HeaderMutation, {
-                mutations: Object.values(HEADERS).map((remove) => ({ remove })),
+                mutations: [...Object.values(HEADERS), WORK_TIMEOUT_HEADER].map((remove) => ({ remove })),
               }),
             ],
             localReplyConfig: localReplies(services),

@@ -1,6 +1,5 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
-import { millis } from '../base/duration.ts';
 import { type GateId, gateId, serviceOf } from '../model/generation.ts';
 import type { NamedMatch, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
@@ -14,7 +13,7 @@ import { parkedScriptOnRoute } from './pods-script.ts';
 import { redirectAction } from './redirect.ts';
 import { refusalMetadata } from './refusal-metadata.ts';
 import { gateRetries, parkingRetries } from './retries.ts';
-import { workTimeout } from './work-timeout.ts';
+import { NO_ROUTE_TIMEOUT, workTimeout } from './work-timeout.ts';
 
 const { RouteConfiguration } = envoy.config.route.v3;
 
@@ -90,8 +89,8 @@ function serviceRoute(route: ServiceRoute, service: Service, { gate, after }: No
     match: envoyMatch(route),
     metadata: { filterMetadata: { [METADATA]: struct(refusalMetadata(service, after)) } },
     typedPerFilterConfig: service.discipline.kind === 'limited' ? {} : parkedScriptOnRoute(),
-    route: { ...action(route, service, gate), ...rewrite(route) },
-    requestHeadersToAdd: [...addedHeaders(route.requestHeaders), ...hopHeaders(route, service, gate)],
+    route: { ...action(service, gate), ...rewrite(route) },
+    requestHeadersToAdd: [...addedHeaders(route.requestHeaders), ...ownHeaders(route, service, gate)],
     requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
     responseHeadersToRemove: [HEADERS.again, ...(route.responseHeaders?.remove ?? [])],
     responseHeadersToAdd: [
@@ -103,18 +102,18 @@ function serviceRoute(route: ServiceRoute, service: Service, { gate, after }: No
   };
 }
 
-function action(route: ServiceRoute, service: Service, gate: GateId): EnvoyRouteAction {
+function action(service: Service, gate: GateId): EnvoyRouteAction {
   switch (service.discipline.kind) {
     case 'limited':
       return {
         // No limit here: it would count the wait.
-        ...workTimeout(millis(0)),
+        ...NO_ROUTE_TIMEOUT,
         cluster: gateClusterOf(gate),
         retryPolicy: gateRetries(),
       };
     case 'balanced':
       return {
-        ...workTimeout(route.requestTimeout ?? service.timeout.request),
+        ...NO_ROUTE_TIMEOUT,
         cluster: podsCluster(service),
         retryPolicy: parkingRetries(),
       };
@@ -177,9 +176,9 @@ function oneOf(name: string, values: readonly string[]): envoy.config.route.v3.H
   return { name, stringMatch: { safeRegex: { regex: values.join('|') } } };
 }
 
-/** What the second hop has to know of this request. */
-function hopHeaders(route: ServiceRoute, { discipline }: Service, gate: GateId): EnvoyHeader[] {
-  if (discipline.kind !== 'limited') return [];
+/** What the second hop has to know of this request; without one, what the router has to. */
+function ownHeaders(route: ServiceRoute, { discipline, timeout }: Service, gate: GateId): EnvoyHeader[] {
+  if (discipline.kind !== 'limited') return workTimeout(route.requestTimeout ?? timeout.request);
   return [
     // Of the gate: where new requests line up for a while at another's, its pods are theirs as well.
     header(HEADERS.service, serviceOf(gate), 'overwrite'),

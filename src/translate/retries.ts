@@ -3,6 +3,19 @@ import { duration, wrap } from './encode.ts';
 import { HEADERS } from './names.ts';
 
 /**
+ * The first rest before a request looks for a pod again. Each further one is longer, up to the longest; of each Envoy takes
+ * a random part. So a failed connection costs next to nothing, and a thousand requests without a pod not all of the
+ * processor.
+ */
+const FIRST_REST_MS = 5;
+
+/** See `FIRST_REST_MS`. */
+const LONGEST_REST_MS = 300;
+
+/** "As often as it takes": the most that Envoy can count. */
+const FOR_EVER = 2 ** 32 - 1;
+
+/**
  * In front of pods: try again where no pod has seen a byte, and as long as it takes where there is no pod at
  * all. The slot is kept meanwhile.
  */
@@ -10,8 +23,8 @@ export function parkingRetries(): envoy.config.route.v3.RetryPolicy.$Properties 
   return {
     retryOn: 'connect-failure,reset-before-request,retriable-headers',
     retriableHeaders: [{ name: HEADERS.parked, presentMatch: true }],
-    numRetries: wrap(1_000_000),
-    retryBackOff: { baseInterval: duration(5), maxInterval: duration(50) },
+    numRetries: wrap(FOR_EVER),
+    retryBackOff: { baseInterval: duration(FIRST_REST_MS), maxInterval: duration(LONGEST_REST_MS) },
   };
 }
 

@@ -2,7 +2,6 @@ import { type LastList, remember, rememberEach } from '../base/remember.ts';
 import { type GateId, podsId } from '../model/generation.ts';
 import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
 import type { Pod } from '../model/pod.ts';
-import { routesTo } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import { type EncodedResource, groupByType, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
@@ -13,7 +12,7 @@ import { limitsRuntime } from './limits.ts';
 import type { TranslateOptions } from './options.ts';
 import { parkingListener } from './parking.ts';
 import { podsCluster } from './pods.ts';
-import { type Hop, podsListener, podsRoutes } from './pods-listener.ts';
+import { podsListener, podsRoutes } from './pods-listener.ts';
 import { publicListener } from './public-listener.ts';
 import { publicRoutes } from './public-routes.ts';
 import { publicSecret } from './secret.ts';
@@ -138,7 +137,7 @@ function ofRetiring({ service, pods, gate, heir, ...old }: Retiring): readonly E
 
 /** Where the second hop leads: to each limited service's pods, and from gates whose service has gone to the heir's. */
 function hopsOf({ retiring, routing }: Model, absent: ReadonlySet<ServiceName>): EncodedResource {
-  const { services, routes } = routing;
+  const { services } = routing;
   const limited = services.filter(({ discipline }) => discipline.kind === 'limited');
   const present = new Set(limited.map(({ name }) => name));
   const left = retiring.filter(({ service, gate }) => gate !== undefined && !present.has(service.name));
@@ -150,7 +149,5 @@ function hopsOf({ retiring, routing }: Model, absent: ReadonlySet<ServiceName>):
   const known = remember(ofHops, routing, () => new Map<string, EncodedResource>());
   // One for each choice of services that an Envoy has, and for each moment of an edit.
   if (known.size > MOST_HOPS) known.clear();
-  return remember(known, key, () =>
-    podsRoutes([...hops].map(([from, to]): Hop => ({ from, to, routes: routesTo(to.name, routes) }))),
-  );
+  return remember(known, key, () => podsRoutes(hops));
 }

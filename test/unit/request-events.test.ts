@@ -15,7 +15,7 @@ test.each([
   ['abandoned', { status: 0, flags: FLAG.downstreamConnectionTermination }],
   ['abandoned', { status: 200, flags: FLAG.downstreamRemoteReset }],
   ['timed out', { status: 504, flags: FLAG.durationTimeout }],
-  ['timed out', { status: 504, details: 'max_duration_timeout' }],
+  ['timed out', { status: 504, flags: FLAG.maxStreamDuration }],
 ])('%s: %o', (outcome, changes) => {
   expect(requestEvent(ended(changes))).toEqual({
     kind: 'ended',
@@ -31,7 +31,7 @@ test.each([
 test.each([
   [undefined, { status: 503 }],
   ['wait', { status: 503, details: 'lua_response' }],
-  ['work', { status: 504, details: 'max_duration_timeout' }],
+  ['work', { status: 504, flags: FLAG.maxStreamDuration }],
   ['work', { status: 504, flags: FLAG.upstreamRequestTimeout }],
   [undefined, { status: 504 }],
 ])('given up during %s: %o', (during, changes) => {
