@@ -10,7 +10,7 @@ const PENDING: SourceState<readonly Pod[]> = { kind: 'pending', problems: [] };
 
 /**
  * All pod sources as one: each locator is answered by the source of its kind. A source is made only once a
- * route needs it, since loading the Kubernetes client alone takes half a second.
+ * route needs it: whoever has no cluster asks for none.
  */
 export class PodSources implements PodSource {
   readonly name = 'pods';

@@ -2,8 +2,9 @@ import { type ClientRequest, type IncomingMessage, request as requestHttp } from
 import { request as requestHttps } from 'node:https';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { ApiFailure, KubeApi, WatchHandlers } from './api.ts';
-import { type AccessOptions, type ClusterAccess, type Credentials, openCluster, textOf } from './kubeconfig.ts';
+import { type AccessOptions, type ClusterAccess, openCluster, textOf } from './kubeconfig.ts';
 import { splitLines } from './lines.ts';
+import type { Credentials } from './log-in.ts';
 
 /** Longest time that an API server may ask us to stay away, in milliseconds. */
 const LONGEST_RETRY_AFTER_MS = 30_000;

@@ -147,7 +147,7 @@ describe('openCluster', () => {
     ['nothing at all', undefined, 'no Kubernetes cluster is known', 'name a kubeconfig file'],
     ['no file', 'none', 'ENOENT', 'mend the file'],
     ['not YAML', ': {', ': ', 'mend the file'],
-    ['empty', '', ': ', 'mend the file'],
+    ['empty', '', 'there is no map of clusters, users and contexts', 'mend the file'],
     [
       'no context',
       '{"contexts": [{"name": "x", "context": {"cluster": "y"}}]}',
