@@ -225,7 +225,8 @@ function failed(kind: StartFailure['kind'], messages: readonly string[]): Result
   return fail(...messages.map((message) => ({ kind, message })));
 }
 
-async function sendKick({ kickPort, log }: ControlPlaneOptions, gate: GateId): Promise<void> {
+async function sendKick({ kickPort, log }: ControlPlaneOptions, gate: GateId): Promise<'full' | 'done'> {
   const kicked = await kick({ host: '127.0.0.1', port: kickPort }, gate);
   if (!kicked.ok) log.debug({ gate, reason: kicked.errors }, 'the gate could not be kicked');
+  return kicked.ok && kicked.value.kind === 'full' ? 'full' : 'done';
 }

@@ -61,7 +61,7 @@ export class Controller {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
-    this.#publisher = new Publisher(options, () => this.#trigger.poke());
+    this.#publisher = new Publisher(options);
     this.#trigger = coalesce(() => this.#reconcile(), { quiet: QUIET_MS, longest: LONGEST_MS, clock: options.clock });
     this.#pace = new WorkPace({
       later: (ms, callback) => this.#later(ms, callback),

@@ -19,8 +19,8 @@ type AckResult = 'acked' | 'nacked' | 'timeout' | 'no nodes';
 export interface Envoys {
   /** Waits until every connected Envoy has answered what the cache holds now. */
   waitForAck(types: readonly TypeUrl[], timeoutMs: number): Promise<AckResult>;
-  /** Sends a dummy request through a gate; never rejects. */
-  kick(gate: GateId): Promise<void>;
+  /** Sends a dummy request through a gate, and tells whether the line was too full for it; never rejects. */
+  kick(gate: GateId): Promise<'full' | 'done'>;
 }
 
 /** What the publisher works with. */
@@ -55,19 +55,22 @@ const LATE_WAIT_MS = 300_000;
 /** Brings models to Envoy, in stages that are never over a limit, and wakes the lines whose limit was raised. */
 export class Publisher {
   readonly #options: PublisherOptions;
-  readonly #afterKick: () => void;
-  /** Gates whose kick is under way: their lines have one place more for it. */
+  /** Gates whose kick is under way. */
   readonly #kicked = new Set<GateId>();
+  /** Gates whose full lines have one place more, for the kick alone. */
+  readonly #roomy = new Set<GateId>();
   readonly #kicks = new Set<Promise<void>>();
+  /** What Envoys were given last, but for the room for kicks. */
+  #model: Model | undefined;
+  #roomPublished: Promise<void> = Promise.resolve();
+  #roomAsked: Promise<void> | undefined;
   #published: Published = { key: '', version: '', at: 0, level: 'info' };
   /** How Envoys have taken it is told. */
   #isTold = true;
   #isFollowed = false;
 
-  /** `afterKick`: a line has its own length again, so the model is to be published once more. */
-  constructor(options: PublisherOptions, afterKick: () => void) {
+  constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#afterKick = afterKick;
   }
 
   /** Resolves when Envoy has `model`, or does not answer; kicks go on beside that. */
@@ -76,9 +79,11 @@ export class Publisher {
     for (const gate of raised) this.#kicked.add(gate);
     if (lowered !== undefined) await this.#publishModel(lowered, 'debug');
     await this.#publishModel(model, 'info');
-    const kick = this.#kick(raised);
-    this.#kicks.add(kick);
-    void kick.then(() => this.#kicks.delete(kick));
+    for (const gate of raised) {
+      const kick = this.#kick(gate);
+      this.#kicks.add(kick);
+      void kick.then(() => this.#kicks.delete(kick));
+    }
   }
 
   /** Gates whose raised limit is still to take effect. */
@@ -103,27 +108,52 @@ export class Publisher {
     };
   }
 
-  async #kick(gates: readonly GateId[]): Promise<void> {
-    if (gates.length === 0) return;
-    await Promise.all(gates.map((gate) => this.#options.envoys.kick(gate)));
-    for (const gate of gates) this.#kicked.delete(gate);
-    this.#afterKick();
+  /**
+   * Wakes a line. Mostly there is a place in it for the kick; a full one gets one more for the moment. Should a request
+   * take that place before the kick comes, that request has woken the line.
+   */
+  async #kick(gate: GateId): Promise<void> {
+    const { envoys } = this.#options;
+    if ((await envoys.kick(gate)) === 'full') {
+      this.#roomy.add(gate);
+      await this.#publishRoom();
+      await envoys.kick(gate);
+      this.#roomy.delete(gate);
+      void this.#publishRoom();
+    }
+    this.#kicked.delete(gate);
+  }
+
+  /** Gives Envoys what they have, with the room that lines are to have now. Gates that ask together are given it together. */
+  #publishRoom(): Promise<void> {
+    this.#roomAsked ??= this.#roomPublished.then(async () => {
+      this.#roomAsked = undefined;
+      this.#roomPublished = this.#model === undefined ? Promise.resolve() : this.#publishModel(this.#model, 'debug');
+      await this.#roomPublished;
+    });
+    return this.#roomAsked;
   }
 
   async #publishModel(model: Model, level: 'debug' | 'info'): Promise<void> {
     const { cache, carriers, envoys, clock } = this.#options;
     carriers.follow(model);
-    const snapshotWithout = this.#snapshots(withRoomForKicks(model, this.#kicked));
+    this.#model = model;
+    const snapshotWithout = this.#snapshots(withRoomForKicks(model, this.#roomy));
     const { version } = snapshotWithout(NONE);
     const key = `${version} ${carriers.changes}`;
     if (key !== this.#published.key) {
-      this.#published = { key, version, at: clock.monotonic(), level };
+      // What takes the place of one that nobody was told of is told as that one would have been.
+      const isUntold = !this.#isTold && this.#published.level === 'info';
+      const published: Published = { key, version, at: clock.monotonic(), level: isUntold ? 'info' : level };
+      this.#published = published;
       this.#isTold = false;
       cache.select((node: NodeIdentity, stream) => {
         const given = carriers.given(node, stream);
         return given.kind === 'waits' ? undefined : snapshotWithout(given.absent);
       });
-      this.#tell(await envoys.waitForAck(PUSH_ORDER, STAGE_WAIT_MS));
+      const result = await envoys.waitForAck(PUSH_ORDER, STAGE_WAIT_MS);
+      // One that went out meanwhile tells of itself.
+      if (this.#published === published && !this.#isTold) this.#tell(result);
     } else if (!this.#isTold && !this.#isFollowed) {
       // Published when no Envoy was there; one has come.
       this.#published = { ...this.#published, at: clock.monotonic() };

@@ -1,10 +1,11 @@
-import { request } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
 import { fail, ok, type Result } from '../base/result.ts';
 import { formatHostPort, type HostPort } from './address.ts';
 
 /** An answer of any status. */
 export interface Answer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
@@ -22,7 +23,7 @@ export function httpGet(address: HostPort, path: string, signal: AbortSignal): P
       response.on('error', failed);
       response.on('end', () => {
         const body = Buffer.concat(chunks).toString('utf8');
-        resolve(ok({ status: response.statusCode ?? 0, body }));
+        resolve(ok({ status: response.statusCode ?? 0, headers: response.headers, body }));
       });
     });
     sent.on('error', failed);

@@ -4,12 +4,16 @@ import { httpGet } from './http-get.ts';
 
 /**
  * How a kick ended: the second hop answered it (there was a free slot), it was taken back while it waited in the
- * line, or Envoy did not let it in (429: the line was full; 404: there is no such gate).
+ * line, the line was full, or Envoy did not let it in for another reason (404: there is no such gate).
  */
 export type Kick =
   | { readonly kind: 'answered' }
   | { readonly kind: 'withdrawn' }
+  | { readonly kind: 'full' }
   | { readonly kind: 'refused'; readonly status: number };
+
+/** Envoy's router sets it when a circuit breaker refuses a request, and then alone (`x-envoy-*` in "Router" of its docs). */
+const OVERLOADED = 'x-envoy-overloaded';
 
 /** Long enough for Envoy to take it in and look at the limit again, too short to hold up anyone in the line. */
 const KICK_MS = 100;
@@ -26,6 +30,7 @@ export async function kick(address: HostPort, service: string, signal?: AbortSig
   const path = `/${encodeURIComponent(service)}`;
   const answer = await httpGet(address, path, signal ? AbortSignal.any([signal, enough]) : enough);
   if (!answer.ok) return enough.aborted && signal?.aborted !== true ? ok({ kind: 'withdrawn' }) : answer;
-  const { status } = answer.value;
-  return ok(status === 204 ? { kind: 'answered' } : { kind: 'refused', status });
+  const { status, headers } = answer.value;
+  if (status === 204) return ok({ kind: 'answered' });
+  return ok(headers[OVERLOADED] === undefined ? { kind: 'refused', status } : { kind: 'full' });
 }

@@ -35,10 +35,10 @@ function changedGates(before: Model, after: Model) {
   });
 }
 
-/** The model while these gates are kicked: a full line would refuse the kick that is to empty it. */
-export function withRoomForKicks(model: Model, kicked: ReadonlySet<GateId>): Model {
-  if (kicked.size === 0) return model;
-  return mapGates(model, (id, gate) => (kicked.has(id) ? { ...gate, pending: gate.pending + 1 } : gate));
+/** The model while these gates, whose lines are full, are kicked: they would refuse the kick that is to empty them. */
+export function withRoomForKicks(model: Model, full: ReadonlySet<GateId>): Model {
+  if (full.size === 0) return model;
+  return mapGates(model, (id, gate) => (full.has(id) ? { ...gate, pending: gate.pending + 1 } : gate));
 }
 
 function mapGates(model: Model, map: (id: GateId, gate: GateLimit) => GateLimit): Model {

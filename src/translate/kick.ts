@@ -8,6 +8,9 @@ import { gateClusterOf, HEADERS, KICK, KICKED } from './names.ts';
 const { Listener } = envoy.config.listener.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
 
+/** Its `x-envoy-overloaded` tells that the line is full. */
+const ROUTER = router({ suppressEnvoyHeaders: false });
+
 /**
  * A raised limit wakes nobody by itself: Envoy opens connections when a request comes or ends. A kick is a
  * request that comes: through the gate, answered by the second hop. Only this machine can send one.
@@ -20,7 +23,7 @@ export function kickListener(port: number): EncodedResource {
     ignoreGlobalConnLimit: true,
     filterChains: [
       {
-        filters: [httpConnectionManager({ statPrefix: KICK, ...routesByName(KICK), httpFilters: [router()] })],
+        filters: [httpConnectionManager({ statPrefix: KICK, ...routesByName(KICK), httpFilters: [ROUTER] })],
       },
     ],
   });

@@ -132,7 +132,10 @@ async function changes(): Promise<void> {
     carriers,
     envoys: {
       waitForAck: (types, timeoutMs) => server.waitForAck(types, timeoutMs),
-      kick: async (gate) => void (await kick({ host: '127.0.0.1', port: kickPort }, gate)),
+      kick: async (gate) => {
+        const kicked = await kick({ host: '127.0.0.1', port: kickPort }, gate);
+        return kicked.ok && kicked.value.kind === 'full' ? 'full' : 'done';
+      },
     },
     translate: { kickPort },
     clock: systemClock,

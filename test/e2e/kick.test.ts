@@ -16,6 +16,7 @@ afterEach(async () => {
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const LIMIT = 'circuit_breakers.gate/codec.default.max_connections';
+const PLACES = 'circuit_breakers.gate/codec.default.max_pending_requests';
 
 type Protocol = 'http1' | 'h2c';
 
@@ -96,8 +97,8 @@ async function endlessPod() {
   return { working, port: (server.address() as AddressInfo).port };
 }
 
-async function setLimit(envoy: TestEnvoy, limit: number): Promise<void> {
-  const path = `/runtime_modify?${encodeURIComponent(LIMIT)}=${limit}`;
+async function setLimit(envoy: TestEnvoy, limit: number, key = LIMIT): Promise<void> {
+  const path = `/runtime_modify?${encodeURIComponent(key)}=${limit}`;
   const sent = request({ ...envoy.address, path, method: 'POST', agent: false }).end();
   const [answer] = await once(sent, 'response');
   answer.resume();
@@ -157,4 +158,15 @@ test('a free slot answers the kick, and an unknown gate refuses it', async () =>
   await setLimit(envoy, 2);
   expect(await kick(address, 'codec')).toEqual({ ok: true, value: { kind: 'answered' } });
   expect(await kick(address, 'other')).toEqual({ ok: true, value: { kind: 'refused', status: 404 } });
+});
+
+test('a full line refuses the kick; with one place more it wakes', { timeout: 60_000 }, async () => {
+  const { pod, envoy, address } = await busyGate(5);
+  await setLimit(envoy, 5, PLACES);
+  await setLimit(envoy, 2);
+  expect(await kick(address, 'codec')).toEqual({ ok: true, value: { kind: 'full' } });
+  expect(pod.working.length).toBe(1);
+  await setLimit(envoy, 6, PLACES);
+  expect(await kick(address, 'codec')).toEqual({ ok: true, value: { kind: 'withdrawn' } });
+  await until(() => pod.working.length === 2, { what: 'the second request at the pod' });
 });

@@ -46,7 +46,7 @@ function world() {
     },
     cache,
     carriers,
-    envoys: { waitForAck: async () => 'no nodes', kick: async () => {} },
+    envoys: { waitForAck: async () => 'no nodes', kick: async () => 'done' },
     translate: { kickPort: 18_002 },
     clock,
     log,

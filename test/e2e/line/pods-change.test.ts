@@ -3,7 +3,7 @@ import { instant, pause, until } from '../kit/instant.ts';
 import { startLoad } from '../kit/load.ts';
 import { burst, poisson, spaced } from '../kit/load-plan.ts';
 import { exponential, fixed } from '../kit/random.ts';
-import { expectKept, startLine } from './line.ts';
+import { expectKept, expectStrict, startLine } from './line.ts';
 
 test.each(['http1', 'h2c'] as const)('2, 4, 2 pods under load (%s)', async (protocol) => {
   const line = await startLine({ pods: 2, protocol });
@@ -45,6 +45,34 @@ test.each(['http1', 'h2c'] as const)('an added pod works at once, however long t
     ],
   });
   expect(new Set((await line.pods.requests()).map(({ pod }) => pod))).toEqual(new Set(line.pods.addresses));
+});
+
+test.each(['http1', 'h2c'] as const)('a full line goes on at an added pod at once, too (%s)', async (protocol) => {
+  const line = await startLine({ pods: 1, protocol, service: { queue: { max: 5 } } });
+  const run = startLoad(line.h2(), burst(1, { name: 'long', work: fixed(5000) }));
+  await line.untilHeld(1);
+  const rest = startLoad(line.h2(), burst(5, { name: 'rest', work: fixed(20) }));
+  await line.untilWaiting(5);
+  await line.pods.add(1);
+  const edited = await line.edit(line.pods.addresses);
+  const waited = await rest.results;
+  expect(run.ended, 'the long job has not ended yet').toEqual([]);
+  await line.untilWaiting(0);
+  // Nothing is left of the place that the kick had.
+  const long = startLoad(line.h2(), burst(1, { name: 'another', work: fixed(2000) }));
+  await line.untilHeld(2);
+  const again = startLoad(line.h2(), burst(7, { name: 'again', work: fixed(20) }));
+  const last = await again.results;
+  const results = [await run.results, waited, await long.results, last].flat();
+  await expectStrict(line, results, {
+    title: `a full line and an added pod, ${protocol}`,
+    slots: [
+      { at: run.began, slots: 1 },
+      { at: edited, slots: 2 },
+    ],
+  });
+  const refused = (those: typeof last) => those.filter(({ status }) => status === 429).length;
+  expect([refused(results), refused(last)]).toEqual([2, 2]);
 });
 
 test.each(['http1', 'h2c'] as const)('a pod that is taken out and put back while it works (%s)', async (protocol) => {

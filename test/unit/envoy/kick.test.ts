@@ -47,9 +47,14 @@ test('takes itself out of the line again', async () => {
   await gone.promise;
 });
 
-test.each([429, 404])('a %d is a refusal', async (status) => {
+test.each([503, 404])('a %d is a refusal', async (status) => {
   const address = await listen((_request, response) => response.writeHead(status).end());
   expect(await kick(address, 'codec')).toEqual({ ok: true, value: { kind: 'refused', status } });
+});
+
+test('a full line is told from other refusals by the words of the router', async () => {
+  const address = await listen((_request, response) => response.writeHead(503, { 'x-envoy-overloaded': 'true' }).end());
+  expect(await kick(address, 'codec')).toEqual({ ok: true, value: { kind: 'full' } });
 });
 
 test('nobody there is an error that says where', async () => {
