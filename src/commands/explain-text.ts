@@ -152,7 +152,10 @@ function resources(routing: Routing, route: Route, host: string): Lines {
   return [
     ...first,
     ['Cluster', `${gate}: the line`],
-    ['Runtime', `${LIMITS}: circuit_breakers.${gate}.default.max_connections (slots), .max_pending_requests (line)`],
+    [
+      'Runtime',
+      `${LIMITS}: circuit_breakers.${gate}.default.max_connections (slots), .max_pending_requests (line, if not 1000)`,
+    ],
     ['Listener', `${SECOND_HOP}, inside Envoy: where it arrives once it has its slot`],
     ['RouteConfiguration', `${SECOND_HOP}, table entry ${service.name}`],
     ...last,

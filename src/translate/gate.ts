@@ -13,6 +13,12 @@ export const UNBOUNDED = 1_000_000_000;
 /** Under which name Envoy looks for a cluster's HTTP options. */
 export const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
+/**
+ * The length of a line that the runtime layer does not name: most have this one (the default of `queue.max`), so that most
+ * gates have one key there and not two. A constant, whatever the route file says: see `gateCluster`.
+ */
+export const PENDING_UNSAID = 1000;
+
 /** How long a lowered limit may still be exceeded at the gate by reused connections (the pods' backstop holds). */
 const GATE_CONNECTION_MS = 1000;
 
@@ -34,10 +40,10 @@ export function gateCluster(service: Service): EncodedResource {
     circuitBreakers: {
       thresholds: [
         {
-          // Values to start from: the runtime layer has the true ones. They must never depend on the pods,
-          // since a changed cluster is a new cluster whose counters are at 0.
+          // Values to start from: the runtime layer has the true ones. They must never depend on the pods or the route
+          // file, since a changed cluster is a new cluster whose counters are at 0.
           maxConnections: wrap(1),
-          maxPendingRequests: wrap(1),
+          maxPendingRequests: wrap(PENDING_UNSAID),
           // These two would refuse instead of letting wait.
           maxRequests: wrap(UNBOUNDED),
           maxRetries: wrap(UNBOUNDED),

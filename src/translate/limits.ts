@@ -1,8 +1,10 @@
 import { envoy } from '#xds';
-import { type LastList, remember, rememberEach } from '../base/remember.ts';
-import type { ServiceWithPods } from '../model/model.ts';
+import { type LastList, rememberEach } from '../base/remember.ts';
+import type { GateLimit, ServiceWithPods } from '../model/model.ts';
+import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { merged, resource, struct } from './encode.ts';
+import { PENDING_UNSAID } from './gate.ts';
 import { gateName, LIMITS } from './names.ts';
 
 const { Runtime } = envoy.service.runtime.v3;
@@ -13,21 +15,39 @@ const { Runtime } = envoy.service.runtime.v3;
  */
 export function limitsRuntime(services: readonly ServiceWithPods[]): EncodedResource {
   // What one gate adds is encoded only when it changes, and not with every change of another.
-  const parts = rememberEach(lastParts, services, (service) => remember(limits, service, limitOf));
-  return remember(layers, parts, () => {
-    const name = resource(Runtime, LIMITS, { name: LIMITS, layer: {} });
-    return { ...name, body: merged([name.body, ...parts]) };
-  });
+  const parts = rememberEach(lastParts, services, limitOf);
+  // Pods that change without their limit change nothing here.
+  if (lastLayer === undefined || !sameParts(parts, lastLayer.parts)) lastLayer = { parts, layer: layerOf(parts) };
+  return lastLayer.layer;
 }
 
-const limits = new WeakMap<ServiceWithPods, Uint8Array>();
 const lastParts: LastList<ServiceWithPods, Uint8Array> = { keys: [], values: [] };
-const layers = new WeakMap<readonly Uint8Array[], EncodedResource>();
+let lastLayer: { readonly parts: readonly Uint8Array[]; readonly layer: EncodedResource } | undefined;
+
+function sameParts(parts: readonly Uint8Array[], before: readonly Uint8Array[]): boolean {
+  return parts === before || (parts.length === before.length && parts.every((part, at) => part === before[at]));
+}
+
+function layerOf(parts: readonly Uint8Array[]): EncodedResource {
+  const name = resource(Runtime, LIMITS, { name: LIMITS, layer: {} });
+  return { ...name, body: merged([name.body, ...parts]) };
+}
+
+const limits = new WeakMap<Service, { readonly gate: GateLimit; readonly part: Uint8Array }>();
 const NOTHING = new Uint8Array();
 
+/** What one gate adds: the same array for the same limit, since a service's pods change more often than its limit. */
 function limitOf({ service, gate }: ServiceWithPods): Uint8Array {
   if (gate === undefined) return NOTHING;
+  const known = limits.get(service);
+  if (known?.gate.slots === gate.slots && known.gate.pending === gate.pending) return known.part;
+  const part = encodeLimit(service, gate);
+  limits.set(service, { gate, part });
+  return part;
+}
+
+function encodeLimit(service: Service, { slots, pending }: GateLimit): Uint8Array {
   const key = `circuit_breakers.${gateName(service)}.default`;
-  const layer = struct({ [`${key}.max_connections`]: gate.slots, [`${key}.max_pending_requests`]: gate.pending });
-  return resource(Runtime, LIMITS, { layer }).body;
+  const line = pending === PENDING_UNSAID ? {} : { [`${key}.max_pending_requests`]: pending };
+  return resource(Runtime, LIMITS, { layer: struct({ [`${key}.max_connections`]: slots, ...line }) }).body;
 }
