@@ -7,6 +7,7 @@ import type { Routing } from '../model/routing.ts';
 import type { ServiceName } from '../model/service.ts';
 import type { SourceState } from '../model/source.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
+import type { ReadinessInput } from './readiness.ts';
 import type { NodeStatus, PodStatus, ServiceStatus, Status } from './status.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -65,6 +66,19 @@ export function describeStatus(input: StatusInput): Status {
     services: describeServices(input),
     nodes: nodes.map(describeNode).sort((a, b) => (a.id < b.id ? -1 : 1)),
     problems: [...input.problems, ...nodes.flatMap(refusals), ...silence(input)],
+  };
+}
+
+/** What readiness depends on; the services, of which there may be many, only when they are asked for. */
+export function describeForReadiness(
+  { routeFile, configuration, nodes }: Pick<StatusInput, 'routeFile' | 'configuration' | 'nodes'>,
+  services: ReadinessInput['services'],
+): ReadinessInput {
+  return {
+    routeFile: { path: routeFile.path, state: routeFile.state.kind },
+    configured: configuration !== undefined,
+    nodes: nodes.map(describeNode),
+    services,
   };
 }
 

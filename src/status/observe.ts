@@ -7,7 +7,7 @@ import type { Routing } from '../model/routing.ts';
 import type { Source, SourceState } from '../model/source.ts';
 import type { NodeIdentity, SnapshotCache } from '../snapshot/cache.ts';
 import { followConvergence } from './convergence.ts';
-import { type ConnectedNode, describeStatus, type ReportedLoad } from './describe.ts';
+import { type ConnectedNode, describeForReadiness, describeStatus, type ReportedLoad } from './describe.ts';
 import type { Sample } from './history.ts';
 import type { Metrics } from './metrics.ts';
 import { type Readiness, readinessOf, readyForGood } from './readiness.ts';
@@ -70,19 +70,22 @@ export function observe(observed: Observed): Observation {
       clock,
     }),
   ];
+  const common = () => ({
+    routeFile: { path: routeFile.path, state: routeFile.source.state() },
+    nodes: server.nodes(),
+    configuration,
+  });
   const status = () => {
     const { model, problems } = controller.state();
     return describeStatus({
+      ...common(),
       version,
       startedAt,
       now: clock.now(),
-      routeFile: { path: routeFile.path, state: routeFile.source.state() },
       model,
       problems,
       podsOf: (locator) => pods.pods(locator),
       loads: controller.loads(),
-      nodes: server.nodes(),
-      configuration,
       traffic,
       statisticsFrom,
     });
@@ -96,7 +99,7 @@ export function observe(observed: Observed): Observation {
   return {
     status,
     history: (service) => traffic.history(service),
-    ready: readyForGood(() => readinessOf(status())),
+    ready: readyForGood(() => readinessOf(describeForReadiness(common(), () => status().services))),
     stop() {
       for (const end of ends) end();
     },

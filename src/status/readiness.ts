@@ -1,21 +1,31 @@
-import type { NodeStatus, Status } from './status.ts';
+import type { NodeStatus, ServiceStatus, Status } from './status.ts';
 
 /** Whether requests can be expected to work; if not, every reason. */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reasons: readonly string[] };
+
+/** What readiness depends on. */
+export interface ReadinessInput {
+  readonly routeFile: Pick<Status['routeFile'], 'path' | 'state'>;
+  /** There is a configuration to give to Envoys. */
+  readonly configured: boolean;
+  readonly nodes: readonly NodeStatus[];
+  readonly services: () => readonly Pick<ServiceStatus, 'name' | 'source'>[];
+}
 
 /** The type every first configuration ends with: Envoy asks for listeners once its clusters are warm. */
 const LAST_TYPE = 'Listener';
 
 /** Ready: some Envoy has taken a whole configuration. */
-export function readinessOf(status: Status): Readiness {
-  const { nodes, routeFile, configuration, services } = status;
+export function readinessOf({ nodes, routeFile, configured, services }: ReadinessInput): Readiness {
   if (nodes.some((node) => missing(node).length === 0)) return { ready: true };
-  if (configuration !== undefined) {
+  if (configured) {
     if (nodes.length === 0) return { ready: false, reasons: ['no Envoy is connected'] };
     return { ready: false, reasons: nodes.map((node) => `Envoy ${node.id}: ${missing(node).join(', ')}`) };
   }
   if (routeFile.state === 'pending') return { ready: false, reasons: [`${routeFile.path} cannot be used`] };
-  const silent = services.filter(({ source }) => source.state === 'pending').map(({ name }) => name);
+  const silent = services()
+    .filter(({ source }) => source.state === 'pending')
+    .map(({ name }) => name);
   const why = silent.length === 0 ? '' : `: waiting for the pods of ${silent.join(', ')}`;
   return { ready: false, reasons: [`no configuration yet${why}`] };
 }

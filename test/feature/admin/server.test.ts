@@ -20,7 +20,10 @@ async function start(options: Partial<AdminOptions> = {}): Promise<Admin> {
     address: { host: '127.0.0.1', port: 0 },
     status,
     metrics: new Metrics({ version: '1.2.3' }),
-    ready: () => readinessOf(status()),
+    ready: () => {
+      const now = status();
+      return readinessOf({ ...now, configured: now.configuration !== undefined, services: () => now.services });
+    },
     history: () => [],
     ...options,
   });

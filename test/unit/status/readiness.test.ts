@@ -1,13 +1,20 @@
 import { expect, test } from 'vitest';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
-import { type ConnectedNode, describeStatus } from '../../../src/status/describe.ts';
+import {
+  type ConnectedNode,
+  describeForReadiness,
+  describeStatus,
+  type StatusInput,
+} from '../../../src/status/describe.ts';
 import { type Readiness, readinessOf, readyForGood } from '../../../src/status/readiness.ts';
 import { exampleInput, exampleNode } from './example.ts';
 
 type NodeType = ConnectedNode['types'][number];
 
+const describe = (input: StatusInput) => describeForReadiness(input, () => describeStatus(input).services);
+
 function readinessWith(types: readonly NodeType[]): Readiness {
-  return readinessOf(describeStatus(exampleInput({ nodes: [exampleNode({ types })] })));
+  return readinessOf(describe(exampleInput({ nodes: [exampleNode({ types })] })));
 }
 
 const cluster: NodeType = { typeUrl: TYPE_URLS.cluster, status: 'in sync', ackedVersion: 'v1' };
@@ -17,7 +24,7 @@ const nack = { message: 'bad', names: [], at: 0 };
 test('an Envoy in sync is enough', () => {
   expect(readinessWith([cluster, listener])).toEqual({ ready: true });
   const nodes = [exampleNode({ types: [] }), exampleNode()];
-  expect(readinessOf(describeStatus(exampleInput({ nodes })))).toEqual({ ready: true });
+  expect(readinessOf(describe(exampleInput({ nodes })))).toEqual({ ready: true });
 });
 
 test('clusters alone are not a configuration: listeners come after them', () => {
@@ -43,7 +50,7 @@ test('a refused change leaves what was there; a refused first version leaves not
 });
 
 test('without an Envoy, a configuration or a route file: it says which', () => {
-  expect(readinessOf(describeStatus(exampleInput({ nodes: [] })))).toEqual({
+  expect(readinessOf(describe(exampleInput({ nodes: [] })))).toEqual({
     ready: false,
     reasons: ['no Envoy is connected'],
   });
@@ -53,13 +60,13 @@ test('without an Envoy, a configuration or a route file: it says which', () => {
     configuration: undefined,
     podsOf: () => ({ kind: 'pending', problems: [] }),
   });
-  expect(readinessOf(describeStatus(waiting))).toEqual({
+  expect(readinessOf(describe(waiting))).toEqual({
     ready: false,
     reasons: ['no configuration yet: waiting for the pods of codec, web'],
   });
-  const early = describeStatus(exampleInput({ nodes: [], configuration: undefined }));
+  const early = describe(exampleInput({ nodes: [], configuration: undefined }));
   expect(readinessOf(early)).toEqual({ ready: false, reasons: ['no configuration yet'] });
-  const broken = describeStatus({
+  const broken = describe({
     ...waiting,
     routeFile: { path: 'r.yaml', state: { kind: 'pending', problems: [] } },
   });
@@ -73,4 +80,12 @@ test('ready once is ready for good, and no longer asked', () => {
   expect(ready()).toEqual({ ready: true });
   expect(ready()).toEqual({ ready: true });
   expect(answers).toHaveLength(1);
+});
+
+test('with a configuration nobody looks at the services, of which there may be many', () => {
+  const services = () => {
+    throw new Error('looked at');
+  };
+  expect(readinessOf(describeForReadiness(exampleInput({}), services))).toEqual({ ready: true });
+  expect(readinessOf(describeForReadiness(exampleInput({ nodes: [] }), services))).toMatchObject({ ready: false });
 });
