@@ -15,13 +15,20 @@ export function nodeLoad(observations: readonly LoadObservation[], at: number): 
     const gate = gateOfCluster(cluster);
     const ofPods = podsOfCluster(cluster);
     if (gate !== undefined) gates.set(gate, requestsInProgress);
-    if (ofPods === undefined) continue;
-    const running = endpoints.map(
-      ({ address, port, requestsInProgress: count }) => [formatAddress({ ip: address, port }), count] as const,
-    );
-    pods.set(ofPods, new Map(running));
+    if (ofPods !== undefined) pods.set(ofPods, busyPods(endpoints));
   }
   return { at, pods, gates };
+}
+
+const NOBODY: ReadonlyMap<string, number> = new Map();
+
+/** Requests in progress by pod; of thousands of pods most are idle, and those are left out. */
+function busyPods(endpoints: LoadObservation['endpoints']): ReadonlyMap<string, number> {
+  const busy = endpoints.filter(({ requestsInProgress: count }) => count > 0);
+  if (busy.length === 0) return NOBODY;
+  return new Map(
+    busy.map(({ address, port, requestsInProgress: count }) => [formatAddress({ ip: address, port }), count]),
+  );
 }
 
 /** Hosts that an Envoy has taken out, as pods. */

@@ -24,3 +24,12 @@ export function normalizePods(pods: readonly Pod[]): readonly Pod[] {
   }
   return [...byKey.values()].sort(byAddress);
 }
+
+/** Whether two normalized lists mean the same. */
+export function samePods(a: readonly Pod[], b: readonly Pod[]): boolean {
+  return a.length === b.length && a.every((pod, at) => samePod(pod, b[at]));
+}
+
+function samePod(a: Pod, b: Pod | undefined): boolean {
+  return a === b || (a.ip === b?.ip && a.port === b.port && a.state === b.state);
+}

@@ -42,10 +42,9 @@ export function stepDraining(input: DrainingInput): readonly Draining[] {
   if (published === present && input.draining.length === 0 && present.every(({ state }) => state === 'ready'))
     return [];
   const before = new Map(input.draining.map((draining) => [formatAddress(draining.pod), draining]));
-  const here = new Set(present.map(formatAddress));
   const since = (pod: Pod): Draining =>
     before.get(formatAddress(pod)) ?? { pod: { ...pod, state: 'draining' }, since: now };
-  const gone = published.filter((pod) => !here.has(formatAddress(pod))).map(since);
+  const gone = leftOut(published, present).map(since);
   return [
     ...present.filter((pod) => pod.state === 'draining').map(since),
     ...gone.filter((draining) => {
@@ -53,6 +52,15 @@ export function stepDraining(input: DrainingInput): readonly Draining[] {
       return now - draining.since < LONGEST_UNREPORTED_MS;
     }),
   ];
+}
+
+/** The pods that have left. Who stays is mostly the very same object, and then its address need not be looked at. */
+function leftOut(published: readonly Pod[], present: readonly Pod[]): readonly Pod[] {
+  const same = new Set(present);
+  const others = published.filter((pod) => !same.has(pod));
+  if (others.length === 0) return others;
+  const here = new Set(present.map(formatAddress));
+  return others.filter((pod) => !here.has(formatAddress(pod)));
 }
 
 /**

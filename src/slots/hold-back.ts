@@ -38,8 +38,11 @@ const LONGEST_HELD_MS = 300;
  */
 export function holdBack({ published, present, before, raising, now }: HoldBackInput): HeldBack {
   if (published === present) return { pods: present, held: NOBODY };
+  // Who stays is mostly the very same object.
+  const here = new Set(present);
+  const wasReady = published.filter((pod) => pod.state === 'ready' && !here.has(pod));
+  if (wasReady.length === 0) return { pods: present, held: NOBODY };
   const ready = new Set(present.filter(({ state }) => state === 'ready').map(formatAddress));
-  const wasReady = published.filter(({ state }) => state === 'ready');
   const known = new Set(published.filter(({ state }) => state !== 'draining').map(formatAddress));
   const since = (pod: Pod) => before.get(formatAddress(pod)) ?? now;
   const leaving = wasReady.filter((pod) => !ready.has(formatAddress(pod)) && now - since(pod) < LONGEST_HELD_MS);

@@ -26,10 +26,15 @@ function reportedUntil(nodes: ReadonlyMap<string, NodeLoad>): number | undefined
  */
 export function reportOf(id: PodsId, nodes: ReadonlyMap<string, NodeLoad>): Report | undefined {
   const from = reportedUntil(nodes);
-  if (from === undefined || ![...nodes.values()].some(({ pods }) => pods.has(id))) return undefined;
-  const running = new Map<string, number>();
-  for (const node of nodes.values()) {
-    for (const [pod, count] of node.pods.get(id) ?? []) running.set(pod, (running.get(pod) ?? 0) + count);
+  if (from === undefined) return undefined;
+  const reports = [...nodes.values()].flatMap(({ pods }) => pods.get(id) ?? []);
+  const [first, ...others] = reports;
+  if (first === undefined) return undefined;
+  // As it mostly is: one Envoy carries a service.
+  if (others.length === 0) return { from, running: first };
+  const running = new Map(first);
+  for (const other of others) {
+    for (const [pod, count] of other) running.set(pod, (running.get(pod) ?? 0) + count);
   }
   return { from, running };
 }

@@ -59,6 +59,15 @@ function reportOn(model: Model | undefined, at: number, { running = 0, inUse }: 
   };
 }
 
+/** The same model of the same services, and not one pod of it the same object. */
+function copyOf(model: Model): Model {
+  const copy = <S extends { readonly pods: readonly Pod[] }>(one: S): S => ({
+    ...one,
+    pods: one.pods.map((each) => ({ ...each })),
+  });
+  return { ...model, services: model.services.map(copy), retiring: model.retiring.map(copy) };
+}
+
 function slotsOf(model: Model): number {
   return [...gatesOf(model).values()].reduce((sum, { slots }) => sum + slots, 0);
 }
@@ -80,8 +89,11 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
         const out = one.out.map((number) => formatAddress(pod(number)));
         const outOf = one.services.map((service) => [podsId(service), out] as const);
         ejected = stepEjected(ejected, new Map(out.length === 0 ? [] : outOf), now);
-        const reconciled = reconcile({ routing, podsOf, loads, before, draining, ejected, meanWork: new Map(), now });
+        const input = { routing, podsOf, loads, draining, ejected, meanWork: new Map(), now };
+        const reconciled = reconcile({ ...input, before });
         const { model } = reconciled;
+        // What is taken from the last time because it is the same object is what would be made anew.
+        expect(reconcile({ ...input, before: before && copyOf(before) })).toEqual(reconciled);
         // Throws when two resources have one name.
         snapshotOfTypes(translate(model, { kickPort: 1 }));
         stages(before, model);
@@ -96,6 +108,48 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a service is the same object for as long as nothing about it changes, whatever drains or is out', () => {
+  const [a, b] = [limitedService('a', 2), limitedService('b', 2)];
+  const routing: Routing = { listen: { address: '127.0.0.1', port: 8080 }, services: [a, b], routes: [] };
+  const sources = new Map([a, b].map((service) => [service, [pod(1), pod(2)]]));
+  const report = (at: number, running: number): NodeLoad => ({
+    at,
+    pods: new Map([[podsId(a), new Map([[formatAddress(pod(2)), running]])]]),
+    gates: new Map(),
+  });
+  let now = 1_000_000;
+  let last = { before: undefined as Model | undefined, draining: new Map() as DrainingPods };
+  const step = (load: NodeLoad | undefined, out: readonly Pod[] = []) => {
+    now += 1000;
+    // Every service of this test has a source of its own: they have the same locator.
+    const values = [...sources.values()];
+    const podsOf = () => ({ kind: 'ready' as const, value: values.shift() ?? [], problems: [] });
+    const ejected = stepEjected(new Map(), new Map([[podsId(b), out.map(formatAddress)]]), now);
+    const loads = new Map(load === undefined ? [] : [['envoy', load]]);
+    const meanWork = new Map();
+    const { model, draining } = reconcile({ ...last, routing, podsOf, loads, ejected, meanWork, now });
+    last = { before: model, draining };
+    return model.services;
+  };
+  const [, first] = step(undefined);
+  sources.set(a, [pod(1), pod(2, 'draining')]);
+  const [leaves, second] = step(undefined);
+  expect(leaves?.gate?.slots).toBe(2);
+  expect(second).toBe(first);
+  const [busy, third] = step(report(now + 1000, 1), [pod(1)]);
+  expect(busy).toMatchObject({ pods: leaves?.pods, gate: { slots: 3 } });
+  expect(busy?.pods).toBe(leaves?.pods);
+  expect(third?.pods[0]?.state).toBe('ejected');
+  expect(step(report(now + 1000, 1), [pod(1)])).toEqual([busy, third]);
+  const [again, fourth] = step(report(now + 1000, 1), [pod(1)]);
+  expect(again).toBe(busy);
+  expect(fourth).toBe(third);
+  sources.set(a, [pod(1)]);
+  const [gone, back] = step(report(now + 1000, 0));
+  expect(gone).toMatchObject({ pods: [pod(1)], gate: { slots: 2 } });
+  expect(back).toEqual(first);
 });
 
 function readyIn({ services }: Model): readonly string[] {
