@@ -2,15 +2,15 @@ import type { google } from '#xds';
 import type { Millis } from '../base/duration.ts';
 import { type EncodedResource, TYPE_URLS, type TypeUrl } from '../snapshot/resource.ts';
 
-/** The part of a generated message class that encoding needs. */
+/** The part of a generated message class that encoding needs. `shared`: what was written itself, and not a copy of it. */
 interface MessageClass<Properties> {
-  encode(message: Properties): { finish(): Uint8Array };
+  encode(message: Properties): { finish(shared: true): Uint8Array };
   getTypeUrl(prefix?: string): string;
 }
 
 /** A message inside an `Any`, under its own type URL. */
 export function pack<P>(message: MessageClass<P>, properties: P): google.protobuf.Any.$Properties {
-  return { typeUrl: message.getTypeUrl(), value: message.encode(properties).finish() };
+  return { typeUrl: message.getTypeUrl(), value: message.encode(properties).finish(true) };
 }
 
 /** A named extension, as Envoy's `TypedExtensionConfig` and filters have them. */
@@ -23,7 +23,7 @@ export function resource<P>(message: MessageClass<P>, name: string, properties: 
   const typeUrl = message.getTypeUrl();
   if (!isServed(typeUrl)) throw new Error(`${typeUrl} is not a type that is served`);
   // A copy of its own: small bodies come out of Node's pool, and each that is kept would keep 64 KiB of it.
-  return { typeUrl, name, body: new Uint8Array(message.encode(properties).finish()) };
+  return { typeUrl, name, body: new Uint8Array(message.encode(properties).finish(true)) };
 }
 
 function isServed(typeUrl: string): typeUrl is TypeUrl {

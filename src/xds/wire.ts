@@ -16,7 +16,7 @@ const LONGEST_MESSAGE = 8192;
 const sotwParts = new WeakMap<XdsResource, Uint8Array>();
 const deltaParts = new WeakMap<XdsResource, Uint8Array>();
 
-/** Encodes a resource once; every stream's responses are made of the same bytes. */
+/** Encodes a resource once; every stream's responses are made of the same bytes. `encode` need not make a copy. */
 function part(parts: WeakMap<XdsResource, Uint8Array>, resource: XdsResource, encode: () => Uint8Array): Uint8Array {
   return remember(parts, resource, () => joined([encode()]));
 }
@@ -38,10 +38,10 @@ function joined(pieces: readonly Uint8Array[]): Buffer {
 /** A `DiscoveryResponse`. Encoded messages that follow one another are one message whose lists are joined. */
 export function encodeSotw(response: Response, identifier: string): Buffer {
   const { version: versionInfo, typeUrl, nonce } = response;
-  const head = DiscoveryResponse.encode({ versionInfo, typeUrl, nonce, controlPlane: { identifier } }).finish();
+  const head = DiscoveryResponse.encode({ versionInfo, typeUrl, nonce, controlPlane: { identifier } }).finish(true);
   const parts = response.resources.map((resource) =>
     part(sotwParts, resource, () =>
-      DiscoveryResponse.encode({ resources: [{ typeUrl: resource.typeUrl, value: resource.body }] }).finish(),
+      DiscoveryResponse.encode({ resources: [{ typeUrl: resource.typeUrl, value: resource.body }] }).finish(true),
     ),
   );
   return joined([head, ...parts]);
@@ -56,12 +56,12 @@ export function encodeDelta(response: Response, identifier: string): Buffer {
     nonce,
     removedResources: [...removed],
     controlPlane: { identifier },
-  }).finish();
+  }).finish(true);
   const parts = response.resources.map((resource) =>
     part(deltaParts, resource, () => {
       const { name, version } = resource;
       const any = { typeUrl: resource.typeUrl, value: resource.body };
-      return DeltaDiscoveryResponse.encode({ resources: [{ name, version, resource: any }] }).finish();
+      return DeltaDiscoveryResponse.encode({ resources: [{ name, version, resource: any }] }).finish(true);
     }),
   );
   return joined([head, ...parts]);
