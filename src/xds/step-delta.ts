@@ -129,17 +129,26 @@ function isGone({ snapshot }: PushEvent, name: string, held: Held): boolean {
 }
 
 /** The resources that are due: those a request waits for, then those that changed. */
-function* due(state: DeltaState, { snapshot, scope }: PushEvent): Generator<XdsResource> {
+function due(state: DeltaState, { snapshot, scope }: PushEvent): readonly XdsResource[] {
+  const found: XdsResource[] = [];
   for (const name of state.owed) {
     const resource = snapshot.resources.get(name);
-    if (resource !== undefined && state.nacks.get(name)?.version !== resource.version) yield resource;
+    if (resource !== undefined && state.nacks.get(name)?.version !== resource.version) found.push(resource);
   }
-  if (scope === 'owed' && !state.owedAll) return;
-  for (const name of state.subscription.wildcard ? snapshot.resources.keys() : state.subscription.names) {
+  if (scope === 'owed' && !state.owedAll) return found;
+  const names: Named = state.subscription.wildcard ? snapshot.resources : state.subscription.names;
+  // No iterator: it makes an object for each of thousands of names, and mostly one of them has changed.
+  names.forEach((_, name) => {
     const resource = snapshot.resources.get(name);
-    if (resource === undefined || state.owed.has(name)) continue;
-    if (resource.version !== state.held.get(name)?.version) yield resource;
-  }
+    if (resource === undefined || state.owed.has(name)) return;
+    if (resource.version !== state.held.get(name)?.version) found.push(resource);
+  });
+  return found;
+}
+
+/** What a map by name and a set of names have in common. */
+interface Named {
+  forEach(callback: (value: unknown, name: string) => void): void;
 }
 
 function collect(state: DeltaState, event: PushEvent): Content {
