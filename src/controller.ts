@@ -1,4 +1,5 @@
 import { type Coalesced, coalesce } from './base/coalesce.ts';
+import { Timers } from './base/timers.ts';
 import type { PodsId } from './model/generation.ts';
 import type { Model } from './model/model.ts';
 import type { Problem } from './model/problem.ts';
@@ -56,15 +57,18 @@ export class Controller {
   #pendingSince: number | undefined;
   #publishing: Promise<void> | undefined;
   #again = false;
-  readonly #timers = new Set<() => void>();
+  readonly #timers: Timers;
+  /** Calls off the next look at what is on its way out: one is enough, however often something is published. */
+  #cancelRecheck = () => {};
   #stopped = false;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    this.#timers = new Timers(options.clock);
     this.#publisher = new Publisher(options);
     this.#trigger = coalesce(() => this.#reconcile(), { quiet: QUIET_MS, longest: LONGEST_MS, clock: options.clock });
     this.#pace = new WorkPace({
-      later: (ms, callback) => this.#later(ms, callback),
+      later: (ms, callback) => this.#timers.after(ms, callback),
       model: () => this.#state.model,
       onNews: () => this.#trigger.poke(),
     });
@@ -138,7 +142,7 @@ export class Controller {
     await Promise.all([routeFile.run(signal, changed), pods.run(signal, changed)]);
     this.#stopped = true;
     this.#trigger.stop();
-    for (const cancel of this.#timers) cancel();
+    this.#timers.stop();
     await this.#publishing;
   }
 
@@ -194,8 +198,8 @@ export class Controller {
     const longest = this.#state.model === undefined ? FIRST_WAIT_MS : EDIT_WAIT_MS;
     if (this.#pendingSince === undefined) {
       this.#pendingSince = now;
-      this.#later(TELL_WAITING_MS, () => this.#tellWaiting());
-      this.#later(longest, () => this.#trigger.poke());
+      this.#timers.after(TELL_WAITING_MS, () => this.#tellWaiting());
+      this.#timers.after(longest, () => this.#trigger.poke());
     }
     if (now - this.#pendingSince < longest) return true;
     log.warn(
@@ -203,15 +207,6 @@ export class Controller {
       'going on without these services: nobody has told their pods yet',
     );
     return false;
-  }
-
-  /** Calls `callback` after `ms`, unless the controller is stopped before: a timer would keep the process alive. */
-  #later(ms: number, callback: () => void): void {
-    const cancel = this.#options.clock.after(ms, () => {
-      this.#timers.delete(cancel);
-      callback();
-    });
-    this.#timers.add(cancel);
   }
 
   #tellWaiting(): void {
@@ -230,7 +225,8 @@ export class Controller {
       await this.#publisher.allKicked();
       this.#again = true;
     }
-    if (this.#isMoving()) this.#later(MOVING_RECHECK_MS, () => this.#trigger.poke());
+    this.#cancelRecheck();
+    if (this.#isMoving()) this.#cancelRecheck = this.#timers.after(MOVING_RECHECK_MS, () => this.#trigger.poke());
   }
 
   /** Problems are logged when they come and when they go, not again and again. */

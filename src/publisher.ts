@@ -34,6 +34,15 @@ export interface PublisherOptions {
   readonly log: Logger;
 }
 
+/** A model as Envoys get it. */
+interface Made {
+  readonly model: Model;
+  /** The gates with room for a kick. */
+  readonly room: string;
+  /** The snapshot for whoever does not carry these services. */
+  readonly snapshotWithout: (absent: ReadonlySet<ServiceName>) => Snapshot;
+}
+
 /** What is out. */
 interface Published {
   /** Version of the whole snapshot, and of who gets what of it. */
@@ -60,8 +69,8 @@ export class Publisher {
   /** Gates whose full lines have one place more, for the kick alone. */
   readonly #roomy = new Set<GateId>();
   readonly #kicks = new Set<Promise<void>>();
-  /** What Envoys were given last, but for the room for kicks. */
-  #model: Model | undefined;
+  /** What Envoys were given last. */
+  #made: Made | undefined;
   #roomPublished: Promise<void> = Promise.resolve();
   #roomAsked: Promise<void> | undefined;
   #published: Published = { key: '', version: '', at: 0, level: 'info' };
@@ -96,6 +105,15 @@ export class Publisher {
     await Promise.all(this.#kicks);
   }
 
+  /** What is made of `model`: the same as before, if it is the same. */
+  #make(model: Model): Made {
+    const room = [...this.#roomy].sort().join();
+    if (this.#made?.model !== model || this.#made.room !== room) {
+      this.#made = { model, room, snapshotWithout: this.#snapshots(withRoomForKicks(model, this.#roomy)) };
+    }
+    return this.#made;
+  }
+
   /** The snapshots of `model` by the services that an Envoy does not carry; Envoys that carry the same share one. */
   #snapshots(model: Model): (absent: ReadonlySet<ServiceName>) => Snapshot {
     const known = new Map<string, Snapshot>();
@@ -128,7 +146,8 @@ export class Publisher {
   #publishRoom(): Promise<void> {
     this.#roomAsked ??= this.#roomPublished.then(async () => {
       this.#roomAsked = undefined;
-      this.#roomPublished = this.#model === undefined ? Promise.resolve() : this.#publishModel(this.#model, 'debug');
+      const { model } = this.#made ?? {};
+      this.#roomPublished = model === undefined ? Promise.resolve() : this.#publishModel(model, 'debug');
       await this.#roomPublished;
     });
     return this.#roomAsked;
@@ -137,8 +156,7 @@ export class Publisher {
   async #publishModel(model: Model, level: 'debug' | 'info'): Promise<void> {
     const { cache, carriers, envoys, clock } = this.#options;
     carriers.follow(model);
-    this.#model = model;
-    const snapshotWithout = this.#snapshots(withRoomForKicks(model, this.#roomy));
+    const { snapshotWithout } = this.#make(model);
     const { version } = snapshotWithout(NONE);
     const key = `${version} ${carriers.changes}`;
     if (key !== this.#published.key) {

@@ -1,8 +1,9 @@
 import { remember } from './base/remember.ts';
+import { modelAsBefore, serviceAsBefore } from './model/as-before.ts';
 import { type GateId, gateId, type PodsId, podsId } from './model/generation.ts';
 import { formatAddress, type Locator } from './model/locator.ts';
 import type { Model, Retiring, ServiceWithPods } from './model/model.ts';
-import { type Pod, samePods } from './model/pod.ts';
+import type { Pod } from './model/pod.ts';
 import type { Problem } from './model/problem.ts';
 import { type ResolvedService, resolve } from './model/resolve.ts';
 import type { Routing } from './model/routing.ts';
@@ -71,11 +72,12 @@ export function reconcile(input: ReconcileInput): Reconciled {
   const told = toldBefore(before);
   const present = services.map((service, at) => {
     const was = leaving.length === 0 ? unchanged(service, at, input) : undefined;
-    const made = was ?? asBefore(withPods(service, leaving, input, { draining, held }), service, before?.services[at]);
-    return withRetryAfter(made, input.meanWork, told);
+    const made = was ?? withPods(service, leaving, input, { draining, held });
+    const same = serviceAsBefore(made, service.pods, before?.services[at]);
+    return withRetryAfter(same, input.meanWork, told);
   });
   const rest = { draining, held, pending, problems };
-  if (leaving.length === 0) return { model: { routing, services: present, retiring: [] }, ...rest };
+  if (leaving.length === 0) return { model: modelAsBefore(routing, present, before), ...rest };
   const heirs = present.map((service) => heirSlots(service, leaving, input));
   const shares = new Map(heirs.flatMap(({ old }) => old));
   const retiring = leaving.flatMap((old): readonly Retiring[] => {
@@ -169,23 +171,6 @@ function withPods(
   const pods = withEjected(withDraining(present, step), out);
   const leaves = [...step, ...asDraining(pods, out)];
   return { service, pods, gate: gateLimit(service, pods, (pod) => runningOn(pod, leaves, report)) };
-}
-
-/**
- * What was published last, where it is the same now: a pod that drains is looked at again and again, and only when
- * something has come of it is anything to be made of it anew.
- */
-function asBefore(
-  made: ServiceWithPods,
-  { pods: found }: ResolvedService,
-  was: ServiceWithPods | undefined,
-): ServiceWithPods {
-  // The source's own list is kept: while it stays the same nothing is looked at (see `unchanged`).
-  if (was?.service !== made.service || was.line !== undefined || made.pods === found) return made;
-  if (!samePods(made.pods, was.pods)) return made;
-  const { gate } = made;
-  const isSame = gate?.slots === was.gate?.slots && gate?.pending === was.gate?.pending;
-  return isSame ? was : { ...made, pods: was.pods };
 }
 
 /** See `holdBack`. Without a limit nobody waits for slots. */

@@ -37,12 +37,23 @@ export function resolve(routing: Routing, podsOf: (locator: Locator) => SourceSt
         return { service, pods: NONE };
       case 'ready':
       case 'stale':
-        return { service, pods: remember(normalized, state.value, normalizePods) };
+        return resolved(service, remember(normalized, state.value, normalizePods));
       default:
         return assertNever(state);
     }
   });
   return { services, pending, problems };
+}
+
+const known = new WeakMap<Service, ResolvedService>();
+
+/** The same object for the same pods: this is looked at for every service whenever a pod of one has changed. */
+function resolved(service: Service, pods: readonly Pod[]): ResolvedService {
+  const before = known.get(service);
+  if (before?.pods === pods) return before;
+  const now = { service, pods };
+  known.set(service, now);
+  return now;
 }
 
 const NONE: readonly Pod[] = [];
