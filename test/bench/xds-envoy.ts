@@ -166,7 +166,7 @@ async function changes(): Promise<void> {
     const isAcked = (typeUrl: string) => resources('acked').some((name) => name.startsWith(typeUrl));
     await until(() => isAcked(TYPE_URLS.endpoints) && isAcked(TYPE_URLS.runtime));
     times.push(performance.now() - begin);
-    // The room for the kick is taken back in another push.
+    // Whatever else follows from it: the kick takes up to 100 ms.
     await new Promise((resolve) => setTimeout(resolve, 200));
     const responses = events.flatMap((event) =>
       event.kind === 'sent' ? [`${event.typeUrl.split('.').at(-1)} of ${event.resources.length}`] : [],
