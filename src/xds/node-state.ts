@@ -105,15 +105,22 @@ export function answered(
   types: readonly TypeUrl[],
   sequence: number,
 ): 'acked' | 'nacked' | 'no nodes' | undefined {
-  const introduced = [...streams].filter((stream) => stream.introduction !== undefined);
-  if (introduced.length === 0) return 'no nodes';
-  if (types.includes(TYPE_URLS.listener) && introduced.some(isStarting)) return undefined;
-  const states = introduced
-    .filter((stream) => stream.hasSnapshot())
-    .flatMap((stream) => types.map((typeUrl) => stream.type(typeUrl)))
-    .filter((state) => state !== undefined);
-  if (!states.every((state) => isSettled(state, sequence))) return undefined;
-  return states.some((state) => state.nacks.size > 0) ? 'nacked' : 'acked';
+  const waitsForListeners = types.includes(TYPE_URLS.listener);
+  let result: 'acked' | 'nacked' | 'no nodes' = 'no nodes';
+  // Asked at every answer, of up to a thousand streams: nothing is made for it.
+  for (const stream of streams) {
+    if (stream.introduction === undefined) continue;
+    if (result === 'no nodes') result = 'acked';
+    if (waitsForListeners && isStarting(stream)) return undefined;
+    if (!stream.hasSnapshot()) continue;
+    for (const typeUrl of types) {
+      const state = stream.type(typeUrl);
+      if (state === undefined) continue;
+      if (!isSettled(state, sequence)) return undefined;
+      if (state.nacks.size > 0) result = 'nacked';
+    }
+  }
+  return result;
 }
 
 /** An Envoy asks for its listeners once its clusters are warm: before that it cannot have everything. */
