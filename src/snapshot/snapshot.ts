@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { copyMap } from '../base/copy-map.ts';
 import { remember } from '../base/remember.ts';
 import {
   type EncodedResource,
@@ -76,7 +77,7 @@ function typeSnapshot(
   const fresh = before?.clusters === clusters && changedIn(before?.encoded ?? [], encoded);
   if (before === undefined || !fresh) return make(typeUrl, { encoded, clusters, ...readAll(encoded, clusters) });
   if (fresh.length === 0) return before.snapshot;
-  const resources = new Map(before.resources);
+  const resources = copyMap(before.resources);
   for (const each of fresh) resources.set(each.name, withVersion(each, clusters));
   return make(typeUrl, { encoded, clusters, names: before.names, resources });
 }

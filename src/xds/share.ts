@@ -1,3 +1,5 @@
+import { copyMap } from '../base/copy-map.ts';
+
 /** How many values are looked through: those of the streams that are served at the same time. */
 const RECENT = 16;
 
@@ -67,7 +69,7 @@ export function changeMap<V>(map: ReadonlyMap<string, V>, entries: readonly Entr
     // It was made of this map and these values, so its values are of their type.
     if (known && sameEntries(origins.get(known) ?? [], entries)) return known as ReadonlyMap<string, V>;
   }
-  const after = new Map(map);
+  const after = copyMap(map);
   for (const [name, value] of entries) {
     if (value === undefined) after.delete(name);
     else after.set(name, value);

@@ -119,13 +119,13 @@ function push(state: DeltaState, event: PushEvent): Step<Held> {
 }
 
 function hasGone(held: DeltaState['held'], event: PushEvent): boolean {
-  // By name alone: there are many, and an entry of a map is an object that is made for nothing.
-  for (const name of held.keys()) if (!event.snapshot.resources.has(name) && held.get(name) !== ABSENT) return true;
+  for (const name of held.keys()) if (isGone(held, event, name)) return true;
   return false;
 }
 
-function isGone({ snapshot }: PushEvent, name: string, held: Held): boolean {
-  return held !== ABSENT && !snapshot.resources.has(name);
+/** By name alone: there are many, and an entry of a map is an object that is made for nothing. */
+function isGone(held: DeltaState['held'], { snapshot }: PushEvent, name: string): boolean {
+  return !snapshot.resources.has(name) && held.get(name) !== ABSENT;
 }
 
 /** The resources that are due: those a request waits for, then those that changed. */
@@ -169,7 +169,7 @@ function collect(state: DeltaState, event: PushEvent): Content {
 function* gone(state: DeltaState, event: PushEvent): Generator<string> {
   for (const name of state.owed) if (!event.snapshot.resources.has(name)) yield name;
   if (event.removals === 'hold' || event.scope === 'owed') return;
-  for (const [name, held] of state.held) if (isGone(event, name, held) && !state.owed.has(name)) yield name;
+  for (const name of state.held.keys()) if (isGone(state.held, event, name) && !state.owed.has(name)) yield name;
 }
 
 function afterwards(
