@@ -1,5 +1,7 @@
 // What observing costs: 100 services, 1,000 pods, one Envoy that Sluice observes and one that nobody observes, the same
-// load on both in turns. npm run bench:observe [-- REQUESTS_PER_SECOND WORK_MS ROUNDS SECONDS]. Judges nothing.
+// load on both in turns; medians of many short rounds, since Envoy's part is a small difference of two large numbers.
+// BENCH_BEFORE=FOLDER: a third one, observed by the Sluice in that folder, to compare two versions in one run.
+// npm run bench:observe [-- REQUESTS_PER_SECOND WORK_MS ROUNDS SECONDS]. Judges nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
@@ -12,10 +14,12 @@ import { startEnvoy } from '../e2e/kit/envoy.ts';
 import { until } from '../e2e/kit/instant.ts';
 import { freePorts } from '../e2e/kit/ports.ts';
 
-const [rate = 1000, workMs = 200, rounds = 5, seconds = 8] = process.argv.slice(2).map(Number);
+const [rate = 1000, workMs = 200, rounds = 9, seconds = 4] = process.argv.slice(2).map(Number);
 const SERVICES = 100;
 const PODS = 10;
 const NODE_OPTIONS = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean);
+
+const BEFORE = process.env['BENCH_BEFORE'];
 
 const source = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
@@ -38,25 +42,27 @@ function routeFile(port: number): string {
   return file;
 }
 
+type Name = 'observed' | 'before' | 'unobserved';
+
 /** An Envoy and its control plane. */
 interface Side {
-  readonly name: string;
+  readonly name: Name;
   readonly port: number;
   readonly admin: number;
   readonly control: ChildProcess;
   readonly envoy: Awaited<ReturnType<typeof startEnvoy>>;
 }
 
-async function start(name: 'observed' | 'unobserved'): Promise<Side> {
+async function start(name: Name): Promise<Side> {
   const [port = 0, xds = 0, kick = 0, admin = 0, envoyAdmin = 0] = await freePorts(5);
   const file = routeFile(port);
-  const observed = name === 'observed';
+  const observed = name !== 'unobserved';
+  const main = name === 'before' ? join(BEFORE ?? '', 'src/main.ts') : source('src/main.ts');
   const args = observed
-    ? ['src/main.ts', 'serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`]
-    : ['test/bench/unobserved.ts', file, `${xds}`, `${kick}`];
+    ? [main, 'serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`]
+    : [source('test/bench/unobserved.ts'), file, `${xds}`, `${kick}`];
   const more = observed ? ['--admin', `127.0.0.1:${admin}`, '--envoy-admin', `127.0.0.1:${envoyAdmin}`] : [];
-  const [script = '', ...rest] = [...args, ...more];
-  const control = spawn(process.execPath, [...NODE_OPTIONS, source(script), ...rest], {
+  const control = spawn(process.execPath, [...NODE_OPTIONS, ...args, ...more], {
     stdio: ['ignore', 'ignore', process.env['BENCH_LOG'] ? 'inherit' : 'ignore'],
   });
   const { cluster_manager, ...bootstrap } = envoyBootstrap({
@@ -113,16 +119,19 @@ interface Cost {
   readonly envoy: number;
 }
 
-async function cost({ control, envoy }: Side, during: () => Promise<unknown>): Promise<Cost> {
+/** `during` resolves to how many requests were answered; what is used is told as if they had been so many a second. */
+async function cost({ control, envoy }: Side, during: () => Promise<number | undefined>): Promise<Cost> {
   const [a, b, began] = [cpuMs(control.pid), cpuMs(envoy.pid), performance.now()];
-  await during();
-  const ms = performance.now() - began;
+  const done = await during();
+  const ms = done === undefined ? performance.now() - began : (done / rate) * 1000;
   const percent = (used: number) => (used / ms) * 100;
   return { control: percent(cpuMs(control.pid) - a), envoy: percent(cpuMs(envoy.pid) - b) };
 }
 
 function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return ((sorted[middle] ?? Number.NaN) + (sorted[sorted.length - 1 - middle] ?? Number.NaN)) / 2;
 }
 
 const percent = (value: number) => `${value.toFixed(1)} %`;
@@ -137,36 +146,46 @@ function print(what: string, costs: readonly { readonly on: Cost; readonly off: 
   );
 }
 
-async function compare(what: string, run: (side: Side) => Promise<unknown>): Promise<void> {
-  const costs: { on: Cost; off: Cost }[] = [];
+async function compare(what: string, run: (side: Side) => Promise<number | undefined>): Promise<void> {
+  const costs = new Map(sides.map(({ name }) => [name, [] as Cost[]]));
   for (let round = 0; round < rounds; round++) {
-    const sides = round % 2 === 0 ? [on, off] : [off, on];
-    const found = new Map<Side, Cost>();
-    for (const side of sides) found.set(side, await cost(side, () => run(side)));
-    const [a, b] = [found.get(on), found.get(off)];
-    if (a && b) costs.push({ on: a, off: b });
+    // Each side is the first one as often as any other.
+    const first = round % sides.length;
+    for (const side of [...sides.slice(first), ...sides.slice(0, first)]) {
+      costs.get(side.name)?.push(await cost(side, () => run(side)));
+    }
   }
-  print(what, costs);
+  const unobserved = costs.get('unobserved') ?? [];
+  for (const name of ['before', 'observed'] as const) {
+    const pairs = (costs.get(name) ?? []).flatMap((on, at) => (unobserved[at] ? [{ on, off: unobserved[at] }] : []));
+    if (pairs.length > 0) print(`${what}${name === 'before' ? ' (before)' : ''}`, pairs);
+  }
 }
 
 const on = await start('observed');
-const off = await start('unobserved');
+const sides = [on, ...(BEFORE === undefined ? [] : [await start('before')]), await start('unobserved')];
 // What is compiled and cached at first is no part of the cost.
-for (const { port } of [on, off]) await load(port);
-await compare('idle', () => sleep((seconds * 1000) / 2));
+for (const { port } of sides) await load(port);
+await compare('idle', async () => {
+  await sleep((seconds * 1000) / 2);
+  return undefined;
+});
 let answered = 0;
-await compare(`${rate} requests/s of ${workMs} ms`, async ({ port }) => {
-  answered += await load(port);
-});
-const viewer = get({ host: '127.0.0.1', port: on.admin, path: '/events' }, (response) => response.resume());
-const scrape = setInterval(() => get({ host: '127.0.0.1', port: on.admin, path: '/metrics' }, (r) => r.resume()), 5000);
-await compare('with a dashboard open and a scrape every 5 s', async ({ port }) => {
-  answered += await load(port);
-});
+const loaded = async ({ port }: Side) => {
+  const done = await load(port);
+  answered += done;
+  return done;
+};
+await compare(`${rate} requests/s of ${workMs} ms`, loaded);
+const watched = sides.filter(({ name }) => name !== 'unobserved');
+const ask = (path: string, { admin }: Side) => get({ host: '127.0.0.1', port: admin, path }, (r) => r.resume());
+const viewers = watched.map((side) => ask('/events', side));
+const scrape = setInterval(() => watched.forEach((side) => void ask('/metrics', side)), 5000);
+await compare('with a dashboard open and a scrape every 5 s', loaded);
 console.log(`${answered} answered`);
 clearInterval(scrape);
-viewer.destroy();
-for (const { control, envoy } of [on, off]) {
+for (const viewer of viewers) viewer.destroy();
+for (const { control, envoy } of sides) {
   await envoy.stop();
   control.kill('SIGTERM');
   await new Promise((resolve) => control.once('exit', resolve));
