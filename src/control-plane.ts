@@ -6,10 +6,8 @@ import { fail, ok, type Result } from './base/result.ts';
 import { Carriers } from './carriers.ts';
 import { Controller } from './controller.ts';
 import type { HostPort } from './envoy/address.ts';
-import { envoyAdmin } from './envoy/admin.ts';
 import { kick } from './envoy/kick.ts';
 import { LoadReports } from './envoy/load-reports.ts';
-import { followPodHealth, type OutHosts } from './envoy/pod-health.ts';
 import { RequestEnded } from './envoy/request-ended.ts';
 import { collectLessOften } from './heap.ts';
 import type { Logger } from './log.ts';
@@ -81,12 +79,6 @@ export const DEFAULT_OWNER_GRACE = millis(30_000);
 /** How often Envoys report what their pods hold. */
 const REPORT_MS = 500;
 
-/** How often Envoy is asked which pods it has taken out. */
-const HEALTH_MS = 200;
-
-/** Whoever does not answer on this machine in this time will not. */
-const HEALTH_ANSWER_MS = 900;
-
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
   collectLessOften();
@@ -113,11 +105,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   });
   if (!admin.ok) return giveUp(admin.errors);
   const stopping = new AbortController();
-  const running = Promise.all([
-    controller.run(stopping.signal),
-    requests.run(stopping.signal),
-    followHealth(options, controller, stopping.signal),
-  ]);
+  const running = Promise.all([controller.run(stopping.signal), requests.run(stopping.signal)]);
   return ok({
     xds: bound.value,
     admin: admin.value.address,
@@ -146,6 +134,8 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     listener: metrics.traffic,
     statistics: options.envoyAdmin,
     worked: (service, ms) => controller.worked(service, ms),
+    areChecked: () => controller.state().model?.services.some(({ service }) => service.health !== undefined) ?? false,
+    onOut: (out) => controller.ejected(outPods(out)),
   });
   const loadReports = new LoadReports({
     clock,
@@ -212,13 +202,6 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
   });
   metrics.watchWithheld(() => carriers.withheld());
   return { server, controller, carriers, observation, metrics, requests };
-}
-
-/** Tells the controller which pods Envoy has taken out, until `signal` is aborted. */
-async function followHealth({ envoyAdmin: at }: ControlPlaneOptions, controller: Controller, signal: AbortSignal) {
-  if (at === undefined) return;
-  const onChange = (out: OutHosts) => controller.ejected(outPods(out));
-  await followPodHealth({ admin: envoyAdmin(at, HEALTH_ANSWER_MS), clock, intervalMs: HEALTH_MS, onChange }, signal);
 }
 
 function failed(kind: StartFailure['kind'], messages: readonly string[]): Result<never, StartFailure> {

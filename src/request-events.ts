@@ -8,8 +8,9 @@ const SCRIPT_ANSWERED = 'lua_response';
 const TIMEOUTS = FLAG.durationTimeout | FLAG.upstreamRequestTimeout | FLAG.streamIdleTimeout | FLAG.maxStreamDuration;
 const LEFT = FLAG.downstreamConnectionTermination | FLAG.downstreamRemoteReset;
 
-/** What an entry of the public listener's log means. */
-export function requestEvent(entry: LogEntry): RequestEvent {
+/** What an entry of the public listener's log means; undefined: it is of another log. */
+export function requestEvent(entry: LogEntry): RequestEvent | undefined {
+  if (entry.kind === 'failed') return undefined;
   const { service, requestId: id, startedAt } = entry;
   if (entry.kind !== 'ended') return { kind: entry.kind, service, id, startedAt };
   const { waitMs, durationMs } = entry;

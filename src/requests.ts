@@ -4,6 +4,7 @@ import { AccessLogs } from './envoy/access-logs.ts';
 import { formatHostPort, type HostPort } from './envoy/address.ts';
 import { envoyAdmin } from './envoy/admin.ts';
 import { followLineStats } from './envoy/line-stats.ts';
+import { type OutHosts, PodHealth } from './envoy/pod-health.ts';
 import type { ServiceName } from './model/service.ts';
 import { givenUpDuring, requestEvent } from './request-events.ts';
 import type { RequestEvent } from './status/service-traffic.ts';
@@ -19,12 +20,19 @@ export interface RequestsOptions {
   readonly listener: TrafficListener;
   /** A pod has worked on a request of this service for so long. */
   readonly worked: (service: ServiceName, ms: number) => void;
-  /** Envoy's admin; undefined: its statistics are not asked. */
+  /** Envoy's admin; undefined: its statistics are not asked, and nobody knows which pods are out. */
   readonly statistics: HostPort | undefined;
+  /** Whether there are health checks: what they find shows in the statistics only. */
+  readonly areChecked: () => boolean;
+  /** Envoy has taken out other pods than before. */
+  readonly onOut: (out: OutHosts) => void;
 }
 
 /** How often Envoy's statistics are asked. */
 const STATISTICS_MS = 1000;
+
+/** How often when they are all that tells of pods that are out. */
+const CHECKS_MS = 200;
 
 /** Whoever does not answer on this machine in this time will not. */
 const ANSWER_MS = 900;
@@ -37,8 +45,11 @@ function tellWork(event: RequestEvent, worked: RequestsOptions['worked']): void 
 }
 
 /** What Envoys tell about requests: the gRPC service they tell it to, and what is known from it. */
-export function followRequests({ clock, guard, listener, statistics, worked }: RequestsOptions) {
+export function followRequests(options: RequestsOptions) {
+  const { clock, guard, listener, statistics, worked, areChecked, onOut } = options;
   const traffic = new Traffic(clock, listener);
+  const admin = statistics && envoyAdmin(statistics, ANSWER_MS);
+  const health = admin && new PodHealth({ admin, clock, onChange: onOut });
   const accessLogs = new AccessLogs({
     guard,
     onOpen: ({ id, logName }) => {
@@ -46,7 +57,7 @@ export function followRequests({ clock, guard, listener, statistics, worked }: R
     },
     onEntries: (entries, { id, logName }) => {
       if (logName === REQUEST_LOG.requests) {
-        const events = entries.map(requestEvent);
+        const events = entries.flatMap((entry) => requestEvent(entry) ?? []);
         traffic.record(events, id);
         for (const event of events) tellWork(event, worked);
       } else if (logName === REQUEST_LOG.timeouts) {
@@ -54,6 +65,8 @@ export function followRequests({ clock, guard, listener, statistics, worked }: R
           const during = givenUpDuring(entry);
           if (during !== undefined) traffic.recordTimeout(entry.service, during);
         }
+      } else if (logName === REQUEST_LOG.failures) {
+        for (const { service } of entries) health?.suspect(service);
       }
     },
     onClosed: ({ id }) => traffic.closed(id),
@@ -62,12 +75,13 @@ export function followRequests({ clock, guard, listener, statistics, worked }: R
     traffic,
     accessLogs,
     statisticsFrom: statistics && formatHostPort(statistics),
-    /** Asks for statistics until `signal` is aborted; never rejects. */
+    /** Asks for statistics, and for pods that are out, until `signal` is aborted; never rejects. */
     async run(signal: AbortSignal): Promise<void> {
-      if (statistics === undefined) return;
-      const admin = envoyAdmin(statistics, ANSWER_MS);
+      if (admin === undefined || health === undefined) return;
+      const intervalMs = () => (areChecked() ? CHECKS_MS : STATISTICS_MS);
       const onStats = traffic.recordLines.bind(traffic);
-      await followLineStats({ admin, clock, intervalMs: STATISTICS_MS, onStats }, signal);
+      const onPods = health.compare.bind(health);
+      await Promise.all([followLineStats({ admin, clock, intervalMs, onStats, onPods }, signal), health.run(signal)]);
     },
   };
 }

@@ -6,6 +6,8 @@ export type LogEntry =
   | (Common & { readonly kind: 'waits' })
   /** It has waited, and has a slot: its turn has come. May come more than once. */
   | (Common & { readonly kind: 'admitted' })
+  /** A pod was tried in vain: it may be ejected now. The request may be tried again. */
+  | (Common & { readonly kind: 'failed' })
   | (Common & Ended);
 
 interface Common {
@@ -60,7 +62,7 @@ export interface LogMessage {
 export const SERVICE_TAG = 'service';
 
 /** Values of `AccessLogType`: when an entry was written. */
-const TYPE = { downstreamPeriodic: 5, downstreamEnd: 6, upstreamPoolReady: 7 } as const;
+const TYPE = { downstreamPeriodic: 5, downstreamEnd: 6, upstreamPoolReady: 7, upstreamEnd: 9 } as const;
 
 /** Everything that is read of an entry; what is not there keeps its first value. */
 interface Draft {
@@ -140,6 +142,8 @@ function finish(draft: Draft): LogEntry | undefined {
       return { kind: waitMs === undefined ? 'waits' : 'admitted', service, requestId, startedAt };
     case TYPE.upstreamPoolReady:
       return { kind: 'admitted', service, requestId, startedAt };
+    case TYPE.upstreamEnd:
+      return { kind: 'failed', service, requestId, startedAt };
     default:
       return undefined;
   }

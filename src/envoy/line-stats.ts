@@ -1,6 +1,8 @@
 import { type Clock, sleep } from '../base/clock.ts';
+import { remember } from '../base/remember.ts';
 import type { Result } from '../base/result.ts';
 import type { EnvoyAdmin } from './admin.ts';
+import type { PodGauges } from './pod-health.ts';
 
 /** What Envoy's statistics say about the clusters of one service. What is not known is 0. */
 export interface LineStats {
@@ -16,38 +18,48 @@ export interface LineStats {
 export interface LineStatsOptions {
   readonly admin: Pick<EnvoyAdmin, 'stats'>;
   readonly clock: Clock;
-  /** The time between two questions about gauges, in milliseconds. */
-  readonly intervalMs: number;
+  /** The time until the next question about gauges, in milliseconds; longer where an answer takes long. */
+  readonly intervalMs: () => number;
   /** Called after every question: by service, only those with something to tell; or why there is no answer. */
   readonly onStats: (stats: Result<ReadonlyMap<string, LineStats>, string>) => void;
+  /** Called after every question that was answered, before `onStats`: by service. */
+  readonly onPods: (gauges: ReadonlyMap<string, PodGauges>) => void;
 }
 
 /**
  * Only these of the some 20,000 statistics that 100 services have: Envoy needs 1 ms of its main thread to find them
  * among the gauges, 2 ms among the counters, and its workers none (run).
  */
-const GAUGES = '^cluster\\.(gate/.*\\.upstream_rq_pending_active|pods/.*\\.outlier_detection\\.ejections_active)$';
+const GAUGES =
+  '^cluster\\.(gate/.*\\.upstream_rq_pending_active|pods/.*\\.(outlier_detection\\.ejections_active|membership_healthy))$';
 const COUNTERS = '^cluster\\.pods/.*\\.(upstream_rq_retry|upstream_rq_425)$';
 
-/** Counters are asked for only with one in so many questions: nobody watches them change. */
-const COUNTERS_EVERY = 10;
+/** The time between two questions about counters, in milliseconds: nobody watches them change. */
+const COUNTERS_MS = 10_000;
+
+/** Questions about gauges may take this share of the time: the larger the configuration, the less often. */
+const SHARE = 0.025;
 
 const PATTERN =
-  /^cluster\.(?:gate|pods)\/(.+?)\.(upstream_rq_pending_active|outlier_detection\.ejections_active|upstream_rq_retry|upstream_rq_425)$/;
+  /^cluster\.(?:gate|pods)\/(.+?)\.(upstream_rq_pending_active|outlier_detection\.ejections_active|membership_healthy|upstream_rq_retry|upstream_rq_425)$/;
 
 /** Asks for the statistics until `signal` is aborted. Never rejects. */
 export async function followLineStats(options: LineStatsOptions, signal: AbortSignal): Promise<void> {
-  const { admin, clock, intervalMs, onStats } = options;
+  const { admin, clock, intervalMs, onStats, onPods } = options;
   let counters: ReadonlyMap<string, number> = new Map();
-  for (let question = 0; !signal.aborted; question++) {
+  let countedAt = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    const began = clock.monotonic();
     const gauges = await admin.stats({ filter: GAUGES, usedOnly: true, type: 'Gauges' }, signal);
-    if (gauges.ok && question % COUNTERS_EVERY === 0) {
+    const took = clock.monotonic() - began;
+    if (gauges.ok && began - countedAt >= COUNTERS_MS) {
       const asked = await admin.stats({ filter: COUNTERS, usedOnly: true, type: 'Counters' }, signal);
-      if (asked.ok) counters = asked.value;
+      if (asked.ok) [counters, countedAt] = [asked.value, began];
     }
     if (signal.aborted) return;
+    if (gauges.ok) onPods(podGauges(gauges.value));
     onStats(gauges.ok ? { ok: true, value: lineStats(new Map([...gauges.value, ...counters])) } : gauges);
-    await sleep(clock, intervalMs, signal);
+    await sleep(clock, Math.max(intervalMs(), took / SHARE), signal);
   }
 }
 
@@ -56,7 +68,7 @@ export function lineStats(stats: ReadonlyMap<string, number>): ReadonlyMap<strin
   const found = new Map<string, { waiting: number; ejected: number; tries: number; rests: number }>();
   for (const [name, value] of stats) {
     const [, service, what] = PATTERN.exec(name) ?? [];
-    if (service === undefined) continue;
+    if (service === undefined || what === 'membership_healthy') continue;
     const one = found.get(service) ?? { waiting: 0, ejected: 0, tries: 0, rests: 0 };
     found.set(service, one);
     if (what === 'upstream_rq_pending_active') one.waiting = value;
@@ -71,4 +83,17 @@ export function lineStats(stats: ReadonlyMap<string, number>): ReadonlyMap<strin
       { waiting, ejected, retried: Math.max(0, tries - rests) },
     ]),
   );
+}
+
+/** What the same statistics say about the health of the pods of each service. */
+export function podGauges(stats: ReadonlyMap<string, number>): ReadonlyMap<string, PodGauges> {
+  const found = new Map<string, { ejected: number; healthy: number }>();
+  for (const [name, value] of stats) {
+    const [, service, what] = PATTERN.exec(name) ?? [];
+    if (service === undefined || what === 'upstream_rq_pending_active') continue;
+    const one = remember(found, service, () => ({ ejected: 0, healthy: 0 }));
+    if (what === 'membership_healthy') one.healthy = value;
+    else if (what === 'outlier_detection.ejections_active') one.ejected = value;
+  }
+  return found;
 }

@@ -9,6 +9,7 @@ const { Op } = envoy.config.accesslog.v3.ComparisonFilter;
 
 type AccessLog = envoy.config.accesslog.v3.AccessLog.$Properties;
 type Filter = envoy.config.accesslog.v3.AccessLogFilter.$Properties;
+type Operator = envoy.config.accesslog.v3.ComparisonFilter.Op;
 
 /** Entries go out this often, or when the buffer is full. */
 const FLUSH_MS = 200;
@@ -33,6 +34,12 @@ const AGAIN_PERCENT = 5;
 
 /** The cluster that the bootstrap has for the control plane. */
 const CONTROL_PLANE = 'sluice';
+
+/** An ejection is learned of this late at most when the pod still answers; when it does not, at once. */
+const FAILURE_FLUSH_MS = 50;
+
+/** Response flags of a try that broke: no connection, a connection or an answer that ends too early, no HTTP. */
+const BROKEN_FLAGS = ['UF', 'UC', 'UR', 'LR', 'UPE', 'UT'];
 
 /** Response flags of work that took longer than it may. */
 const TIMEOUT_FLAGS = ['DT', 'UT', 'SI', 'UMSDR'];
@@ -71,19 +78,33 @@ export function turnLog() {
 export function timeoutLog() {
   const timeout: Filter = { responseFlagFilter: { flags: TIMEOUT_FLAGS } };
   // The script's answer to who has waited too long sets no flag.
-  return { accessLog: [log(REQUEST_LOG.timeouts, any(timeout, statusIs(503)))] };
+  return { accessLog: [log(REQUEST_LOG.timeouts, any(timeout, status(Op.EQ, 503)))] };
+}
+
+/**
+ * An entry for each try at a pod that has failed, whatever became of the request: after it the pod may be ejected, which
+ * Envoy itself tells nobody. A try that breaks ejects its pod, so these are few, and each is told at once.
+ */
+export function failureLog() {
+  const broken: Filter = { responseFlagFilter: { flags: BROKEN_FLAGS } };
+  return {
+    upstreamLog: [
+      log(REQUEST_LOG.failures, broken, { flushMs: FLUSH_MS, bufferBytes: 0 }),
+      log(REQUEST_LOG.failures, status(Op.GE, 500), { flushMs: FAILURE_FLUSH_MS, bufferBytes: BUFFER_BYTES }),
+    ],
+  };
 }
 
 /** Envoy wants runtime keys, which are never set. */
 const RUNTIME_KEY = 'sluice.access_log';
 
-function statusIs(status: number): Filter {
-  const value = { defaultValue: status, runtimeKey: `${RUNTIME_KEY}.status` };
-  return { statusCodeFilter: { comparison: { op: Op.EQ, value } } };
+function status(op: Operator, code: number): Filter {
+  const value = { defaultValue: code, runtimeKey: `${RUNTIME_KEY}.status` };
+  return { statusCodeFilter: { comparison: { op, value } } };
 }
 
 /** How long ago it came, in milliseconds. */
-function lasted(op: envoy.config.accesslog.v3.ComparisonFilter.Op, ms: number): Filter {
+function lasted(op: Operator, ms: number): Filter {
   return { durationFilter: { comparison: { op, value: { defaultValue: ms, runtimeKey: `${RUNTIME_KEY}.ms` } } } };
 }
 
@@ -99,17 +120,25 @@ function all(...filters: Filter[]): Filter {
   return { andFilter: { filters } };
 }
 
-function log(logName: string, filter?: Filter): AccessLog {
+/** When the entries of a log go out. */
+interface Batches {
+  readonly flushMs: number;
+  readonly bufferBytes: number;
+}
+
+const USUAL: Batches = { flushMs: FLUSH_MS, bufferBytes: BUFFER_BYTES };
+
+function log(logName: string, filter: Filter, { flushMs, bufferBytes } = USUAL): AccessLog {
   return {
     name: 'envoy.access_loggers.http_grpc',
-    ...(filter === undefined ? {} : { filter }),
+    filter,
     typedConfig: pack(HttpGrpcAccessLogConfig, {
       commonConfig: {
         logName,
         transportApiVersion: envoy.config.core.v3.ApiVersion.V3,
         grpcService: { envoyGrpc: { clusterName: CONTROL_PLANE } },
-        bufferFlushInterval: duration(FLUSH_MS),
-        bufferSizeBytes: { value: BUFFER_BYTES },
+        bufferFlushInterval: duration(flushMs),
+        bufferSizeBytes: { value: bufferBytes },
         customTags: [
           {
             tag: SERVICE_TAG,

@@ -83,6 +83,8 @@ export const REQUEST_LOG = {
   requests: 'requests',
   /** Requests that the second hop has given up. */
   timeouts: 'timeouts',
+  /** Tries at a pod that have failed. */
+  failures: 'failures',
 } as const;
 
 /** The tag by which an access log's entries name the service. */

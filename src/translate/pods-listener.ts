@@ -1,7 +1,7 @@
 import { envoy, type xds } from '#xds';
 import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { timeoutLog } from './access-log.ts';
+import { failureLog, timeoutLog } from './access-log.ts';
 import { duration, extension, resource, struct, wrap } from './encode.ts';
 import { HTTP2, httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
 import { podsReplies } from './local-replies.ts';
@@ -61,7 +61,7 @@ export function podsListener(): EncodedResource {
             http2ProtocolOptions: { ...HTTP2, initialStreamWindowSize: wrap(PARKED_BODY_BYTES) },
             ...timeoutLog(),
             ...routesByName(SECOND_HOP),
-            httpFilters: [podsScript(), router({ upstreamHttpFilters: eachTry() })],
+            httpFilters: [podsScript(), router({ ...failureLog(), upstreamHttpFilters: eachTry() })],
           }),
         ],
       },

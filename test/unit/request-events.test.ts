@@ -49,3 +49,7 @@ test('a wait and a turn are what they are', () => {
   expect(requestEvent({ kind: 'admitted', ...common })).toMatchObject({ kind: 'admitted', id: 'a' });
   expect(givenUpDuring({ kind: 'waits', ...common })).toBeUndefined();
 });
+
+test('a try that failed is no event: the request may be tried again', () => {
+  expect(requestEvent({ kind: 'failed', service: 'codec', requestId: 'a', startedAt: 1 })).toBeUndefined();
+});

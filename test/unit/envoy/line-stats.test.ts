@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
 import { fail, ok, type Result } from '../../../src/base/result.ts';
 import type { StatsQuery } from '../../../src/envoy/admin.ts';
-import { followLineStats, type LineStats, lineStats } from '../../../src/envoy/line-stats.ts';
+import { followLineStats, type LineStats, lineStats, podGauges } from '../../../src/envoy/line-stats.ts';
+import type { PodGauges } from '../../../src/envoy/pod-health.ts';
 
 test('the statistics of both clusters of a service are put together; parking is no retry', () => {
   const stats = new Map([
@@ -19,6 +20,20 @@ test('the statistics of both clusters of a service are put together; parking is 
     'a.b': { waiting: 7, ejected: 2, retried: 6 },
     c: { waiting: 0, ejected: 0, retried: 0 },
   });
+});
+
+test('the health of the pods is in the same statistics', () => {
+  const stats = new Map([
+    ['cluster.gate/idle.upstream_rq_pending_active', 0],
+    ['cluster.pods/a.b.outlier_detection.ejections_active', 2],
+    ['cluster.pods/a.b.membership_healthy', 3],
+    ['cluster.pods/c.membership_healthy', 1],
+  ]);
+  expect(Object.fromEntries(podGauges(stats))).toEqual({
+    'a.b': { ejected: 2, healthy: 3 },
+    c: { ejected: 0, healthy: 1 },
+  });
+  expect(lineStats(stats).has('c')).toBe(false);
 });
 
 test('asks again and again, tells failures too, and ends', async () => {
@@ -38,8 +53,12 @@ test('asks again and again, tells failures too, and ends', async () => {
   };
   const told: Result<ReadonlyMap<string, LineStats>, string>[] = [];
   const stopping = new AbortController();
+  const pods: ReadonlyMap<string, PodGauges>[] = [];
   const onStats = (stats: Result<ReadonlyMap<string, LineStats>, string>) => void told.push(stats);
-  const running = followLineStats({ admin, clock, intervalMs: 1000, onStats }, stopping.signal);
+  const running = followLineStats(
+    { admin, clock, intervalMs: () => 1000, onStats, onPods: (gauges) => void pods.push(gauges) },
+    stopping.signal,
+  );
   await clock.advance(1000);
   await clock.advance(1500);
   expect(told).toEqual([
@@ -48,6 +67,8 @@ test('asks again and again, tells failures too, and ends', async () => {
     // Counters are asked for less often, and stand until then.
     ok(new Map([['codec', { waiting: 2, ejected: 0, retried: 5 }]])),
   ]);
+  // Not when there was no answer.
+  expect(pods).toHaveLength(2);
   stopping.abort();
   await running;
   await clock.advance(5000);
@@ -57,6 +78,8 @@ test('asks again and again, tells failures too, and ends', async () => {
   const filter = new RegExp(gauges?.filter ?? '');
   expect(filter.test('cluster.gate/codec.upstream_rq_pending_active')).toBe(true);
   expect(filter.test('cluster.pods/codec.outlier_detection.ejections_active')).toBe(true);
+  expect(filter.test('cluster.pods/codec.membership_healthy')).toBe(true);
+  expect(filter.test('cluster.gate/codec.membership_healthy')).toBe(false);
   expect(filter.test('cluster.gate/codec.upstream_rq_pending_total')).toBe(false);
   expect(filter.test('cluster.pods/codec.upstream_rq_pending_active')).toBe(false);
   expect(filter.test('cluster.pods/codec.upstream_rq_retry')).toBe(false);
