@@ -17,6 +17,7 @@ import { formatProblem } from './model/problem.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { followRequests } from './requests.ts';
 import { loadsByService, nodeLoad, outPods } from './running.ts';
+import { mayWait } from './slots/may-wait.ts';
 import { SnapshotCache } from './snapshot/cache.ts';
 import type { DnsOptions } from './source/dns/source.ts';
 import type { RouteFile } from './source/route-file/parse.ts';
@@ -135,6 +136,7 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     statistics: options.envoyAdmin,
     worked: (service, ms) => controller.worked(service, ms),
     areChecked: () => controller.state().model?.services.some(({ service }) => service.health !== undefined) ?? false,
+    mayWait: () => mayWait(controller.state().model, controller.loads()),
     onOut: (out) => controller.ejected(outPods(out)),
   });
   const loadReports = new LoadReports({

@@ -24,12 +24,17 @@ export interface RequestsOptions {
   readonly statistics: HostPort | undefined;
   /** Whether there are health checks: what they find shows in the statistics only. */
   readonly areChecked: () => boolean;
+  /** Whether somebody may wait in any line. */
+  readonly mayWait: () => boolean;
   /** Envoy has taken out other pods than before. */
   readonly onOut: (out: OutHosts) => void;
 }
 
-/** How often Envoy's statistics are asked. */
+/** How often Envoy's statistics are asked while somebody may wait or a pod is out. */
 const STATISTICS_MS = 1000;
+
+/** How often otherwise: it is most of what observing costs Envoy when there is nothing to see. */
+const QUIET_MS = 5000;
 
 /** How often when they are all that tells of pods that are out. */
 const CHECKS_MS = 200;
@@ -46,7 +51,7 @@ function tellWork(event: RequestEvent, worked: RequestsOptions['worked']): void 
 
 /** What Envoys tell about requests: the gRPC service they tell it to, and what is known from it. */
 export function followRequests(options: RequestsOptions) {
-  const { clock, guard, listener, statistics, worked, areChecked, onOut } = options;
+  const { clock, guard, listener, statistics, worked, areChecked, mayWait, onOut } = options;
   const traffic = new Traffic(clock, listener);
   const admin = statistics && envoyAdmin(statistics, ANSWER_MS);
   const health = admin && new PodHealth({ admin, clock, onChange: onOut });
@@ -78,7 +83,8 @@ export function followRequests(options: RequestsOptions) {
     /** Asks for statistics, and for pods that are out, until `signal` is aborted; never rejects. */
     async run(signal: AbortSignal): Promise<void> {
       if (admin === undefined || health === undefined) return;
-      const intervalMs = () => (areChecked() ? CHECKS_MS : STATISTICS_MS);
+      const isQuiet = () => !(health.isAnyOut || traffic.isBusy || mayWait());
+      const intervalMs = () => (areChecked() ? CHECKS_MS : isQuiet() ? QUIET_MS : STATISTICS_MS);
       const onStats = traffic.recordLines.bind(traffic);
       const onPods = health.compare.bind(health);
       await Promise.all([followLineStats({ admin, clock, intervalMs, onStats, onPods }, signal), health.run(signal)]);

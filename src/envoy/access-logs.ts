@@ -7,7 +7,8 @@ import {
 } from '@grpc/grpc-js';
 import { type NodeGuard, openToAll } from '../base/node-guard.ts';
 import { rawMethod } from '../base/raw-method.ts';
-import { type LogEntry, readLogMessage } from './access-log-entry.ts';
+import type { LogEntry } from './access-log-entry.ts';
+import { readLogMessage } from './access-log-message.ts';
 
 /** One access log stream of one Envoy. */
 export interface LogStream {

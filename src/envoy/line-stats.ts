@@ -18,7 +18,10 @@ export interface LineStats {
 export interface LineStatsOptions {
   readonly admin: Pick<EnvoyAdmin, 'stats'>;
   readonly clock: Clock;
-  /** The time until the next question about gauges, in milliseconds; longer where an answer takes long. */
+  /**
+   * The time between two questions about gauges, in milliseconds; longer where an answer takes long. Asked again and
+   * again while time passes.
+   */
   readonly intervalMs: () => number;
   /** Called after every question: by service, only those with something to tell; or why there is no answer. */
   readonly onStats: (stats: Result<ReadonlyMap<string, LineStats>, string>) => void;
@@ -36,6 +39,9 @@ const COUNTERS = '^cluster\\.pods/.*\\.(upstream_rq_retry|upstream_rq_425)$';
 
 /** The time between two questions about counters, in milliseconds: nobody watches them change. */
 const COUNTERS_MS = 10_000;
+
+/** A shorter interval is noticed this late at most, in milliseconds. */
+const NOTICE_MS = 500;
 
 /** Questions about gauges may take this share of the time: the larger the configuration, the less often. */
 const SHARE = 0.025;
@@ -59,7 +65,10 @@ export async function followLineStats(options: LineStatsOptions, signal: AbortSi
     if (signal.aborted) return;
     if (gauges.ok) onPods(podGauges(gauges.value));
     onStats(gauges.ok ? { ok: true, value: lineStats(new Map([...gauges.value, ...counters])) } : gauges);
-    await sleep(clock, Math.max(intervalMs(), took / SHARE), signal);
+    const due = () => began + Math.max(intervalMs(), took + took / SHARE) - clock.monotonic();
+    for (let rest = due(); rest > 0 && !signal.aborted; rest = due()) {
+      await sleep(clock, Math.min(rest, NOTICE_MS), signal);
+    }
   }
 }
 

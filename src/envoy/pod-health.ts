@@ -55,6 +55,11 @@ export class PodHealth {
     this.#answeredAt = options.clock.monotonic();
   }
 
+  /** Whether a pod of any service is out. */
+  get isAnyOut(): boolean {
+    return this.#out.size > 0;
+  }
+
   /** A try at a pod of this service has failed: the pod may be out now, or in a moment. */
   suspect(service: string): void {
     this.#askAbout(service, this.#options.clock.monotonic() + SUSPECTED_MS);

@@ -25,3 +25,19 @@ function readFields(reader: Reader, end: number, field: Field): void {
     if (!field(tag >>> 3, reader)) reader.skipType(tag & 7);
   }
 }
+
+/** The tag of a field of variable length: a string, bytes or a message. */
+export function bytesField(number: number): number {
+  return (number << 3) | 2;
+}
+
+/** The tag of a field that is a varint: a number, a boolean or an enum. */
+export function varintField(number: number): number {
+  return number << 3;
+}
+
+/** Where the message inside a message ends that begins here with its length. */
+export function endOf(reader: Reader): number {
+  const length = reader.uint32();
+  return reader.pos + length;
+}

@@ -37,7 +37,7 @@ export interface TrafficListener {
 
 /** Waiting requests that are kept in mind; no others above it, and so the oldest stay known. */
 const MOST_WAITING = 200_000;
-/** The log is told within 0.2 s; after this long nothing is on its way any more. */
+/** The log is told within 0.5 s; after this long nothing is on its way any more. */
 const SETTLED_MS = 2000;
 /** Who was in line before the log began is seen in the statistics at once. */
 const FIRST_LOOK_MS = 5000;
@@ -134,6 +134,12 @@ export class Traffic {
         this.#listener.retried(name, Math.max(0, line.retried - (line.retried < before ? 0 : before)));
     }
     this.#lines = lines.value;
+  }
+
+  /** Whether anybody waits, any pod is ejected, or the statistics are not known: something may change soon. */
+  get isBusy(): boolean {
+    if (this.#statistics.kind !== 'answers' || this.waiting > 0) return true;
+    return [...(this.#lines?.values() ?? [])].some(({ waiting, ejected }) => waiting > 0 || ejected > 0);
   }
 
   /** Whether `line` can be known. */

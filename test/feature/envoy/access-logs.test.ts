@@ -38,7 +38,7 @@ async function serve() {
 
 function message(id: string, logName?: string): Buffer {
   const identifier = logName === undefined ? {} : { identifier: { logName } };
-  const logEntry = [{ commonProperties: { accessLogType: 6 }, request: { requestId: id } }];
+  const logEntry = [{ commonProperties: { accessLogType: 6, duration: { seconds: 1 } }, request: { requestId: id } }];
   return Buffer.from(StreamAccessLogsMessage.encode({ ...identifier, httpLogs: { logEntry } }).finish());
 }
 

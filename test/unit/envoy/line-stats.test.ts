@@ -86,3 +86,33 @@ test('asks again and again, tells failures too, and ends', async () => {
   expect(counters).toMatchObject({ type: 'Counters' });
   expect(new RegExp(counters?.filter ?? '').test('cluster.pods/codec.upstream_rq_retry')).toBe(true);
 });
+
+test('the pace may change at any time, and answers that take long slow it down', async () => {
+  const clock = new FakeClock();
+  let [pace, takes, asked] = [5000, 0, 0];
+  const admin = {
+    async stats({ type }: StatsQuery) {
+      if (type === 'Gauges') asked++;
+      if (takes > 0) await new Promise<void>((resolve) => clock.after(takes, resolve));
+      return ok(new Map<string, number>());
+    },
+  };
+  const stopping = new AbortController();
+  const ignored = () => {};
+  const running = followLineStats(
+    { admin, clock, intervalMs: () => pace, onStats: ignored, onPods: ignored },
+    stopping.signal,
+  );
+  await clock.advance(20_400);
+  expect(asked).toBe(5);
+  pace = 200;
+  await clock.advance(600);
+  // One at once, as soon as it is noticed, and then at the new pace.
+  expect(asked).toBe(8);
+  takes = 50;
+  await clock.advance(10_000);
+  expect(asked).toBeLessThan(14);
+  stopping.abort();
+  await clock.advance(50);
+  await running;
+});

@@ -188,3 +188,22 @@ test('the history has 15 minutes, and what is gone is forgotten', async () => {
   expect(traffic.history('codec')).toEqual([]);
   expect(traffic.read('codec')?.total.answered).toBe(0);
 });
+
+test('it is busy while anybody waits or is ejected, and while nobody knows', () => {
+  const { traffic, waits, admitted, line } = start();
+  expect(traffic.isBusy).toBe(true);
+  line({});
+  expect(traffic.isBusy).toBe(false);
+  line({ waiting: 1 });
+  expect(traffic.isBusy).toBe(true);
+  line({ ejected: 1 });
+  expect(traffic.isBusy).toBe(true);
+  line({ retried: 3 });
+  expect(traffic.isBusy).toBe(false);
+  traffic.record([waits('a')], 1);
+  expect(traffic.isBusy).toBe(true);
+  traffic.record([admitted('a')], 1);
+  expect(traffic.isBusy).toBe(false);
+  traffic.recordLines(fail('nothing listens there'));
+  expect(traffic.isBusy).toBe(true);
+});

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { envoy } from '#xds';
-import { FLAG, readLogMessage, SERVICE_TAG } from '../../../src/envoy/access-log-entry.ts';
+import { FLAG } from '../../../src/envoy/access-log-entry.ts';
+import { readLogMessage, SERVICE_TAG } from '../../../src/envoy/access-log-message.ts';
 import { SERVICE_TAG as TAG_IN_ENVOY } from '../../../src/translate/names.ts';
 
 const { StreamAccessLogsMessage } = envoy.service.accesslog.v3;
@@ -82,4 +83,19 @@ test('bytes that are no such message throw', () => {
 
 test('the tag is the one that is asked of Envoy', () => {
   expect(SERVICE_TAG).toBe(TAG_IN_ENVOY);
+});
+
+test('of one that ended before it could be told of nobody needs the id; details are told as they are', () => {
+  const ended = (ms: number, responseCodeDetails: string) => ({
+    // As no Envoy would write it: the request before the rest.
+    request,
+    response: { responseCodeDetails },
+    commonProperties: { accessLogType: AccessLogType.DownstreamEnd, duration: { nanos: ms * 1e6 } },
+  });
+  const { entries } = read([ended(200, 'via_upstream'), ended(499, 'via_upstreaM'), ended(600, '')]);
+  expect(entries).toMatchObject([
+    { requestId: '', details: 'via_upstream' },
+    { requestId: 'abc', details: 'via_upstreaM' },
+    { requestId: 'abc', details: '' },
+  ]);
 });
