@@ -1,6 +1,7 @@
-// What observing costs: 100 services, 1,000 pods, one Envoy that Sluice observes and one that nobody observes, the same
-// load on both in turns; medians of many short rounds, since Envoy's part is a small difference of two large numbers.
-// BENCH_BEFORE=FOLDER: a third one, observed by the Sluice in that folder, to compare two versions in one run.
+// What observing costs: 100 services, 1,000 pods, one Envoy that Sluice observes and two that nobody observes, the same
+// load on all in turns; medians of many short rounds, since Envoy's part is a small difference of two large numbers. How
+// far the two that should be alike are apart tells how much of it is chance.
+// BENCH_BEFORE=FOLDER: one more, observed by the Sluice in that folder, to compare two versions in one run.
 // npm run bench:observe [-- REQUESTS_PER_SECOND WORK_MS ROUNDS SECONDS]. Judges nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -42,7 +43,7 @@ function routeFile(port: number): string {
   return file;
 }
 
-type Name = 'observed' | 'before' | 'unobserved';
+type Name = 'observed' | 'before' | 'unobserved' | 'unobserved too';
 
 /** An Envoy and its control plane. */
 interface Side {
@@ -56,7 +57,7 @@ interface Side {
 async function start(name: Name): Promise<Side> {
   const [port = 0, xds = 0, kick = 0, admin = 0, envoyAdmin = 0] = await freePorts(5);
   const file = routeFile(port);
-  const observed = name !== 'unobserved';
+  const observed = name === 'observed' || name === 'before';
   const main = name === 'before' ? join(BEFORE ?? '', 'src/main.ts') : source('src/main.ts');
   const args = observed
     ? [main, 'serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`]
@@ -66,7 +67,7 @@ async function start(name: Name): Promise<Side> {
     stdio: ['ignore', 'ignore', process.env['BENCH_LOG'] ? 'inherit' : 'ignore'],
   });
   const { cluster_manager, ...bootstrap } = envoyBootstrap({
-    nodeId: name,
+    nodeId: name.replaceAll(' ', '-'),
     nodeCluster: 'bench',
     xds: { kind: 'tcp', host: '127.0.0.1', port: xds },
     admin: { host: '127.0.0.1', port: envoyAdmin },
@@ -155,15 +156,23 @@ async function compare(what: string, run: (side: Side) => Promise<number | undef
       costs.get(side.name)?.push(await cost(side, () => run(side)));
     }
   }
-  const unobserved = costs.get('unobserved') ?? [];
+  const [off = [], too = []] = [costs.get('unobserved'), costs.get('unobserved too')];
+  const apart = off.map(({ envoy }, at) => envoy - (too[at]?.envoy ?? 0));
+  const mean = off.map((one, at): Cost => ({ control: 0, envoy: one.envoy - (apart[at] ?? 0) / 2 }));
   for (const name of ['before', 'observed'] as const) {
-    const pairs = (costs.get(name) ?? []).flatMap((on, at) => (unobserved[at] ? [{ on, off: unobserved[at] }] : []));
+    const pairs = (costs.get(name) ?? []).flatMap((on, at) => (mean[at] ? [{ on, off: mean[at] }] : []));
     if (pairs.length > 0) print(`${what}${name === 'before' ? ' (before)' : ''}`, pairs);
   }
+  console.log(`  two that nobody observes are ${percent(median(apart))} apart`);
 }
 
 const on = await start('observed');
-const sides = [on, ...(BEFORE === undefined ? [] : [await start('before')]), await start('unobserved')];
+const sides = [
+  on,
+  ...(BEFORE === undefined ? [] : [await start('before')]),
+  await start('unobserved'),
+  await start('unobserved too'),
+];
 // What is compiled and cached at first is no part of the cost.
 for (const { port } of sides) await load(port);
 await compare('idle', async () => {
@@ -177,7 +186,7 @@ const loaded = async ({ port }: Side) => {
   return done;
 };
 await compare(`${rate} requests/s of ${workMs} ms`, loaded);
-const watched = sides.filter(({ name }) => name !== 'unobserved');
+const watched = sides.filter(({ name }) => name === 'observed' || name === 'before');
 const ask = (path: string, { admin }: Side) => get({ host: '127.0.0.1', port: admin, path }, (r) => r.resume());
 const viewers = watched.map((side) => ask('/events', side));
 const scrape = setInterval(() => watched.forEach((side) => void ask('/metrics', side)), 5000);
