@@ -17,6 +17,7 @@ import { formatProblem } from './model/problem.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { followRequests } from './requests.ts';
 import { loadsByService, nodeLoad, outPods } from './running.ts';
+import { isMoving } from './slots/is-moving.ts';
 import { mayWait } from './slots/may-wait.ts';
 import { SnapshotCache } from './snapshot/cache.ts';
 import type { DnsOptions } from './source/dns/source.ts';
@@ -77,8 +78,14 @@ export interface StartFailure {
  */
 export const DEFAULT_OWNER_GRACE = millis(30_000);
 
-/** How often Envoys report what their pods hold. */
+/** How often Envoys report what their pods hold, while limits follow it or somebody looks. */
 const REPORT_MS = 500;
+
+/** How often otherwise: nothing but the history is made of it. */
+const QUIET_REPORT_MS = 1000;
+
+/** Who has asked for the status looks at it for so long. */
+const LOOKS_MS = 2000;
 
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
@@ -139,10 +146,12 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     mayWait: () => mayWait(controller.state().model, controller.loads()),
     onOut: (out) => controller.ejected(outPods(out)),
   });
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  const looks = () => clock.monotonic() - lookedAt < LOOKS_MS;
   const loadReports = new LoadReports({
     clock,
     guard,
-    intervalMs: REPORT_MS,
+    intervalMs: () => (isMoving(controller.state().model) || looks() ? REPORT_MS : QUIET_REPORT_MS),
     onReport: (observations, nodeId, at) => {
       const clusters = observations.map(({ cluster }) => cluster);
       if (carriers.isCarriers(nodeId, clusters)) controller.report(nodeId, nodeLoad(observations, at));
@@ -202,8 +211,14 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     statisticsFrom: requests.statisticsFrom,
     clock,
   });
+  cache.subscribe(() => loadReports.quicken());
   metrics.watchWithheld(() => carriers.withheld());
-  return { server, controller, carriers, observation, metrics, requests };
+  const status = () => {
+    lookedAt = clock.monotonic();
+    loadReports.quicken();
+    return observation.status();
+  };
+  return { server, controller, carriers, observation: { ...observation, status }, metrics, requests };
 }
 
 function failed(kind: StartFailure['kind'], messages: readonly string[]): Result<never, StartFailure> {

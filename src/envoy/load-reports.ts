@@ -24,8 +24,8 @@ export interface LoadReportsOptions {
   readonly clock?: Clock;
   /** Whose reports are taken; everybody's by default. */
   readonly guard?: NodeGuard;
-  /** How often an Envoy reports, in milliseconds: 1000 by default, never below 250. */
-  readonly intervalMs?: number;
+  /** How often an Envoy reports, in milliseconds: 1000 by default, never below 250. See `quicken`. */
+  readonly intervalMs?: () => number;
   /** The clusters to report on; undefined: all of them. */
   readonly clusters?: () => readonly string[] | undefined;
   /**
@@ -62,6 +62,8 @@ export class LoadReports {
   readonly #clock: Clock;
   /** Open streams with the node they come from, once it is known. */
   readonly #calls = new Map<Call, string | undefined>();
+  /** The interval that was asked for last. */
+  #askedMs = 0;
 
   constructor(options: LoadReportsOptions) {
     this.#options = options;
@@ -71,6 +73,14 @@ export class LoadReports {
   /** Asks all Envoys again, because `clusters` gives other names than before. */
   refresh(): void {
     for (const [call, nodeId] of this.#calls) if (nodeId !== undefined) this.#ask(call);
+  }
+
+  /**
+   * Asks all Envoys anew if `intervalMs` gives a shorter one than before: the next reports come after that. A longer one
+   * is asked for after a report, so that one comes however often this changes.
+   */
+  quicken(): void {
+    if (this.#intervalMs() < this.#askedMs) this.refresh();
   }
 
   /** Ends all streams in order: the server is about to stop. */
@@ -123,11 +133,17 @@ export class LoadReports {
       nodeId,
       at,
     );
+    if (this.#intervalMs() !== this.#askedMs) this.refresh();
+  }
+
+  #intervalMs(): number {
+    return Math.max(SHORTEST_INTERVAL_MS, this.#options.intervalMs?.() ?? 1000);
   }
 
   #ask(call: Call): void {
     const clusters = this.#options.clusters?.();
-    const ms = Math.max(SHORTEST_INTERVAL_MS, this.#options.intervalMs ?? 1000);
+    const ms = this.#intervalMs();
+    this.#askedMs = ms;
     const response = LoadStatsResponse.encode({
       clusters: [...(clusters ?? [])],
       sendAllClusters: clusters === undefined,

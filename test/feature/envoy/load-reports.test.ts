@@ -131,7 +131,7 @@ describe('load reports', () => {
 
   test('asks for named clusters, and again when they change; never more often than four times a second', async () => {
     let clusters = ['a'];
-    const { port, reports } = await serve({ intervalMs: 1, clusters: () => clusters });
+    const { port, reports } = await serve({ intervalMs: () => 1, clusters: () => clusters });
     const stream = connect(port);
     send(stream, { node: { id: 'envoy-1' } });
     const expected = { all: false, perPod: true, ms: 250 };
@@ -139,6 +139,26 @@ describe('load reports', () => {
     clusters = ['a', 'b'];
     reports.refresh();
     expect(await asked(stream)).toEqual({ clusters: ['a', 'b'], ...expected });
+  });
+
+  test('a shorter interval is asked for at once, a longer one after a report', async () => {
+    let ms = 1000;
+    const { port, reports, seen } = await serve({ intervalMs: () => ms });
+    const stream = connect(port);
+    send(stream, { node: { id: 'envoy-1' } });
+    const expected = { clusters: [], all: true, perPod: true };
+    expect(await asked(stream)).toEqual({ ...expected, ms: 1000 });
+    // No question: the next one is the shorter one.
+    reports.quicken();
+    ms = 500;
+    reports.quicken();
+    expect(await asked(stream)).toEqual({ ...expected, ms: 500 });
+    ms = 800;
+    reports.quicken();
+    ms = 900;
+    send(stream, { clusterStats: [{ clusterName: 'a' }] });
+    expect(await asked(stream)).toEqual({ ...expected, ms: 900 });
+    expect(seen.map(({ cluster }) => cluster)).toEqual(['a']);
   });
 
   test('an Envoy is gone when its last stream ends, in whatever way', async () => {
@@ -179,7 +199,7 @@ test('a real Envoy tells of a request that began long ago, and of its end', asyn
   );
   const address = pod.address();
   const podPort = typeof address === 'object' ? (address?.port ?? 0) : 0;
-  const { port, cache, seen } = await serve({ intervalMs: 250 });
+  const { port, cache, seen } = await serve({ intervalMs: () => 250 });
   const publicPort = await freePort();
   cache.set(makeSnapshot(onePodBehind(publicPort, podPort)));
   const envoy: TestEnvoy = await startXdsEnvoy({ xdsPort: port, delta: true, loadReports: true });
