@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { status } from '@grpc/grpc-js';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { grpcClient } from '../kit/client-grpc.ts';
 import { instant, pause, until } from '../kit/instant.ts';
 import { type LoadResult, load, startLoad } from '../kit/load.ts';
@@ -166,6 +169,33 @@ test.each([1, undefined])('no client sets its own limit on the work (limit %s)',
   const slow = await load(line.h2(), burst(1, { name: 'slow', work: fixed(20_000), each: ask('0') }));
   expect([...quick, ...slow].map((result) => result.status)).toEqual([200, 504]);
 });
+
+test('a WebSocket waits for a pod as well, and is refused when that takes too long', async () => {
+  const line = await startLine({ pods: 1, service: { timeout: { request: '20s' }, queue: { timeout: '2s' } } });
+  await withoutPods(line);
+  const late = await upgrade(line.sluice.port, 'late');
+  expect(late).toMatchObject({ statusCode: 503 });
+  const opens = upgrade(line.sluice.port, 'socket');
+  await pause(700);
+  await line.edit(line.pods.addresses);
+  const open = await opens;
+  if (!('write' in open)) expect.fail(`answered with ${open.statusCode}`);
+  onTestFinished(() => void open.destroy());
+  open.write('hello');
+  expect(String((await once(open, 'data'))[0])).toBe('hello');
+  expect((await line.pods.requests()).map(({ id }) => id)).toEqual(['socket']);
+});
+
+/** Asks for a WebSocket; resolves to it, or to the answer that refuses it. */
+async function upgrade(port: number, id: string): Promise<Duplex | IncomingMessage> {
+  const headers = { connection: 'upgrade', upgrade: 'websocket', 'x-test-id': id, 'x-work-ms': '1' };
+  const asked = request({ host: '127.0.0.1', port, path: '/chat', headers }).end();
+  return new Promise((resolve, reject) => {
+    asked.on('upgrade', (_answer, socket) => resolve(socket));
+    asked.on('response', (answer) => resolve(answer.resume()));
+    asked.on('error', reject);
+  });
+}
 
 /** As any other request that has waited too long. */
 function expectWaitedTooLong({ status, headers, body }: LoadResult, longest: number): void {
