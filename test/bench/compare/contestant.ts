@@ -43,11 +43,17 @@ export class Contestant {
 
   /** Starts pods at 127.0.`network`.x and the opponent in front of them. */
   static async start(kind: OpponentKind, scenario: Scenario, network: number): Promise<Contestant> {
-    const { pods: count, members, limit, protocol } = scenario;
+    const { pods: count, members, limit, protocol, checkEvery } = scenario;
     const pods = await Pods.start({ count, protocol, workers: limit, network: `127.0.${network}` });
     const folder = await mkdtemp(join(tmpdir(), 'sluice-compare-'));
     try {
-      const opponent = await kind.start({ pods: pods.addresses.slice(0, members), limit, protocol, folder });
+      const opponent = await kind.start({
+        pods: pods.addresses.slice(0, members),
+        limit,
+        protocol,
+        checkEvery,
+        folder,
+      });
       return new Contestant(kind, scenario, pods, { opponent, folder });
     } catch (error) {
       await pods.stop();

@@ -9,6 +9,9 @@ export const ID_HEADER = 'x-test-id';
 /** The header that says how long the work takes, in milliseconds, fractions allowed. */
 export const WORK_HEADER = 'x-work-ms';
 
+/** A well HTTP/1.1 pod answers this path at once, whatever it is working on, and logs nothing: for health checks. */
+export const ALIVE_PATH = '/alive';
+
 /** Reads a request's id (own header, else the query's `id`, else `x-request-id`), path and work. */
 export function readAsked(headers: AskedHeaders, url: string): Asked {
   const question = url.indexOf('?');

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Answer, Held, Pod, Protocol } from './pod.ts';
-import { type AskedHeaders, readAsked } from './pod-ask.ts';
+import { ALIVE_PATH, type AskedHeaders, readAsked } from './pod-ask.ts';
 
 /** The header that asks for so many spaces before the answer's text, for clients that read slowly. */
 export const PADDING_HEADER = 'x-padding-bytes';
@@ -20,6 +20,10 @@ export function http1(pod: Pod): Protocol {
 }
 
 function receive(pod: Pod, request: IncomingMessage, response: ServerResponse): void {
+  if (request.url === ALIVE_PATH && pod.mode.kind === 'normal') {
+    response.end();
+    return;
+  }
   const held = pod.hold(readAsked(request.headers, request.url ?? '/'));
   response.on('close', () => held.leave());
   const echo = request.headers['x-echo'] === undefined ? undefined : request.headers;

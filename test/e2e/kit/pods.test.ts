@@ -6,6 +6,7 @@ import { http1Client, type Target } from './client-http1.ts';
 import { pause, until } from './instant.ts';
 import { type LoadClient, load, startLoad } from './load.ts';
 import { burst, spaced } from './load-plan.ts';
+import { ALIVE_PATH } from './pod-ask.ts';
 import { type PodProtocol, Pods } from './pods.ts';
 import { fixed } from './random.ts';
 import { outcomeOf } from './summary.ts';
@@ -184,6 +185,21 @@ describe('pods with fewer workers than requests', () => {
     const results = await load(client(pods, 'http1'), spaced(3, 1));
     expect(results.map(outcomeOf)).toEqual(['503', '503', '503']);
   });
+});
+
+it('pods say that they are alive while they work, and not while they fail', async () => {
+  const pods = await Pods.start({ count: 1, workers: 1, first: 101 });
+  opened.push(pods);
+  const [address = ''] = pods.addresses;
+  const alive = async () => (await fetch(`http://${address}${ALIVE_PATH}`)).status;
+  const run = startLoad(client(pods, 'http1'), burst(1, { work: fixed(2000) }));
+  await until(async () => (await pods.held()) === 1, { what: 'the pod to work' });
+  expect(await alive()).toBe(200);
+  expect(run.ended).toEqual([]);
+  await run.results;
+  expect(await pods.requests(), 'checks are not logged').toHaveLength(1);
+  await pods.setMode(address, { kind: 'status', status: 500 });
+  expect(await alive()).toBe(500);
 });
 
 describe('gRPC calls', () => {

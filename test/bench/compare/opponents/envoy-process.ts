@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import type { HostPort } from '../../../../src/envoy/address.ts';
 import type { EnvoyBootstrap } from '../../../../src/envoy/bootstrap.ts';
 import { envoyPath, startEnvoy } from '../../../e2e/kit/envoy.ts';
+import { ALIVE_PATH } from '../../../e2e/kit/pod-ask.ts';
 import { freePort } from '../../../e2e/kit/ports.ts';
 import { listening } from './listening.ts';
 import type { Opponent, OpponentKind, Setup } from './opponent.ts';
@@ -37,7 +38,7 @@ export function plainEnvoy(kind: PlainEnvoy): OpponentKind {
   };
 }
 
-async function start(kind: PlainEnvoy, { pods, limit, protocol, folder }: Setup): Promise<Opponent> {
+async function start(kind: PlainEnvoy, { pods, limit, protocol, checkEvery, folder }: Setup): Promise<Opponent> {
   const port = await freePort();
   const endpoints = join(folder, 'endpoints.json');
   await replaceFile(endpoints, endpointsFile(pods));
@@ -46,6 +47,7 @@ async function start(kind: PlainEnvoy, { pods, limit, protocol, folder }: Setup)
     PORT: port,
     ENDPOINTS: endpoints,
     POLICY: policyOf(kind),
+    HEALTH_CHECKS: JSON.stringify(healthChecks(checkEvery)),
     MAX_REQUESTS: kind.refuses === true ? pods.length * limit : 1_000_000,
     PROTOCOL: protocol === 'http1' ? '{http_protocol_options: {}}' : '{http2_protocol_options: {}}',
   });
@@ -68,6 +70,14 @@ async function setMaxRequests({ host, port }: HostPort, value: number): Promise<
   const url = `http://${host}:${port}/runtime_modify?circuit_breakers.pods.default.max_requests=${value}`;
   const answer = await fetch(url, { method: 'POST' });
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+}
+
+/** As Sluice has them. */
+function healthChecks(every: number | undefined) {
+  if (every === undefined) return [];
+  const interval = `${every / 1000}s`;
+  const often = { timeout: interval, interval, unhealthy_interval: interval, no_traffic_interval: interval };
+  return [{ ...often, unhealthy_threshold: 2, healthy_threshold: 1, http_health_check: { path: ALIVE_PATH } }];
 }
 
 function policyOf({ policy: { name, message, fields } }: PlainEnvoy): string {

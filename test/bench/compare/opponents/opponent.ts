@@ -7,6 +7,8 @@ export interface Setup {
   /** Requests that one pod works on at a time. */
   readonly limit: number;
   readonly protocol: PodProtocol;
+  /** The time between two health checks of a pod, at `ALIVE_PATH`, in milliseconds; no checks when left out. */
+  readonly checkEvery?: number | undefined;
   /** An empty folder for its files. */
   readonly folder: string;
 }

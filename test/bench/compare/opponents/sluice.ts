@@ -1,8 +1,9 @@
 import { envoyPath } from '../../../e2e/kit/envoy.ts';
+import { ALIVE_PATH } from '../../../e2e/kit/pod-ask.ts';
 import { Sluice } from '../../../e2e/kit/sluice.ts';
 import type { Opponent, OpponentKind, Setup } from './opponent.ts';
 
-/** Sluice and its Envoy, started as its users start them, with nothing but a limit in the route file. */
+/** Sluice and its Envoy, started as its users start them, with a limit in the route file, and health checks where the scenario has them. */
 export const sluice: OpponentKind = {
   name: 'sluice',
   title: 'Sluice',
@@ -15,7 +16,7 @@ export const sluice: OpponentKind = {
   start,
 };
 
-async function start({ pods, limit, protocol }: Setup): Promise<Opponent> {
+async function start({ pods, limit, protocol, checkEvery }: Setup): Promise<Opponent> {
   const routes = (members: readonly string[]) => ({
     services: {
       codec: {
@@ -23,6 +24,7 @@ async function start({ pods, limit, protocol }: Setup): Promise<Opponent> {
         limit,
         protocol: protocol === 'http1' ? 'http1' : 'h2c',
         queue: { max: 10_000 },
+        ...(checkEvery !== undefined && { health: { path: ALIVE_PATH, interval: `${checkEvery}ms` } }),
       },
     },
     routes: [{ match: { prefix: '/' }, service: 'codec' }],

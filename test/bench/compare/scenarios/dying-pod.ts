@@ -6,15 +6,19 @@ import type { Scenario } from './scenario.ts';
 
 const jobs = exponentialJobs(150);
 
+/** As often as HAProxy's in haproxy.cfg. */
+const CHECK_MS = 500;
+
 /** A pod dies and nobody is told. */
 export const dyingPod: Scenario = {
   name: 'dying-pod',
   title: 'A pod dies, and comes back',
-  about: `Four pods with one worker each at 65 % load, jobs ${jobs.title}. One pod dies: its connections break and new ones are refused. Later it is back. Nobody is told: each opponent has its own means (Envoy and Sluice: outlier detection; HAProxy: health checks and \`observe\`; nginx: \`max_fails\`). The request that the pod was working on is lost; every further error is the proxy's.`,
+  about: `Four pods with one worker each at 65 % load, jobs ${jobs.title}. One pod dies: its connections break and new ones are refused. Later it is back. Nobody is told: each opponent has its own means (Sluice and Envoy: outlier detection and health checks; HAProxy: health checks and \`observe\`; nginx: \`max_fails\`). All health checks come every ${CHECK_MS} ms. The request that the pod was working on is lost; every further error is the proxy's.`,
   pods: 4,
   members: 4,
   limit: 1,
   protocol: 'http1',
+  checkEvery: CHECK_MS,
   opponents: OPPONENTS,
   how: 'together',
   picture: 'pods',

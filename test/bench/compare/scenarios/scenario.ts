@@ -31,6 +31,8 @@ export interface Scenario {
   /** Requests that a pod works on at a time. */
   readonly limit: number;
   readonly protocol: PodProtocol;
+  /** Sluice and the plain Envoys check the pods' health so often, in milliseconds; not at all when left out. */
+  readonly checkEvery?: number;
   readonly opponents: readonly OpponentName[];
   /**
    * Together: all opponents at the same time, each with pods of its own, where jobs are long and the machine is idle
