@@ -11,7 +11,7 @@ import type { Service, ServiceName } from './service.ts';
  */
 export type PodsId = Brand<string, 'PodsId'>;
 
-/** Names the line of a service: other protocols need other gates. */
+/** Names the line of a service; it is another one where the pods speak another protocol. */
 export type GateId = Brand<string, 'GateId'>;
 
 const known = new WeakMap<Service, PodsId>();

@@ -1,5 +1,5 @@
 import { envoy } from '#xds';
-import type { Protocol, Service } from '../model/service.ts';
+import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { duration, pack, resource, wrap } from './encode.ts';
 import { gateName, SECOND_HOP } from './names.ts';
@@ -50,26 +50,20 @@ export function gateCluster(service: Service): EncodedResource {
         },
       ],
     },
-    typedExtensionProtocolOptions: { [HTTP_OPTIONS]: pack(HttpProtocolOptions, gateHttp(service.protocol)) },
+    typedExtensionProtocolOptions: { [HTTP_OPTIONS]: pack(HttpProtocolOptions, GATE_HTTP) },
   });
 }
 
-function gateHttp(protocol: Protocol): envoy.extensions.upstreams.http.v3.HttpProtocolOptions.$Properties {
-  switch (protocol) {
-    case 'http1':
-      return {
-        // A reused connection does not look at the limit again, so none may live long.
-        commonHttpProtocolOptions: { idleTimeout: duration(2000), maxConnectionDuration: duration(GATE_CONNECTION_MS) },
-        explicitHttpConfig: { httpProtocolOptions: { enableTrailers: true } },
-      };
-    case 'h2c':
-      return {
-        // One stream per connection: a connection is a slot here as well.
-        commonHttpProtocolOptions: { maxRequestsPerConnection: wrap(1) },
-        explicitHttpConfig: { http2ProtocolOptions: {} },
-      };
-  }
-}
+/**
+ * HTTP/1.1 whatever the pods speak: its connections carry one request at a time, bodies both ways at once, and trailers.
+ * HTTP/2 would need a new connection for every request, as a slot is a connection: with one that is used again, the
+ * request that follows one whose client has gone chooses its pod too early, and some are broken off (run).
+ */
+const GATE_HTTP: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.$Properties = {
+  // A reused connection does not look at the limit again, so none may live long.
+  commonHttpProtocolOptions: { idleTimeout: duration(2000), maxConnectionDuration: duration(GATE_CONNECTION_MS) },
+  explicitHttpConfig: { httpProtocolOptions: { enableTrailers: true } },
+};
 
 /** The address of an internal listener; `endpointId` tells several endpoints at one listener apart. */
 export function internalAddress(listener: string, endpointId = ''): envoy.config.core.v3.Address.$Properties {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { connect, createServer as createH2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
@@ -66,4 +67,31 @@ test('server-sent events come through at once, and hold their slot', async () =>
   const [other] = await next;
   expect(streams).toHaveLength(2);
   other.destroy();
+});
+
+test('a pod may end a call before its client has: status and trailers come, and the next one gets the slot', async () => {
+  const pod = createH2Server().listen(0, '127.0.0.1');
+  pod.on('stream', (stream, { te }) => {
+    stream.respond({ ':status': 200, 'x-te': String(te) }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '9' }));
+    stream.end('enough');
+  });
+  await once(pod, 'listening');
+  onTestFinished(() => void pod.close());
+  // It listens on TCP, so this is no pipe's name.
+  const { port } = pod.address() as AddressInfo;
+  const sluice = await startSluice(routeFile([`127.0.0.1:${port}`], { protocol: 'h2c' }));
+  const client = connect(`http://127.0.0.1:${sluice.port}`);
+  onTestFinished(() => client.destroy());
+  for (let call = 0; call < 3; call += 1) {
+    const stream = client.request({ ':method': 'POST', te: 'trailers' }, { endStream: false });
+    stream.write('there is more to come');
+    const trailers = once(stream, 'trailers');
+    const [headers] = await once(stream, 'response');
+    expect(headers).toMatchObject({ ':status': 200, 'x-te': 'trailers' });
+    const [body] = await once(stream, 'data');
+    expect(String(body)).toBe('enough');
+    expect((await trailers)[0]).toMatchObject({ 'grpc-status': '9' });
+    stream.close();
+  }
 });
