@@ -145,7 +145,7 @@ export const serviceFields = {
       },
       { example: '{path: /healthz}' },
     ),
-    'Have Envoy check each pod, besides what Kubernetes says of it.',
+    'Have Envoy check each pod, besides what Kubernetes says of it. A good check brings a pod back that outlier took out.',
     'no such check',
   ),
   outlier: section(
