@@ -102,8 +102,13 @@ describe('load reports', () => {
           upstreamLocalityStats: [
             {
               priority: 0,
-              totalRequestsInProgress: 11,
-              upstreamEndpointStats: [endpoint('10.0.0.1', 80, 2), endpoint('::1', 80, 0), internal],
+              totalRequestsInProgress: 12,
+              upstreamEndpointStats: [
+                endpoint('10.0.0.1', 80, 2),
+                endpoint('::1', 80, 1),
+                endpoint('::2', 80, 0),
+                internal,
+              ],
             },
             { priority: 1, totalRequestsInProgress: 1, upstreamEndpointStats: [endpoint('10.0.0.1', 80, 1)] },
           ],
@@ -119,10 +124,10 @@ describe('load reports', () => {
           at: 5000,
           cluster: 'pods/codec',
           // Those inside Envoy included, which are no pods.
-          requestsInProgress: 12,
+          requestsInProgress: 13,
           endpoints: [
             { address: '10.0.0.1', port: 80, requestsInProgress: 3 },
-            { address: '::1', port: 80, requestsInProgress: 0 },
+            { address: '::1', port: 80, requestsInProgress: 1 },
           ],
         },
         { nodeId: 'envoy-1', at: 5000, cluster: 'idle', requestsInProgress: 0, endpoints: [] },

@@ -15,7 +15,9 @@ test('who reports, what each cluster holds, and each of its pods', () => {
   const node = { id: 'edge', cluster: 'edges', extensions: [{ name: 'envoy.filters.http.router' }] };
   const pods = [
     { address: at('10.0.0.1'), totalRequestsInProgress: 2, totalIssuedRequests: 9 },
-    { address: at('fd00::1'), totalRequestsInProgress: 0 },
+    { address: at('fd00::1'), totalRequestsInProgress: 1 },
+    // All of its requests have ended.
+    { address: at('10.0.0.2'), totalRequestsInProgress: 0, totalIssuedRequests: 9 },
   ];
   const request: Request = {
     node,
@@ -23,7 +25,7 @@ test('who reports, what each cluster holds, and each of its pods', () => {
       {
         clusterName: 'pods/codec',
         upstreamLocalityStats: [
-          { totalRequestsInProgress: 2, upstreamEndpointStats: pods },
+          { totalRequestsInProgress: 3, upstreamEndpointStats: pods },
           {
             totalRequestsInProgress: 3,
             upstreamEndpointStats: [{ address: at('10.0.0.1'), totalRequestsInProgress: 3 }],
@@ -38,11 +40,11 @@ test('who reports, what each cluster holds, and each of its pods', () => {
     clusters: [
       {
         cluster: 'pods/codec',
-        requestsInProgress: 5,
+        requestsInProgress: 6,
         // One that is in two localities is added up.
         endpoints: [
           { address: '10.0.0.1', port: 80, requestsInProgress: 5 },
-          { address: 'fd00::1', port: 80, requestsInProgress: 0 },
+          { address: 'fd00::1', port: 80, requestsInProgress: 1 },
         ],
       },
       { cluster: 'gate/web', requestsInProgress: 0, endpoints: [] },
