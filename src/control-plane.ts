@@ -82,7 +82,7 @@ export const DEFAULT_OWNER_GRACE = millis(30_000);
 const REPORT_MS = 500;
 
 /** How often otherwise: nothing but the history is made of it. */
-const QUIET_REPORT_MS = 1000;
+const QUIET_REPORT_MS = 2000;
 
 /** Who has asked for the status looks at it for so long. */
 const LOOKS_MS = 2000;
