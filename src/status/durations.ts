@@ -28,6 +28,9 @@ export class SlidingDurations {
   #current: Slice = new Map();
   /** Over all slices; undefined: nothing was counted in any of them. */
   #sums: Uint32Array | undefined;
+  /** Nothing was counted below or above these since there are sums. */
+  #lowest = BUCKETS;
+  #highest = 0;
 
   constructor(slices: number) {
     this.#length = slices;
@@ -39,6 +42,8 @@ export class SlidingDurations {
     this.#current.set(bucket, (this.#current.get(bucket) ?? 0) + 1);
     this.#sums ??= new Uint32Array(BUCKETS);
     this.#sums[bucket] = (this.#sums[bucket] ?? 0) + 1;
+    if (bucket < this.#lowest) this.#lowest = bucket;
+    if (bucket > this.#highest) this.#highest = bucket;
   }
 
   /** Begins a new slice and forgets the oldest one. */
@@ -48,12 +53,15 @@ export class SlidingDurations {
     if (this.#past.length < this.#length) return;
     for (const [bucket, count] of this.#past.shift() ?? [])
       if (this.#sums !== undefined) this.#sums[bucket] = (this.#sums[bucket] ?? 0) - count;
-    if (this.#past.every(({ size }) => size === 0)) this.#sums = undefined;
+    if (this.#past.some(({ size }) => size > 0)) return;
+    this.#sums = undefined;
+    this.#lowest = BUCKETS;
+    this.#highest = 0;
   }
 
   /** Over all slices; undefined: nothing was counted. */
   all(): Quantiles | undefined {
-    return this.#sums && quantiles(this.#sums);
+    return this.#sums && quantiles(this.#sums, this.#lowest, this.#highest);
   }
 
   /** Over the slice that has not ended yet. */
@@ -61,7 +69,8 @@ export class SlidingDurations {
     if (this.#current.size === 0) return undefined;
     const sums = new Uint32Array(BUCKETS);
     for (const [bucket, count] of this.#current) sums[bucket] = count;
-    return quantiles(sums);
+    const used = [...this.#current.keys()];
+    return quantiles(sums, Math.min(...used), Math.max(...used));
   }
 }
 
@@ -69,13 +78,13 @@ function bucketOf(ms: number): number {
   return ms > SMALLEST_MS ? Math.ceil(Math.log(Math.min(ms, LONGEST_MS) / SMALLEST_MS) * PER_BUCKET) : 0;
 }
 
-/** Undefined: nothing was counted. */
-function quantiles(sums: Uint32Array): Quantiles | undefined {
+/** Of the buckets from `lowest` to `highest`; undefined: nothing was counted. */
+function quantiles(sums: Uint32Array, lowest: number, highest: number): Quantiles | undefined {
   let total = 0;
-  for (const count of sums) total += count;
+  for (let bucket = lowest; bucket <= highest; bucket++) total += sums[bucket] ?? 0;
   if (total === 0) return undefined;
   let [seen, half] = [0, -1];
-  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+  for (let bucket = lowest; bucket <= highest; bucket++) {
     seen += sums[bucket] ?? 0;
     if (half === -1 && seen >= total * 0.5) half = bucket;
     if (seen >= total * 0.99) return { p50: middle(half), p99: middle(bucket) };
