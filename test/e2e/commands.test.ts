@@ -115,7 +115,7 @@ describe('good input', () => {
     expect(status).toBe(0);
     const names = parseAllDocuments(stdout).map((document) => document.toJS()?.name ?? document.toJS()?.cluster_name);
     expect(names).toContain('gate/codec');
-    expect(names).toContain('pods/codec');
+    expect(names).toContain('pods');
   });
 
   test('render is content with a reader that has had enough', async () => {

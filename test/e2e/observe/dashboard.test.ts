@@ -30,7 +30,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     // The only service is open: its charts have drawn what has happened.
     await shown(page, '.chart path[d^=M]', (count) => count > 0);
     expect(faults).toEqual([]);
-    expect((await run.service()).traffic?.total.answered).toBe(12);
+    await expect.poll(async () => (await run.service()).traffic?.total.answered).toBe(12);
   });
 
   test('by keyboard, on a small screen, in the dark', async () => {
