@@ -17,7 +17,6 @@ import { formatProblem } from './model/problem.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { followRequests } from './requests.ts';
 import { loadsByService, nodeLoad, outPods } from './running.ts';
-import { isMoving } from './slots/is-moving.ts';
 import { mayWait } from './slots/may-wait.ts';
 import { SnapshotCache } from './snapshot/cache.ts';
 import type { DnsOptions } from './source/dns/source.ts';
@@ -151,7 +150,7 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
   const loadReports = new LoadReports({
     clock,
     guard,
-    intervalMs: () => (isMoving(controller.state().model) || looks() ? REPORT_MS : QUIET_REPORT_MS),
+    intervalMs: () => (controller.isMoving() || looks() ? REPORT_MS : QUIET_REPORT_MS),
     onReport: (observations, nodeId, at) => {
       const clusters = observations.map(({ cluster }) => cluster);
       if (carriers.isCarriers(nodeId, clusters)) controller.report(nodeId, nodeLoad(observations, at));

@@ -93,7 +93,7 @@ export class Controller {
   report(nodeId: string, load: NodeLoad | undefined): void {
     if (load === undefined) this.#loads.delete(nodeId);
     else this.#loads.set(nodeId, withoutEnded(load, this.#ended.splice(0)));
-    if (this.#isMoving()) this.#trigger.poke();
+    if (this.isMoving()) this.#trigger.poke();
   }
 
   /** Takes which pods (as `formatAddress` writes them) an Envoy gives no request for the moment: all of them. */
@@ -129,8 +129,8 @@ export class Controller {
     }
   }
 
-  /** Load moves limits only while something is out or on its way out. */
-  #isMoving(): boolean {
+  /** Whether anything is out or on its way out: only then limits follow what Envoys report about pods. */
+  isMoving(): boolean {
     return this.#draining.size > 0 || this.#ejected.size > 0 || (this.#state.model?.retiring.length ?? 0) > 0;
   }
 
@@ -226,7 +226,7 @@ export class Controller {
       this.#again = true;
     }
     this.#cancelRecheck();
-    if (this.#isMoving()) this.#cancelRecheck = this.#timers.after(MOVING_RECHECK_MS, () => this.#trigger.poke());
+    if (this.isMoving()) this.#cancelRecheck = this.#timers.after(MOVING_RECHECK_MS, () => this.#trigger.poke());
   }
 
   /** Problems are logged when they come and when they go, not again and again. */

@@ -4,6 +4,8 @@ import { millis } from '../../src/base/duration.ts';
 import { Carriers } from '../../src/carriers.ts';
 import { Controller } from '../../src/controller.ts';
 import { makeLogger } from '../../src/log.ts';
+import { podsId } from '../../src/model/generation.ts';
+import { formatAddress } from '../../src/model/locator.ts';
 import type { Pod } from '../../src/model/pod.ts';
 import type { Routing } from '../../src/model/routing.ts';
 import type { SourceState } from '../../src/model/source.ts';
@@ -56,8 +58,10 @@ function world() {
   return {
     clock,
     cache,
-    answer(name: 'one' | 'two') {
-      states[name] = { kind: 'ready', value: [pod(1)], problems: [] };
+    controller,
+    services,
+    answer(name: 'one' | 'two', value: readonly Pod[] = [pod(1)]) {
+      states[name] = { kind: 'ready', value, problems: [] };
       changed();
     },
     async stop() {
@@ -87,5 +91,26 @@ test('goes on without a source that stays silent for 30 s', async () => {
   expect(cache.changes).toBe(0);
   await clock.advance(2000);
   expect(cache.changes).toBe(1);
+  await stop();
+});
+
+test('something moves while a pod drains or is ejected', async () => {
+  const { clock, controller, services, answer, stop } = world();
+  const [one] = services;
+  if (one === undefined) throw new Error('there are two');
+  answer('one', [pod(1), pod(2)]);
+  answer('two');
+  await clock.advance(1000);
+  expect(controller.isMoving()).toBe(false);
+  answer('one', [pod(1), pod(2, 'draining')]);
+  await clock.advance(1000);
+  expect(controller.isMoving()).toBe(true);
+  answer('one', [pod(1), pod(2)]);
+  await clock.advance(1000);
+  expect(controller.isMoving()).toBe(false);
+  controller.ejected(new Map([[podsId(one), [formatAddress(pod(1))]]]));
+  expect(controller.isMoving()).toBe(true);
+  controller.ejected(new Map());
+  expect(controller.isMoving()).toBe(false);
   await stop();
 });
