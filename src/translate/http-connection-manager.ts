@@ -44,7 +44,7 @@ export function httpConnectionManager(properties: HttpConnectionManagerPropertie
  * Many requests of one connection may wait at the same time: none may be kept from entering the line by
  * others' unread bodies, so the connection's window is far larger than a stream's.
  */
-export const HTTP2: envoy.config.core.v3.Http2ProtocolOptions.$Properties = {
+const HTTP2: envoy.config.core.v3.Http2ProtocolOptions.$Properties = {
   maxConcurrentStreams: wrap(1_000_000),
   initialStreamWindowSize: wrap(256 * 1024),
   initialConnectionWindowSize: wrap(1024 * 1024 * 1024),

@@ -2,8 +2,8 @@ import { envoy, type xds } from '#xds';
 import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { failureLog, timeoutLog } from './access-log.ts';
-import { duration, extension, resource, struct, wrap } from './encode.ts';
-import { HTTP2, httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
+import { duration, extension, resource, struct } from './encode.ts';
+import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
 import { podsReplies } from './local-replies.ts';
 import { DRAINING_KEY, HEADERS, KICKED, METADATA, podsCluster, SECOND_HOP } from './names.ts';
 import { eachTry, podsScript, podsScriptOnRoutes } from './pods-script.ts';
@@ -20,8 +20,8 @@ type EnvoyRoute = envoy.config.route.v3.Route.$Properties;
 const EVERYTHING = { prefix: '/' };
 
 /**
- * The largest body with which a request can wait in parking: Envoy must hold it whole to send it again. By HTTP/1 it
- * holds as much as a connection may buffer, by HTTP/2 a stream's window.
+ * The largest body with which a request can wait in parking: Envoy must hold it whole to send it again, and holds as much
+ * as a connection may buffer.
  */
 const PARKED_BODY_BYTES = 8 * 1024 * 1024;
 
@@ -58,7 +58,6 @@ export function podsListener(): EncodedResource {
             skipXffAppend: true,
             generateRequestId: { value: false },
             localReplyConfig: podsReplies(),
-            http2ProtocolOptions: { ...HTTP2, initialStreamWindowSize: wrap(PARKED_BODY_BYTES) },
             ...timeoutLog(),
             ...routesByName(SECOND_HOP),
             httpFilters: [podsScript(), router({ ...failureLog(), upstreamHttpFilters: eachTry() })],

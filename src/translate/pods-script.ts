@@ -39,7 +39,7 @@ const ON_PARKED = `
 /**
  * A request that ends on a draining pod takes its slot of the gate with it: the line must not move up, since no
  * pod has become free. So the end of its answer is held until the control plane has lowered the gate's limit (some
- * milliseconds), or at once goes on when the control plane does not answer. By HTTP/1 an answer with a length ends
+ * milliseconds), or at once goes on when the control plane does not answer. Between the hops an answer with a length ends
  * with its last byte, which cannot be held: without the length it is sent in chunks, and ends with an empty one.
  */
 const ON_RESPONSE = `
@@ -48,7 +48,7 @@ function envoy_on_response(handle)
   local pod = handle:headers():get("${HEADERS.draining}")
   if pod == nil then return end
   handle:headers():remove("${HEADERS.draining}")
-  if handle:streamInfo():protocol() ~= "HTTP/2" then handle:headers():remove("content-length") end
+  handle:headers():remove("content-length")
   for chunk in handle:bodyChunks() do end
   handle:httpCall("${CONTROL_PLANE}", {
     [":method"] = "POST",
