@@ -46,6 +46,13 @@ export class ServiceTraffic {
   readonly #waiting = new Map<string, { readonly at: number; readonly stream: number }>();
   /** Some of those who wait came before this moment, and nobody has told when. */
   #unknownBefore: number | undefined;
+  /** The line was seen empty, and the log goes on since: of whoever waits the log has told, or will. */
+  #isTold: boolean;
+
+  /** `isEmpty`: the line was seen empty before anything else was known of it. */
+  constructor(isEmpty = false) {
+    this.#isTold = isEmpty;
+  }
 
   /** How many are known to wait. */
   get waiting(): number {
@@ -87,6 +94,7 @@ export class ServiceTraffic {
 
   /** Forgets who waits according to this stream: it has ended. */
   forget(stream: number): void {
+    this.#isTold = false;
     for (const [id, entry] of this.#waiting) if (entry.stream === stream) this.#waiting.delete(id);
   }
 
@@ -100,8 +108,12 @@ export class ServiceTraffic {
       old.sort(([, a], [, b]) => a.at - b.at);
       for (const [id] of old.slice(0, old.length - waiting)) this.#waiting.delete(id);
     }
-    if (waiting === 0) this.#unknownBefore = undefined;
-    else if (logBegan !== undefined && this.#waiting.size < waiting) this.#unknownBefore ??= logBegan;
+    if (waiting === 0) {
+      this.#unknownBefore = undefined;
+      this.#isTold = true;
+    } else if (!this.#isTold && logBegan !== undefined && this.#waiting.size < waiting) {
+      this.#unknownBefore ??= logBegan;
+    }
   }
 
   /** A slice of time has ended. */

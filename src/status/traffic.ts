@@ -53,6 +53,8 @@ export class Traffic {
   readonly #history = new TrafficHistory();
   #lines: ReadonlyMap<string, LineReading> | undefined;
   #statistics: StatisticsState = { kind: 'unknown' };
+  /** The statistics are known: a service that is not in them has an empty line. */
+  #isLooking = false;
 
   constructor(clock: Clock, listener: TrafficListener) {
     this.#clock = clock;
@@ -78,7 +80,7 @@ export class Traffic {
 
   /** A log stream has ended. */
   closed(stream: number): void {
-    this.#began.delete(stream);
+    if (!this.#began.delete(stream)) return;
     for (const service of this.#services.values()) service.forget(stream);
   }
 
@@ -120,6 +122,7 @@ export class Traffic {
   recordLines(lines: Result<ReadonlyMap<string, LineReading>, string>): void {
     if (!lines.ok) {
       this.#statistics = { kind: 'silent', reason: lines.errors.join('; ') };
+      this.#isLooking = false;
       return;
     }
     this.#statistics = { kind: 'answers' };
@@ -134,6 +137,7 @@ export class Traffic {
         this.#listener.retried(name, Math.max(0, line.retried - (line.retried < before ? 0 : before)));
     }
     this.#lines = lines.value;
+    this.#isLooking = true;
   }
 
   /** Whether anybody waits, any pod is ejected, or the statistics are not known: something may change soon. */
@@ -181,7 +185,7 @@ export class Traffic {
   }
 
   #service(name: string): ServiceTraffic {
-    return remember(this.#services, name, () => new ServiceTraffic());
+    return remember(this.#services, name, () => new ServiceTraffic(this.#isLooking));
   }
 }
 

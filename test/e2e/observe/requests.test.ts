@@ -20,6 +20,7 @@ test('who works, who waits and since when, who was refused: as Envoy tells it', 
   const first = await sendInOrder(run, [0, 1]);
   const began = Date.now();
   await pause(1200);
+  const between = Date.now();
   const sent = [...first, ...(await sendInOrder(run, [2]))];
   const line = await run.until('an oldest wait', ({ oldestWaitMs = 0 }) => oldestWaitMs > 1200);
   expect(line).toMatchObject({ slots: 1, desiredPods: 3, ejected: 0, retried: 0 });
@@ -27,10 +28,12 @@ test('who works, who waits and since when, who was refused: as Envoy tells it', 
   expect(line.oldestWaitMs).toBeLessThan(Date.now() - began + 5000);
   expect(await run.send()).toBe(429);
   await run.until('the refusal', ({ traffic }) => traffic?.total.refused === 1);
-  const before = line.oldestWaitMs ?? 0;
   pod.answerOne();
-  // Now the second one is the first, and it has waited less.
-  await run.until('the line moves up', (service) => service.waiting === 1 && (service.oldestWaitMs ?? 0) < before);
+  // Now the second one is the first, which came after that moment.
+  await run.until(
+    'the line moves up',
+    ({ waiting, oldestWaitMs = 0 }) => waiting === 1 && oldestWaitMs <= Date.now() - between,
+  );
   pod.open();
   expect(await Promise.all(sent)).toEqual([200, 200, 200]);
   const done = await run.until(

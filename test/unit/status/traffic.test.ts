@@ -145,6 +145,22 @@ test('who was in line before the log began has waited at least since then', asyn
   expect(oldest()).toBeUndefined();
 });
 
+test('of a line that was seen empty nobody came before the log began, unless a log has ended since', async () => {
+  const { clock, traffic, admitted, line, oldest } = start();
+  line({ waiting: 0 });
+  await clock.advance(1000);
+  traffic.opened(2);
+  // One whose turn has come, and another one of whom the log has not told yet.
+  line({ waiting: 1 });
+  traffic.record([admitted('a', clock.now() - 60_000)], 2);
+  expect(oldest()).toBeUndefined();
+  traffic.closed(2);
+  traffic.opened(3);
+  await clock.advance(1000);
+  line({ waiting: 1 });
+  expect(oldest()).toBeGreaterThanOrEqual(1000);
+});
+
 test('a log that ends takes its line with it', () => {
   const { traffic, waits, oldest } = start();
   traffic.opened(2);
