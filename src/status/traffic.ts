@@ -53,8 +53,6 @@ export class Traffic {
   readonly #history = new TrafficHistory();
   #lines: ReadonlyMap<string, LineReading> | undefined;
   #statistics: StatisticsState = { kind: 'unknown' };
-  /** The statistics are known: a service that is not in them has an empty line. */
-  #isLooking = false;
 
   constructor(clock: Clock, listener: TrafficListener) {
     this.#clock = clock;
@@ -122,10 +120,8 @@ export class Traffic {
   recordLines(lines: Result<ReadonlyMap<string, LineReading>, string>): void {
     if (!lines.ok) {
       this.#statistics = { kind: 'silent', reason: lines.errors.join('; ') };
-      this.#isLooking = false;
       return;
     }
-    this.#statistics = { kind: 'answers' };
     const now = this.#clock.now();
     const began = [...this.#began.values()].find((at) => now - at < FIRST_LOOK_MS);
     for (const name of new Set([...lines.value.keys(), ...this.#services.keys()])) {
@@ -137,7 +133,7 @@ export class Traffic {
         this.#listener.retried(name, Math.max(0, line.retried - (line.retried < before ? 0 : before)));
     }
     this.#lines = lines.value;
-    this.#isLooking = true;
+    this.#statistics = { kind: 'answers' };
   }
 
   /** Whether anybody waits, any pod is ejected, or the statistics are not known: something may change soon. */
@@ -185,7 +181,8 @@ export class Traffic {
   }
 
   #service(name: string): ServiceTraffic {
-    return remember(this.#services, name, () => new ServiceTraffic(this.#isLooking));
+    // One that earlier statistics did not have had an empty line then.
+    return remember(this.#services, name, () => new ServiceTraffic(this.#statistics.kind === 'answers'));
   }
 }
 

@@ -70,8 +70,8 @@ export function podsListener(): EncodedResource {
 
 /**
  * The routes of the second hop: a kick is answered, everything else goes to the pods of its service. Envoy finds them in a
- * table by the header that the first hop has set, so a thousand services take no longer than one. `hops`: whose gates lead to whose pods,
- * each service's to its own, or to those of the heir of one that retires.
+ * table by the header that the first hop has set, so a thousand services take no longer than one. `hops`: whose gates lead
+ * to whose pods, each service's to its own, or to those of the heir of one that retires.
  */
 export function podsRoutes(hops: ReadonlyMap<ServiceName, Service>): EncodedResource {
   return resource(RouteConfiguration, SECOND_HOP, {

@@ -32,7 +32,7 @@ export type RetryAfters = ReadonlyMap<ServiceName, number>;
 export function publicRoutes({ routes, services }: Routing, lines: Lines, after: RetryAfters): EncodedResource {
   const byName = new Map(services.map((service) => [service.name, service]));
   const gateOf = (service: Service) => lines.get(service.name) ?? gateId(service);
-  const serviceOf = (route: ServiceRoute): Service => {
+  const targetOf = (route: ServiceRoute): Service => {
     const service = byName.get(route.service);
     if (service === undefined) throw new Error(`route ${route.name} leads to ${route.service}, which is not there`);
     return service;
@@ -48,7 +48,7 @@ export function publicRoutes({ routes, services }: Routing, lines: Lines, after:
         .filter((route) => takesHost(route, host))
         .map((route) => {
           if (route.kind === 'redirect') return redirectRoute(route);
-          const service = serviceOf(route);
+          const service = targetOf(route);
           return serviceRoute(route, service, { gate: gateOf(service), after: after.get(service.name) });
         }),
     })),

@@ -87,6 +87,7 @@ interface OfRouting {
 
 const ofRouting = new WeakMap<Routing, OfRouting>();
 const ofHops = new WeakMap<Routing, Map<string, EncodedResource>>();
+/** So many tables of the second hop are kept for one route file. */
 const MOST_HOPS = 16;
 const ofRoutes = new WeakMap<Routing, { readonly key: string; readonly routes: EncodedResource }>();
 const ofPods = new WeakMap<readonly Pod[], WeakMap<Service, EncodedResource>>();
