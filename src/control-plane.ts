@@ -12,8 +12,8 @@ import { RequestEnded } from './envoy/request-ended.ts';
 import { collectLessOften } from './heap.ts';
 import type { Logger } from './log.ts';
 import { EventLog } from './log-events.ts';
-import type { GateId } from './model/generation.ts';
 import { formatProblem } from './model/problem.ts';
+import type { ServiceName } from './model/service.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { followRequests } from './requests.ts';
 import { loadsByService, nodeLoad, outPods } from './running.ts';
@@ -224,7 +224,7 @@ function failed(kind: StartFailure['kind'], messages: readonly string[]): Result
   return fail(...messages.map((message) => ({ kind, message })));
 }
 
-async function sendKick({ kickPort, log }: ControlPlaneOptions, gate: GateId): Promise<'full' | 'done'> {
+async function sendKick({ kickPort, log }: ControlPlaneOptions, gate: ServiceName): Promise<'full' | 'done'> {
   const kicked = await kick({ host: '127.0.0.1', port: kickPort }, gate);
   if (!kicked.ok) log.debug({ gate, reason: kicked.errors }, 'the gate could not be kicked');
   return kicked.ok && kicked.value.kind === 'full' ? 'full' : 'done';

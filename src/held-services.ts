@@ -5,8 +5,8 @@ import { gateOfCluster, podsOfCluster } from './translate/names.ts';
 /** The services that the clusters of an Envoy are of. */
 export function heldServices(clusters: readonly string[]): ReadonlySet<ServiceName> {
   const services = clusters.flatMap((cluster) => {
-    const name = gateOfCluster(cluster) ?? podsOfCluster(cluster);
-    return name === undefined ? [] : [serviceOf(name)];
+    const pods = podsOfCluster(cluster);
+    return gateOfCluster(cluster) ?? (pods && serviceOf(pods)) ?? [];
   });
   return new Set(services);
 }

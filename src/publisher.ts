@@ -2,7 +2,6 @@ import type { Clock } from './base/clock.ts';
 import { remember } from './base/remember.ts';
 import type { Carriers } from './carriers.ts';
 import type { Logger } from './log.ts';
-import type { GateId } from './model/generation.ts';
 import type { Model } from './model/model.ts';
 import type { ServiceName } from './model/service.ts';
 import { stages, withRoomForKicks } from './slots/stages.ts';
@@ -20,7 +19,7 @@ export interface Envoys {
   /** Waits until every connected Envoy has answered what the cache holds now. */
   waitForAck(types: readonly TypeUrl[], timeoutMs: number): Promise<AckResult>;
   /** Sends a dummy request through a gate, and tells whether the line was too full for it; never rejects. */
-  kick(gate: GateId): Promise<'full' | 'done'>;
+  kick(gate: ServiceName): Promise<'full' | 'done'>;
 }
 
 /** What the publisher works with. */
@@ -65,9 +64,9 @@ const LATE_WAIT_MS = 300_000;
 export class Publisher {
   readonly #options: PublisherOptions;
   /** Gates whose kick is under way. */
-  readonly #kicked = new Set<GateId>();
+  readonly #kicked = new Set<ServiceName>();
   /** Gates whose full lines have one place more, for the kick alone. */
-  readonly #roomy = new Set<GateId>();
+  readonly #roomy = new Set<ServiceName>();
   readonly #kicks = new Set<Promise<void>>();
   /** What Envoys were given last. */
   #made: Made | undefined;
@@ -96,7 +95,7 @@ export class Publisher {
   }
 
   /** Gates whose raised limit is still to take effect. */
-  get kicked(): ReadonlySet<GateId> {
+  get kicked(): ReadonlySet<ServiceName> {
     return this.#kicked;
   }
 
@@ -130,7 +129,7 @@ export class Publisher {
    * Wakes a line. Mostly there is a place in it for the kick; a full one gets one more for the moment. Should a request
    * take that place before the kick comes, that request has woken the line.
    */
-  async #kick(gate: GateId): Promise<void> {
+  async #kick(gate: ServiceName): Promise<void> {
     const { envoys } = this.#options;
     if ((await envoys.kick(gate)) === 'full') {
       this.#roomy.add(gate);

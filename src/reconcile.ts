@@ -1,6 +1,6 @@
 import { remember } from './base/remember.ts';
 import { modelAsBefore, serviceAsBefore } from './model/as-before.ts';
-import { type GateId, gateId, type PodsId, podsId } from './model/generation.ts';
+import { type PodsId, podsId } from './model/generation.ts';
 import { formatAddress, type Locator } from './model/locator.ts';
 import type { Model, Retiring, ServiceWithPods } from './model/model.ts';
 import type { Pod } from './model/pod.ts';
@@ -33,7 +33,7 @@ export interface ReconcileInput {
   /** Pods that were held back: what the last reconciliation returned; undefined: none. */
   readonly held?: HeldPods;
   /** Gates whose raised limit is still to take effect; undefined: none. */
-  readonly raising?: ReadonlySet<GateId>;
+  readonly raising?: ReadonlySet<ServiceName>;
   /** How long requests keep a pod busy; services of which nothing is known are not there. */
   readonly meanWork: ReadonlyMap<ServiceName, MeanWork>;
   /** Milliseconds since the epoch. */
@@ -109,7 +109,7 @@ function isOver(old: Retiring, input: ReconcileInput): boolean {
 
 /** Undefined: not known yet. When nobody reports for long there is no Envoy that could hold anything. */
 function slotsInUse({ service, since }: Retiring, { loads, now }: ReconcileInput): number | undefined {
-  const known = inUse(gateId(service), loads, since);
+  const known = inUse(service.name, loads, since);
   return known ?? (now - since < LONGEST_UNREPORTED_MS ? undefined : 0);
 }
 
@@ -181,7 +181,7 @@ function heldBack(
 ) {
   if (service.discipline.kind !== 'limited') return { pods: present, held: NOBODY };
   const before = held?.get(podsId(service)) ?? NOBODY;
-  return holdBack({ published, present, before, raising: raising?.has(gateId(service)) ?? false, now });
+  return holdBack({ published, present, before, raising: raising?.has(service.name) ?? false, now });
 }
 
 /** The same object while there is nothing new to tell. */
@@ -227,8 +227,8 @@ function heirSlots(service: ServiceWithPods, leaving: readonly Retiring[], input
     service: {
       ...service,
       gate: { ...service.gate, slots: shared.present },
-      // Nobody overtakes those who wait at an older gate. One of another protocol cannot carry the new requests.
-      ...(line?.protocol === service.service.protocol && { line: gateId(line) }),
+      // Nobody overtakes those who wait at an older gate.
+      ...(line && { line: line.name }),
     },
     old: gates.map((gate, index) => [gate, shared.old[index]] as const),
   };

@@ -1,6 +1,6 @@
 import type { LoadObservation } from './envoy/load-reports.ts';
 import type { OutHosts } from './envoy/pod-health.ts';
-import type { GateId, PodsId } from './model/generation.ts';
+import type { PodsId } from './model/generation.ts';
 import { serviceOf } from './model/generation.ts';
 import { formatAddress } from './model/locator.ts';
 import type { ServiceName } from './model/service.ts';
@@ -10,7 +10,7 @@ import { gateOfCluster, podsOfCluster } from './translate/names.ts';
 /** What an Envoy reported of its clusters, as gates and pods. */
 export function nodeLoad(observations: readonly LoadObservation[], at: number): NodeLoad {
   const pods = new Map<PodsId, ReadonlyMap<string, number>>();
-  const gates = new Map<GateId, number>();
+  const gates = new Map<ServiceName, number>();
   for (const { cluster, endpoints, requestsInProgress } of observations) {
     const gate = gateOfCluster(cluster);
     const ofPods = podsOfCluster(cluster);

@@ -1,6 +1,5 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
-import { gateId } from '../model/generation.ts';
 import type { Locator } from '../model/locator.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
 import type { HeaderChanges, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
@@ -148,7 +147,7 @@ function resources(routing: Routing, route: Route, host: string): Lines {
     ['ClusterLoadAssignment', `${pods}: the pods`],
   ] as const;
   if (service.discipline.kind === 'balanced') return [...first, ...last];
-  const gate = gateClusterOf(gateId(service));
+  const gate = gateClusterOf(service.name);
   return [
     ...first,
     ['Cluster', `${gate}: the line`],

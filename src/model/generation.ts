@@ -11,9 +11,6 @@ import type { Service, ServiceName } from './service.ts';
  */
 export type PodsId = Brand<string, 'PodsId'>;
 
-/** Names the line of a service; it is another one where the pods speak another protocol. */
-export type GateId = Brand<string, 'GateId'>;
-
 const known = new WeakMap<Service, PodsId>();
 
 /** See `PodsId`. A service without a limit promises nothing that a replaced cluster could break, and keeps its name. */
@@ -30,13 +27,8 @@ function makePodsId(service: Service): PodsId {
   return `${name}@${createHash('sha256').update(settings).digest('hex').slice(0, 6)}` as PodsId;
 }
 
-/** See `GateId`. */
-export function gateId({ name, protocol }: Service): GateId {
-  return (protocol === 'http1' ? name : `${name}@${protocol}`) as GateId;
-}
-
-/** The service that these are the pods of, or that this is the line of. */
-export function serviceOf(id: PodsId | GateId): ServiceName {
-  // A service's name has no `@`, so what stands before it is the name that `podsId` or `gateId` put there.
+/** The service that these are the pods of. */
+export function serviceOf(id: PodsId): ServiceName {
+  // A service's name has no `@`, so what stands before it is the name that `podsId` put there.
   return id.split('@')[0] as string as ServiceName;
 }

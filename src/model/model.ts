@@ -1,5 +1,4 @@
 import { remember } from '../base/remember.ts';
-import { type GateId, gateId } from './generation.ts';
 import type { Pod } from './pod.ts';
 import type { Routing } from './routing.ts';
 import type { Service, ServiceName } from './service.ts';
@@ -20,7 +19,7 @@ export interface ServiceWithPods {
   /** Undefined for a service without a limit: it has no gate. */
   readonly gate: GateLimit | undefined;
   /** Where new requests line up when that is not the service's own gate: behind those who wait at an older one. */
-  readonly line?: GateId;
+  readonly line?: ServiceName;
   /** Seconds after which whoever is refused should come again; 1 when left out. */
   readonly retryAfter?: number;
 }
@@ -45,17 +44,17 @@ export interface Model {
   readonly retiring: readonly Retiring[];
 }
 
-/** All gates of a model, the retiring ones included. */
-export function gatesOf(model: Model): ReadonlyMap<GateId, GateLimit> {
+/** All gates of a model by the services they are named after, the retiring ones included. */
+export function gatesOf(model: Model): ReadonlyMap<ServiceName, GateLimit> {
   return remember(gatesOfModel, model, findGates);
 }
 
-const gatesOfModel = new WeakMap<Model, ReadonlyMap<GateId, GateLimit>>();
+const gatesOfModel = new WeakMap<Model, ReadonlyMap<ServiceName, GateLimit>>();
 
-function findGates({ services, retiring }: Model): ReadonlyMap<GateId, GateLimit> {
+function findGates({ services, retiring }: Model): ReadonlyMap<ServiceName, GateLimit> {
   return new Map(
     [...services, ...retiring].flatMap(({ service, gate }) =>
-      gate === undefined ? [] : [[gateId(service), gate] as const],
+      gate === undefined ? [] : [[service.name, gate] as const],
     ),
   );
 }

@@ -1,4 +1,5 @@
-import type { GateId, PodsId } from '../model/generation.ts';
+import type { PodsId } from '../model/generation.ts';
+import type { ServiceName } from '../model/service.ts';
 import type { Report } from './draining.ts';
 
 /** What one Envoy last reported. */
@@ -8,7 +9,7 @@ export interface NodeLoad {
   /** Requests in progress by `formatAddress`, for every cluster that was reported; a pod that is not there holds nothing. */
   readonly pods: ReadonlyMap<PodsId, ReadonlyMap<string, number>>;
   /** Slots in use, for every gate that was reported. */
-  readonly gates: ReadonlyMap<GateId, number>;
+  readonly gates: ReadonlyMap<ServiceName, number>;
 }
 
 /** A change takes a moment to reach Envoy, and a report to come back. */
@@ -40,10 +41,11 @@ export function reportOf(id: PodsId, nodes: ReadonlyMap<string, NodeLoad>): Repo
 }
 
 /** Slots in use at a gate; undefined while nobody has reported on it since `since`. */
-export function inUse(id: GateId, nodes: ReadonlyMap<string, NodeLoad>, since: number): number | undefined {
+export function inUse(gate: ServiceName, nodes: ReadonlyMap<string, NodeLoad>, since: number): number | undefined {
   const from = reportedUntil(nodes);
-  if (from === undefined || from <= since || ![...nodes.values()].some(({ gates }) => gates.has(id))) return undefined;
-  return [...nodes.values()].reduce((sum, { gates }) => sum + (gates.get(id) ?? 0), 0);
+  if (from === undefined || from <= since || ![...nodes.values()].some(({ gates }) => gates.has(gate)))
+    return undefined;
+  return [...nodes.values()].reduce((sum, { gates }) => sum + (gates.get(gate) ?? 0), 0);
 }
 
 /** The load after one request on `pod` has ended, told before the next report. */

@@ -1,4 +1,4 @@
-import { gateId, podsId } from '../model/generation.ts';
+import { podsId } from '../model/generation.ts';
 import { locatorKey } from '../model/locator.ts';
 import type { Model, Retiring, ServiceWithPods } from '../model/model.ts';
 import type { Service, ServiceName } from '../model/service.ts';
@@ -22,23 +22,21 @@ export function retire(before: Model | undefined, services: readonly Service[], 
 /** An edit may have been taken back: then what retired is in use again, and no longer retires. */
 function goOn(old: Retiring, services: readonly Service[]): Retiring {
   const pods = services.some((service) => podsId(service) === podsId(old.service)) ? [] : old.pods;
-  const gate = services.some((service) => isLimited(service) && gateId(service) === gateId(old.service))
-    ? undefined
-    : old.gate;
-  return { ...old, pods, gate };
+  const isTaken = services.some((service) => isLimited(service) && service.name === old.service.name);
+  return { ...old, pods, gate: isTaken ? undefined : old.gate };
 }
 
 function retireOne({ line, ...old }: ServiceWithPods, services: readonly Service[], now: number): readonly Retiring[] {
   if (old.gate === undefined) return [];
   const heir = heirOf(old.service, services);
   const same = services.find(({ name }) => name === old.service.name);
-  // Whose new requests line up elsewhere has had none at its own gate.
-  const own = line === undefined ? old.gate : undefined;
-  if (same === undefined || heir !== same.name) return [{ ...old, gate: own, heir, since: now }];
+  if (same === undefined || heir !== same.name) {
+    // Whose new requests line up elsewhere has had none at its own gate.
+    return [{ ...old, gate: line === undefined ? old.gate : undefined, heir, since: now }];
+  }
   if (podsId(same) === podsId(old.service)) return [];
-  // With the same gate the line goes on as it is; only the pods move.
-  const gate = gateId(same) === gateId(old.service) ? undefined : own;
-  return [{ ...old, gate, heir, since: now }];
+  // The line goes on as it is; only the pods move.
+  return [{ ...old, gate: undefined, heir, since: now }];
 }
 
 /** Who takes over: the limited service of the same name, else the one that finds the same pods. */

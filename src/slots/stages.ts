@@ -1,12 +1,12 @@
-import { type GateId, gateId } from '../model/generation.ts';
 import { type GateLimit, gatesOf, type Model, type ServiceWithPods } from '../model/model.ts';
+import type { ServiceName } from '../model/service.ts';
 
 /** What has to happen for a change, in this order. */
 export interface Stages {
   /** The old model with lowered limits, if any are: no request may be on its way to a pod that goes. */
   readonly lowered: Model | undefined;
   /** Gates to kick once Envoy has the new model: their limit was raised, which wakes nobody by itself. */
-  readonly raised: readonly GateId[];
+  readonly raised: readonly ServiceName[];
 }
 
 /** The order in which a change reaches Envoy so that no pod is ever given more than its limit. */
@@ -28,7 +28,7 @@ function changedGates(before: Model, after: Model) {
   const fresh = after.services.filter((service, at) => service !== before.services[at]);
   return [...fresh, ...after.retiring].flatMap(({ service, gate }) => {
     if (gate === undefined) return [];
-    const id = gateId(service);
+    const id = service.name;
     const was = before.services.find((old) => old.service === service) ?? { gate: gatesOf(before).get(id) };
     const by = gate.slots - (was.gate?.slots ?? gate.slots);
     return by === 0 ? [] : [{ id, gate, by }];
@@ -36,14 +36,14 @@ function changedGates(before: Model, after: Model) {
 }
 
 /** The model while these gates, whose lines are full, are kicked: they would refuse the kick that is to empty them. */
-export function withRoomForKicks(model: Model, full: ReadonlySet<GateId>): Model {
+export function withRoomForKicks(model: Model, full: ReadonlySet<ServiceName>): Model {
   if (full.size === 0) return model;
   return mapGates(model, (id, gate) => (full.has(id) ? { ...gate, pending: gate.pending + 1 } : gate));
 }
 
-function mapGates(model: Model, map: (id: GateId, gate: GateLimit) => GateLimit): Model {
+function mapGates(model: Model, map: (name: ServiceName, gate: GateLimit) => GateLimit): Model {
   const change = <S extends ServiceWithPods>(service: S): S => {
-    const gate = service.gate && map(gateId(service.service), service.gate);
+    const gate = service.gate && map(service.service.name, service.gate);
     return gate === service.gate ? service : { ...service, gate };
   };
   return { ...model, services: model.services.map(change), retiring: model.retiring.map(change) };

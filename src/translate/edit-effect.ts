@@ -43,7 +43,7 @@ export function editEffect(change: Change, services: ReadonlySet<string>): EditE
 function cluster(kind: Change['kind'], name: string, services: ReadonlySet<string>): EditEffect {
   const gate = gateOfCluster(name);
   const pods = podsOfCluster(name);
-  const service = gate?.split('@')[0] ?? (pods && serviceOf(pods));
+  const service = gate ?? (pods && serviceOf(pods));
   const stays = service !== undefined && services.has(service);
   if (kind === 'changed') return touching('is replaced: counts from 0, beside the requests that the old one still has');
   if (kind === 'added') return harmless(stays ? 'a pod moves here when its old requests have ended' : 'new');

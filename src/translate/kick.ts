@@ -1,5 +1,5 @@
 import { envoy } from '#xds';
-import type { GateId } from '../model/generation.ts';
+import type { ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { duration, resource } from './encode.ts';
 import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
@@ -30,7 +30,7 @@ export function kickListener(port: number): EncodedResource {
 }
 
 /** `GET /codec` kicks the gate codec. */
-export function kickRoutes(gates: Iterable<GateId>): EncodedResource {
+export function kickRoutes(gates: Iterable<ServiceName>): EncodedResource {
   return resource(RouteConfiguration, KICK, {
     name: KICK,
     virtualHosts: [
@@ -39,7 +39,7 @@ export function kickRoutes(gates: Iterable<GateId>): EncodedResource {
         domains: ['*'],
         requestHeadersToAdd: [{ header: { key: HEADERS.service, value: KICKED } }],
         routes: [...gates].map((id) => ({
-          // As a kick writes it: `codec@h2c` is `codec%40h2c`.
+          // As a kick writes it.
           match: { path: `/${encodeURIComponent(id)}` },
           route: { cluster: gateClusterOf(id), timeout: duration(0) },
         })),

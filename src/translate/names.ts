@@ -1,4 +1,4 @@
-import { type GateId, gateId, type PodsId, podsId } from '../model/generation.ts';
+import { type PodsId, podsId } from '../model/generation.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 
 /** The public listener and its route configuration. */
@@ -17,12 +17,12 @@ const PODS = 'pods/';
 
 /** The cluster that holds a service's line: `gate/codec`. */
 export function gateName(service: Service): string {
-  return gateClusterOf(gateId(service));
+  return gateClusterOf(service.name);
 }
 
-/** The cluster of a gate. */
-export function gateClusterOf(id: GateId): string {
-  return `${GATE}${id}`;
+/** The cluster of the gate that is named after this service. */
+export function gateClusterOf(service: ServiceName): string {
+  return `${GATE}${service}`;
 }
 
 /** The cluster of a service's pods, and its endpoints: `pods/codec@4f1c2d` (see `PodsId`). */
@@ -35,10 +35,10 @@ export function podsName(service: ServiceName): string {
   return `${PODS}${service}`;
 }
 
-/** The gate that a cluster is; undefined for other clusters. */
-export function gateOfCluster(cluster: string): GateId | undefined {
+/** After which service the gate is named that a cluster is; undefined for other clusters. */
+export function gateOfCluster(cluster: string): ServiceName | undefined {
   // Only `gateClusterOf` makes such names.
-  return cluster.startsWith(GATE) ? (cluster.slice(GATE.length) as GateId) : undefined;
+  return cluster.startsWith(GATE) ? (cluster.slice(GATE.length) as ServiceName) : undefined;
 }
 
 /** Whose pods a cluster has; undefined for other clusters. */

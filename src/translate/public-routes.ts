@@ -1,6 +1,5 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
-import { type GateId, gateId, serviceOf } from '../model/generation.ts';
 import type { NamedMatch, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
@@ -23,7 +22,7 @@ type EnvoyRouteMatch = envoy.config.route.v3.RouteMatch.$Properties;
 type EnvoyHeader = envoy.config.core.v3.HeaderValueOption.$Properties;
 
 /** Where new requests of some services line up instead of at their own gates. */
-export type Lines = ReadonlyMap<ServiceName, GateId>;
+export type Lines = ReadonlyMap<ServiceName, ServiceName>;
 
 /** After how many seconds those should come again who are refused, where it is not 1. */
 export type RetryAfters = ReadonlyMap<ServiceName, number>;
@@ -31,7 +30,7 @@ export type RetryAfters = ReadonlyMap<ServiceName, number>;
 /** Which request goes to which service. Throws when a route's service is not there: resolving never makes that. */
 export function publicRoutes({ routes, services }: Routing, lines: Lines, after: RetryAfters): EncodedResource {
   const byName = new Map(services.map((service) => [service.name, service]));
-  const gateOf = (service: Service) => lines.get(service.name) ?? gateId(service);
+  const gateOf = (service: Service) => lines.get(service.name) ?? service.name;
   const targetOf = (route: ServiceRoute): Service => {
     const service = byName.get(route.service);
     if (service === undefined) throw new Error(`route ${route.name} leads to ${route.service}, which is not there`);
@@ -79,7 +78,7 @@ function redirectRoute(route: RedirectRoute): EnvoyRoute {
 
 /** What of a service changes without the route file. */
 interface Now {
-  readonly gate: GateId;
+  readonly gate: ServiceName;
   readonly after: number | undefined;
 }
 
@@ -102,7 +101,7 @@ function serviceRoute(route: ServiceRoute, service: Service, { gate, after }: No
   };
 }
 
-function action(service: Service, gate: GateId): EnvoyRouteAction {
+function action(service: Service, gate: ServiceName): EnvoyRouteAction {
   switch (service.discipline.kind) {
     case 'limited':
       return {
@@ -177,11 +176,11 @@ function oneOf(name: string, values: readonly string[]): envoy.config.route.v3.H
 }
 
 /** What the second hop has to know of this request; without one, what the router has to. */
-function ownHeaders(route: ServiceRoute, { discipline, timeout }: Service, gate: GateId): EnvoyHeader[] {
+function ownHeaders(route: ServiceRoute, { discipline, timeout }: Service, gate: ServiceName): EnvoyHeader[] {
   if (discipline.kind !== 'limited') return workTimeout(route.requestTimeout ?? timeout.request);
   return [
     // Of the gate: where new requests line up for a while at another's, its pods are theirs as well.
-    header(HEADERS.service, serviceOf(gate), 'overwrite'),
+    header(HEADERS.service, gate, 'overwrite'),
     // %START_TIME% is the arrival; `%s%3f` prints it as milliseconds since the epoch.
     ...(discipline.queue.timeout > 0 ? [header(HEADERS.arrived, '%START_TIME(%s%3f)%', 'overwrite')] : []),
     ...(route.requestTimeout === undefined ? [] : [header(HEADERS.timeout, String(route.requestTimeout), 'overwrite')]),

@@ -1,5 +1,5 @@
 import { type LastList, remember, rememberEach } from '../base/remember.ts';
-import { type GateId, podsId } from '../model/generation.ts';
+import { podsId } from '../model/generation.ts';
 import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
 import type { Pod } from '../model/pod.ts';
 import type { Routing } from '../model/routing.ts';
@@ -66,7 +66,7 @@ const NONE: ReadonlySet<ServiceName> = new Set();
 let lastKicks: { readonly key: string; readonly made: readonly EncodedResource[] } | undefined;
 
 /** The way of kicks to the gates: the same until a gate comes or goes. */
-function kicksOf(gates: readonly GateId[], port: number): readonly EncodedResource[] {
+function kicksOf(gates: readonly ServiceName[], port: number): readonly EncodedResource[] {
   if (gates.length === 0) return [];
   const key = [port, ...gates].join();
   if (lastKicks?.key !== key) lastKicks = { key, made: [kickListener(port), kickRoutes(gates)] };

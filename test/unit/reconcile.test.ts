@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { gateId, type PodsId, podsId } from '../../src/model/generation.ts';
+import { type PodsId, podsId } from '../../src/model/generation.ts';
 import { formatAddress } from '../../src/model/locator.ts';
 import { gatesOf, type Model } from '../../src/model/model.ts';
 import type { Pod } from '../../src/model/pod.ts';
@@ -55,7 +55,7 @@ function reportOn(model: Model | undefined, at: number, { running = 0, inUse }: 
   return {
     at,
     pods: new Map(known.map(({ service, pods }): [PodsId, Map<string, number>] => [podsId(service), counts(pods)])),
-    gates: new Map(known.map(({ service }) => [gateId(service), inUse])),
+    gates: new Map(known.map(({ service }) => [service.name, inUse])),
   };
 }
 

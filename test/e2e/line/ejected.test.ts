@@ -5,7 +5,7 @@ import { burst, spaced } from '../kit/load-plan.ts';
 import { fixed } from '../kit/random.ts';
 import { expectKept, expectStrict, HEALTH_PATH, type Line, startLine } from './line.ts';
 
-const LIMIT = /^circuit_breakers\.gate\/codec(@h2c)?\.default\.max_connections$/;
+const LIMIT = /^circuit_breakers\.gate\/codec\.default\.max_connections$/;
 
 /** The limit of the gate that Envoy has now. */
 async function limitNow(line: Line): Promise<number> {

@@ -56,7 +56,18 @@ test.each([
   const run = startLoad(line.h2(), spaced(60, 15, { work: fixed(250) }));
   await pause(500);
   await line.edit(line.pods.addresses, { service: { protocol: next } });
-  await expectKept(line, await run.results, { title: `${protocol}, then ${next}`, slots: [] });
+  const { order } = await expectKept(line, await run.results, { title: `${protocol}, then ${next}`, slots: [] });
+  // As for a renamed one: those in front look for a pod while it moves.
+  expect(order.overtaken).toBeLessThanOrEqual(4);
+});
+
+test('renamed, and spoken to by another protocol, while requests wait', async () => {
+  const line = await startLine({ pods: 2, limit: 2, protocol: 'both', service: { protocol: 'http1' } });
+  const run = startLoad(line.h2(), spaced(80, 15, { work: fixed(300) }));
+  await pause(600);
+  await line.sluice.edit(renamed(line.pods.addresses, 'other', { protocol: 'h2c' }));
+  const { order } = await expectKept(line, await run.results, { title: 'renamed, then h2c', slots: [] });
+  expect(order.overtaken).toBeLessThanOrEqual(4);
 });
 
 test('the pods have another port: those at work finish there, those who wait go to the new one', async () => {

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { gateId } from '../../../src/model/generation.ts';
 import type { Model } from '../../../src/model/model.ts';
 import { mayWait } from '../../../src/slots/may-wait.ts';
 import type { NodeLoad } from '../../../src/slots/observed-load.ts';
@@ -19,8 +18,8 @@ const load = (ofA: number, ofB: number): NodeLoad => ({
   at: 1,
   pods: new Map(),
   gates: new Map([
-    [gateId(a), ofA],
-    [gateId(b), ofB],
+    [a.name, ofA],
+    [b.name, ofB],
   ]),
 });
 

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import type { GateId, PodsId } from '../../../src/model/generation.ts';
+import type { PodsId } from '../../../src/model/generation.ts';
+import type { ServiceName } from '../../../src/model/service.ts';
 import { inUse, type NodeLoad, reportOf, withoutEnded, withoutOne } from '../../../src/slots/observed-load.ts';
 
 const id = 'a@123456' as PodsId;
-const gate = 'a' as GateId;
+const gate = 'a' as ServiceName;
 const load = (at: number, count: number): NodeLoad => ({
   at,
   pods: new Map([[id, new Map([['127.0.1.1:9000', count]])]]),
@@ -32,7 +33,7 @@ test('slots in use are not known from a report that is older than what is asked 
 
 test('nothing is known of a cluster that no report has: it is too young', () => {
   expect(reportOf('b@123456' as PodsId, two)).toBeUndefined();
-  expect(inUse('b' as GateId, two, 0)).toBeUndefined();
+  expect(inUse('b' as ServiceName, two, 0)).toBeUndefined();
 });
 
 test('a pod that is not in the report of its cluster holds nothing', () => {

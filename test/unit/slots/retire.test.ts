@@ -19,13 +19,10 @@ describe('an edit makes retire', () => {
     ['limit', limitedService('a', 3)],
     ['connect timeout', { ...service, timeout: { ...service.timeout, connect: millis(1) } }],
     ['health check', { ...service, health: { path: '/', interval: millis(1000) } }],
+    ['protocol', { ...service, protocol: 'h2c' as const }],
     ['ejection', { ...service, outlier: { consecutive5xx: 5, eject: millis(1000) } }],
   ])('the pods, but not the line, when the %s changes', (_, edited) => {
     expect(retiring(edited)).toEqual([{ ...model.services[0], gate: undefined, heir: 'a', since: 1000 }]);
-  });
-
-  test('the line as well when the protocol changes', () => {
-    expect(retiring({ ...service, protocol: 'h2c' })).toEqual([{ ...model.services[0], heir: 'a', since: 1000 }]);
   });
 
   test('everything of a renamed service, and the new name inherits', () => {

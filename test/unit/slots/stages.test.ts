@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { GateId } from '../../../src/model/generation.ts';
+import type { ServiceName } from '../../../src/model/service.ts';
 import { stages, withRoomForKicks } from '../../../src/slots/stages.ts';
 import { limitedService, modelOf, pod } from './services.ts';
 
 const service = limitedService('a', 2);
 const two = modelOf(service, [pod(1), pod(2)]);
 const four = modelOf(service, [pod(1), pod(2), pod(3), pod(4)]);
-const a = 'a' as GateId;
+const a = 'a' as ServiceName;
 
 describe('the order of a publication', () => {
   test('more slots: pods and limit together, then a kick', () => {
