@@ -143,6 +143,10 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     worked: (service, ms) => controller.worked(service, ms),
     areChecked: () => controller.state().model?.services.some(({ service }) => service.health !== undefined) ?? false,
     mayWait: () => mayWait(controller.state().model, controller.loads()),
+    onSample: (oneIn) => {
+      log.info({ oneIn }, oneIn === 1 ? 'every request is counted again' : 'so many requests that a sample is counted');
+      controller.sample(oneIn);
+    },
     onOut: (out) => controller.ejected(outPods(out)),
   });
   let lookedAt = Number.NEGATIVE_INFINITY;

@@ -12,6 +12,7 @@ import { type DrainingPods, type EjectedPods, type HeldPods, type Reconciled, re
 import { stepEjected } from './slots/ejected.ts';
 import { type EndedRequest, type NodeLoad, withoutEnded, withoutOne } from './slots/observed-load.ts';
 import type { PodSource } from './source/pod-source.ts';
+import type { OneIn } from './translate/sampling.ts';
 import { WorkPace } from './work-pace.ts';
 
 /** What the controller works with. */
@@ -105,6 +106,11 @@ export class Controller {
   /** A pod has worked on a request of this service for so many milliseconds. */
   worked(service: ServiceName, ms: number): void {
     if (!this.#stopped) this.#pace.worked(service, ms);
+  }
+
+  /** Of requests that are answered, Envoys are to tell of one in so many from now on. */
+  sample(oneIn: OneIn): void {
+    if (!this.#stopped) this.#publisher.sample(oneIn);
   }
 
   /**

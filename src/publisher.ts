@@ -9,6 +9,7 @@ import type { NodeIdentity, SnapshotCache } from './snapshot/cache.ts';
 import { PUSH_ORDER, type TypeUrl } from './snapshot/resource.ts';
 import { type Snapshot, snapshotOfTypes } from './snapshot/snapshot.ts';
 import type { TranslateOptions } from './translate/options.ts';
+import type { OneIn } from './translate/sampling.ts';
 import { translate } from './translate/translate.ts';
 
 /** How a wait for Envoys' answers ended. */
@@ -38,6 +39,7 @@ interface Made {
   readonly model: Model;
   /** The gates with room for a kick. */
   readonly room: string;
+  readonly oneIn: OneIn;
   /** The snapshot for whoever does not carry these services. */
   readonly snapshotWithout: (absent: ReadonlySet<ServiceName>) => Snapshot;
 }
@@ -68,10 +70,12 @@ export class Publisher {
   /** Gates whose full lines have one place more, for the kick alone. */
   readonly #roomy = new Set<ServiceName>();
   readonly #kicks = new Set<Promise<void>>();
+  /** Of requests that are answered, Envoys tell of one in so many. */
+  #oneIn: OneIn = 1;
   /** What Envoys were given last. */
   #made: Made | undefined;
-  #roomPublished: Promise<void> = Promise.resolve();
-  #roomAsked: Promise<void> | undefined;
+  #anewPublished: Promise<void> = Promise.resolve();
+  #anewAsked: Promise<void> | undefined;
   #published: Published = { key: '', version: '', at: 0, level: 'info' };
   /** How Envoys have taken it is told. */
   #isTold = true;
@@ -94,6 +98,12 @@ export class Publisher {
     }
   }
 
+  /** From now on Envoys are to tell of one in so many of the requests that are answered. */
+  sample(oneIn: OneIn): void {
+    this.#oneIn = oneIn;
+    void this.#publishAnew();
+  }
+
   /** Gates whose raised limit is still to take effect. */
   get kicked(): ReadonlySet<ServiceName> {
     return this.#kicked;
@@ -107,19 +117,21 @@ export class Publisher {
   /** What is made of `model`: the same as before, if it is the same. */
   #make(model: Model): Made {
     const room = [...this.#roomy].sort().join();
-    if (this.#made?.model !== model || this.#made.room !== room) {
-      this.#made = { model, room, snapshotWithout: this.#snapshots(withRoomForKicks(model, this.#roomy)) };
+    const oneIn = this.#oneIn;
+    if (this.#made?.model !== model || this.#made.room !== room || this.#made.oneIn !== oneIn) {
+      this.#made = { model, room, oneIn, snapshotWithout: this.#snapshots(withRoomForKicks(model, this.#roomy)) };
     }
     return this.#made;
   }
 
   /** The snapshots of `model` by the services that an Envoy does not carry; Envoys that carry the same share one. */
   #snapshots(model: Model): (absent: ReadonlySet<ServiceName>) => Snapshot {
+    const oneIn = this.#oneIn;
     const known = new Map<string, Snapshot>();
     const keys = new WeakMap<ReadonlySet<ServiceName>, string>();
     return (absent) => {
       const key = remember(keys, absent, () => [...absent].sort().join());
-      const snapshot = known.get(key) ?? snapshotOfTypes(translate(model, this.#options.translate, absent));
+      const snapshot = known.get(key) ?? snapshotOfTypes(translate(model, this.#options.translate, absent, oneIn));
       known.set(key, snapshot);
       return snapshot;
     };
@@ -133,23 +145,26 @@ export class Publisher {
     const { envoys } = this.#options;
     if ((await envoys.kick(gate)) === 'full') {
       this.#roomy.add(gate);
-      await this.#publishRoom();
+      await this.#publishAnew();
       await envoys.kick(gate);
       this.#roomy.delete(gate);
-      void this.#publishRoom();
+      void this.#publishAnew();
     }
     this.#kicked.delete(gate);
   }
 
-  /** Gives Envoys what they have, with the room that lines are to have now. Gates that ask together are given it together. */
-  #publishRoom(): Promise<void> {
-    this.#roomAsked ??= this.#roomPublished.then(async () => {
-      this.#roomAsked = undefined;
+  /**
+   * Gives Envoys the model they have, with the room that lines are to have now, and the sample that is to be told of.
+   * Who asks together is given it together.
+   */
+  #publishAnew(): Promise<void> {
+    this.#anewAsked ??= this.#anewPublished.then(async () => {
+      this.#anewAsked = undefined;
       const { model } = this.#made ?? {};
-      this.#roomPublished = model === undefined ? Promise.resolve() : this.#publishModel(model, 'debug');
-      await this.#roomPublished;
+      this.#anewPublished = model === undefined ? Promise.resolve() : this.#publishModel(model, 'debug');
+      await this.#anewPublished;
     });
-    return this.#roomAsked;
+    return this.#anewAsked;
   }
 
   async #publishModel(model: Model, level: 'debug' | 'info'): Promise<void> {

@@ -8,13 +8,22 @@ const SCRIPT_ANSWERED = 'lua_response';
 const TIMEOUTS = FLAG.durationTimeout | FLAG.upstreamRequestTimeout | FLAG.streamIdleTimeout | FLAG.maxStreamDuration;
 const LEFT = FLAG.downstreamConnectionTermination | FLAG.downstreamRemoteReset;
 
-/** What an entry of the public listener's log means; undefined: it is of another log. */
-export function requestEvent(entry: LogEntry): RequestEvent | undefined {
+/**
+ * What an entry of a log of the public listener means that has one in `oneIn` of the requests; undefined: nothing, since
+ * it is of another log, or told of beside the sample as well.
+ */
+export function requestEvent(entry: LogEntry, oneIn = 1): RequestEvent | undefined {
   if (entry.kind === 'failed') return undefined;
   const { service, requestId: id, startedAt } = entry;
   if (entry.kind !== 'ended') return { kind: entry.kind, service, id, startedAt };
+  if (oneIn > 1 && isOdd(entry)) return undefined;
   const { waitMs, durationMs } = entry;
-  return { kind: 'ended', service, id, startedAt, waitMs, durationMs, outcome: outcomeOf(entry) };
+  return { kind: 'ended', service, id, startedAt, waitMs, durationMs, outcome: outcomeOf(entry), standsFor: oneIn };
+}
+
+/** Whether Envoys may tell of a sample only of requests that end like this. */
+export function mayBeSampled(event: RequestEvent): boolean {
+  return event.kind === 'ended' && (event.outcome === 'answered' || event.outcome === 'refused');
 }
 
 /** During what the second hop gave up a request; undefined: it did not. */
@@ -25,6 +34,11 @@ export function givenUpDuring(entry: LogEntry): 'wait' | 'work' | undefined {
 }
 
 type EndedEntry = Extract<LogEntry, { kind: 'ended' }>;
+
+/** Of these Envoys always tell (`requestLog`). */
+function isOdd({ status, flags }: EndedEntry): boolean {
+  return status >= 500 || status === 0 || (flags & (TIMEOUTS | LEFT)) !== 0;
+}
 
 function workedTooLong({ flags }: EndedEntry): boolean {
   return (flags & TIMEOUTS) !== 0;

@@ -5,11 +5,13 @@ import { formatHostPort, type HostPort } from './envoy/address.ts';
 import { envoyAdmin } from './envoy/admin.ts';
 import { followLineStats } from './envoy/line-stats.ts';
 import { type OutHosts, PodHealth } from './envoy/pod-health.ts';
+import { LogSampling } from './log-sampling.ts';
 import type { ServiceName } from './model/service.ts';
-import { givenUpDuring, requestEvent } from './request-events.ts';
+import { givenUpDuring, mayBeSampled, requestEvent } from './request-events.ts';
 import type { RequestEvent } from './status/service-traffic.ts';
 import { Traffic, type TrafficListener } from './status/traffic.ts';
 import { REQUEST_LOG } from './translate/names.ts';
+import { type OneIn, sampleOfLog } from './translate/sampling.ts';
 
 /** How requests are followed. */
 export interface RequestsOptions {
@@ -26,6 +28,8 @@ export interface RequestsOptions {
   readonly areChecked: () => boolean;
   /** Whether somebody may wait in any line. */
   readonly mayWait: () => boolean;
+  /** Of requests that are answered, Envoys are to tell of one in so many from now on. */
+  readonly onSample: (oneIn: OneIn) => void;
   /** Envoy has taken out other pods than before. */
   readonly onOut: (out: OutHosts) => void;
 }
@@ -51,20 +55,29 @@ function tellWork(event: RequestEvent, worked: RequestsOptions['worked']): void 
 
 /** What Envoys tell about requests: the gRPC service they tell it to, and what is known from it. */
 export function followRequests(options: RequestsOptions) {
-  const { clock, guard, listener, statistics, worked, areChecked, mayWait, onOut } = options;
+  const { clock, guard, listener, statistics, worked, areChecked, mayWait, onSample, onOut } = options;
   const traffic = new Traffic(clock, listener);
   const admin = statistics && envoyAdmin(statistics, ANSWER_MS);
   const health = admin && new PodHealth({ admin, clock, onChange: onOut });
+  const sampling = new LogSampling({
+    clock,
+    onChange: (oneIn) => {
+      listener.sampled(oneIn);
+      onSample(oneIn);
+    },
+  });
   const accessLogs = new AccessLogs({
     guard,
     onOpen: ({ id, logName }) => {
       if (logName === REQUEST_LOG.requests) traffic.opened(id);
     },
-    onEntries: (entries, { id, logName }) => {
-      if (logName === REQUEST_LOG.requests) {
-        const events = entries.flatMap((entry) => requestEvent(entry) ?? []);
+    onEntries: (entries, { id, nodeId, logName }) => {
+      const oneIn = sampleOfLog(REQUEST_LOG.requests, logName);
+      if (oneIn !== undefined) {
+        const events = entries.flatMap((entry) => requestEvent(entry, oneIn) ?? []);
         traffic.record(events, id);
         for (const event of events) tellWork(event, worked);
+        sampling.heard(nodeId, events.filter(mayBeSampled).length * oneIn);
       } else if (logName === REQUEST_LOG.timeouts) {
         for (const entry of entries) {
           const during = givenUpDuring(entry);
@@ -82,6 +95,7 @@ export function followRequests(options: RequestsOptions) {
     statisticsFrom: statistics && formatHostPort(statistics),
     /** Asks for statistics, and for pods that are out, until `signal` is aborted; never rejects. */
     async run(signal: AbortSignal): Promise<void> {
+      signal.addEventListener('abort', () => sampling.stop(), { once: true });
       if (admin === undefined || health === undefined) return;
       const isQuiet = () => !(health.isAnyOut || traffic.isBusy || mayWait());
       const intervalMs = () => (areChecked() ? CHECKS_MS : isQuiet() ? QUIET_MS : STATISTICS_MS);

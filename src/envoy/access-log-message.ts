@@ -97,12 +97,7 @@ function finish(draft: Draft, reader: Reader): LogEntry | undefined {
       return { kind: 'ended', service, requestId, startedAt, durationMs, waitMs, status, details, flags };
     }
     case TYPE.downstreamPeriodic:
-      return {
-        kind: waitMs === undefined ? 'waits' : 'admitted',
-        service,
-        requestId: idOf(draft, reader),
-        startedAt,
-      };
+      return { kind: 'waits', service, requestId: idOf(draft, reader), startedAt };
     case TYPE.upstreamPoolReady:
       return { kind: 'admitted', service, requestId: idOf(draft, reader), startedAt };
     case TYPE.upstreamEnd:

@@ -14,6 +14,8 @@ import { readLogMessage } from './access-log-message.ts';
 export interface LogStream {
   /** Tells the streams of this process apart. */
   readonly id: number;
+  /** The Envoy's. */
+  readonly nodeId: string;
   /** Which of Envoy's logs it is. */
   readonly logName: string;
 }
@@ -85,7 +87,7 @@ export class AccessLogs {
           known.done({ code: status.PERMISSION_DENIED, details: refusal });
           return;
         }
-        known.stream = { id: this.#opened++, logName };
+        known.stream = { id: this.#opened++, nodeId, logName };
         this.#options.onOpen?.(known.stream);
       }
       this.#options.onEntries(entries, known.stream);

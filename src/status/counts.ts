@@ -22,23 +22,23 @@ export class Tally {
   #timedOut = 0;
   #abandoned = 0;
 
-  /** One more. */
-  count(outcome: Outcome): void {
+  /** So many more. */
+  count(outcome: Outcome, times: number): void {
     switch (outcome) {
       case 'answered':
-        this.#answered++;
+        this.#answered += times;
         break;
       case 'failed':
-        this.#failed++;
+        this.#failed += times;
         break;
       case 'refused':
-        this.#refused++;
+        this.#refused += times;
         break;
       case 'timed out':
-        this.#timedOut++;
+        this.#timedOut += times;
         break;
       case 'abandoned':
-        this.#abandoned++;
+        this.#abandoned += times;
         break;
     }
   }

@@ -36,12 +36,12 @@ export class SlidingDurations {
     this.#length = slices;
   }
 
-  /** Counts one, in milliseconds. */
-  add(ms: number): void {
+  /** Counts one, in milliseconds, so many times. */
+  add(ms: number, times = 1): void {
     const bucket = bucketOf(ms);
-    this.#current.set(bucket, (this.#current.get(bucket) ?? 0) + 1);
+    this.#current.set(bucket, (this.#current.get(bucket) ?? 0) + times);
     this.#sums ??= new Uint32Array(BUCKETS);
-    this.#sums[bucket] = (this.#sums[bucket] ?? 0) + 1;
+    this.#sums[bucket] = (this.#sums[bucket] ?? 0) + times;
     if (bucket < this.#lowest) this.#lowest = bucket;
     if (bucket > this.#highest) this.#highest = bucket;
   }

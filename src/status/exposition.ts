@@ -52,13 +52,13 @@ export class BucketCounts {
     return this.#count;
   }
 
-  /** Counts one. */
-  observe(value: number): void {
+  /** Counts one, so many times. */
+  observe(value: number, times = 1): void {
     let bucket = 0;
     while (value > (this.#ends[bucket] ?? Number.POSITIVE_INFINITY)) bucket++;
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
-    this.#sum += value;
-    this.#count++;
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + times;
+    this.#sum += value * times;
+    this.#count += times;
   }
 
   /** Its series, each bucket with all below it. */

@@ -18,6 +18,8 @@ export type RequestEvent =
       /** From its arrival to its end, in milliseconds. */
       readonly durationMs: number;
       readonly outcome: Outcome;
+      /** How many requests like it there were that nobody tells of, itself included. */
+      readonly standsFor: number;
     };
 
 /** What is known of the requests of one service. Waits are of all that got a slot, work only of those `answered`. */
@@ -31,6 +33,8 @@ export interface TrafficReading {
 
 /** Twelve slices of five seconds. */
 const SLICES = 12;
+/** Whoever waits is told of again every 10 s on average: of one that was not for so long, the end was lost. */
+const GONE_MS = 180_000;
 /** How long a slice is. */
 export const SLICE_MS = 5000;
 
@@ -43,7 +47,7 @@ export class ServiceTraffic {
   #current = new Tally();
   readonly #total = new Tally();
   /** Those that Envoy has told of. */
-  readonly #waiting = new Map<string, { readonly at: number; readonly stream: number }>();
+  readonly #waiting = new Map<string, { readonly at: number; readonly stream: number; readonly toldAt: number }>();
   /** Some of those who wait came before this moment, and nobody has told when. */
   #unknownBefore: number | undefined;
   /** The line was seen empty, and the log goes on since: of whoever waits the log has told, or will. */
@@ -59,9 +63,9 @@ export class ServiceTraffic {
     return this.#waiting.size;
   }
 
-  /** A request waits that came at `at`. */
-  waits(id: string, at: number, stream: number): void {
-    this.#waiting.set(id, { at, stream });
+  /** A request waits that came at `at`; so a log stream has told at `toldAt`. */
+  waits(id: string, at: number, { stream, toldAt }: { readonly stream: number; readonly toldAt: number }): void {
+    this.#waiting.set(id, { at, stream, toldAt });
   }
 
   /** A request that came at `startedAt` has got its slot. */
@@ -73,17 +77,17 @@ export class ServiceTraffic {
 
   /** A request is over. */
   ended(event: Extract<RequestEvent, { kind: 'ended' }>): void {
-    const { id, startedAt, outcome, waitMs, durationMs } = event;
-    this.#current.count(outcome);
-    this.#total.count(outcome);
+    const { id, startedAt, outcome, waitMs, durationMs, standsFor } = event;
+    this.#current.count(outcome, standsFor);
+    this.#total.count(outcome, standsFor);
     if (waitMs === undefined) {
       // It left the line, from wherever it stood there, or never came to it.
       this.#waiting.delete(id);
       return;
     }
     this.admitted(id, startedAt);
-    this.#waits.add(waitMs);
-    if (outcome === 'answered') this.#work.add(durationMs - waitMs);
+    this.#waits.add(waitMs, standsFor);
+    if (outcome === 'answered') this.#work.add(durationMs - waitMs, standsFor);
   }
 
   /** One of those that count as failed was given up by Envoy itself. */
@@ -116,8 +120,9 @@ export class ServiceTraffic {
     }
   }
 
-  /** A slice of time has ended. */
-  rotate(): void {
+  /** A slice of time has ended at `now`. */
+  rotate(now: number): void {
+    for (const [id, { toldAt }] of this.#waiting) if (now - toldAt > GONE_MS) this.#waiting.delete(id);
     this.#waits.rotate();
     this.#work.rotate();
     this.#slices.push(this.#current);

@@ -33,6 +33,8 @@ export interface TrafficListener {
   ended(event: Extract<RequestEvent, { kind: 'ended' }>): void;
   timedOut(service: string, during: 'wait' | 'work'): void;
   retried(service: string, count: number): void;
+  /** Of the requests that are answered one in so many is told of from now on, and stands for the others. */
+  sampled(oneIn: number): void;
 }
 
 /** Waiting requests that are kept in mind; no others above it, and so the oldest stay known. */
@@ -95,7 +97,7 @@ export class Traffic {
     const service = this.#service(event.service);
     switch (event.kind) {
       case 'waits':
-        service.waits(event.id, event.startedAt, stream);
+        service.waits(event.id, event.startedAt, { stream, toldAt: this.#clock.now() });
         break;
       case 'admitted':
         service.admitted(event.id, event.startedAt);
@@ -176,7 +178,7 @@ export class Traffic {
       const service = this.#services.get(name);
       const { counts, waitMs } = service?.current() ?? { counts: undefined, waitMs: undefined };
       this.#history.add(name, { at, inUse, waiting, ended: ended(counts), refused: counts?.refused ?? 0, waitMs });
-      service?.rotate();
+      service?.rotate(at);
     }
   }
 

@@ -1,8 +1,10 @@
 import { envoy } from '#xds';
-import { duration, pack } from './encode.ts';
+import { duration, extension, pack } from './encode.ts';
 import { METADATA, REQUEST_LOG, SERVICE_TAG } from './names.ts';
+import { FRACTION, SAMPLES, sampleKey, sampleLogName } from './sampling.ts';
 
 const { HttpGrpcAccessLogConfig } = envoy.extensions.access_loggers.grpc.v3;
+const { ExpressionFilter } = envoy.extensions.access_loggers.filters.cel.v3;
 const { AccessLogType } = envoy.data.accesslog.v3;
 const { DenominatorType } = envoy.type.v3.FractionalPercent;
 const { Op } = envoy.config.accesslog.v3.ComparisonFilter;
@@ -33,7 +35,7 @@ const WAIT_STEP_MS = 500;
  * Whoever waits for longer is told of again now and then: in one of so many looks. So an entry that was lost, or that
  * came before the control plane did, is made up for.
  */
-const AGAIN_PERCENT = 5;
+const AGAIN = 0.05 * FRACTION;
 
 /** The cluster that the bootstrap has for the control plane. */
 const CONTROL_PLANE = 'sluice';
@@ -47,20 +49,23 @@ const BROKEN_FLAGS = ['UF', 'UC', 'UR', 'LR', 'UPE', 'UT'];
 /** Response flags of work that took longer than it may. */
 const TIMEOUT_FLAGS = ['DT', 'UT', 'SI', 'UMSDR'];
 
-/** An entry when a request is over, and some before that of one that takes long. */
+/** Response flags of a request whose client has left. */
+const LEFT_FLAGS = ['DC', 'DR'];
+
+/** An entry when a request is over, or for a sample of those that were answered well; and before, of one that takes long. */
 export function requestLog() {
   const first = lasted(Op.LE, 2 * WAIT_STEP_MS - 1);
-  const again: Filter = {
-    runtimeFilter: {
-      runtimeKey: `${RUNTIME_KEY}.again`,
-      percentSampled: { numerator: AGAIN_PERCENT, denominator: DenominatorType.HUNDRED },
-      // Otherwise the request's id decides: always the same way.
-      useIndependentRandomness: true,
-    },
-  };
-  const onItsWay = all(ofType(AccessLogType.DownstreamPeriodic), any(first, again));
+  const again = chosen(`${RUNTIME_KEY}.again`, AGAIN);
+  const stillWaits = all(ofType(AccessLogType.DownstreamPeriodic), any(first, again), HAS_NO_SLOT);
+  const isOver = ofType(AccessLogType.DownstreamEnd);
+  // Whoever reads the samples leaves these out (`requestEvent`).
+  const isOdd = any(status(Op.GE, 500), status(Op.LE, 0), flagged([...TIMEOUT_FLAGS, ...LEFT_FLAGS]));
+  const ended = all(isOver, any(chosen(sampleKey(1), FRACTION), isOdd));
+  const samples = SAMPLES.filter((oneIn) => oneIn > 1).map((oneIn) =>
+    log(sampleLogName(REQUEST_LOG.requests, oneIn), all(isOver, chosen(sampleKey(oneIn), 0))),
+  );
   return {
-    accessLog: [log(REQUEST_LOG.requests, any(ofType(AccessLogType.DownstreamEnd), onItsWay))],
+    accessLog: [log(REQUEST_LOG.requests, any(ended, stillWaits)), ...samples],
     accessLogOptions: { accessLogFlushInterval: duration(WAIT_STEP_MS) },
   };
 }
@@ -79,9 +84,8 @@ export function turnLog() {
 
 /** An entry for a request that the second hop gave up: the first hop only sees an answer like a pod's. */
 export function timeoutLog() {
-  const timeout: Filter = { responseFlagFilter: { flags: TIMEOUT_FLAGS } };
   // The script's answer to who has waited too long sets no flag.
-  return { accessLog: [log(REQUEST_LOG.timeouts, any(timeout, status(Op.EQ, 503)))] };
+  return { accessLog: [log(REQUEST_LOG.timeouts, any(flagged(TIMEOUT_FLAGS), status(Op.EQ, 503)))] };
 }
 
 /**
@@ -89,16 +93,15 @@ export function timeoutLog() {
  * Envoy itself tells nobody. A try that breaks ejects its pod, so these are few, and each is told at once.
  */
 export function failureLog() {
-  const broken: Filter = { responseFlagFilter: { flags: BROKEN_FLAGS } };
   return {
     upstreamLog: [
-      log(REQUEST_LOG.failures, broken, { flushMs: FLUSH_MS, bufferBytes: 0 }),
+      log(REQUEST_LOG.failures, flagged(BROKEN_FLAGS), { flushMs: FLUSH_MS, bufferBytes: 0 }),
       log(REQUEST_LOG.failures, status(Op.GE, 500), { flushMs: FAILURE_FLUSH_MS, bufferBytes: BUFFER_BYTES }),
     ],
   };
 }
 
-/** Envoy wants runtime keys, which are never set. */
+/** Envoy wants runtime keys; but for those of the samples they are never set. */
 const RUNTIME_KEY = 'sluice.access_log';
 
 function status(op: Operator, code: number): Filter {
@@ -106,9 +109,32 @@ function status(op: Operator, code: number): Filter {
   return { statusCodeFilter: { comparison: { op, value } } };
 }
 
+function flagged(flags: string[]): Filter {
+  return { responseFlagFilter: { flags } };
+}
+
+/** Whoever has its slot is told of at its end: most requests are at pods, and each entry costs. */
+const HAS_NO_SLOT: Filter = {
+  extensionFilter: extension('envoy.access_loggers.extension_filters.cel', ExpressionFilter, {
+    expression: '!has(upstream.cx_pool_ready_duration)',
+  }),
+};
+
 /** How long ago it came, in milliseconds. */
 function lasted(op: Operator, ms: number): Filter {
   return { durationFilter: { comparison: { op, value: { defaultValue: ms, runtimeKey: `${RUNTIME_KEY}.ms` } } } };
+}
+
+/** So many of `FRACTION`, unless the runtime says otherwise. */
+function chosen(runtimeKey: string, numerator: number): Filter {
+  return {
+    runtimeFilter: {
+      runtimeKey,
+      percentSampled: { numerator, denominator: DenominatorType.MILLION },
+      // Otherwise the request's id decides: always the same way.
+      useIndependentRandomness: true,
+    },
+  };
 }
 
 function ofType(type: envoy.data.accesslog.v3.AccessLogType): Filter {

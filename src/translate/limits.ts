@@ -6,23 +6,29 @@ import type { EncodedResource } from '../snapshot/resource.ts';
 import { merged, resource, struct } from './encode.ts';
 import { PENDING_UNSAID } from './gate.ts';
 import { gateName, LIMITS } from './names.ts';
+import { type OneIn, sampleRuntime } from './sampling.ts';
 
 const { Runtime } = envoy.service.runtime.v3;
 
 /**
  * The limits of all gates as a runtime layer: they hold at once and touch no cluster, while a cluster changed
- * by CDS is a new one that counts from 0 beside the old one's running requests.
+ * by CDS is a new one that counts from 0 beside the old one's running requests. Beside them, which sample of the requests
+ * Envoys are to tell of.
  */
-export function limitsRuntime(services: readonly ServiceWithPods[]): EncodedResource {
+export function limitsRuntime(services: readonly ServiceWithPods[], oneIn: OneIn): EncodedResource {
   // What one gate adds is encoded only when it changes, and not with every change of another.
   const parts = rememberEach(lastParts, services, limitOf);
   // Pods that change without their limit change nothing here.
-  if (lastLayer === undefined || !sameParts(parts, lastLayer.parts)) lastLayer = { parts, layer: layerOf(parts) };
+  if (lastLayer === undefined || oneIn !== lastLayer.oneIn || !sameParts(parts, lastLayer.parts)) {
+    lastLayer = { parts, oneIn, layer: layerOf([...parts, sampleOf(oneIn)]) };
+  }
   return lastLayer.layer;
 }
 
 const lastParts: LastList<ServiceWithPods, Uint8Array> = { keys: [], values: [] };
-let lastLayer: { readonly parts: readonly Uint8Array[]; readonly layer: EncodedResource } | undefined;
+let lastLayer:
+  | { readonly parts: readonly Uint8Array[]; readonly oneIn: OneIn; readonly layer: EncodedResource }
+  | undefined;
 
 function sameParts(parts: readonly Uint8Array[], before: readonly Uint8Array[]): boolean {
   return parts === before || (parts.length === before.length && parts.every((part, at) => part === before[at]));
@@ -44,6 +50,10 @@ function limitOf({ service, gate }: ServiceWithPods): Uint8Array {
   const part = encodeLimit(service, gate);
   limits.set(service, { gate, part });
   return part;
+}
+
+function sampleOf(oneIn: OneIn): Uint8Array {
+  return resource(Runtime, LIMITS, { layer: struct(sampleRuntime(oneIn)) }).body;
 }
 
 function encodeLimit(service: Service, { slots, pending }: GateLimit): Uint8Array {

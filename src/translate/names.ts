@@ -79,7 +79,7 @@ export const DRAINING_KEY = 'draining';
 
 /** Envoy's access logs, as the control plane tells them apart. */
 export const REQUEST_LOG = {
-  /** Every request at the public listener: when it is over, and before that when it has waited for a while. */
+  /** Every request at the public listener: when it is over (see `SAMPLES`), and before that when it has waited for a while. */
   requests: 'requests',
   /** Requests that the second hop has given up. */
   timeouts: 'timeouts',

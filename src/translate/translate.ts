@@ -15,6 +15,7 @@ import { podsCluster } from './pods.ts';
 import { podsListener, podsRoutes } from './pods-listener.ts';
 import { publicListener } from './public-listener.ts';
 import { publicRoutes } from './public-routes.ts';
+import type { OneIn } from './sampling.ts';
 import { publicSecret } from './secret.ts';
 
 /**
@@ -26,11 +27,14 @@ import { publicSecret } from './secret.ts';
  * and the public listener are the same for every Envoy: without its route a request for such a service would go where a
  * less exact route leads, so it is answered with 503 as its cluster is not there; and a listener that changes with every
  * service that moves would close connections of those who wait.
+ *
+ * Of requests that are answered, Envoys are to tell of one in `oneIn`.
  */
 export function translate(
   model: Model,
   options: TranslateOptions,
   absent: ReadonlySet<ServiceName> = NONE,
+  oneIn: OneIn = 1,
 ): ResourcesByType {
   const { services, retiring } = absent.size === 0 ? model : without(model, absent);
   const isPlain = absent.size === 0 && retiring.length === 0 && services.every(({ line }) => line === undefined);
@@ -40,7 +44,7 @@ export function translate(
   return {
     ...all,
     [TYPE_URLS.endpoints]: [...rememberEach(lastEndpoints, services, endpointsOf), ...all[TYPE_URLS.endpoints]],
-    [TYPE_URLS.runtime]: [limitsRuntime([...services, ...retiring])],
+    [TYPE_URLS.runtime]: [limitsRuntime([...services, ...retiring], oneIn)],
   };
 }
 

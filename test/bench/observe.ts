@@ -16,6 +16,8 @@ import { until } from '../e2e/kit/instant.ts';
 import { freePorts } from '../e2e/kit/ports.ts';
 
 const [rate = 1000, workMs = 200, rounds = 9, seconds = 4] = process.argv.slice(2).map(Number);
+/** Before each measurement the load runs for so long: of many requests Sluice takes a sample, and that it must notice. */
+const LEAD_SECONDS = 3;
 const SERVICES = 100;
 const PODS = 10;
 const NODE_OPTIONS = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean);
@@ -96,11 +98,11 @@ function cpuMs(pid: number | undefined): number {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 4000 });
 
-/** Sends the load for `seconds` and waits for the answers; how many there were. */
-async function load(port: number): Promise<number> {
+/** Sends the load for so many seconds and waits for the answers; how many there were. */
+async function load(port: number, forSeconds: number): Promise<number> {
   const began = performance.now();
   let [sent, done, answered] = [0, 0, 0];
-  while (performance.now() - began < seconds * 1000) {
+  while (performance.now() - began < forSeconds * 1000) {
     for (const due = ((performance.now() - began) / 1000) * rate; sent < due; sent++) {
       const ended = () => done++;
       get({ host: '127.0.0.1', port, path: `/${names[sent % SERVICES]}/some/path`, agent }, (response) => {
@@ -147,12 +149,17 @@ function print(what: string, costs: readonly { readonly on: Cost; readonly off: 
   );
 }
 
-async function compare(what: string, run: (side: Side) => Promise<number | undefined>): Promise<void> {
+async function compare(
+  what: string,
+  run: (side: Side) => Promise<number | undefined>,
+  lead: (side: Side) => Promise<unknown> = async () => {},
+): Promise<void> {
   const costs = new Map(sides.map(({ name }) => [name, [] as Cost[]]));
   for (let round = 0; round < rounds; round++) {
     // Each side is the first one as often as any other.
     const first = round % sides.length;
     for (const side of [...sides.slice(first), ...sides.slice(0, first)]) {
+      await lead(side);
       costs.get(side.name)?.push(await cost(side, () => run(side)));
     }
   }
@@ -174,23 +181,24 @@ const sides = [
   await start('unobserved too'),
 ];
 // What is compiled and cached at first is no part of the cost.
-for (const { port } of sides) await load(port);
+for (const { port } of sides) await load(port, seconds);
 await compare('idle', async () => {
   await sleep((seconds * 1000) / 2);
   return undefined;
 });
 let answered = 0;
 const loaded = async ({ port }: Side) => {
-  const done = await load(port);
+  const done = await load(port, seconds);
   answered += done;
   return done;
 };
-await compare(`${rate} requests/s of ${workMs} ms`, loaded);
+const lead = ({ port }: Side) => load(port, LEAD_SECONDS);
+await compare(`${rate} requests/s of ${workMs} ms`, loaded, lead);
 const watched = sides.filter(({ name }) => name === 'observed' || name === 'before');
 const ask = (path: string, { admin }: Side) => get({ host: '127.0.0.1', port: admin, path }, (r) => r.resume());
 const viewers = watched.map((side) => ask('/events', side));
 const scrape = setInterval(() => watched.forEach((side) => void ask('/metrics', side)), 5000);
-await compare('with a dashboard open and a scrape every 5 s', loaded);
+await compare('with a dashboard open and a scrape every 5 s', loaded, lead);
 console.log(`${answered} answered`);
 clearInterval(scrape);
 for (const viewer of viewers) viewer.destroy();

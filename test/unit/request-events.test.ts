@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FLAG, type LogEntry } from '../../src/envoy/access-log-entry.ts';
-import { givenUpDuring, requestEvent } from '../../src/request-events.ts';
+import { givenUpDuring, mayBeSampled, requestEvent } from '../../src/request-events.ts';
 
 function ended(changes: { flags?: number; status?: number; details?: string }): LogEntry {
   const common = { service: 'codec', requestId: 'a', startedAt: 1, durationMs: 2, waitMs: 1 };
@@ -25,6 +25,7 @@ test.each([
     waitMs: 1,
     durationMs: 2,
     outcome,
+    standsFor: 1,
   });
 });
 
@@ -52,4 +53,24 @@ test('a wait and a turn are what they are', () => {
 
 test('a try that failed is no event: the request may be tried again', () => {
   expect(requestEvent({ kind: 'failed', service: 'codec', requestId: 'a', startedAt: 1 })).toBeUndefined();
+});
+
+test.each([
+  ['answered', {}],
+  ['refused', { status: 429, flags: FLAG.upstreamOverflow }],
+])('of a sample, one that was %s stands for others', (outcome, changes) => {
+  const event = requestEvent(ended(changes), 16);
+  expect(event).toMatchObject({ outcome, standsFor: 16 });
+  expect(event && mayBeSampled(event)).toBe(true);
+});
+
+test.each([
+  { status: 500 },
+  { status: 503, flags: FLAG.upstreamOverflow },
+  { status: 0, flags: FLAG.downstreamConnectionTermination },
+  { status: 200, flags: FLAG.downstreamRemoteReset },
+  { status: 200, flags: FLAG.maxStreamDuration },
+])('what is told of beside the sample is not counted twice: %o', (changes) => {
+  expect(requestEvent(ended(changes), 4)).toBeUndefined();
+  expect(requestEvent(ended(changes))).toMatchObject({ standsFor: 1 });
 });

@@ -27,7 +27,6 @@ test('a request waits, gets its turn, and ends', () => {
     [
       { commonProperties: { ...common, accessLogType: AccessLogType.DownstreamPeriodic }, request, response: {} },
       { commonProperties: { ...common, accessLogType: AccessLogType.UpstreamPoolReady }, request },
-      { commonProperties: { ...common, ...sentOn, accessLogType: AccessLogType.DownstreamPeriodic }, request },
       { commonProperties: { ...common, accessLogType: AccessLogType.UpstreamEnd }, request },
       {
         commonProperties: {
@@ -46,8 +45,6 @@ test('a request waits, gets its turn, and ends', () => {
   expect(identifier).toEqual({ nodeId: 'edge', logName: 'requests' });
   expect(entries).toEqual([
     { kind: 'waits', ...who },
-    { kind: 'admitted', ...who },
-    // Still on its way, and it waits no longer.
     { kind: 'admitted', ...who },
     { kind: 'failed', ...who },
     { kind: 'ended', ...who, waitMs: 1000.25, durationMs: 3_600_500, status: 200, details: 'via_upstream', flags: 0 },

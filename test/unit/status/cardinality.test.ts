@@ -43,7 +43,8 @@ const names = (prefix: string, count: number) => Array.from({ length: count }, (
 
 function ended(service: string, index: number): Extract<RequestEvent, { kind: 'ended' }> {
   const outcome = OUTCOMES[index % OUTCOMES.length] ?? 'answered';
-  return { kind: 'ended', service, id: `${index}`, startedAt: 0, waitMs: index, durationMs: 2 * index, outcome };
+  const took = { startedAt: 0, waitMs: index, durationMs: 2 * index };
+  return { kind: 'ended', service, id: `${index}`, ...took, outcome, standsFor: 1 };
 }
 
 test('1,000 services of 10 pods: one series a pod, fewer than 60 a service', async () => {

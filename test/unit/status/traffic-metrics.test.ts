@@ -11,7 +11,7 @@ test('counts by service, has every series from the start, and none of a service 
     'sluice_requests_timed_out_total{service="web",during="wait"}': 0,
     'sluice_requests_retried_total{service="web"}': 0,
   });
-  const common = { kind: 'ended', service: 'codec', id: 'a', startedAt: 0 } as const;
+  const common = { kind: 'ended', service: 'codec', id: 'a', startedAt: 0, standsFor: 1 } as const;
   metrics.ended({ ...common, waitMs: 200, durationMs: 2200, outcome: 'answered' });
   metrics.ended({ ...common, waitMs: 200, durationMs: 2200, outcome: 'failed' });
   metrics.ended({ ...common, waitMs: undefined, durationMs: 1, outcome: 'refused' });
@@ -30,4 +30,19 @@ test('counts by service, has every series from the start, and none of a service 
   });
   metrics.keep(new Set(['web']));
   expect(Object.keys(read()).filter((name) => name.includes('codec'))).toEqual([]);
+});
+
+test('one of a sample counts for all that it stands for, and metrics say that it is one', () => {
+  const metrics = new TrafficMetrics();
+  const read = () => Object.fromEntries(samples(metrics.text()));
+  expect(read()).toMatchObject({ sluice_requests_sampled_ratio: 1 });
+  metrics.sampled(4);
+  const common = { kind: 'ended', service: 'codec', id: 'a', startedAt: 0, outcome: 'answered' } as const;
+  metrics.ended({ ...common, waitMs: 200, durationMs: 2200, standsFor: 4 });
+  expect(read()).toMatchObject({
+    sluice_requests_sampled_ratio: 0.25,
+    'sluice_requests_total{service="codec",outcome="answered"}': 4,
+    'sluice_wait_seconds_count{service="codec"}': 4,
+    'sluice_work_seconds_sum{service="codec"}': 8,
+  });
 });

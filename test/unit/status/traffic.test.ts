@@ -12,6 +12,7 @@ function start() {
     ended: ({ service, outcome }) => counted.push(`${service} ${outcome}`),
     timedOut: (service, during) => counted.push(`${service} timed out during ${during}`),
     retried: (service, count) => counted.push(`${service} retried ${count}`),
+    sampled: (oneIn) => counted.push(`one in ${oneIn}`),
   });
   traffic.opened(1);
   const waits = (id: string, startedAt = clock.now()): RequestEvent => ({
@@ -26,7 +27,7 @@ function start() {
     id,
     startedAt,
   });
-  const ended = (id: string, outcome: Outcome, waitMs?: number): RequestEvent => ({
+  const ended = (id: string, outcome: Outcome, waitMs?: number, standsFor = 1): RequestEvent => ({
     kind: 'ended',
     service: 'codec',
     id,
@@ -34,6 +35,7 @@ function start() {
     waitMs,
     durationMs: 1000,
     outcome,
+    standsFor,
   });
   const line = (reading: Partial<LineReading>) =>
     traffic.recordLines(ok(new Map([['codec', { waiting: 0, ejected: 0, retried: 0, ...reading }]])));
@@ -222,4 +224,34 @@ test('it is busy while anybody waits or is ejected, and while nobody knows', () 
   expect(traffic.isBusy).toBe(false);
   traffic.recordLines(fail('nothing listens there'));
   expect(traffic.isBusy).toBe(true);
+});
+
+test('one of a sample counts for all that it stands for', () => {
+  const { traffic, ended } = start();
+  traffic.record(
+    [...Array(3)].map((_, index) => ended(`${index}`, 'answered', 100)),
+    1,
+  );
+  traffic.record([ended('slow', 'answered', 700, 16), ended('odd', 'failed', 1)], 1);
+  const { total, lastMinute } = traffic.read('codec') ?? {};
+  expect(total).toMatchObject({ answered: 19, failed: 1 });
+  // Most waited as the one did that stands for 16, and worked as long.
+  expect(lastMinute?.waitMs?.p50).toBeCloseTo(700, -2);
+  expect(lastMinute?.workMs?.p50).toBeCloseTo(300, -2);
+});
+
+test('one that nobody has told of for minutes, while those who wait are told of again, has gone', async () => {
+  const { clock, traffic, waits, oldest } = start();
+  traffic.record([waits('lost')], 1);
+  const stays = waits('stays');
+  for (let slice = 0; slice < 36; slice++) {
+    await clock.advance(5000);
+    traffic.record([stays], 1);
+    traffic.rotate([{ name: 'codec', inUse: 1, waiting: 2 }]);
+  }
+  expect(traffic.waiting).toBe(2);
+  await clock.advance(5000);
+  traffic.rotate([{ name: 'codec', inUse: 1, waiting: 1 }]);
+  expect(traffic.waiting).toBe(1);
+  expect(oldest()).toBe(185_000);
 });

@@ -1,0 +1,80 @@
+import { Agent, createServer, get } from 'node:http';
+import { expect, onTestFinished, test } from 'vitest';
+import { pause, until } from '../kit/instant.ts';
+import { SluiceRun } from './sluice-run.ts';
+
+/** A pod that answers at once, but for `/never`. */
+async function startPod(): Promise<string> {
+  const server = createServer(({ url }, response) => {
+    if (url !== '/never') response.end('ok');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const bound = server.address();
+  if (typeof bound !== 'object' || bound === null) throw new Error('not bound');
+  return `127.0.0.1:${bound.port}`;
+}
+
+/** Sends as fast as they are answered, over 50 connections, until told to stop; how many were answered. */
+function flood(port: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 50 });
+  onTestFinished(() => agent.destroy());
+  let isOver = false;
+  let answered = 0;
+  const one = () =>
+    new Promise<void>((resolve, reject) => {
+      get({ host: '127.0.0.1', port, agent }, (response) => {
+        if (response.statusCode === 200) answered++;
+        response.resume().on('end', resolve);
+      }).on('error', reject);
+    });
+  const line = async () => {
+    while (!isOver) await one();
+  };
+  const lines = Array.from({ length: 50 }, line);
+  const stop = async () => {
+    isOver = true;
+    await Promise.all(lines);
+    return answered;
+  };
+  return { stop };
+}
+
+test('of very many requests a sample is counted, which stands for all; who gave up is counted each', async () => {
+  const services = { codec: { static: [await startPod()], limit: 100, queue: { max: 1000 } } };
+  const run = await SluiceRun.start(services, [{ match: { prefix: '/' }, service: 'codec' }]);
+  const metric = async (name: string) => {
+    const text = await (await fetch(`${run.admin}/metrics`)).text();
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(' ')[1] ?? Number.NaN,
+    );
+  };
+  const ratio = () => metric('sluice_requests_sampled_ratio');
+  const total = (outcome: string) => metric(`sluice_requests_total{service="codec",outcome="${outcome}"}`);
+  expect(await ratio()).toBe(1);
+  const load = flood(run.port);
+  await until(async () => (await ratio()) < 1, { what: 'a sample', within: 30_000, every: 100 });
+  for (let index = 0; index < 20; index++) {
+    const leaving = new AbortController();
+    const left = run.send('/never', leaving.signal);
+    await pause(100);
+    leaving.abort();
+    expect(await left).toBe(0);
+  }
+  const answered = await load.stop();
+  await until(async () => (await ratio()) === 1, { what: 'all again', within: 30_000, every: 100 });
+  expect(await total('abandoned')).toBe(20);
+  const before = await total('answered');
+  // Of this many, chance makes a few percent.
+  expect(before / answered).toBeGreaterThan(0.7);
+  expect(before / answered).toBeLessThan(1.3);
+  process.stdout.write(`sampled: ${before} counted, ${answered} answered\n`);
+  for (let index = 0; index < 5; index++) expect(await run.send()).toBe(200);
+  await run.until('five more', ({ traffic }) => traffic?.total.answered === before + 5);
+});
