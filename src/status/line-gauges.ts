@@ -6,7 +6,7 @@ export const LINE_GAUGES: readonly ServiceGauge[] = [
   gauge('sluice_requests_waiting', 'Requests that wait in the line of a service.', ({ waiting }) => waiting),
   gauge(
     'sluice_oldest_wait_seconds',
-    'How long the first in the line of a service has waited; 0: nobody has for half a second.',
+    'How long the first in the line of a service has waited; 0: nobody has for a second.',
     oldestWait,
   ),
   gauge(

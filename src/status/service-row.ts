@@ -77,8 +77,8 @@ function oldestCell({ kind, oldestWaitMs, waiting, traffic }: ServiceStatus): Ce
   if (oldestWaitMs !== undefined) return { text: formatShort(oldestWaitMs), tone: 'doubtful' };
   if (kind !== 'limited' || waiting === 0) return NONE;
   if (traffic === undefined) return UNKNOWN;
-  // Envoy tells of whoever has waited for half a second, and what it tells is on its way for a moment.
-  return waiting === undefined ? NONE : '< 1 s';
+  // Envoy tells of whoever has waited for a second, and what it tells is on its way for a moment.
+  return waiting === undefined ? NONE : '< 2 s';
 }
 
 /** In the last minute. */

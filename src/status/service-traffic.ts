@@ -24,7 +24,7 @@ export type RequestEvent =
 
 /** What is known of the requests of one service. Waits are of all that got a slot, work only of those `answered`. */
 export interface TrafficReading {
-  /** The longest that a request waits that waits now, in milliseconds; undefined: none has waited for half a second. */
+  /** The longest that a request waits that waits now, in milliseconds; undefined: none has waited for a second. */
   readonly oldestWaitMs: number | undefined;
   /** Since Sluice started. */
   readonly total: Counts;

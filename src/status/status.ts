@@ -75,7 +75,7 @@ const anyService = {
   /** Requests that wait in the line; absent while Envoy's statistics cannot be asked. */
   waiting: z.exactOptional(z.number()),
   /**
-   * How long the first in the line has waited, in milliseconds; absent: nobody has for half a second, or no log has
+   * How long the first in the line has waited, in milliseconds; absent: nobody has for a second, or no log has
    * come. Of those who were in line before Sluice started, it may take some seconds until more is known than that.
    */
   oldestWaitMs: z.exactOptional(z.number()),

@@ -30,7 +30,7 @@ test('who waits, but not for long enough to be told of', () => {
   const lately = exampleTraffic();
   const reading = lately.read('codec');
   const read = () => reading && { ...reading, oldestWaitMs: undefined };
-  expect(row({ traffic: { ...lately, read } })[5]).toBe('< 1 s');
+  expect(row({ traffic: { ...lately, read } })[5]).toBe('< 2 s');
   expect(row({ traffic: { ...lately, read: () => undefined } })[5]).toBe('?');
 });
 
