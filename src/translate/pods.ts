@@ -33,8 +33,13 @@ export function podsCluster(service: Service): EncodedResource {
     edsClusterConfig: {
       edsConfig: { resourceApiVersion: envoy.config.core.v3.ApiVersion.V3, ads: {}, initialFetchTimeout: duration(0) },
     },
-    // Never panic: a request waits (in parking) rather than go to a pod that is known to be bad.
-    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+    commonLbConfig: {
+      // Never panic: a request waits (in parking) rather than go to a pod that is known to be bad.
+      healthyPanicThreshold: { value: 0 },
+      // Envoy tells its workers of a second pod that is out, or drains, up to 1 s after the first by default, and until
+      // then that pod is the least loaded one (run: 4 of 8 pods died, 21 tries met a dead one in place of 4).
+      updateMergeWindow: duration(0),
+    },
     loadBalancingPolicy: { policies: [{ typedExtensionConfig: policy(balanceOf(service)) }] },
     healthChecks: healthChecks(service),
     // Otherwise a pod that is gone would stay, and get requests, for as long as it answers health checks.

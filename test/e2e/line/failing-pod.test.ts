@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { until } from '../kit/instant.ts';
+import { pause, until } from '../kit/instant.ts';
 import { type LoadResult, load, startLoad } from '../kit/load.ts';
-import { burst } from '../kit/load-plan.ts';
+import { burst, spaced } from '../kit/load-plan.ts';
 import { fixed } from '../kit/random.ts';
 import { expectStrict, type Line, startLine } from './line.ts';
 
@@ -101,4 +101,20 @@ test('a frozen pod keeps what it has, and its slot; the line goes on at the othe
   const results = [...(await stuck.results), ...others];
   const verdict = await expectStrict(line, results, { title: 'a frozen pod', slots: [] });
   expect(verdict.outcomes['200']).toBe(21);
+});
+
+test('several pods die at once: hardly a request meets a second dead one', async () => {
+  const line = await startLine({ pods: 8, limit: 2, service: { outlier: { eject: '10s' } } });
+  const client = line.h2();
+  await load(client, spaced(20, 5, { name: 'before', work: fixed(20) }));
+  // Connections that are open would tell by themselves: they are given up after a second without a request.
+  await pause(1500);
+  for (const pod of line.pods.addresses.slice(0, 4)) await line.pods.setMode(pod, { kind: 'dead' });
+  const results = await load(client, spaced(150, 8, { name: 'after', work: fixed(30) }));
+  expect(new Set(results.map(({ status }) => status))).toEqual(new Set([200]));
+  const tries = await line.stat('cluster.pods/codec.upstream_cx_connect_fail');
+  process.stdout.write(`tries at dead pods: ${tries}\n`);
+  expect(tries).toBeGreaterThanOrEqual(4);
+  // When Envoy told its workers of the second one a second later than of the first, there were 20 (run).
+  expect(tries).toBeLessThan(13);
 });
