@@ -7,6 +7,7 @@ import type { SlotCount } from '../kit/lost-time.ts';
 import { type PodProtocol, Pods } from '../kit/pods.ts';
 import { type RouteFile, Sluice } from '../kit/sluice.ts';
 import { judge, outcomeOf, summary, type Verdict } from '../kit/summary.ts';
+import type { Tie } from '../kit/verdict.ts';
 
 /** Where tests have pods checked. */
 export const HEALTH_PATH = '/healthz';
@@ -136,6 +137,8 @@ export interface Kept {
   readonly title: string;
   /** Also the order; only where a single HTTP/2 connection makes the order of sending certain. */
   readonly ordered?: boolean;
+  /** What is too close to call, where it is not what `Tie` says. */
+  readonly tie?: Tie;
   /** How many slots there were over time; all pods times the limit when left out. */
   readonly slots?: readonly SlotCount[];
 }
@@ -155,7 +158,7 @@ export async function expectKept(line: Line, results: readonly LoadResult[], kep
 export async function expectStrict(
   line: Line,
   results: readonly LoadResult[],
-  { title, ordered = false, slots }: Kept,
+  { title, ordered = false, tie, slots }: Kept,
 ): Promise<Verdict> {
   await line.untilHeld(0);
   // Health checks are asked beside the requests, and count for nobody.
@@ -165,6 +168,7 @@ export async function expectStrict(
     results,
     requests,
     limit,
+    ...(tie && { tie }),
     slots: slots ?? (Number.isFinite(limit) ? pods.addresses.length * limit : []),
   });
   process.stdout.write(`${summary(title, verdict)}\n`);

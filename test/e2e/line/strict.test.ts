@@ -21,7 +21,10 @@ describe('a cold burst of 200', () => {
   test.each(['http1', 'h2c'] as const)('on 4 pods of limit 3 (%s)', async (protocol) => {
     const line = await startLine({ limit: 3, protocol });
     const results = await load(line.h2(), burst(200, { work: fixed(40) }));
-    const verdict = await expectKept(line, results, { title: `burst of 200, limit 3, ${protocol}`, ordered: true });
+    // Twelve begin at once, each with a connection to its pod that Envoy has to open first: on a busy machine some
+    // milliseconds lie between two of them. Whoever waits for a slot waits for 40 ms.
+    const kept = { title: `burst of 200, limit 3, ${protocol}`, ordered: true, tie: { arrived: 20 } };
+    const verdict = await expectKept(line, results, kept);
     expect(verdict.strict.peak).toBe(3);
     // Every pod was used as much as it may be.
     expect((await line.pods.counts()).map(({ peak }) => peak)).toEqual([3, 3, 3, 3]);
