@@ -1,4 +1,5 @@
 import { fullScan } from './envoy-full-scan.ts';
+import { maxConnections } from './envoy-max-connections.ts';
 import { maxRequests } from './envoy-max-requests.ts';
 import { random } from './envoy-random.ts';
 import { roundRobin } from './envoy-round-robin.ts';
@@ -18,4 +19,5 @@ export const opponentKinds: Readonly<Record<OpponentName, OpponentKind>> = {
   random,
   nginx,
   'max-requests': maxRequests,
+  'max-connections': maxConnections,
 };

@@ -19,6 +19,8 @@ export interface PlainEnvoy extends Pick<OpponentKind, 'name' | 'title' | 'about
   };
   /** True: a request above the pods' slots is refused (`max_requests`). */
   readonly refuses?: boolean;
+  /** True: no more connections than the pods' slots, each for one request of HTTP/1.1 at a time (`max_connections`). */
+  readonly linesUp?: boolean;
   /** True: gRPC goes through a proxy of connections, not of requests. */
   readonly connectionsForGrpc?: boolean;
 }
@@ -49,6 +51,7 @@ async function start(kind: PlainEnvoy, { pods, limit, protocol, checkEvery, fold
     POLICY: policyOf(kind),
     HEALTH_CHECKS: JSON.stringify(healthChecks(checkEvery)),
     MAX_REQUESTS: kind.refuses === true ? pods.length * limit : 1_000_000,
+    MAX_CONNECTIONS: kind.linesUp === true ? pods.length * limit : 1_000_000,
     PROTOCOL: protocol === 'http1' ? '{http_protocol_options: {}}' : '{http2_protocol_options: {}}',
   });
   const bootstrap: EnvoyBootstrap = parse(text);

@@ -39,6 +39,7 @@ export const OPPONENTS = [
   'random',
   'nginx',
   'max-requests',
+  'max-connections',
 ] as const;
 
 /** Names an opponent, in results and file names. */

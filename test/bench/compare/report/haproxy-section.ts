@@ -40,7 +40,7 @@ export function haproxySection(results: Results, scenarios: readonly Scenario[])
   const head = ['', 'mean response, Sluice ÷ HAProxy', 'bound', 'Sluice ÷ ideal', 'HAProxy ÷ ideal'];
   return [
     '## Sluice and HAProxy',
-    'Both hold the limit and keep one line. HAProxy hands over a slot faster: it has one hop, Sluice two inside its Envoy. What that means for a response depends on how long jobs take; Sluice aims to stay below the bounds. Median of the repeats, each with the same requests for both, and the range.',
+    'Both hold the limit and keep one line. HAProxy hands over a slot faster: it has one hop, Sluice two inside its Envoy (*one hop and two* has an Envoy with one). What that means for a response depends on how long jobs take; Sluice aims to stay below the bounds. Median of the repeats, each with the same requests for both, and the range.',
     '![Sluice and HAProxy](benchmark/haproxy.svg)',
     table(head, rows),
   ].join('\n\n');

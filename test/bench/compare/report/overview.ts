@@ -6,7 +6,7 @@ import { type Figure, medianOf, middle, overIdeal, quotient, runsOf } from './st
 import { titleOf } from './titles.ts';
 
 /** Scenarios in which nobody waits, or not everybody takes part: they have their own places on the page. */
-const NOT_IN_OVERVIEW = new Set(['high-rate', 'jobs-20ms', 'jobs-100ms', 'balancing']);
+const NOT_IN_OVERVIEW = new Set(['high-rate', 'jobs-20ms', 'jobs-100ms', 'one-pod-20ms', 'balancing']);
 
 /** The scenarios that the first table sums up. */
 export function overviewScenarios({ scenarios }: Results): readonly ScenarioResult[] {

@@ -39,6 +39,21 @@ export const jobs20ms: Scenario = {
   repeats: { full: 5, quick: 2 },
 };
 
+/** The same load for one pod, for which an Envoy without Sluice can keep a line too: what a hop costs, and what the second. */
+export const onePod: Scenario = {
+  ...common,
+  ...againstHaproxy(20, 8),
+  about:
+    'One pod with four workers, and the same load. For a single pod plain Envoy can keep a line as well, in one hop: so this shows how much of a hand-over is Envoy, and how much the second hop with which Sluice makes one line for all pods.',
+  pods: 1,
+  members: 1,
+  limit: 4,
+  opponents: ['sluice', 'haproxy', 'max-connections'],
+  name: 'one-pod-20ms',
+  title: 'Jobs of 20 ms on one pod: one hop and two',
+  repeats: { full: 3, quick: 1 },
+};
+
 /** Jobs of 100 ms, short for what Sluice is made for. */
 export const jobs100ms: Scenario = {
   ...common,

@@ -1,4 +1,4 @@
-import { jobs20ms, jobs100ms } from './against-haproxy.ts';
+import { jobs20ms, jobs100ms, onePod } from './against-haproxy.ts';
 import { balancing } from './balancing.ts';
 import { dyingPod } from './dying-pod.ts';
 import { fourRequests } from './four-requests.ts';
@@ -21,6 +21,7 @@ export const SCENARIOS: readonly Scenario[] = [
   grpcCalls,
   jobs100ms,
   jobs20ms,
+  onePod,
   highRate,
   balancing,
 ];
