@@ -42,7 +42,7 @@ export interface Scenario {
   readonly picture: Picture;
   /** For a load that rises: from which share of what the pods can do to which. */
   readonly load?: { readonly from: number; readonly to: number };
-  /** How often it is run: in full, and with --quick. */
+  /** How often it is run: in full, and with --quick (0: then it is left out). */
   readonly repeats: { readonly full: number; readonly quick: number };
   plan(seed: number, quick: boolean): Plan;
 }
