@@ -45,6 +45,9 @@ export const OPPONENTS = [
 /** Names an opponent, in results and file names. */
 export type OpponentName = (typeof OPPONENTS)[number];
 
+/** Those that mean something for several pods: a line for each pod does not. */
+export const FOR_MANY_PODS: readonly OpponentName[] = OPPONENTS.filter((name) => name !== 'max-connections');
+
 /** Something that can be put in front of pods. */
 export interface OpponentKind {
   readonly name: OpponentName;

@@ -1,6 +1,6 @@
 import { rateFor } from '../../../e2e/kit/load-plan.ts';
 import { steady } from '../arrivals.ts';
-import { OPPONENTS } from '../opponents/opponent.ts';
+import { FOR_MANY_PODS } from '../opponents/opponent.ts';
 import { exponentialJobs } from '../service-times.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -19,7 +19,7 @@ export const dyingPod: Scenario = {
   limit: 1,
   protocol: 'http1',
   checkEvery: CHECK_MS,
-  opponents: OPPONENTS,
+  opponents: FOR_MANY_PODS,
   how: 'together',
   picture: 'pods',
   repeats: { full: 3, quick: 1 },

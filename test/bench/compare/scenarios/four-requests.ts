@@ -1,5 +1,5 @@
 import { bursts } from '../arrivals.ts';
-import { OPPONENTS } from '../opponents/opponent.ts';
+import { FOR_MANY_PODS } from '../opponents/opponent.ts';
 import { fixedJobs } from '../service-times.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -13,7 +13,7 @@ export const fourRequests: Scenario = {
   members: 2,
   limit: 2,
   protocol: 'http1',
-  opponents: OPPONENTS,
+  opponents: FOR_MANY_PODS,
   how: 'together',
   picture: 'pods',
   repeats: { full: 3, quick: 1 },

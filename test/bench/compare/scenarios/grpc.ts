@@ -1,6 +1,6 @@
 import { rateFor } from '../../../e2e/kit/load-plan.ts';
 import { steady } from '../arrivals.ts';
-import { OPPONENTS } from '../opponents/opponent.ts';
+import { FOR_MANY_PODS } from '../opponents/opponent.ts';
 import { exponentialJobs } from '../service-times.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -15,7 +15,7 @@ export const grpcCalls: Scenario = {
   members: 4,
   limit: 1,
   protocol: 'grpc',
-  opponents: OPPONENTS,
+  opponents: FOR_MANY_PODS,
   how: 'together',
   picture: 'response',
   repeats: { full: 3, quick: 1 },

@@ -1,6 +1,6 @@
 import { rateFor } from '../../../e2e/kit/load-plan.ts';
 import { steady } from '../arrivals.ts';
-import { OPPONENTS } from '../opponents/opponent.ts';
+import { FOR_MANY_PODS } from '../opponents/opponent.ts';
 import { heavyTailJobs } from '../service-times.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -15,7 +15,7 @@ export const heavyTails: Scenario = {
   members: 4,
   limit: 2,
   protocol: 'http1',
-  opponents: OPPONENTS,
+  opponents: FOR_MANY_PODS,
   how: 'together',
   picture: 'response',
   repeats: { full: 3, quick: 1 },

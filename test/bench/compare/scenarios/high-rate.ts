@@ -1,5 +1,5 @@
 import { steady } from '../arrivals.ts';
-import { OPPONENTS } from '../opponents/opponent.ts';
+import { FOR_MANY_PODS } from '../opponents/opponent.ts';
 import { fixedJobs } from '../service-times.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -13,7 +13,7 @@ export const highRate: Scenario = {
   members: 10,
   limit: 10,
   protocol: 'http1',
-  opponents: OPPONENTS,
+  opponents: FOR_MANY_PODS,
   how: 'in turn',
   picture: 'response',
   repeats: { full: 3, quick: 1 },

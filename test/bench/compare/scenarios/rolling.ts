@@ -1,6 +1,6 @@
 import { rateFor } from '../../../e2e/kit/load-plan.ts';
 import { steady } from '../arrivals.ts';
-import { OPPONENTS } from '../opponents/opponent.ts';
+import { FOR_MANY_PODS } from '../opponents/opponent.ts';
 import { bimodalJobs } from '../service-times.ts';
 import { range, type Scenario } from './scenario.ts';
 
@@ -15,7 +15,7 @@ export const rolling: Scenario = {
   members: 4,
   limit: 1,
   protocol: 'http1',
-  opponents: OPPONENTS,
+  opponents: FOR_MANY_PODS,
   how: 'together',
   picture: 'pods',
   repeats: { full: 3, quick: 1 },

@@ -1,5 +1,5 @@
 import { steady } from '../arrivals.ts';
-import { OPPONENTS } from '../opponents/opponent.ts';
+import { FOR_MANY_PODS } from '../opponents/opponent.ts';
 import { exponentialJobs } from '../service-times.ts';
 import { range, type Scenario } from './scenario.ts';
 
@@ -14,7 +14,7 @@ export const scale: Scenario = {
   members: 2,
   limit: 1,
   protocol: 'http1',
-  opponents: OPPONENTS,
+  opponents: FOR_MANY_PODS,
   how: 'together',
   picture: 'pods',
   repeats: { full: 3, quick: 1 },

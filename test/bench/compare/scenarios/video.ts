@@ -1,6 +1,6 @@
 import { rateFor } from '../../../e2e/kit/load-plan.ts';
 import { day } from '../arrivals.ts';
-import { OPPONENTS } from '../opponents/opponent.ts';
+import { FOR_MANY_PODS } from '../opponents/opponent.ts';
 import { bimodalJobs } from '../service-times.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -15,7 +15,7 @@ export const video: Scenario = {
   members: 8,
   limit: 1,
   protocol: 'http1',
-  opponents: OPPONENTS,
+  opponents: FOR_MANY_PODS,
   how: 'together',
   picture: 'response',
   repeats: { full: 3, quick: 1 },
