@@ -26,7 +26,7 @@ async function grown(services: number): Promise<Growth> {
     const readyMs = rounded(instant() - began);
     const cpuMs = cpuOf(processes);
     // What was needed to begin is collected and sent for a moment longer.
-    await pause(1000);
+    await pause(4000);
     const before = cpuOf(processes);
     await pause(IDLE_MS);
     const idle = difference(cpuOf(processes), before);

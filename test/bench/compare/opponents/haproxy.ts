@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { until } from '../../../e2e/kit/instant.ts';
 import { freePort } from '../../../e2e/kit/ports.ts';
 import { findProgram, InstalledProgram } from './installed.ts';
 import { listening } from './listening.ts';
@@ -35,6 +37,8 @@ async function start({ pods, limit, protocol, folder }: Setup): Promise<Opponent
   await replaceFile(config, await fillTemplate('haproxy.cfg', values));
   const program = new InstalledProgram((await findProgram('haproxy')) ?? 'haproxy', ['-f', config, '-db']);
   await listening(port, () => program.said);
+  // Gets its name only when all of HAProxy's sockets are bound.
+  await until(async () => existsSync(socket), { what: socket, within: 5000, every: 5 });
   const slots = new HaproxySlots(socket);
   await slots.set(pods);
   return {

@@ -111,6 +111,6 @@ function method({ machine, versions }: Results): string {
     who.join('\n'),
     'Envoy without Sluice has no line for all pods together: its circuit breakers refuse, or queue per connection pool, that is per pod. So there is a plain Envoy that refuses, and those that give pods what they are not ready for; one with a line takes part where there is one pod.',
     `Measured on ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}; load, pods and proxies share it. ${software.join(', ')}.`,
-    '```sh\nnpm run bench                        # all of it, about 12 minutes; rewrites this page\nnpm run bench -- --quick             # under 3 minutes: shorter runs, fewer repeats\nnpm run bench -- --only heavy-tails  # one scenario; the others stay as they were measured\nnpm run bench -- --render            # the page again, from the raw results\n```\n\n`--out FOLDER` writes elsewhere than to `docs`.',
+    '```sh\nnpm run bench                        # all of it, about 14 minutes; rewrites this page\nnpm run bench -- --quick             # under 3 minutes: shorter runs, fewer repeats\nnpm run bench -- --only heavy-tails  # one scenario; the others stay as they were measured\nnpm run bench -- --render            # the page again, from the raw results\n```\n\n`--out FOLDER` writes elsewhere than to `docs`.',
   ].join('\n\n');
 }
