@@ -62,7 +62,7 @@ export function followRequests(options: RequestsOptions) {
   const sampling = new LogSampling({
     clock,
     onChange: (oneIn) => {
-      listener.sampled(oneIn);
+      traffic.sampled(oneIn);
       onSample(oneIn);
     },
   });

@@ -46,7 +46,7 @@ export interface StatusInput {
   readonly loads: ReadonlyMap<string, ReportedLoad>;
   readonly nodes: readonly ConnectedNode[];
   readonly configuration: { readonly version: string; readonly publishedAt: number } | undefined;
-  readonly traffic: Pick<Traffic, 'read' | 'line' | 'statistics'>;
+  readonly traffic: Pick<Traffic, 'read' | 'line' | 'statistics' | 'oneIn'>;
   /** Where Envoy's statistics are asked; undefined: nobody asks. */
   readonly statisticsFrom: string | undefined;
 }
@@ -63,6 +63,7 @@ export function describeStatus(input: StatusInput): Status {
       configuration: { version: configuration.version, publishedAt: moment(configuration.publishedAt) },
     }),
     ...describeStatistics(input),
+    ...(input.traffic.oneIn > 1 && { sampledOneIn: input.traffic.oneIn }),
     services: describeServices(input),
     nodes: nodes.map(describeNode).sort((a, b) => (a.id < b.id ? -1 : 1)),
     problems: [...input.problems, ...nodes.flatMap(refusals), ...silence(input)],

@@ -17,7 +17,7 @@ export function formatStatus(status: Status, paint: Paint): string {
             services.map((service) => [...serviceRow(service), sourceOf(service, now)]),
             paint,
           ),
-          paint('quiet', 'Refused, wait and work are of the last minute.'),
+          paint('quiet', `Refused, wait and work are of the last minute.${sampled(status)}`),
         ].join('\n'),
     nodes.length === 0
       ? paint('doubtful', 'no Envoy is connected')
@@ -29,6 +29,10 @@ export function formatStatus(status: Status, paint: Paint): string {
     ...(problems.length === 0 ? [] : [[paint('heading', 'PROBLEMS'), ...problemLines(problems, paint)].join('\n')]),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+function sampled({ sampledOneIn }: Status): string {
+  return sampledOneIn === undefined ? '' : ` So many requests that one in ${sampledOneIn} is counted, for all.`;
 }
 
 /** A length of time in its two largest units: `12s`, `3m12s`, `5d3h`. */

@@ -155,6 +155,8 @@ export const statusSchema = z.object({
       reason: z.exactOptional(z.string()),
     }),
   ),
+  /** Requests that were answered or refused are counted by a sample, one in so many; absent: each is counted. */
+  sampledOneIn: z.exactOptional(z.number()),
   /** In the order of their names. */
   services: z.array(service).readonly(),
   /** The Envoys that are connected, by id. */

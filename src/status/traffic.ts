@@ -55,6 +55,7 @@ export class Traffic {
   readonly #history = new TrafficHistory();
   #lines: ReadonlyMap<string, LineReading> | undefined;
   #statistics: StatisticsState = { kind: 'unknown' };
+  #oneIn = 1;
 
   constructor(clock: Clock, listener: TrafficListener) {
     this.#clock = clock;
@@ -82,6 +83,17 @@ export class Traffic {
   closed(stream: number): void {
     if (!this.#began.delete(stream)) return;
     for (const service of this.#services.values()) service.forget(stream);
+  }
+
+  /** Of the requests that are answered or refused, one in so many is told of; it stands for the others. */
+  get oneIn(): number {
+    return this.#oneIn;
+  }
+
+  /** Takes of how many of them one is told of from now on. */
+  sampled(oneIn: number): void {
+    this.#oneIn = oneIn;
+    this.#listener.sampled(oneIn);
   }
 
   /** Takes what a log stream says, in its order. */

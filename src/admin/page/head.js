@@ -18,10 +18,10 @@ export class Head {
     this.envoys(head.nodes, now);
     this.problems(head.problems);
     byId('burst').hidden = !head.burst;
-    this.sums(views, head.nodes);
+    this.sums(views, head);
   }
 
-  sums(views, nodes) {
+  sums(views, { nodes, sampledOneIn }) {
     const sum = (read) => views.reduce((total, view) => total + (read(view) ?? 0), 0);
     const waiting = sum((view) => view.waiting);
     const longest = views.reduce((a, b) => ((b.oldestWaitMs ?? 0) > (a?.oldestWaitMs ?? 0) ? b : a), undefined);
@@ -38,7 +38,8 @@ export class Head {
       sum((view) => view.requestsInProgress).toLocaleString('en'),
       limited.length > 0 && `of ${many(slots, 'slot')}`,
     );
-    set('Refused', refused.toLocaleString('en'), 'in the last minute', refused > 0 && 'bad');
+    const counted = sampledOneIn === undefined ? 'in the last minute' : `in the last minute, by one in ${sampledOneIn}`;
+    set('Refused', refused.toLocaleString('en'), counted, refused > 0 && 'bad');
     set(
       'Services',
       views.length.toLocaleString('en'),

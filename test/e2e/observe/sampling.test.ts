@@ -60,6 +60,7 @@ test('of very many requests a sample is counted, which stands for all; who gave 
   expect(await ratio()).toBe(1);
   const load = flood(run.port);
   await until(async () => (await ratio()) < 1, { what: 'a sample', within: 30_000, every: 100 });
+  expect((await run.status()).sampledOneIn).toBeGreaterThan(1);
   for (let index = 0; index < 20; index++) {
     const leaving = new AbortController();
     const left = run.send('/never', leaving.signal);
@@ -69,6 +70,7 @@ test('of very many requests a sample is counted, which stands for all; who gave 
   }
   const answered = await load.stop();
   await until(async () => (await ratio()) === 1, { what: 'all again', within: 30_000, every: 100 });
+  expect(await run.status()).not.toHaveProperty('sampledOneIn');
   expect(await total('abandoned')).toBe(20);
   const before = await total('answered');
   // Of this many, chance makes a few percent.

@@ -3,7 +3,7 @@ import type { ServiceName } from '../../../src/model/service.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { describeStatus, shortType } from '../../../src/status/describe.ts';
 import { statusSchema } from '../../../src/status/status.ts';
-import { exampleInput, exampleNode, exampleRouting, HOUR, NOW } from './example.ts';
+import { exampleInput, exampleNode, exampleRouting, exampleTraffic, HOUR, NOW } from './example.ts';
 
 // The brand is the parser's; the example's names are good.
 const codec = 'codec' as ServiceName;
@@ -163,4 +163,10 @@ test('short names of types', () => {
   expect(shortType(TYPE_URLS.endpoints)).toBe('ClusterLoadAssignment');
   expect(shortType('type.googleapis.com/Bare')).toBe('Bare');
   expect(shortType('odd')).toBe('odd');
+});
+
+test('whether requests are counted by a sample', () => {
+  expect(describeStatus(exampleInput())).not.toHaveProperty('sampledOneIn');
+  const traffic = { ...exampleTraffic(), oneIn: 16 };
+  expect(statusSchema.parse(describeStatus(exampleInput({ traffic })))).toMatchObject({ sampledOneIn: 16 });
 });

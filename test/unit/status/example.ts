@@ -56,6 +56,7 @@ export const NO_TRAFFIC: StatusInput['traffic'] = {
   read: () => undefined,
   line: () => undefined,
   statistics: () => ({ kind: 'unknown' }),
+  oneIn: 1,
 };
 
 /** Everything is well. */
@@ -104,5 +105,6 @@ export function exampleTraffic(): StatusInput['traffic'] {
     read: (name) => (name === 'codec' ? codec : { oldestWaitMs: undefined, total: none, lastMinute: none }),
     line: (name) => ({ waiting: name === 'codec' ? 3 : 0, ejected: 0, retried: 0 }),
     statistics: () => ({ kind: 'answers' }),
+    oneIn: 1,
   };
 }

@@ -31,6 +31,11 @@ edge-1   envoy 1.40.0   1h              10.0.0.9:4711   in sync
 `);
 });
 
+test('when requests are counted by a sample, it says so', () => {
+  const traffic = { ...exampleTraffic(), oneIn: 4 };
+  expect(format({ traffic })).toContain('of the last minute. So many requests that one in 4 is counted, for all.\n');
+});
+
 test('what nobody has reported is not shown as a number', () => {
   expect(format({})).toMatch(/^codec .* 2 ready, 1 draining {3}\?\/5 +\?\/50 +\? +\? +\? +\? /m);
 });

@@ -227,7 +227,11 @@ test('it is busy while anybody waits or is ejected, and while nobody knows', () 
 });
 
 test('one of a sample counts for all that it stands for', () => {
-  const { traffic, ended } = start();
+  const { traffic, ended, counted } = start();
+  expect(traffic.oneIn).toBe(1);
+  traffic.sampled(16);
+  expect(traffic.oneIn).toBe(16);
+  expect(counted).toEqual(['one in 16']);
   traffic.record(
     [...Array(3)].map((_, index) => ended(`${index}`, 'answered', 100)),
     1,
