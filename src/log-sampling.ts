@@ -17,6 +17,17 @@ const MOST_TOLD = 320;
 const ROOM = 0.7;
 /** And when they were no more than that in so many looks. */
 const CALM_LOOKS = 3;
+/** What is told within so long is told at once, by several logs. */
+const AT_ONCE_MS = 100;
+
+/** What an Envoy has told: what it tells at a moment is of the time since it told before. */
+interface Told {
+  /** When it told first, which says nothing of a rate, and last; monotonic milliseconds. */
+  readonly from: number;
+  until: number;
+  /** Requests that were answered between both. */
+  requests: number;
+}
 
 /**
  * Chooses of how many requests Envoys tell. An entry costs Envoy some 35 µs and Sluice 10 (run): of few requests each is
@@ -25,8 +36,8 @@ const CALM_LOOKS = 3;
 export class LogSampling {
   readonly #options: LogSamplingOptions;
   readonly #timers: Timers;
-  /** Requests that were answered since the last look, by Envoy. */
-  readonly #answered = new Map<string, number>();
+  /** What was told since the last look, by Envoy. */
+  readonly #told = new Map<string, Told>();
   /** What the busiest Envoy answered a second, at the last looks. */
   #rates: readonly number[] = [];
   #oneIn: OneIn = 1;
@@ -40,7 +51,14 @@ export class LogSampling {
 
   /** An Envoy has answered so many requests more that may be sampled, told of or not. */
   heard(nodeId: string, requests: number): void {
-    this.#answered.set(nodeId, (this.#answered.get(nodeId) ?? 0) + requests);
+    if (requests === 0) return;
+    const now = this.#options.clock.monotonic();
+    const told = this.#told.get(nodeId);
+    if (told === undefined) this.#told.set(nodeId, { from: now, until: now, requests: 0 });
+    else if (now - told.from > AT_ONCE_MS) {
+      told.until = now;
+      told.requests += requests;
+    }
     this.#look();
   }
 
@@ -53,14 +71,16 @@ export class LogSampling {
   #look(): void {
     if (this.#isLooking || this.#isStopped) return;
     this.#isLooking = true;
-    const since = this.#options.clock.monotonic();
     this.#timers.after(LOOK_MS, () => {
       this.#isLooking = false;
-      const seconds = (this.#options.clock.monotonic() - since) / 1000;
-      this.#step(Math.max(0, ...this.#answered.values()) / seconds);
-      this.#answered.clear();
+      this.#step(Math.max(0, ...[...this.#told.values()].map(rateOf)));
+      for (const [nodeId, { from, until }] of [...this.#told]) {
+        // One that tells of nothing any more begins anew when it does again.
+        if (until === from) this.#told.delete(nodeId);
+        else this.#told.set(nodeId, { from: until, until, requests: 0 });
+      }
       // Nobody may tell of anything any more.
-      if (this.#oneIn > 1) this.#look();
+      if (this.#oneIn > 1 || this.#told.size > 0) this.#look();
     });
   }
 
@@ -77,4 +97,9 @@ export class LogSampling {
 /** The first that tells of no more than `most` a second; the last where none does. */
 function sampleFor(rate: number, most: number): OneIn {
   return SAMPLES.find((oneIn) => rate / oneIn <= most) ?? 64;
+}
+
+/** Requests a second. */
+function rateOf({ from, until, requests }: Told): number {
+  return until === from ? 0 : (requests * 1000) / (until - from);
 }

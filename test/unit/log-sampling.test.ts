@@ -29,6 +29,28 @@ test('of few requests all are told of, and of more a smaller and smaller share',
   expect(chosen).toEqual([4, 16, 64]);
 });
 
+test('what is told counts for the time before it, however many times fall into one look', async () => {
+  const { clock, sampling, chosen } = start();
+  for (let time = 0; time < 20; time++) {
+    sampling.heard('a', 147);
+    await clock.advance(490);
+  }
+  // After a pause it is not known for how much time the first one stands.
+  await clock.advance(60_000);
+  sampling.heard('a', 1000);
+  await clock.advance(5000);
+  expect(chosen).toEqual([]);
+});
+
+test('two logs that are told at the same moment are no endless rate', async () => {
+  const { clock, sampling, chosen } = start();
+  for (let time = 0; time < 10; time++) {
+    for (const requests of [50, 60]) sampling.heard('a', requests);
+    await clock.advance(500);
+  }
+  expect(chosen).toEqual([]);
+});
+
 test('a rate that goes up and down a little changes nothing, and one that falls for good does', async () => {
   const { chosen, rate } = start();
   await rate(330, 2);
