@@ -16,14 +16,16 @@ export function requestEvent(entry: LogEntry, oneIn = 1): RequestEvent | undefin
   if (entry.kind === 'failed') return undefined;
   const { service, requestId: id, startedAt } = entry;
   if (entry.kind !== 'ended') return { kind: entry.kind, service, id, startedAt };
-  if (oneIn > 1 && isOdd(entry)) return undefined;
+  if (oneIn > 1 && !mayBeSampled(entry)) return undefined;
   const { waitMs, durationMs } = entry;
   return { kind: 'ended', service, id, startedAt, waitMs, durationMs, outcome: outcomeOf(entry), standsFor: oneIn };
 }
 
-/** Whether Envoys may tell of a sample only of requests that end like this. */
-export function mayBeSampled(event: RequestEvent): boolean {
-  return event.kind === 'ended' && (event.outcome === 'answered' || event.outcome === 'refused');
+/** Whether Envoys may tell of a sample only of requests that end like this; of all others they always tell (`requestLog`). */
+export function mayBeSampled(entry: LogEntry): boolean {
+  if (entry.kind !== 'ended') return false;
+  const { status, flags } = entry;
+  return status > 0 && status < 500 && (flags & (TIMEOUTS | LEFT)) === 0;
 }
 
 /** During what the second hop gave up a request; undefined: it did not. */
@@ -34,11 +36,6 @@ export function givenUpDuring(entry: LogEntry): 'wait' | 'work' | undefined {
 }
 
 type EndedEntry = Extract<LogEntry, { kind: 'ended' }>;
-
-/** Of these Envoys always tell (`requestLog`). */
-function isOdd({ status, flags }: EndedEntry): boolean {
-  return status >= 500 || status === 0 || (flags & (TIMEOUTS | LEFT)) !== 0;
-}
 
 function workedTooLong({ flags }: EndedEntry): boolean {
   return (flags & TIMEOUTS) !== 0;

@@ -77,7 +77,7 @@ export function followRequests(options: RequestsOptions) {
         const events = entries.flatMap((entry) => requestEvent(entry, oneIn) ?? []);
         traffic.record(events, id);
         for (const event of events) tellWork(event, worked);
-        sampling.heard(nodeId, events.filter(mayBeSampled).length * oneIn);
+        sampling.heard(nodeId, entries.filter(mayBeSampled).length * oneIn);
       } else if (logName === REQUEST_LOG.timeouts) {
         for (const entry of entries) {
           const during = givenUpDuring(entry);
