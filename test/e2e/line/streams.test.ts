@@ -4,6 +4,7 @@ import { connect, createServer as createH2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
+import { listenUntilTestEnds } from '../kit/listen.ts';
 import { startLoad } from '../kit/load.ts';
 import { burst } from '../kit/load-plan.ts';
 import { routeFile, startLine, startSluice } from './line.ts';
@@ -42,14 +43,8 @@ test('server-sent events come through at once, and hold their slot', async () =>
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: first\n\n');
     streams.push(response);
-  }).listen(0, '127.0.0.1');
-  await once(pod, 'listening');
-  onTestFinished(() => {
-    pod.close().closeAllConnections();
   });
-  // It listens on TCP, so this is no pipe's name.
-  const { port } = pod.address() as AddressInfo;
-  const sluice = await startSluice(routeFile([`127.0.0.1:${port}`]));
+  const sluice = await startSluice(routeFile([await listenUntilTestEnds(pod)]));
 
   const [events]: IncomingMessage[] = await once(
     get({ host: '127.0.0.1', port: sluice.port, agent: false }),

@@ -1,25 +1,12 @@
 import { Agent, createServer, get } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
+import { samples } from '../../unit/status/exposition.ts';
 import { pause, until } from '../kit/instant.ts';
+import { listenUntilTestEnds } from '../kit/listen.ts';
 import { SluiceRun } from './sluice-run.ts';
 
-/** A pod that answers at once, but for `/never`. */
-async function startPod(): Promise<string> {
-  const server = createServer(({ url }, response) => {
-    if (url !== '/never') response.end('ok');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const bound = server.address();
-  if (typeof bound !== 'object' || bound === null) throw new Error('not bound');
-  return `127.0.0.1:${bound.port}`;
-}
-
-/** Sends as fast as they are answered, over 50 connections, until told to stop; how many were answered. */
-function flood(port: number) {
+/** Sends as fast as they are answered, over 50 connections; what is returned ends it, and tells how many were answered. */
+function flood(port: number): () => Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: 50 });
   onTestFinished(() => agent.destroy());
   let isOver = false;
@@ -35,30 +22,26 @@ function flood(port: number) {
     while (!isOver) await one();
   };
   const lines = Array.from({ length: 50 }, line);
-  const stop = async () => {
+  return async () => {
     isOver = true;
     await Promise.all(lines);
     return answered;
   };
-  return { stop };
 }
 
 test('of very many requests a sample is counted, which stands for all; who gave up is counted each', async () => {
-  const services = { codec: { static: [await startPod()], limit: 100, queue: { max: 1000 } } };
+  const pod = createServer(({ url }, response) => {
+    if (url !== '/never') response.end('ok');
+  });
+  const services = { codec: { static: [await listenUntilTestEnds(pod)], limit: 100, queue: { max: 1000 } } };
   const run = await SluiceRun.start(services, [{ match: { prefix: '/' }, service: 'codec' }]);
   const metric = async (name: string) => {
-    const text = await (await fetch(`${run.admin}/metrics`)).text();
-    return Number(
-      text
-        .split('\n')
-        .find((line) => line.startsWith(`${name} `))
-        ?.split(' ')[1] ?? Number.NaN,
-    );
+    return samples(await (await fetch(`${run.admin}/metrics`)).text()).get(name) ?? Number.NaN;
   };
   const ratio = () => metric('sluice_requests_sampled_ratio');
   const total = (outcome: string) => metric(`sluice_requests_total{service="codec",outcome="${outcome}"}`);
   expect(await ratio()).toBe(1);
-  const load = flood(run.port);
+  const stop = flood(run.port);
   await until(async () => (await ratio()) < 1, { what: 'a sample', within: 30_000, every: 100 });
   expect((await run.status()).sampledOneIn).toBeGreaterThan(1);
   for (let index = 0; index < 20; index++) {
@@ -68,7 +51,7 @@ test('of very many requests a sample is counted, which stands for all; who gave 
     leaving.abort();
     expect(await left).toBe(0);
   }
-  const answered = await load.stop();
+  const answered = await stop();
   await until(async () => (await ratio()) === 1, { what: 'all again', within: 30_000, every: 100 });
   expect(await run.status()).not.toHaveProperty('sampledOneIn');
   expect(await total('abandoned')).toBe(20);

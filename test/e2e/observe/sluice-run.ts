@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type ServiceStatus, type Status, statusSchema } from '../../../src/status/status.ts';
 import { until } from '../kit/instant.ts';
+import { listenUntilTestEnds } from '../kit/listen.ts';
 import { freePorts } from '../kit/ports.ts';
 import { routeFileText } from '../kit/sluice.ts';
 import { SluiceProcess } from '../kit/sluice-process.ts';
@@ -104,14 +105,7 @@ export class HeldPod {
       if (pod.#open) answer();
       else pod.#held.push(answer);
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const bound = server.address();
-    if (typeof bound !== 'object' || bound === null) throw new Error('not bound');
-    pod.address = `127.0.0.1:${bound.port}`;
+    pod.address = await listenUntilTestEnds(server);
     return pod;
   }
 

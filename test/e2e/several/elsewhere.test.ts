@@ -1,21 +1,13 @@
-import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../kit/ports.ts';
+import { expect, test } from 'vitest';
+import { listenUntilTestEnds } from '../kit/listen.ts';
 import { ControlPlane, clustersOf } from './control-plane.ts';
 
 const patience = { timeout: 30_000, interval: 100 };
 
 /** A pod that answers at once; its address. */
-async function quickPod(): Promise<string> {
-  const port = await freePort();
-  const pod = createServer((_, response) => response.end('from the pod')).listen(port, '127.0.0.1');
-  await once(pod, 'listening');
-  onTestFinished(() => {
-    pod.close();
-    pod.closeAllConnections();
-  });
-  return `127.0.0.1:${port}`;
+function quickPod(): Promise<string> {
+  return listenUntilTestEnds(createServer((_, response) => response.end('from the pod')));
 }
 
 /** One request on a connection of its own: the status and the body. */

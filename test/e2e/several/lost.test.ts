@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { createServer, request, type ServerResponse } from 'node:http';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { TestEnvoy } from '../kit/envoy.ts';
+import { listenUntilTestEnds } from '../kit/listen.ts';
 import { ControlPlane, clustersOf } from './control-plane.ts';
 import { CutWire } from './cut-wire.ts';
 
@@ -14,14 +14,8 @@ async function patientPod() {
   const pod = createServer((request, response) => {
     working.set(`${request.url}`, response);
     response.writeHead(200).write('begun, ');
-  }).listen(0, '127.0.0.1');
-  await once(pod, 'listening');
-  onTestFinished(() => {
-    pod.close();
-    pod.closeAllConnections();
   });
-  const address = pod.address();
-  return { working, address: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}` };
+  return { working, address: await listenUntilTestEnds(pod) };
 }
 
 /** One request; resolves to its status and body, or how it broke off. */
