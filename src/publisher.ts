@@ -37,9 +37,8 @@ export interface PublisherOptions {
 /** A model as Envoys get it. */
 interface Made {
   readonly model: Model;
-  /** The gates with room for a kick. */
-  readonly room: string;
-  readonly oneIn: OneIn;
+  /** The sample that is told of, and the gates with room for a kick. */
+  readonly settings: string;
   /** The snapshot for whoever does not carry these services. */
   readonly snapshotWithout: (absent: ReadonlySet<ServiceName>) => Snapshot;
 }
@@ -116,10 +115,9 @@ export class Publisher {
 
   /** What is made of `model`: the same as before, if it is the same. */
   #make(model: Model): Made {
-    const room = [...this.#roomy].sort().join();
-    const oneIn = this.#oneIn;
-    if (this.#made?.model !== model || this.#made.room !== room || this.#made.oneIn !== oneIn) {
-      this.#made = { model, room, oneIn, snapshotWithout: this.#snapshots(withRoomForKicks(model, this.#roomy)) };
+    const settings = [this.#oneIn, ...[...this.#roomy].sort()].join();
+    if (this.#made?.model !== model || this.#made.settings !== settings) {
+      this.#made = { model, settings, snapshotWithout: this.#snapshots(withRoomForKicks(model, this.#roomy)) };
     }
     return this.#made;
   }

@@ -13,11 +13,11 @@ export interface Stages {
 export function stages(before: Model | undefined, after: Model): Stages {
   if (before === undefined) return { lowered: undefined, raised: [] };
   const changes = changedGates(before, after);
-  const lower = new Map(changes.filter(({ by }) => by < 0).map(({ id, gate }) => [id, gate.slots]));
-  const raised = changes.filter(({ by }) => by > 0).map(({ id }) => id);
+  const lower = new Map(changes.filter(({ by }) => by < 0).map(({ name, gate }) => [name, gate.slots]));
+  const raised = changes.filter(({ by }) => by > 0).map(({ name }) => name);
   if (lower.size === 0) return { lowered: undefined, raised };
-  const lowered = mapGates(before, (id, gate) => {
-    const slots = lower.get(id);
+  const lowered = mapGates(before, (name, gate) => {
+    const slots = lower.get(name);
     return slots === undefined ? gate : { ...gate, slots };
   });
   return { lowered, raised };
@@ -28,17 +28,17 @@ function changedGates(before: Model, after: Model) {
   const fresh = after.services.filter((service, at) => service !== before.services[at]);
   return [...fresh, ...after.retiring].flatMap(({ service, gate }) => {
     if (gate === undefined) return [];
-    const id = service.name;
-    const was = before.services.find((old) => old.service === service) ?? { gate: gatesOf(before).get(id) };
+    const { name } = service;
+    const was = before.services.find((old) => old.service === service) ?? { gate: gatesOf(before).get(name) };
     const by = gate.slots - (was.gate?.slots ?? gate.slots);
-    return by === 0 ? [] : [{ id, gate, by }];
+    return by === 0 ? [] : [{ name, gate, by }];
   });
 }
 
 /** The model while these gates, whose lines are full, are kicked: they would refuse the kick that is to empty them. */
 export function withRoomForKicks(model: Model, full: ReadonlySet<ServiceName>): Model {
   if (full.size === 0) return model;
-  return mapGates(model, (id, gate) => (full.has(id) ? { ...gate, pending: gate.pending + 1 } : gate));
+  return mapGates(model, (name, gate) => (full.has(name) ? { ...gate, pending: gate.pending + 1 } : gate));
 }
 
 function mapGates(model: Model, map: (name: ServiceName, gate: GateLimit) => GateLimit): Model {

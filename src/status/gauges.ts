@@ -51,13 +51,18 @@ const SERVICE_GAUGES: readonly ServiceGauge[] = [
 
 /** The metrics that are read from the status, in Prometheus' text format. Pure: what is gone has no series. */
 export function gauges(status: Status): string {
-  const { at, routeFile, services, nodes, problems } = status;
+  const { at, routeFile, services, nodes, problems, sampledOneIn = 1 } = status;
   const count = (severity: 'error' | 'warning') => problems.filter((problem) => problem.severity === severity).length;
   return exposition([
     plain(
       'sluice_route_file_valid',
       'Whether the route file as it is now is in use (1), or an earlier version of it is kept (0).',
       routeFile.state === 'ready' ? 1 : 0,
+    ),
+    plain(
+      'sluice_requests_sampled_ratio',
+      'Share of the requests answered with a status below 500, or refused, that are counted; below 1 they stand for the others too.',
+      1 / sampledOneIn,
     ),
     plain('sluice_xds_connected_nodes', 'Envoys that are connected.', nodes.length),
     {

@@ -22,7 +22,6 @@ class ServiceCounters {
 /** Metrics of the requests, counted as Envoy tells of them. */
 export class TrafficMetrics implements TrafficListener {
   readonly #services = new Map<string, ServiceCounters>();
-  #oneIn = 1;
 
   ended({ service, outcome, waitMs, durationMs, standsFor }: Extract<RequestEvent, { kind: 'ended' }>): void {
     const { requests, wait, work } = this.#of(service);
@@ -41,10 +40,6 @@ export class TrafficMetrics implements TrafficListener {
     this.#of(service).retried += count;
   }
 
-  sampled(oneIn: number): void {
-    this.#oneIn = oneIn;
-  }
-
   /** These services have their series from the start, and others none any more: series must not pile up. */
   keep(services: ReadonlySet<string>): void {
     for (const service of services) this.#of(service);
@@ -53,18 +48,11 @@ export class TrafficMetrics implements TrafficListener {
 
   /** In Prometheus' text format. */
   text(): string {
-    return exposition([this.#sampled(), this.#requests(), this.#timedOut(), this.#retried(), ...this.#durations()]);
+    return exposition([this.#requests(), this.#timedOut(), this.#retried(), ...this.#durations()]);
   }
 
   #of(service: string): ServiceCounters {
     return remember(this.#services, service, () => new ServiceCounters());
-  }
-
-  #sampled(): Family {
-    const name = 'sluice_requests_sampled_ratio';
-    const help =
-      'Share of the requests answered with a status below 500 that are counted one by one; below 1 they stand for the others too.';
-    return { name, type: 'gauge', help, lines: [series(name, '', 1 / this.#oneIn)] };
   }
 
   #requests(): Family {

@@ -33,8 +33,6 @@ export interface TrafficListener {
   ended(event: Extract<RequestEvent, { kind: 'ended' }>): void;
   timedOut(service: string, during: 'wait' | 'work'): void;
   retried(service: string, count: number): void;
-  /** Of the requests that are answered one in so many is told of from now on, and stands for the others. */
-  sampled(oneIn: number): void;
 }
 
 /** Waiting requests that are kept in mind; no others above it, and so the oldest stay known. */
@@ -93,7 +91,6 @@ export class Traffic {
   /** Takes of how many of them one is told of from now on. */
   sampled(oneIn: number): void {
     this.#oneIn = oneIn;
-    this.#listener.sampled(oneIn);
   }
 
   /** Takes what a log stream says, in its order. */

@@ -52,7 +52,7 @@ const TIMEOUT_FLAGS = ['DT', 'UT', 'SI', 'UMSDR'];
 /** Response flags of a request whose client has left. */
 const LEFT_FLAGS = ['DC', 'DR'];
 
-/** An entry when a request is over, or for a sample of those that were answered well; and before, of one that takes long. */
+/** An entry when a request is over, or for a sample of those answered or refused; and before, of one that waits long. */
 export function requestLog() {
   const first = lasted(Op.LE, 2 * WAIT_STEP_MS - 1);
   const again = chosen(`${RUNTIME_KEY}.again`, AGAIN);

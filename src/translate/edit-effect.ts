@@ -1,8 +1,7 @@
 import { assertNever } from '../base/assert-never.ts';
-import { serviceOf } from '../model/generation.ts';
 import type { Change } from '../snapshot/diff.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
-import { gateOfCluster, PUBLIC, podsOfCluster } from './names.ts';
+import { PUBLIC, serviceOfCluster } from './names.ts';
 
 /** What a change of one resource means for requests that are under way. */
 export interface EditEffect {
@@ -41,9 +40,7 @@ export function editEffect(change: Change, services: ReadonlySet<string>): EditE
 }
 
 function cluster(kind: Change['kind'], name: string, services: ReadonlySet<string>): EditEffect {
-  const gate = gateOfCluster(name);
-  const pods = podsOfCluster(name);
-  const service = gate ?? (pods && serviceOf(pods));
+  const service = serviceOfCluster(name);
   const stays = service !== undefined && services.has(service);
   if (kind === 'changed') return touching('is replaced: counts from 0, beside the requests that the old one still has');
   if (kind === 'added') return harmless(stays ? 'a pod moves here when its old requests have ended' : 'new');

@@ -38,10 +38,10 @@ export function kickRoutes(gates: Iterable<ServiceName>): EncodedResource {
         name: 'all',
         domains: ['*'],
         requestHeadersToAdd: [{ header: { key: HEADERS.service, value: KICKED } }],
-        routes: [...gates].map((id) => ({
+        routes: [...gates].map((gate) => ({
           // As a kick writes it.
-          match: { path: `/${encodeURIComponent(id)}` },
-          route: { cluster: gateClusterOf(id), timeout: duration(0) },
+          match: { path: `/${encodeURIComponent(gate)}` },
+          route: { cluster: gateClusterOf(gate), timeout: duration(0) },
         })),
       },
     ],

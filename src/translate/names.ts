@@ -1,4 +1,4 @@
-import { type PodsId, podsId } from '../model/generation.ts';
+import { type PodsId, podsId, serviceOf } from '../model/generation.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 
 /** The public listener and its route configuration. */
@@ -45,6 +45,12 @@ export function gateOfCluster(cluster: string): ServiceName | undefined {
 export function podsOfCluster(cluster: string): PodsId | undefined {
   // Only `podsCluster` makes such names.
   return cluster.startsWith(PODS) ? (cluster.slice(PODS.length) as PodsId) : undefined;
+}
+
+/** Whose gate or pods a cluster is; undefined for other clusters. */
+export function serviceOfCluster(cluster: string): ServiceName | undefined {
+  const pods = podsOfCluster(cluster);
+  return gateOfCluster(cluster) ?? (pods && serviceOf(pods));
 }
 
 /**

@@ -15,6 +15,7 @@ function read(changes: Partial<StatusInput> = {}) {
 test('what a healthy status looks like', () => {
   expect(read({ loads: new Map([['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }]]) })).toEqual({
     sluice_route_file_valid: 1,
+    sluice_requests_sampled_ratio: 1,
     sluice_xds_connected_nodes: 1,
     'sluice_service_source_up{service="codec",source="kubernetes"}': 1,
     'sluice_service_source_up{service="web",source="static"}': 1,
@@ -37,6 +38,10 @@ test('what a healthy status looks like', () => {
     'sluice_problems{severity="error"}': 0,
     'sluice_problems{severity="warning"}': 0,
   });
+});
+
+test('the share of a sample', () => {
+  expect(read({ traffic: { ...exampleTraffic(), oneIn: 4 } })).toMatchObject({ sluice_requests_sampled_ratio: 0.25 });
 });
 
 test('the line, where it is known', () => {

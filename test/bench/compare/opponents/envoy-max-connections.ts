@@ -1,4 +1,4 @@
-import { plainEnvoy } from './envoy-process.ts';
+import { FULL_SCAN, plainEnvoy } from './envoy-process.ts';
 
 /** Plain Envoy with a line for each pod: `max_connections` to it, and whoever has none waits for that pod. */
 export const maxConnections = plainEnvoy({
@@ -6,6 +6,6 @@ export const maxConnections = plainEnvoy({
   title: 'Envoy, max_connections',
   about:
     'A line for each pod, in one hop (plain Envoy, circuit breaker `max_connections`): only of use where there is one pod.',
-  policy: { name: 'least_request', message: 'LeastRequest', fields: { selection_method: 'FULL_SCAN' } },
-  linesUp: true,
+  policy: FULL_SCAN,
+  breaker: 'max_connections',
 });

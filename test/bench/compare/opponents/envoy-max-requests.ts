@@ -1,4 +1,4 @@
-import { plainEnvoy } from './envoy-process.ts';
+import { FULL_SCAN, plainEnvoy } from './envoy-process.ts';
 
 /** The same, and what is above the slots of all pods is refused with 503 (plain Envoy, circuit breaker `max_requests`). */
 export const maxRequests = plainEnvoy({
@@ -6,6 +6,6 @@ export const maxRequests = plainEnvoy({
   title: 'Envoy, max_requests',
   about:
     'The same, and what is above the slots of all pods is refused with 503 (plain Envoy, circuit breaker `max_requests`).',
-  policy: { name: 'least_request', message: 'LeastRequest', fields: { selection_method: 'FULL_SCAN' } },
-  refuses: true,
+  policy: FULL_SCAN,
+  breaker: 'max_requests',
 });

@@ -17,13 +17,18 @@ export interface PlainEnvoy extends Pick<OpponentKind, 'name' | 'title' | 'about
     readonly message: string;
     readonly fields?: Readonly<Record<string, string>>;
   };
-  /** True: a request above the pods' slots is refused (`max_requests`). */
-  readonly refuses?: boolean;
-  /** True: no more connections than the pods' slots, each for one request of HTTP/1.1 at a time (`max_connections`). */
-  readonly linesUp?: boolean;
+  /** The circuit breaker that is set to the pods' slots: `max_requests` refuses what is above, `max_connections` lets it wait. */
+  readonly breaker?: 'max_requests' | 'max_connections';
   /** True: gRPC goes through a proxy of connections, not of requests. */
   readonly connectionsForGrpc?: boolean;
 }
+
+/** Of all pods, the one that holds the fewest. */
+export const FULL_SCAN: PlainEnvoy['policy'] = {
+  name: 'least_request',
+  message: 'LeastRequest',
+  fields: { selection_method: 'FULL_SCAN' },
+};
 
 /** An opponent that is an Envoy by itself: the binary that Sluice uses, started with the same arguments. */
 export function plainEnvoy(kind: PlainEnvoy): OpponentKind {
@@ -50,8 +55,8 @@ async function start(kind: PlainEnvoy, { pods, limit, protocol, checkEvery, fold
     ENDPOINTS: endpoints,
     POLICY: policyOf(kind),
     HEALTH_CHECKS: JSON.stringify(healthChecks(checkEvery)),
-    MAX_REQUESTS: kind.refuses === true ? pods.length * limit : 1_000_000,
-    MAX_CONNECTIONS: kind.linesUp === true ? pods.length * limit : 1_000_000,
+    MAX_REQUESTS: kind.breaker === 'max_requests' ? pods.length * limit : 1_000_000,
+    MAX_CONNECTIONS: kind.breaker === 'max_connections' ? pods.length * limit : 1_000_000,
     PROTOCOL: protocol === 'http1' ? '{http_protocol_options: {}}' : '{http2_protocol_options: {}}',
   });
   const bootstrap: EnvoyBootstrap = parse(text);
@@ -62,15 +67,15 @@ async function start(kind: PlainEnvoy, { pods, limit, protocol, checkEvery, fold
     processes: () => ({ proxy: [envoy.pid], controlPlane: [] }),
     setPods: async (next) => {
       await replaceFile(endpoints, endpointsFile(next));
-      if (kind.refuses === true) await setMaxRequests(envoy.address, next.length * limit);
+      if (kind.breaker !== undefined) await setBreaker(envoy.address, kind.breaker, next.length * limit);
     },
     stop: async () => void (await envoy.stop()),
   };
 }
 
 /** Circuit breakers can be moved by Envoy's runtime, and the runtime by its admin. */
-async function setMaxRequests({ host, port }: HostPort, value: number): Promise<void> {
-  const url = `http://${host}:${port}/runtime_modify?circuit_breakers.pods.default.max_requests=${value}`;
+async function setBreaker({ host, port }: HostPort, breaker: string, value: number): Promise<void> {
+  const url = `http://${host}:${port}/runtime_modify?circuit_breakers.pods.default.${breaker}=${value}`;
   const answer = await fetch(url, { method: 'POST' });
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
 }

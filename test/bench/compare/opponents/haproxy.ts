@@ -38,7 +38,7 @@ async function start({ pods, limit, protocol, folder }: Setup): Promise<Opponent
   const program = new InstalledProgram((await findProgram('haproxy')) ?? 'haproxy', ['-f', config, '-db']);
   await listening(port, () => program.said);
   // Gets its name only when all of HAProxy's sockets are bound.
-  await until(async () => existsSync(socket), { what: socket, within: 5000, every: 5 });
+  await until(() => existsSync(socket), { what: socket, within: 5000, every: 5 });
   const slots = new HaproxySlots(socket);
   await slots.set(pods);
   return {
