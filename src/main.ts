@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { Command, CommanderError } from 'commander';
+import { VERSION } from './base/version.ts';
 import { addBootstrap } from './commands/bootstrap.ts';
 import { addDemoPod } from './commands/demo-pod.ts';
 import { EXIT } from './commands/exit.ts';
@@ -10,7 +11,6 @@ import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
 import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
-import { VERSION } from './version.ts';
 
 // Its errors reach the user in Sluice's own words; lines of its own on standard error only repeat them.
 setLogVerbosity(logVerbosity.NONE);

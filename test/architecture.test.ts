@@ -10,19 +10,24 @@ describe('the layers of src', () => {
   });
 
   test.each([
-    ['an import upwards', 'model/pod.ts', "import { x } from '../source/static.ts';", 'model may not import source'],
+    [
+      'an import upwards',
+      'model/pod.ts',
+      "import { x } from '../endpoints/static.ts';",
+      'model may not import endpoints',
+    ],
     [
       'a type import upwards',
       'slots/a.ts',
-      "import type { X } from '../translate/b.ts';",
-      'slots may not import translate',
+      "import type { X } from '../dataplane/b.ts';",
+      'slots may not import dataplane',
     ],
     ['a dynamic import', 'xds/a.ts', "const m = await import('../model/pod.ts');", 'xds may not import model'],
     [
       'generated code where no wire types belong',
-      'source/a.ts',
+      'routes/a.ts',
       "import { envoy } from '#xds';",
-      'source may not import gen',
+      'routes may not import gen',
     ],
     ['a side-effect import', 'base/a.ts', "import '../model/pod.ts';", 'base may not import model'],
     [
@@ -32,10 +37,11 @@ describe('the layers of src', () => {
       'base may not import model',
     ],
     ['a room nobody knows', 'helpers/a.ts', '', 'not a known room'],
+    ['a file beside main.ts', 'helpers.ts', '', 'not a known room'],
     ['a clock in a pure room', 'slots/a.ts', 'const now = Date.now();', 'reads a clock'],
     ['randomness in a pure room', 'model/a.ts', 'Math.random()', 'is random'],
-    ['waiting in a protocol step', 'xds/step-sotw.ts', 'await x;', 'waits'],
-    ['I/O in a pure room', 'translate/a.ts', "import { readFileSync } from 'node:fs';", 'imports I/O'],
+    ['waiting in a protocol step', 'xds/protocol/step-sotw.ts', 'await x;', 'waits'],
+    ['I/O in a pure room', 'dataplane/a.ts', "import { readFileSync } from 'node:fs';", 'imports I/O'],
     ['a logger in a pure room', 'slots/a.ts', "import { pino } from 'pino';", 'talks to the outside'],
     ['a default export', 'base/a.ts', 'export default 1;', 'default export'],
     ['a barrel', 'base/a.ts', "export * from './b.ts';", 'barrel'],

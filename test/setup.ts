@@ -1,4 +1,4 @@
-import { findEnvoy } from '../src/envoy/binary.ts';
+import { findEnvoy } from '../src/envoy/binary/binary.ts';
 
 /** Once before all tests: sees that there is an Envoy, with the progress of a download in sight. */
 export async function setup(): Promise<void> {

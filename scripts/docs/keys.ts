@@ -1,4 +1,4 @@
-import type { KeyReference } from '../../src/source/route-file/reference.ts';
+import type { KeyReference } from '../../src/routes/file/reference.ts';
 
 /** Keys of one map, with what is said of the map itself. */
 interface Group {

@@ -1,7 +1,7 @@
 import { formatProblem } from '../../src/model/problem.ts';
-import { lbagent, version1 } from '../../src/source/route-file/keys.ts';
-import { parseRouteFile } from '../../src/source/route-file/parse.ts';
-import { describeKeys } from '../../src/source/route-file/reference.ts';
+import { lbagent, version1 } from '../../src/routes/file/keys.ts';
+import { parseRouteFile } from '../../src/routes/file/parse.ts';
+import { describeKeys } from '../../src/routes/file/reference.ts';
 import { keysMarkdown } from './keys.ts';
 
 /** What can stand between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. */

@@ -1,7 +1,7 @@
-import type { Sample } from '../status/history.ts';
 import type { Metrics } from '../status/metrics.ts';
 import type { Readiness } from '../status/readiness.ts';
 import type { Status } from '../status/status.ts';
+import type { Sample } from '../telemetry/history.ts';
 import { jsonPage, type Page, textPage } from './page.ts';
 
 /** What the pages are made of; asked anew for every request. */

@@ -6,7 +6,7 @@ import { fail, ok, type Result } from '../base/result.ts';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
 import { requiredArguments } from '../envoy/command-line.ts';
 import { xdsSecrets as secretFiles, type XdsTls } from '../envoy/xds-tls.ts';
-import type { BindAddress } from '../xds/address.ts';
+import type { BindAddress } from '../xds/server/address.ts';
 import { EXIT, failWith } from './exit.ts';
 import { parseBindAddress, parsePort } from './options.ts';
 

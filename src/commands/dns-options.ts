@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatDuration, type Millis, millis, parseDuration } from '../base/duration.ts';
-import { parseDnsServer } from '../source/dns/resolv-conf.ts';
-import { DNS_DEFAULTS, type DnsOptions } from '../source/dns/source.ts';
+import { parseDnsServer } from '../endpoints/dns/resolv-conf.ts';
+import { DNS_DEFAULTS, type DnsOptions } from '../endpoints/dns/source.ts';
 
 /** What commander makes of the options that `addDnsOptions` adds. */
 export interface DnsFlags {

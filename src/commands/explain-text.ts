@@ -1,11 +1,11 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
+import { gateClusterOf, LIMITS, PUBLIC, podsCluster, SECOND_HOP } from '../dataplane/contract.ts';
 import type { Locator } from '../model/locator.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
 import type { HeaderChanges, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service } from '../model/service.ts';
-import { gateClusterOf, LIMITS, PUBLIC, podsCluster, SECOND_HOP } from '../translate/names.ts';
 
 /** Which route takes a request and why not the others, where it waits, and what carries it in Envoy. */
 export function explainRequest(routing: Routing, request: RequestHead, wholeMatch: WholeMatch): string {

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { RE2 } from 're2-wasm';
 import type { RequestHead } from '../model/match.ts';
 import { formatProblem } from '../model/problem.ts';
-import { readRouteFile } from '../source/route-file/read.ts';
+import { readRouteFile } from '../routes/file/read.ts';
 import { EXIT, failWith } from './exit.ts';
 import { explainRequest } from './explain-text.ts';
 

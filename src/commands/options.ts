@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { LOG_LEVELS, type LogLevel } from '../log.ts';
-import type { BindAddress } from '../xds/address.ts';
+import { LOG_LEVELS, type LogLevel } from '../base/log.ts';
+import type { BindAddress } from '../xds/server/address.ts';
 
 /** Port on which Envoy takes kicks unless told otherwise. */
 export const DEFAULT_KICK_PORT = 18002;

@@ -1,8 +1,8 @@
+import { editEffect } from '../dataplane/edit-effect.ts';
 import type { Routing } from '../model/routing.ts';
 import { type Change, diffSnapshots } from '../snapshot/diff.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { editEffect } from '../translate/edit-effect.ts';
-import { describeResource } from '../xds/descriptors.ts';
+import { describeResource } from '../xds/debug/descriptors.ts';
 
 /** A configuration, with the routing it was made from. */
 export interface Rendered {

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { sleep, systemClock } from '../base/clock.ts';
-import { startControlPlane } from '../control-plane.ts';
+import { formatHostPort, type HostPort } from '../base/host-port.ts';
+import { type Logger, type LogLevel, makeLogger } from '../base/log.ts';
+import { startControlPlane } from '../control-plane/assemble.ts';
 import { type Demo, startDemo } from '../demo/demo.ts';
-import { formatHostPort, type HostPort } from '../envoy/address.ts';
 import { envoyAdmin } from '../envoy/admin.ts';
-import { findEnvoy } from '../envoy/binary.ts';
+import { findEnvoy } from '../envoy/binary/binary.ts';
 import { envoyBootstrap, type XdsAddress } from '../envoy/bootstrap.ts';
-import { type SupervisedEnvoy, superviseEnvoy } from '../envoy/supervise.ts';
-import { type Logger, type LogLevel, makeLogger } from '../log.ts';
+import { type SupervisedEnvoy, superviseEnvoy } from '../envoy/process/supervise.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { freePort } from './free-port.ts';

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { formatDuration, type Millis, parseDuration } from '../base/duration.ts';
-import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane.ts';
-import { formatHostPort, type HostPort } from '../envoy/address.ts';
-import { type LogLevel, makeLogger } from '../log.ts';
-import { type BindAddress, grpcTarget } from '../xds/address.ts';
+import { formatHostPort, type HostPort } from '../base/host-port.ts';
+import { type LogLevel, makeLogger } from '../base/log.ts';
+import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane/assemble.ts';
+import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { kickPortOption, kubeconfigOption, logLevelOption, parseBindAddress, routesOption } from './options.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { formatProblem } from '../model/problem.ts';
-import { readRouteFile } from '../source/route-file/read.ts';
+import { readRouteFile } from '../routes/file/read.ts';
 import { EXIT, failWith } from './exit.ts';
 
 /** `sluice validate FILE`. */

@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Clock } from '../base/clock.ts';
 import { type Millis, parseDuration } from '../base/duration.ts';
+import type { Logger } from '../base/log.ts';
 import type { NodeGuard } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import type { Logger } from '../log.ts';
-import { type BindAddress, grpcTarget, isPrivate } from '../xds/address.ts';
-import { type NodeRule, nodeGuard } from '../xds/client-names.ts';
-import { RotatingCredentials } from '../xds/credentials.ts';
+import { type NodeRule, nodeGuard } from '../xds/protocol/client-names.ts';
+import { type BindAddress, grpcTarget, isPrivate } from '../xds/server/address.ts';
+import { RotatingCredentials } from '../xds/server/credentials.ts';
 
 /** What commander makes of the options that `addXdsSecurityOptions` adds. */
 export interface XdsSecurityFlags {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../base/clock.ts';
-import type { HostPort } from './address.ts';
+import type { HostPort } from '../base/host-port.ts';
 
 /** Learns from one Envoy process, and no other, where its admin listens and that it has come that far. */
 export interface AdminAddress {

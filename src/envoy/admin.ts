@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { formatHostPort, type HostPort } from './address.ts';
+import { acceptVersion, type EnvoyVersion, parseVersion } from './binary/version.ts';
 import { type Answer, httpGet } from './http-get.ts';
-import { acceptVersion, type EnvoyVersion, parseVersion } from './version.ts';
 
 /** What Envoy says of itself: it takes requests when `LIVE`. */
 export type EnvoyState = (typeof STATES)[number];

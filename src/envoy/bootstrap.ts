@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { stringify } from 'yaml';
-import type { HostPort } from './address.ts';
+import type { HostPort } from '../base/host-port.ts';
 import { REQUIRED_ARGUMENTS } from './command-line.ts';
 import { type XdsTls, xdsTransportSocket } from './xds-tls.ts';
 

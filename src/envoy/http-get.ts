@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
+import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { formatHostPort, type HostPort } from './address.ts';
 
 /** An answer of any status. */
 export interface Answer {

@@ -1,5 +1,5 @@
+import type { HostPort } from '../base/host-port.ts';
 import { ok, type Result } from '../base/result.ts';
-import type { HostPort } from './address.ts';
 import { httpGet } from './http-get.ts';
 
 /**

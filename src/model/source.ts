@@ -20,3 +20,19 @@ export interface Source<T> {
   /** Watches until `signal` is aborted, calling `changed` after every change of `state()`. Never rejects. */
   run(signal: AbortSignal, changed: () => void): Promise<void>;
 }
+
+/**
+ * What happens between a source and whom it asks: an answer (to a list, a DNS query), a change (an event of a watch; other
+ * addresses came into force), a failure (no good answer).
+ */
+export type SourceEvent = 'answer' | 'change' | 'failure';
+
+/** Hears of every such event; must be cheap and not throw. */
+export type CountSourceEvent = (event: SourceEvent) => void;
+
+/** Where a source tells what happens to it; the caller has the logger. */
+export type SourceLog = (
+  level: 'debug' | 'info' | 'warn',
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void;

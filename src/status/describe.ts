@@ -7,9 +7,9 @@ import type { Routing } from '../model/routing.ts';
 import type { ServiceName } from '../model/service.ts';
 import type { SourceState } from '../model/source.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
+import type { Traffic } from '../telemetry/traffic.ts';
 import type { ReadinessInput } from './readiness.ts';
 import type { NodeStatus, PodStatus, ServiceStatus, Status } from './status.ts';
-import type { Traffic } from './traffic.ts';
 
 /** What one Envoy last reported; the shape of the observed load. */
 export interface ReportedLoad {

@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { TrafficListener } from '../telemetry/traffic.ts';
 import { gauges } from './gauges.ts';
 import { type AskingSource, type SourceEvent, SourceMetrics } from './source-metrics.ts';
 import type { Status } from './status.ts';
-import type { TrafficListener } from './traffic.ts';
 import { TrafficMetrics } from './traffic-metrics.ts';
 import { addWithheldGauge, type Withheld } from './withheld-gauge.ts';
 import { XdsMetrics, type XdsTraffic } from './xds-metrics.ts';

@@ -6,14 +6,14 @@ import type { Problem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Source, SourceState } from '../model/source.ts';
 import type { NodeIdentity, SnapshotCache } from '../snapshot/cache.ts';
+import type { Sample } from '../telemetry/history.ts';
+import { SLICE_MS } from '../telemetry/service-traffic.ts';
+import type { Traffic } from '../telemetry/traffic.ts';
 import { followConvergence } from './convergence.ts';
 import { type ConnectedNode, describeForReadiness, describeStatus, type ReportedLoad } from './describe.ts';
-import type { Sample } from './history.ts';
 import type { Metrics } from './metrics.ts';
 import { type Readiness, readinessOf, readyForGood } from './readiness.ts';
-import { SLICE_MS } from './service-traffic.ts';
 import type { Status } from './status.ts';
-import type { Traffic } from './traffic.ts';
 
 /** The parts of a running control plane that are looked at, each as far as it is. */
 export interface Observed {

@@ -1,4 +1,4 @@
-import type { Quantiles } from './durations.ts';
+import type { Quantiles } from '../telemetry/durations.ts';
 import type { ServiceStatus } from './status.ts';
 import type { Cell } from './table.ts';
 

@@ -1,8 +1,8 @@
 import { remember } from '../base/remember.ts';
-import { OUTCOMES, type Outcome } from './counts.ts';
+import { OUTCOMES, type Outcome } from '../telemetry/counts.ts';
+import type { RequestEvent } from '../telemetry/service-traffic.ts';
+import type { TrafficListener } from '../telemetry/traffic.ts';
 import { BucketCounts, exposition, type Family, label, series } from './exposition.ts';
-import type { RequestEvent } from './service-traffic.ts';
-import type { TrafficListener } from './traffic.ts';
 
 /** From a request that does not wait to one that waits half an hour; few, since every service has a series of each. */
 const BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800];

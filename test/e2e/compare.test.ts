@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { contest } from '../bench/compare/contest.ts';
-import { renderPage } from '../bench/compare/report/page.ts';
-import { fourRequests } from '../bench/compare/scenarios/four-requests.ts';
+import { contest } from '../../bench/compare/contest.ts';
+import { renderPage } from '../../bench/compare/report/page.ts';
+import { fourRequests } from '../../bench/compare/scenarios/four-requests.ts';
 
 it('the comparison runs: four requests on two pods, Sluice alone, and the page can be made from it', async () => {
   const scenario = {

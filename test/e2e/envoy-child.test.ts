@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
-import { formatHostPort } from '../../src/envoy/address.ts';
+import { formatHostPort } from '../../src/base/host-port.ts';
 import { envoyAdmin, wrongStart } from '../../src/envoy/admin.ts';
 import type { EnvoyBootstrap } from '../../src/envoy/bootstrap.ts';
-import { spawnEnvoy } from '../../src/envoy/child.ts';
-import { superviseEnvoy } from '../../src/envoy/supervise.ts';
+import { spawnEnvoy } from '../../src/envoy/process/child.ts';
+import { superviseEnvoy } from '../../src/envoy/process/supervise.ts';
 import { envoyPath, startEnvoy } from './kit/envoy.ts';
 import { until } from './kit/instant.ts';
 
@@ -120,7 +120,7 @@ test('an Envoy that crashes is started again', async () => {
 
 test('Envoy ends when the process that started it is killed', { timeout: 30_000 }, async () => {
   const program = `
-    import { spawnEnvoy } from ${JSON.stringify(new URL('../../src/envoy/child.ts', import.meta.url).href)};
+    import { spawnEnvoy } from ${JSON.stringify(new URL('../../src/envoy/process/child.ts', import.meta.url).href)};
     const child = spawnEnvoy({
       binary: ${JSON.stringify(await envoyPath())},
       bootstrap: ${JSON.stringify(alone())},

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import type { HostPort } from '../../src/envoy/address.ts';
+import type { HostPort } from '../../src/base/host-port.ts';
 import type { EnvoyBootstrap, Json } from '../../src/envoy/bootstrap.ts';
 import { kick } from '../../src/envoy/kick.ts';
 import { startEnvoy, type TestEnvoy } from './kit/envoy.ts';

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
-import { findEnvoy } from '../../src/envoy/binary.ts';
-import { formatVersion } from '../../src/envoy/version.ts';
+import { findEnvoy } from '../../src/envoy/binary/binary.ts';
+import { formatVersion } from '../../src/envoy/binary/version.ts';
 import { GOOD_MS, PIECE_MS } from './full-use.ts';
 import { FAULT_MS } from './pod-rows.ts';
 import { LOAD } from './run-row.ts';

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatProblem } from '../../src/model/problem.ts';
 import type { Routing } from '../../src/model/routing.ts';
-import { parseRouteFile } from '../../src/source/route-file/parse.ts';
+import { parseRouteFile } from '../../src/routes/file/parse.ts';
 
 /** One folder a case: `routes.yaml` in, `resources.yaml` out. */
 export const CASES_FOLDER = join(import.meta.dirname, 'cases');

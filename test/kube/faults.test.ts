@@ -1,6 +1,6 @@
 import { describe, expect, inject, type TestContext, test } from 'vitest';
+import type { WatchTiming } from '../../src/kubernetes/watch-timing.ts';
 import type { Locator } from '../../src/model/locator.ts';
-import type { WatchTiming } from '../../src/source/kube/watch-timing.ts';
 import { TestCluster } from './kit/cluster.ts';
 import { FaultProxy } from './kit/fault-proxy.ts';
 import { Follower } from './kit/follower.ts';

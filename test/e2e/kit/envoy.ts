@@ -1,9 +1,9 @@
-import type { HostPort } from '../../../src/envoy/address.ts';
+import type { HostPort } from '../../../src/base/host-port.ts';
 import { type EnvoyAdmin, envoyAdmin } from '../../../src/envoy/admin.ts';
-import { findEnvoy } from '../../../src/envoy/binary.ts';
+import { findEnvoy } from '../../../src/envoy/binary/binary.ts';
 import type { EnvoyBootstrap } from '../../../src/envoy/bootstrap.ts';
-import { type ChildExit, spawnEnvoy } from '../../../src/envoy/child.ts';
-import type { LogEntry, LogLevel } from '../../../src/envoy/log-lines.ts';
+import { type ChildExit, spawnEnvoy } from '../../../src/envoy/process/child.ts';
+import type { LogEntry, LogLevel } from '../../../src/envoy/process/log-lines.ts';
 
 /** A real Envoy that a test has started and must stop. */
 export interface TestEnvoy {

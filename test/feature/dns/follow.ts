@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { DnsSource, type DnsSourceOptions } from '../../../src/endpoints/dns/source.ts';
 import type { Locator } from '../../../src/model/locator.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import type { SourceState } from '../../../src/model/source.ts';
-import { DnsSource, type DnsSourceOptions } from '../../../src/source/dns/source.ts';
 import { DnsServer, type DnsServerOptions, DOMAIN, findDnsmasq } from './dns-server.ts';
 import { FaultyRelay } from './faulty-relay.ts';
 

@@ -1,10 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { expect, onTestFinished, test } from 'vitest';
 import { envoy } from '#xds';
-import type { LogEntry } from '../../../src/envoy/access-log-entry.ts';
-import { AccessLogs } from '../../../src/envoy/access-logs.ts';
 import { SnapshotCache } from '../../../src/snapshot/cache.ts';
-import { XdsServer } from '../../../src/xds/server.ts';
+import type { LogEntry } from '../../../src/telemetry/envoy/access-log-entry.ts';
+import { AccessLogs } from '../../../src/telemetry/envoy/access-logs.ts';
+import { XdsServer } from '../../../src/xds/server/server.ts';
 import { until } from '../../e2e/kit/instant.ts';
 import { TestClient } from '../xds/client.ts';
 

@@ -3,11 +3,11 @@ import { type ChannelCredentials, Client, credentials, Metadata, status } from '
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { envoy } from '#xds';
 import { systemClock } from '../../../src/base/clock.ts';
-import { AccessLogs } from '../../../src/envoy/access-logs.ts';
-import { LoadReports } from '../../../src/envoy/load-reports.ts';
-import { RequestEnded } from '../../../src/envoy/request-ended.ts';
-import { nodeGuard } from '../../../src/xds/client-names.ts';
-import { RotatingCredentials } from '../../../src/xds/credentials.ts';
+import { AccessLogs } from '../../../src/telemetry/envoy/access-logs.ts';
+import { LoadReports } from '../../../src/telemetry/envoy/load-reports.ts';
+import { RequestEnded } from '../../../src/telemetry/envoy/request-ended.ts';
+import { nodeGuard } from '../../../src/xds/protocol/client-names.ts';
+import { RotatingCredentials } from '../../../src/xds/server/credentials.ts';
 import { Certificates } from '../../e2e/kit/certificates.ts';
 import { TestClient } from '../xds/client.ts';
 import { SHORT, World } from '../xds/world.ts';

@@ -4,11 +4,15 @@ import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
 import { envoy as proto } from '#xds';
 import { FakeClock } from '../../../src/base/clock.ts';
-import { type LoadObservation, LoadReports, type LoadReportsOptions } from '../../../src/envoy/load-reports.ts';
 import { SnapshotCache } from '../../../src/snapshot/cache.ts';
 import { type EncodedResource, TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { makeSnapshot } from '../../../src/snapshot/snapshot.ts';
-import { XdsServer } from '../../../src/xds/server.ts';
+import {
+  type LoadObservation,
+  LoadReports,
+  type LoadReportsOptions,
+} from '../../../src/telemetry/envoy/load-reports.ts';
+import { XdsServer } from '../../../src/xds/server/server.ts';
 import type { TestEnvoy } from '../../e2e/kit/envoy.ts';
 import { freePort } from '../../e2e/kit/ports.ts';
 import { TestClient, type TestStream } from '../xds/client.ts';

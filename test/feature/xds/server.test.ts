@@ -9,7 +9,7 @@ import { rawMethod } from '../../../src/base/raw-method.ts';
 import { SnapshotCache } from '../../../src/snapshot/cache.ts';
 import { PUSH_ORDER, TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { emptySnapshot, makeSnapshot } from '../../../src/snapshot/snapshot.ts';
-import { XdsServer } from '../../../src/xds/server.ts';
+import { XdsServer } from '../../../src/xds/server/server.ts';
 import { contents, fake, StalledClient, TestClient } from './client.ts';
 import { ackDelta, nackDelta, SHORT, useWorld } from './world.ts';
 

@@ -2,9 +2,9 @@ import { afterEach, beforeEach } from 'vitest';
 import { SnapshotCache } from '../../../src/snapshot/cache.ts';
 import { type EncodedResource, TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
 import { makeSnapshot } from '../../../src/snapshot/snapshot.ts';
-import type { XdsEvent } from '../../../src/xds/event.ts';
-import { XdsServer } from '../../../src/xds/server.ts';
-import type { XdsServerOptions } from '../../../src/xds/server-options.ts';
+import type { XdsEvent } from '../../../src/xds/protocol/event.ts';
+import { XdsServer } from '../../../src/xds/server/server.ts';
+import type { XdsServerOptions } from '../../../src/xds/server/server-options.ts';
 import {
   type DeltaRequest,
   type DeltaResponse,

@@ -1,5 +1,5 @@
 // Prints the path of the Envoy that the tests use; fetches it if need be. For run.sh, whose tests have no network.
-import { findEnvoy } from '../../../src/envoy/binary.ts';
+import { findEnvoy } from '../../../src/envoy/binary/binary.ts';
 
 const found = await findEnvoy();
 if (found.ok) process.stdout.write(`${found.value.path}\n`);

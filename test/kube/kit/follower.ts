@@ -1,10 +1,10 @@
 import { systemClock } from '../../../src/base/clock.ts';
+import { KubeSource } from '../../../src/endpoints/kube/kube-source.ts';
+import { WATCH_TIMING, type WatchTiming } from '../../../src/kubernetes/watch-timing.ts';
 import { formatAddress, type Locator } from '../../../src/model/locator.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import { formatProblem } from '../../../src/model/problem.ts';
 import type { SourceState } from '../../../src/model/source.ts';
-import { KubeSource } from '../../../src/source/kube/kube-source.ts';
-import { WATCH_TIMING, type WatchTiming } from '../../../src/source/kube/watch-timing.ts';
 
 /** A running `KubeSource`, and ways to wait for what it says. */
 export class Follower {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseArguments } from '../../bench/compare/arguments.ts';
+import { parseArguments } from '../../../bench/compare/arguments.ts';
 
 const parse = (...args: string[]) => parseArguments(args, ['video', 'grpc']);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bursts, day, rising, steady } from '../../bench/compare/arrivals.ts';
+import { bursts, day, rising, steady } from '../../../bench/compare/arrivals.ts';
 
 const between = (plan: readonly { at: number }[], from: number, to: number) =>
   plan.filter(({ at }) => at >= from && at < to).length;

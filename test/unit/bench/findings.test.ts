@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { notFirst, strictnessFaults } from '../../bench/compare/report/findings.ts';
-import type { Run } from '../../bench/compare/results.ts';
+import { notFirst, strictnessFaults } from '../../../bench/compare/report/findings.ts';
+import type { Run } from '../../../bench/compare/results.ts';
 import { madeUpResults, madeUpRun } from './made-up-results.ts';
 
 const contest = (...runs: Run[]) => ({ name: 'x', date: '', quick: false, skipped: {}, runs });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { serversOf, simulateIdeal } from '../../bench/compare/measures/ideal-simulation.ts';
+import { serversOf, simulateIdeal } from '../../../bench/compare/measures/ideal-simulation.ts';
 import { idealFifo } from '../../e2e/kit/ideal.ts';
 import { exponential, seeded } from '../../e2e/kit/random.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findProgram, InstalledProgram } from '../../bench/compare/opponents/installed.ts';
+import { findProgram, InstalledProgram } from '../../../bench/compare/opponents/installed.ts';
 
 describe('an installed program', () => {
   it('is found on the PATH; what is not there is not', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lostSlots, type SlotUse } from '../../bench/compare/measures/lost-slots.ts';
+import { lostSlots, type SlotUse } from '../../../bench/compare/measures/lost-slots.ts';
 
 const use = (sent: number, started: number, ended: number, pod = 0): SlotUse => ({ sent, started, ended, pod });
 const two = { members: 2, limit: 1, changes: [] };

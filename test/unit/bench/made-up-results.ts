@@ -1,6 +1,6 @@
-import { OPPONENTS, type OpponentName } from '../../bench/compare/opponents/opponent.ts';
-import type { Distribution, Results, Run, Series } from '../../bench/compare/results.ts';
-import { SCENARIOS } from '../../bench/compare/scenarios/all.ts';
+import { OPPONENTS, type OpponentName } from '../../../bench/compare/opponents/opponent.ts';
+import type { Distribution, Results, Run, Series } from '../../../bench/compare/results.ts';
+import { SCENARIOS } from '../../../bench/compare/scenarios/all.ts';
 
 /** A distribution around one number. */
 export function around(mean: number): Distribution {

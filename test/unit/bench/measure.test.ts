@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { measure, type Observed } from '../../bench/compare/measures/measure.ts';
-import { averages, seriesOf } from '../../bench/compare/measures/series.ts';
+import { measure, type Observed } from '../../../bench/compare/measures/measure.ts';
+import { averages, seriesOf } from '../../../bench/compare/measures/series.ts';
 import type { LoadResult } from '../../e2e/kit/load.ts';
 import type { PodRequest } from '../../e2e/kit/pods.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startOrder } from '../../bench/compare/measures/order.ts';
+import { startOrder } from '../../../bench/compare/measures/order.ts';
 
 const starts = (...pairs: [sent: number, started: number][]) => pairs.map(([sent, started]) => ({ sent, started }));
 

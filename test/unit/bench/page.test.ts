@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { renderPage } from '../../bench/compare/report/page.ts';
-import { SCENARIOS } from '../../bench/compare/scenarios/all.ts';
+import { renderPage } from '../../../bench/compare/report/page.ts';
+import { SCENARIOS } from '../../../bench/compare/scenarios/all.ts';
 import { madeUpResults, madeUpRun } from './made-up-results.ts';
 
 const { markdown, pictures } = renderPage(madeUpResults(), SCENARIOS);

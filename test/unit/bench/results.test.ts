@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatResults, mergeResults, parseResults } from '../../bench/compare/results.ts';
+import { formatResults, mergeResults, parseResults } from '../../../bench/compare/results.ts';
 import { madeUpResults } from './made-up-results.ts';
 
 describe('results', () => {

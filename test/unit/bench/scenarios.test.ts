@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { opponentKinds } from '../../bench/compare/opponents/all.ts';
-import { OPPONENTS } from '../../bench/compare/opponents/opponent.ts';
-import { SCENARIOS } from '../../bench/compare/scenarios/all.ts';
+import { opponentKinds } from '../../../bench/compare/opponents/all.ts';
+import { OPPONENTS } from '../../../bench/compare/opponents/opponent.ts';
+import { SCENARIOS } from '../../../bench/compare/scenarios/all.ts';
 
 describe.each(SCENARIOS)('scenario $name', (scenario) => {
   it('is the same for the same seed and another for another', () => {

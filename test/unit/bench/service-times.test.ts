@@ -5,7 +5,7 @@ import {
   fixedJobs,
   heavyTailJobs,
   type Jobs,
-} from '../../bench/compare/service-times.ts';
+} from '../../../bench/compare/service-times.ts';
 import { seeded } from '../../e2e/kit/random.ts';
 
 function draws({ draw }: Jobs, count = 20_000): readonly number[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ms, percent, table, times, withRange } from '../../bench/compare/report/format.ts';
-import { medianOf, middle, overIdeal, ratios } from '../../bench/compare/report/statistics.ts';
+import { ms, percent, table, times, withRange } from '../../../bench/compare/report/format.ts';
+import { medianOf, middle, overIdeal, ratios } from '../../../bench/compare/report/statistics.ts';
 import { madeUpRun } from './made-up-results.ts';
 
 const runs = [130, 110, 120].map((mean, repeat) => madeUpRun('sluice', repeat, mean));

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { fillTemplate } from '../../bench/compare/opponents/template.ts';
+import { fillTemplate } from '../../../bench/compare/opponents/template.ts';
 
 describe('fillTemplate', () => {
   it('fills in every name and leaves nothing open', async () => {
@@ -23,7 +23,7 @@ describe('fillTemplate', () => {
   });
 
   it('knows a template for every opponent', async () => {
-    const files = await readdir(new URL('../../bench/compare/opponents/config', import.meta.url));
+    const files = await readdir(new URL('../../../bench/compare/opponents/config', import.meta.url));
     expect(files.sort()).toEqual([
       'envoy-connections.yaml',
       'envoy.yaml',

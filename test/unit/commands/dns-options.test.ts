@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { expect, test } from 'vitest';
 import { addDnsOptions, type DnsFlags, dnsSettings } from '../../../src/commands/dns-options.ts';
-import { DNS_DEFAULTS } from '../../../src/source/dns/source.ts';
+import { DNS_DEFAULTS } from '../../../src/endpoints/dns/source.ts';
 
 function parsed(...args: readonly string[]) {
   const command = addDnsOptions(new Command('serve'))

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { explainRequest } from '../../../src/commands/explain-text.ts';
-import { parseRouteFile } from '../../../src/source/route-file/parse.ts';
+import { parseRouteFile } from '../../../src/routes/file/parse.ts';
 
 const FILE = `version: 1
 listen: { port: 8080 }

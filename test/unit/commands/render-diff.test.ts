@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { snapshotOf } from '../../../src/commands/render.ts';
 import { renderDiff } from '../../../src/commands/render-diff.ts';
-import { parseRouteFile } from '../../../src/source/route-file/parse.ts';
+import { parseRouteFile } from '../../../src/routes/file/parse.ts';
 
 const FILE = `version: 1
 listen: { port: 8080 }

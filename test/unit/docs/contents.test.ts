@@ -39,7 +39,7 @@ test('every alert is in docs/operations.md, and no other', () => {
 });
 
 test('every answer that Envoy makes itself is in docs/operations.md', () => {
-  const errors = words(read('src/translate/local-replies.ts'), /(?<=\berror: ')[^']+/g);
+  const errors = words(read('src/dataplane/local-replies.ts'), /(?<=\berror: ')[^']+/g);
   expect(errors).toContain('line full');
   const table = read('docs/operations.md');
   expect(errors.filter((error) => !table.includes(`| \`${error}\` |`))).toEqual([]);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import type { HostPort } from '../../../src/envoy/address.ts';
+import type { HostPort } from '../../../src/base/host-port.ts';
 import { kick } from '../../../src/envoy/kick.ts';
 
 const servers: Server[] = [];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { requiredArguments } from '../../../src/envoy/command-line.ts';
-import { readRouteFile } from '../../../src/source/route-file/read.ts';
+import { readRouteFile } from '../../../src/routes/file/read.ts';
 import { K8S, ROOT } from './kustomize.ts';
 
 const deployment = parse(readFileSync(join(K8S, 'base/deployment.yaml'), 'utf8'));

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
 import { ok } from '../../../src/base/result.ts';
-import { OUTCOMES } from '../../../src/status/counts.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
-import type { RequestEvent } from '../../../src/status/service-traffic.ts';
 import type { ServiceStatus, Status } from '../../../src/status/status.ts';
-import { Traffic } from '../../../src/status/traffic.ts';
+import { OUTCOMES } from '../../../src/telemetry/counts.ts';
+import type { RequestEvent } from '../../../src/telemetry/service-traffic.ts';
+import { Traffic } from '../../../src/telemetry/traffic.ts';
 import { samples } from './exposition.ts';
 
 const PODS = 10;

@@ -3,9 +3,9 @@ import type { Model } from '../../../src/model/model.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import type { Routing } from '../../../src/model/routing.ts';
 import type { SourceState } from '../../../src/model/source.ts';
+import { parseRouteFile } from '../../../src/routes/file/parse.ts';
 import { gateLimit } from '../../../src/slots/gate-limit.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
-import { parseRouteFile } from '../../../src/source/route-file/parse.ts';
 import type { ConnectedNode, StatusInput } from '../../../src/status/describe.ts';
 
 /** 2026-01-02T03:04:05Z. */

@@ -5,7 +5,7 @@ import { emptySnapshot } from '../../../src/snapshot/snapshot.ts';
 import type { ConnectedNode } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import { observe } from '../../../src/status/observe.ts';
-import { Traffic } from '../../../src/status/traffic.ts';
+import { Traffic } from '../../../src/telemetry/traffic.ts';
 import { exampleInput, exampleNode, NOW } from './example.ts';
 import { samples } from './exposition.ts';
 

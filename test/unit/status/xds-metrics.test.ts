@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { XdsMetrics } from '../../../src/status/xds-metrics.ts';
-import type { XdsEvent } from '../../../src/xds/event.ts';
+import type { XdsEvent } from '../../../src/xds/protocol/event.ts';
 import { samples } from './exposition.ts';
 
 const stream = { stream: 1, node: { id: 'edge-1', cluster: '', metadata: {} }, peer: '127.0.0.1:1' };

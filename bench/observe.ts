@@ -1,0 +1,211 @@
+// What observing costs: 100 services, 1,000 pods, one Envoy that Sluice observes and two that nobody observes, the same
+// load on all in turns; medians of many short rounds, since Envoy's part is a small difference of two large numbers. How
+// far the two that should be alike are apart tells how much of it is chance.
+// BENCH_BEFORE=FOLDER: one more, observed by the Sluice in that folder, to compare two versions in one run.
+// npm run bench:observe [-- REQUESTS_PER_SECOND WORK_MS ROUNDS SECONDS]. Judges nothing.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, createServer, get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { envoyBootstrap } from '../src/envoy/bootstrap.ts';
+import { startEnvoy } from '../test/e2e/kit/envoy.ts';
+import { until } from '../test/e2e/kit/instant.ts';
+import { freePorts } from '../test/e2e/kit/ports.ts';
+
+const [rate = 1000, workMs = 200, rounds = 9, seconds = 4] = process.argv.slice(2).map(Number);
+/** Before each measurement the load runs for so long: of many requests Sluice takes a sample, and that it must notice. */
+const LEAD_SECONDS = 3;
+const SERVICES = 100;
+const PODS = 10;
+const NODE_OPTIONS = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean);
+
+const BEFORE = process.env['BENCH_BEFORE'];
+
+const source = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+const names = Array.from({ length: SERVICES }, (_, index) => `svc-${index}`);
+
+const pods = createServer((_, response) => void setTimeout(() => response.end('x'), workMs));
+await new Promise<void>((resolve) => pods.listen(0, '0.0.0.0', resolve));
+const bound = pods.address();
+const podPort = typeof bound === 'object' && bound !== null ? bound.port : 0;
+
+function routeFile(port: number): string {
+  const services = names.map((name, index) => {
+    const addresses = Array.from({ length: PODS }, (_, pod) => `127.1.${index}.${pod + 1}:${podPort}`);
+    return [name, { static: addresses, limit: 1, queue: { max: 1000 } }] as const;
+  });
+  const routes = names.map((name) => ({ match: { prefix: `/${name}` }, service: name }));
+  const file = join(folder, `${port}.yaml`);
+  const listen = { address: '127.0.0.1', port };
+  writeFileSync(file, JSON.stringify({ version: 1, listen, services: Object.fromEntries(services), routes }));
+  return file;
+}
+
+type Name = 'observed' | 'before' | 'unobserved' | 'unobserved too';
+
+/** An Envoy and its control plane. */
+interface Side {
+  readonly name: Name;
+  readonly port: number;
+  readonly admin: number;
+  readonly control: ChildProcess;
+  readonly envoy: Awaited<ReturnType<typeof startEnvoy>>;
+}
+
+async function start(name: Name): Promise<Side> {
+  const [port = 0, xds = 0, kick = 0, admin = 0, envoyAdmin = 0] = await freePorts(5);
+  const file = routeFile(port);
+  const observed = name === 'observed' || name === 'before';
+  const main = name === 'before' ? join(BEFORE ?? '', 'src/main.ts') : source('src/main.ts');
+  const args = observed
+    ? [main, 'serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`]
+    : [source('bench/unobserved.ts'), file, `${xds}`, `${kick}`];
+  const more = observed ? ['--admin', `127.0.0.1:${admin}`, '--envoy-admin', `127.0.0.1:${envoyAdmin}`] : [];
+  const control = spawn(process.execPath, [...NODE_OPTIONS, ...args, ...more], {
+    stdio: ['ignore', 'ignore', process.env['BENCH_LOG'] ? 'inherit' : 'ignore'],
+  });
+  const { cluster_manager, ...bootstrap } = envoyBootstrap({
+    nodeId: name.replaceAll(' ', '-'),
+    nodeCluster: 'bench',
+    xds: { kind: 'tcp', host: '127.0.0.1', port: xds },
+    admin: { host: '127.0.0.1', port: envoyAdmin },
+  });
+  const envoy = await startEnvoy({ ...bootstrap, ...(observed && cluster_manager && { cluster_manager }) });
+  const live = async () => (await envoy.admin.state()).ok && (await answers(port));
+  await until(live, { what: `${name} to answer`, within: 30_000, every: 100 });
+  return { name, port, admin, control, envoy };
+}
+
+function answers(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/svc-0/`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+/** CPU time that all threads of a process have used, in milliseconds (finer than the 10 ms of /proc/PID/stat). */
+function cpuMs(pid: number | undefined): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const ns = threads.map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return ns.reduce((sum, one) => sum + one, 0) / 1e6;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 4000 });
+
+/** Sends the load for so many seconds and waits for the answers; how many there were. */
+async function load(port: number, forSeconds: number): Promise<number> {
+  const began = performance.now();
+  let [sent, done, answered] = [0, 0, 0];
+  while (performance.now() - began < forSeconds * 1000) {
+    for (const due = ((performance.now() - began) / 1000) * rate; sent < due; sent++) {
+      const ended = () => done++;
+      get({ host: '127.0.0.1', port, path: `/${names[sent % SERVICES]}/some/path`, agent }, (response) => {
+        if (response.statusCode === 200) answered++;
+        response.resume().on('close', ended);
+      }).on('error', ended);
+    }
+    await sleep(5);
+  }
+  while (done < sent) await sleep(5);
+  return answered;
+}
+
+/** Percent of a core that a control plane and an Envoy use while `during` runs. */
+interface Cost {
+  readonly control: number;
+  readonly envoy: number;
+}
+
+/** `during` resolves to how many requests were answered; what is used is told as if they had been so many a second. */
+async function cost({ control, envoy }: Side, during: () => Promise<number | undefined>): Promise<Cost> {
+  const [a, b, began] = [cpuMs(control.pid), cpuMs(envoy.pid), performance.now()];
+  const done = await during();
+  const ms = done === undefined ? performance.now() - began : (done / rate) * 1000;
+  const percent = (used: number) => (used / ms) * 100;
+  return { control: percent(cpuMs(control.pid) - a), envoy: percent(cpuMs(envoy.pid) - b) };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return ((sorted[middle] ?? Number.NaN) + (sorted[sorted.length - 1 - middle] ?? Number.NaN)) / 2;
+}
+
+const percent = (value: number) => `${value.toFixed(1)} %`;
+
+function print(what: string, costs: readonly { readonly on: Cost; readonly off: Cost }[]): void {
+  const sluice = median(costs.map(({ on }) => on.control));
+  const extra = median(costs.map(({ on, off }) => on.envoy - off.envoy));
+  const envoys = `Envoy ${percent(median(costs.map(({ on }) => on.envoy)))} against ${percent(median(costs.map(({ off }) => off.envoy)))}`;
+  const each = costs.map(({ on, off }) => (on.control + on.envoy - off.envoy).toFixed(1)).join(' ');
+  console.log(
+    `${what}: ${percent(sluice + extra)} of a core: Sluice ${percent(sluice)}, Envoy's part ${percent(extra)} (${envoys}); rounds ${each}`,
+  );
+}
+
+async function compare(
+  what: string,
+  run: (side: Side) => Promise<number | undefined>,
+  lead: (side: Side) => Promise<unknown> = async () => {},
+): Promise<void> {
+  const costs = new Map(sides.map(({ name }) => [name, [] as Cost[]]));
+  for (let round = 0; round < rounds; round++) {
+    // Each side is the first one as often as any other.
+    const first = round % sides.length;
+    for (const side of [...sides.slice(first), ...sides.slice(0, first)]) {
+      await lead(side);
+      costs.get(side.name)?.push(await cost(side, () => run(side)));
+    }
+  }
+  const [off = [], too = []] = [costs.get('unobserved'), costs.get('unobserved too')];
+  const apart = off.map(({ envoy }, at) => envoy - (too[at]?.envoy ?? 0));
+  const mean = off.map((one, at): Cost => ({ control: 0, envoy: one.envoy - (apart[at] ?? 0) / 2 }));
+  for (const name of ['before', 'observed'] as const) {
+    const pairs = (costs.get(name) ?? []).flatMap((on, at) => (mean[at] ? [{ on, off: mean[at] }] : []));
+    if (pairs.length > 0) print(`${what}${name === 'before' ? ' (before)' : ''}`, pairs);
+  }
+  console.log(`  two that nobody observes are ${percent(median(apart))} apart`);
+}
+
+const on = await start('observed');
+const sides = [
+  on,
+  ...(BEFORE === undefined ? [] : [await start('before')]),
+  await start('unobserved'),
+  await start('unobserved too'),
+];
+// What is compiled and cached at first is no part of the cost.
+for (const { port } of sides) await load(port, seconds);
+await compare('idle', async () => {
+  await sleep((seconds * 1000) / 2);
+  return undefined;
+});
+let answered = 0;
+const loaded = async ({ port }: Side) => {
+  const done = await load(port, seconds);
+  answered += done;
+  return done;
+};
+const lead = ({ port }: Side) => load(port, LEAD_SECONDS);
+await compare(`${rate} requests/s of ${workMs} ms`, loaded, lead);
+const watched = sides.filter(({ name }) => name === 'observed' || name === 'before');
+const ask = (path: string, { admin }: Side) => get({ host: '127.0.0.1', port: admin, path }, (r) => r.resume());
+const viewers = watched.map((side) => ask('/events', side));
+const scrape = setInterval(() => watched.forEach((side) => void ask('/metrics', side)), 5000);
+await compare('with a dashboard open and a scrape every 5 s', loaded, lead);
+console.log(`${answered} answered`);
+clearInterval(scrape);
+for (const viewer of viewers) viewer.destroy();
+for (const { control, envoy } of sides) {
+  await envoy.stop();
+  control.kill('SIGTERM');
+  await new Promise((resolve) => control.once('exit', resolve));
+}
+rmSync(folder, { recursive: true });
+process.exit(0);

@@ -1,0 +1,65 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { SourceLog } from '../model/source.ts';
+import type { XdsEvent } from '../xds/protocol/event.ts';
+
+/** Where the source of this name tells what happens to it. */
+export function sourceLog(log: Logger, source: string): SourceLog {
+  return (level, message, fields) => log[level]({ source, ...fields }, message);
+}
+
+/** An Envoy that is refused comes again every second; this often it is told, in milliseconds. */
+const TELL_REFUSAL_MS = 60_000;
+
+/** Refusals that are remembered: a client may make up node ids. */
+const MOST_REFUSALS = 1000;
+
+/** Tells what happens between Envoys and the xDS server. */
+export class EventLog {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  /** When each refusal was last told, oldest first. */
+  readonly #refusals = new Map<string, number>();
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  record(event: XdsEvent): void {
+    const { kind, node } = event;
+    switch (kind) {
+      case 'connected':
+        this.#log.info({ node: node.id, userAgent: event.userAgent }, 'Envoy connected');
+        break;
+      case 'disconnected':
+        this.#log.info({ node: node.id, reason: event.reason }, 'Envoy disconnected');
+        break;
+      case 'refused':
+        this.#refused(event);
+        break;
+      case 'nacked':
+        this.#log.error(
+          { node: node.id, typeUrl: event.typeUrl, resources: event.resources, message: event.message },
+          'Envoy refused',
+        );
+        break;
+      default:
+        this.#log.debug({ ...event, node: node.id }, 'xds');
+    }
+  }
+
+  #refused({ node, peer, reason }: XdsEvent & { readonly kind: 'refused' }): void {
+    const now = this.#clock.monotonic();
+    const last = this.#refusals.get(reason);
+    if (last !== undefined && now - last < TELL_REFUSAL_MS) return;
+    this.#refusals.delete(reason);
+    this.#refusals.set(reason, now);
+    const [oldest] = this.#refusals.keys();
+    if (this.#refusals.size > MOST_REFUSALS && oldest !== undefined) this.#refusals.delete(oldest);
+    this.#log.warn(
+      { node: node.id, peer, reason },
+      'a client gets nothing: --xds-allow does not let it use this node id',
+    );
+  }
+}

@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest';
+import { FakeClock } from '../../../src/base/clock.ts';
+import { millis } from '../../../src/base/duration.ts';
+import { makeLogger } from '../../../src/base/log.ts';
+import { Carriers } from '../../../src/nodes/carriers.ts';
+import { limitedService } from '../slots/services.ts';
+
+const GRACE = 30_000;
+const ADS = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
+
+interface Coming {
+  readonly returning?: boolean;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly userAgent?: string;
+  readonly service?: string;
+}
+
+/** Carriers of one service, `codec`, and Envoys that come and go by the numbers of their streams. */
+function world() {
+  const clock = new FakeClock();
+  let told = 0;
+  const asked: number[] = [];
+  const dropped: number[] = [];
+  const silent = new Set<number>();
+  const carriers = new Carriers({
+    clock,
+    log: makeLogger('silent'),
+    graceMs: millis(GRACE),
+    ask(stream) {
+      asked.push(stream);
+      return !silent.has(stream);
+    },
+    drop(stream) {
+      dropped.push(stream);
+      carriers.record({ kind: 'disconnected', ...identity('a', stream), reason: '' });
+    },
+    changed: () => told++,
+  });
+  carriers.follow({ services: [{ service: limitedService('codec') }], retiring: [] });
+  const identity = (id: string, stream: number, metadata = {}) => {
+    return { stream, node: { id, cluster: '', metadata }, peer: '' };
+  };
+  return {
+    clock,
+    carriers,
+    told: () => told,
+    come(
+      id: string,
+      stream: number,
+      { returning = false, metadata, userAgent = 'envoy 1.40.0', service = ADS }: Coming = {},
+    ) {
+      const how = { delta: true, service, userAgent, returning };
+      carriers.record({ kind: 'connected', ...identity(id, stream, metadata), ...how });
+    },
+    hold(id: string, stream: number, ...names: readonly string[]) {
+      carriers.record({ kind: 'holds', ...identity(id, stream), names });
+    },
+    go(id: string, stream: number) {
+      carriers.record({ kind: 'disconnected', ...identity(id, stream), reason: '' });
+    },
+    asked,
+    dropped,
+    /** Streams whose clients cannot be asked anything. */
+    silent,
+    /** The client of a stream of `a` answers. */
+    answer(stream: number) {
+      carriers.record({ kind: 'acked', ...identity('a', stream), typeUrl: '', version: '', resources: [] });
+    },
+    /** What `id` gets, on that stream: `waits`, or whether it has codec. */
+    codec(id: string, stream?: number) {
+      const given = carriers.given({ id, cluster: '', metadata: {} }, stream);
+      return given.kind === 'waits' ? 'waits' : !given.absent.has('codec' as never);
+    },
+    problems: () => carriers.problems().map(({ subject, message }) => `${subject} ${message}`),
+  };
+}
+
+test('the second Envoy does not get what the first carries, until that has been gone for the whole grace', async () => {
+  const { clock, carriers, come, go, codec, problems } = world();
+  come('a', 1);
+  come('b', 2);
+  expect([codec('a'), codec('b')]).toEqual([true, false]);
+  expect(problems()).toEqual([expect.stringMatching(/^Envoy b does not get service codec, which Envoy a carries: /)]);
+  expect([...carriers.withheld()]).toEqual([
+    ['a', []],
+    ['b', ['codec']],
+  ]);
+  go('a', 1);
+  await clock.advance(GRACE - 1);
+  expect([codec('a'), codec('b')]).toEqual([true, false]);
+  expect(problems()).toEqual([expect.stringContaining('lost its connection, and keeps them for 30s')]);
+  const before = carriers.changes;
+  await clock.advance(1);
+  expect(codec('b')).toBe(true);
+  expect(problems()).toEqual([]);
+  expect(carriers.changes).toBeGreaterThan(before);
+  come('a', 3);
+  expect([codec('a'), codec('b')]).toEqual([false, true]);
+});
+
+test('an Envoy that is back within the grace has its services again', async () => {
+  const { clock, come, go, codec } = world();
+  come('a', 1);
+  come('b', 2);
+  go('a', 1);
+  await clock.advance(GRACE - 1);
+  come('a', 3, { returning: true });
+  await clock.advance(2 * GRACE);
+  expect([codec('a'), codec('b')]).toEqual([true, false]);
+});
+
+test('after a restart a service goes back to the Envoy that has it, whoever is the first to return', async () => {
+  const { clock, come, hold, codec } = world();
+  come('b', 1, { returning: true });
+  expect(codec('b')).toBe('waits');
+  hold('b', 1, 'pods/web');
+  expect(codec('b')).toBe(false);
+  come('a', 2, { returning: true });
+  hold('a', 2, 'gate/codec', 'pods/codec@123456');
+  expect([codec('a'), codec('b')]).toEqual([true, false]);
+  await clock.advance(10_000);
+  expect([codec('a'), codec('b')]).toEqual([true, false]);
+});
+
+test('what nobody returns with is given away after a while, and an Envoy that says nothing gets it then', async () => {
+  const { clock, carriers, come, codec, told } = world();
+  come('a', 1, { returning: true });
+  const before = { changes: carriers.changes, told: told() };
+  await clock.advance(3000);
+  expect(codec('a')).toBe(true);
+  expect(carriers.changes).toBeGreaterThan(before.changes);
+  expect(told()).toBeGreaterThan(before.told);
+});
+
+test('a gRPC client never keeps a service from an Envoy', () => {
+  const { come, codec, problems } = world();
+  come('client', 1, { userAgent: 'gRPC Node Pure JS 1.14.0' });
+  come('a', 2);
+  expect([codec('client'), codec('a')]).toEqual([false, true]);
+  expect(problems()).toEqual([]);
+});
+
+test('metadata that cannot be read, or names what is not there, is told', () => {
+  const { come, codec, problems } = world();
+  come('a', 1, { metadata: { sluice: { services: 'codec' } } });
+  come('b', 2, { metadata: { sluice: { services: ['codek'] } } });
+  come('c', 3, { metadata: { sluice: { services: ['codec'] } } });
+  expect([codec('a'), codec('b'), codec('c')]).toEqual([false, false, true]);
+  expect(problems()).toEqual([
+    'Envoy a gets no service: sluice.services in its node metadata is not a list of names',
+    'Envoy b is there for service codek by its node metadata; the route file has no such service',
+  ]);
+});
+
+describe('two connections with one node id', () => {
+  const TWO = expect.stringMatching(/^Envoy a 2 Envoys say that this is their node id; only the first gets services/);
+
+  test('the first answers: they are two Envoys, and the second does not get the service until the first has gone', () => {
+    const { carriers, come, go, codec, problems, asked, answer } = world();
+    come('a', 1);
+    expect(asked).toEqual([]);
+    come('a', 2);
+    expect(asked).toEqual([1]);
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, 'waits']);
+    expect(problems()).toEqual([]);
+    const before = carriers.changes;
+    answer(1);
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, false]);
+    expect(carriers.changes).toBeGreaterThan(before);
+    expect(problems()).toEqual([TWO]);
+    expect([...carriers.withheld()]).toEqual([['a', ['codec']]]);
+    expect([carriers.isCarriers('a', ['pods/web']), carriers.isCarriers('a', ['gate/codec'])]).toEqual([false, true]);
+    go('a', 1);
+    expect(codec('a', 2)).toBe(true);
+    expect(problems()).toEqual([]);
+    expect([...carriers.withheld()]).toEqual([['a', []]]);
+    expect(carriers.isCarriers('a', ['pods/web'])).toBe(true);
+  });
+
+  test('the first says nothing: it has gone, and its stream is ended', async () => {
+    const { clock, come, codec, problems, dropped } = world();
+    come('a', 1);
+    come('a', 2);
+    await clock.advance(4999);
+    expect([codec('a', 2), dropped]).toEqual(['waits', []]);
+    await clock.advance(1);
+    expect([codec('a', 2), dropped]).toEqual([true, [1]]);
+    expect(problems()).toEqual([]);
+  });
+
+  test('the first ends by itself: a reconnect, which nobody is told of', async () => {
+    const { clock, come, go, codec, problems, dropped } = world();
+    come('a', 1);
+    come('a', 2);
+    go('a', 1);
+    expect(codec('a', 2)).toBe(true);
+    await clock.advance(60_000);
+    expect([problems(), dropped]).toEqual([[], []]);
+  });
+
+  test('the first cannot be asked: it counts as alive', () => {
+    const { come, codec, problems, silent } = world();
+    silent.add(1);
+    come('a', 1);
+    come('a', 2);
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, false]);
+    expect(problems()).toEqual([TWO]);
+  });
+
+  test('one that comes while the first is asked waits with the second; the next in line is asked for it', () => {
+    const { come, go, codec, asked, answer } = world();
+    come('a', 1);
+    come('a', 2);
+    come('a', 3);
+    go('a', 1);
+    expect([codec('a', 2), codec('a', 3), asked]).toEqual([true, 'waits', [1, 2]]);
+    answer(2);
+    expect([codec('a', 2), codec('a', 3)]).toEqual([true, false]);
+  });
+
+  test('after a restart the one that has the service goes before one that has not and was earlier', () => {
+    const { come, hold, codec, answer, problems } = world();
+    come('a', 1, { returning: true });
+    hold('a', 1, 'pods/web');
+    come('a', 2, { returning: true });
+    hold('a', 2, 'gate/codec');
+    expect([codec('a', 1), codec('a', 2)]).toEqual(['waits', true]);
+    answer(1);
+    expect(codec('a', 1)).toBe('waits');
+    answer(2);
+    expect([codec('a', 1), codec('a', 2)]).toEqual([false, true]);
+    expect(problems()).toEqual([TWO]);
+  });
+
+  test('later on nobody takes the service from the one that has it, whatever he says', async () => {
+    const { clock, come, hold, codec } = world();
+    await clock.advance(3000);
+    come('a', 1);
+    come('a', 2, { returning: true });
+    hold('a', 2, 'gate/codec');
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, 'waits']);
+  });
+
+  test('gRPC clients, and streams for anything but clusters, may be as many as they like', () => {
+    const { come, asked } = world();
+    for (const stream of [1, 2]) come('client', stream, { userAgent: 'gRPC Node Pure JS 1.14.0' });
+    for (const stream of [3, 4]) come('a', stream, { service: 'envoy.service.endpoint.v3.EndpointDiscoveryService' });
+    expect(asked).toEqual([]);
+  });
+});
