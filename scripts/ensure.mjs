@@ -104,7 +104,7 @@ if (!existsSync(keyFile) || readFileSync(keyFile, 'utf8') !== key) {
   const minify = ['--minify-whitespace', '--minify-syntax', '--allow-overwrite', '--log-level=warning'];
   run('esbuild', 'gen/xds.js', '--format=esm', ...minify, '--outfile=gen/xds.js');
   // The same messages as descriptors: what `sluice render` prints with.
-  const paths = readFileSync(join(root, 'buf.gen.yaml'), 'utf8').match(/node_modules\/.*\.proto$/gm);
+  const paths = readFileSync(join(root, 'buf.gen.yaml'), 'utf8').match(/(node_modules|proto)\/.*\.proto$/gm);
   run('buf', 'build', '--exclude-source-info', ...paths.flatMap((path) => ['--path', path]), '-o', 'gen/xds.binpb');
   writeFileSync(keyFile, key);
 }
