@@ -1,12 +1,11 @@
 import { formatAddress, type PodAddress } from './locator.ts';
 
 /**
- * One address that answers requests. A `draining` pod gets no new request but finishes those it has
- * (EndpointSlice `terminating`, or gone from its source with requests still running). An `ejected` one is ready to its
- * source, but gets no new request for the moment either: to Envoy it looks ill (no source ever says so).
+ * One address that answers requests. A `draining` pod gets no new request but finishes those it has (EndpointSlice
+ * `terminating`): its source says so. What a pod does at the moment (in use, ejected) is telemetry.
  */
 export interface Pod extends PodAddress {
-  readonly state: 'ready' | 'draining' | 'ejected';
+  readonly state: 'ready' | 'draining';
 }
 
 /** The order in which pods are published: by address and port, so that equal sets have equal bytes. */

@@ -1,61 +1,78 @@
 import { assertNever } from '../base/assert-never.ts';
-import { remember } from '../base/remember.ts';
 import type { Locator } from './locator.ts';
-import { normalizePods, type Pod } from './pod.ts';
+import type { ServiceWithPods } from './model.ts';
+import { normalizePods, type Pod, samePods } from './pod.ts';
 import type { Problem } from './problem.ts';
 import type { Routing } from './routing.ts';
 import type { Service, ServiceName } from './service.ts';
 import type { SourceState } from './source.ts';
 
-/** A service and what its source says about its pods. */
-export interface ResolvedService {
-  readonly service: Service;
-  /** Normalized; empty while the source has never answered. */
-  readonly pods: readonly Pod[];
-}
-
 /** A routing with the pods known now. */
 export interface Resolved {
-  readonly services: readonly ResolvedService[];
+  /** The routing's services, in its order. */
+  readonly services: readonly ServiceWithPods[];
+  /** What the sources themselves gave, at the same places; undefined: nothing yet. */
+  readonly found: readonly (readonly Pod[] | undefined)[];
   /** Services whose source has never answered. */
   readonly pending: readonly ServiceName[];
   /** Everything that sources complain about, and services nobody can reach. */
   readonly problems: readonly Problem[];
 }
 
-/** Finds each service's pods. A service in trouble keeps the pods last known and disturbs no other. */
-export function resolve(routing: Routing, podsOf: (locator: Locator) => SourceState<readonly Pod[]>): Resolved {
+/** Nothing resolved yet. */
+export const UNRESOLVED: Resolved = { services: [], found: [], pending: [], problems: [] };
+
+/**
+ * Finds each service's pods. A service in trouble keeps the pods last known and disturbs no other. A service of which
+ * nothing has changed since `before` is the same object, and if none has changed so is the list: with thousands of
+ * services one pod comes at a time.
+ */
+export function resolve(
+  routing: Routing,
+  podsOf: (locator: Locator) => SourceState<readonly Pod[]>,
+  before: Resolved = UNRESOLVED,
+): Resolved {
   const pending: ServiceName[] = [];
   const problems: Problem[] = [];
-  const services = routing.services.map((service): ResolvedService => {
+  const found: (readonly Pod[] | undefined)[] = [];
+  const services = routing.services.map((service, at): ServiceWithPods => {
     const state = podsOf(service.locator);
     for (const problem of state.problems)
       problems.push({ ...problem, subject: `service ${service.name}: ${problem.subject}` });
-    switch (state.kind) {
-      case 'pending':
-        pending.push(service.name);
-        return { service, pods: NONE };
-      case 'ready':
-      case 'stale':
-        return resolved(service, remember(normalized, state.value, normalizePods));
-      default:
-        return assertNever(state);
-    }
+    const pods = podsIn(state);
+    found.push(pods);
+    if (pods === undefined) pending.push(service.name);
+    return asBefore(service, pods, { was: before.services[at], found: before.found[at] });
   });
-  return { services, pending, problems };
+  const isSame =
+    services.length === before.services.length && services.every((service, at) => service === before.services[at]);
+  return { services: isSame ? before.services : services, found, pending, problems };
 }
 
-const known = new WeakMap<Service, ResolvedService>();
+function podsIn(state: SourceState<readonly Pod[]>): readonly Pod[] | undefined {
+  switch (state.kind) {
+    case 'pending':
+      return undefined;
+    case 'ready':
+    case 'stale':
+      return state.value;
+    default:
+      return assertNever(state);
+  }
+}
 
-/** The same object for the same pods: this is looked at for every service whenever a pod of one has changed. */
-function resolved(service: Service, pods: readonly Pod[]): ResolvedService {
-  const before = known.get(service);
-  if (before?.pods === pods) return before;
-  const now = { service, pods };
-  known.set(service, now);
-  return now;
+function asBefore(
+  service: Service,
+  pods: readonly Pod[] | undefined,
+  before: { readonly was: ServiceWithPods | undefined; readonly found: readonly Pod[] | undefined },
+): ServiceWithPods {
+  const { was } = before;
+  const isKnown = pods !== undefined;
+  // The source's own list: while it is the same array nothing in it is looked at.
+  if (was?.service === service && was.isKnown === isKnown && pods === before.found) return was;
+  const now = pods === undefined ? NONE : normalizePods(pods);
+  if (was?.isKnown !== isKnown || !samePods(now, was.pods)) return { service, pods: now, isKnown };
+  return was.service === service ? was : { service, pods: was.pods, isKnown };
 }
 
 const NONE: readonly Pod[] = [];
-/** The same array for the same array, so that what is made of it can be remembered too. */
-const normalized = new WeakMap<readonly Pod[], readonly Pod[]>();

@@ -1,0 +1,120 @@
+import type { ServiceName } from '../model/service.ts';
+
+/** A virtual machine of the queue filter: one worker of one Envoy. Another start of it has another epoch. */
+export interface MemberId {
+  /** The node id of its Envoy. */
+  readonly node: string;
+  /** As text: it is a number of 64 bits. */
+  readonly epoch: string;
+}
+
+/** What became of the requests of a service, counted since the member's start. */
+export interface Counts {
+  readonly arrived: number;
+  readonly started: number;
+  readonly answered: number;
+  readonly failed: number;
+  readonly refused: number;
+  readonly waitTimeouts: number;
+  readonly abandonedWaiting: number;
+  readonly abandonedWorking: number;
+  readonly workTimeouts: number;
+  readonly retried: number;
+  readonly ejections: number;
+  readonly unserved: number;
+}
+
+/** A histogram since the member's start; `queue.proto` has the bounds of its buckets. Empty: all are 0. */
+export interface DurationCounts {
+  readonly buckets: readonly number[];
+  readonly sumMs: number;
+}
+
+/** What a member does with a pod. `trying`: it was ejected, and has one request until that one succeeds. */
+export type PodUse = 'ready' | 'draining' | 'ejected' | 'unhealthy' | 'trying';
+
+/** A pod as a member has it. */
+export interface PodReport {
+  /** As `formatAddress` writes it. */
+  readonly address: string;
+  readonly limit: number;
+  readonly inUse: number;
+  readonly state: PodUse;
+  /** How long until an ejected pod is tried again. */
+  readonly ejectedForMs: number;
+}
+
+/** A service as a member has it. */
+export interface ServiceReport {
+  readonly name: ServiceName;
+  readonly waiting: number;
+  /** Age of the oldest waiting request; 0 where none waits. */
+  readonly oldestWaitMs: number;
+  readonly inUse: number;
+  /** Most that waited, and that were in use, since the last report. */
+  readonly mostWaiting: number;
+  readonly mostInUse: number;
+  readonly counts: Counts;
+  readonly wait: DurationCounts;
+  readonly work: DurationCounts;
+  /** Pods whose numbers have changed since the last report; all of them in `hello`. */
+  readonly pods: readonly PodReport[];
+  /** Sluice has sent it. Otherwise only requests for it came: they wait. */
+  readonly isKnown: boolean;
+}
+
+/** Why a pod was ejected. */
+export type EjectionReason = 'none' | 'unreachable' | 'gateway errors' | 'consecutive 5xx';
+
+/** Something that happened to a pod at a member. */
+export interface PodEvent {
+  readonly service: ServiceName;
+  readonly address: string;
+  /**
+   * `returned`: the time of its ejection is over; it gets one request, and others when that one succeeds.
+   * `forgotten`: it was removed and its last request has ended.
+   */
+  readonly kind: 'ejected' | 'returned' | 'forgotten';
+  readonly reason: EjectionReason;
+  readonly forMs: number;
+}
+
+/** A request that waits, within its member. */
+export interface WaitingRequest {
+  readonly id: number;
+  readonly ageMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly client: string;
+  readonly requestId: string;
+}
+
+/** What happens on the streams of queue filters. */
+export type SlotsEvent = MemberId &
+  (
+    | {
+        /** Its first stream, or one that takes the place of an older one. */
+        readonly kind: 'hello';
+        readonly codeVersion: string;
+        readonly memoryBytes: number;
+        /** Everything it has: its services, each with all its pods. */
+        readonly services: readonly ServiceReport[];
+        /** Its address. */
+        readonly peer: string;
+      }
+    /** What has changed since its last report. */
+    | { readonly kind: 'report'; readonly services: readonly ServiceReport[]; readonly memoryBytes: number }
+    | { readonly kind: 'pod'; readonly event: PodEvent }
+    | {
+        readonly kind: 'waiting list';
+        readonly query: number;
+        readonly requests: readonly WaitingRequest[];
+        readonly waiting: number;
+      }
+    /** Something it was sent could not be applied; what was before stays. */
+    | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }
+    /** It has been told everything, and has applied it. */
+    | { readonly kind: 'synced' }
+    /** Its stream has ended; the member itself may go on with what it knows. */
+    | { readonly kind: 'gone'; readonly reason: string }
+  );
