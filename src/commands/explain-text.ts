@@ -1,11 +1,21 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
 import { gateClusterOf, LIMITS, PUBLIC, podsCluster, SECOND_HOP } from '../dataplane/contract.ts';
+import { fittingHosts } from '../model/host.ts';
 import type { Locator } from '../model/locator.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
-import type { HeaderChanges, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
+import {
+  type ForwardRoute,
+  type HeaderChanges,
+  type PathChange,
+  type PathMatch,
+  type RedirectRoute,
+  type Rewrite,
+  type Route,
+  servicesOf,
+} from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
-import type { Service } from '../model/service.ts';
+import type { Service, ServiceName } from '../model/service.ts';
 
 /** Which route takes a request and why not the others, where it waits, and what carries it in Envoy. */
 export function explainRequest(routing: Routing, request: RequestHead, wholeMatch: WholeMatch): string {
@@ -31,14 +41,56 @@ export function explainRequest(routing: Routing, request: RequestHead, wholeMatc
 
 function routeFacts(routing: Routing, route: Route): Lines {
   const answers = headerFacts('answer', route.responseHeaders);
-  if (route.kind === 'redirect') return [['redirect', redirectText(route)], ...answers];
-  return [...facts(route, serviceOf(routing, route)), ...headerFacts('request', route.requestHeaders), ...answers];
+  switch (route.kind) {
+    case 'redirect':
+      return [['redirect', redirectText(route)], ...answers];
+    case 'answer':
+      return [['answer', `${route.status}, from Envoy itself; no pod sees it`], ...answers];
+    case 'forward':
+      return [...forwardFacts(routing, route), ...headerFacts('request', route.requestHeaders), ...answers];
+    default:
+      return assertNever(route);
+  }
 }
 
-/** The route file is not accepted when a route leads nowhere. */
-function serviceOf({ services }: Routing, route: ServiceRoute): Service {
-  const service = services.find(({ name }) => name === route.service);
-  if (service === undefined) throw new Error(`${route.name} leads to ${route.service}, which is not there`);
+function forwardFacts(routing: Routing, route: ForwardRoute): Lines {
+  const sum = route.backends.reduce((total, { weight }) => total + weight, 0);
+  if (sum === 0) return [['answer', '500: no backend of the route is there']];
+  return [
+    ...(route.rewrite === undefined ? [] : rewriteFacts(route.rewrite)),
+    ...route.backends.flatMap((backend): Lines => {
+      const share = `${Math.round((backend.weight / sum) * 1000) / 10} % of the requests`;
+      if (backend.kind === 'missing') return [['answer', `500 for ${share}: a backend that is not there`]];
+      const shared: Lines = route.backends.length === 1 ? [] : [['share', share]];
+      return [...shared, ...facts(route, serviceOf(routing, backend.service))];
+    }),
+  ];
+}
+
+function rewriteFacts({ path, host }: Rewrite): Lines {
+  return [
+    ...(path === undefined ? [] : [['path', `rewritten to ${pathChangeText(path)}`] as const]),
+    ...(host === undefined ? [] : [['host', `rewritten to ${host}`] as const]),
+  ];
+}
+
+function pathChangeText(path: PathChange): string {
+  switch (path.kind) {
+    case 'prefix':
+      return `prefix ${path.prefix}`;
+    case 'whole':
+      return `path ${path.path}`;
+    case 'regex':
+      return `path ${path.substitution} of ${path.regex}`;
+    default:
+      return assertNever(path);
+  }
+}
+
+/** A routing is not made when a route leads nowhere. */
+function serviceOf({ services }: Routing, name: ServiceName): Service {
+  const service = services.find((one) => one.name === name);
+  if (service === undefined) throw new Error(`a route leads to ${name}, which is not there`);
   return service;
 }
 
@@ -47,7 +99,7 @@ function redirectText({ redirect: { scheme, host, port, path, status } }: Redire
     ...(scheme === undefined ? [] : [`scheme ${scheme}`]),
     ...(host === undefined ? [] : [`host ${host}`]),
     ...(port === undefined ? [] : [`port ${port}`]),
-    ...(path === undefined ? [] : [path.kind === 'whole' ? `path ${path.path}` : `prefix ${path.prefix}`]),
+    ...(path === undefined ? [] : [pathChangeText(path)]),
   ];
   return `${status}, to the same with ${parts.join(', ')}; no pod sees it`;
 }
@@ -76,6 +128,8 @@ function pathText(path: PathMatch): string {
       return `path ${path.path}`;
     case 'prefix':
       return `prefix ${path.prefix}`;
+    case 'start':
+      return `beginning ${path.prefix}`;
     case 'regex':
       return `regex ${path.regex}`;
     default:
@@ -83,7 +137,7 @@ function pathText(path: PathMatch): string {
   }
 }
 
-function facts(route: ServiceRoute, service: Service): Lines {
+function facts(route: ForwardRoute, service: Service): Lines {
   const { discipline, timeout, protocol, locator } = service;
   const work = route.requestTimeout ?? timeout.request;
   const whose = route.requestTimeout === undefined ? "the service's" : "the route's own";
@@ -93,7 +147,6 @@ function facts(route: ServiceRoute, service: Service): Lines {
     ...disciplineFacts(discipline),
     ['work', limit],
     ['connect', `at most ${formatDuration(timeout.connect)} to reach a pod (timeout.connect)`],
-    ...(route.rewrite === undefined ? [] : [['path', `rewritten to ${route.rewrite.prefix}`] as const]),
     ['pods', podsText(locator)],
   ];
 }
@@ -139,17 +192,18 @@ function resources(routing: Routing, route: Route, host: string): Lines {
     ['Listener', PUBLIC],
     ['RouteConfiguration', `${PUBLIC}, virtual host ${virtualHost(routing, host)}, route ${route.name}`],
   ] as const;
-  if (route.kind === 'redirect') return first;
-  const service = serviceOf(routing, route);
+  return [...first, ...servicesOf(route).flatMap((name) => ofService(serviceOf(routing, name)))];
+}
+
+function ofService(service: Service): Lines {
   const pods = podsCluster(service);
   const last = [
     ['Cluster', `${pods}: chooses the pod`],
     ['ClusterLoadAssignment', `${pods}: the pods`],
   ] as const;
-  if (service.discipline.kind === 'balanced') return [...first, ...last];
+  if (service.discipline.kind === 'balanced') return last;
   const gate = gateClusterOf(service.name);
   return [
-    ...first,
     ['Cluster', `${gate}: the line`],
     [
       'Runtime',
@@ -164,7 +218,7 @@ function resources(routing: Routing, route: Route, host: string): Lines {
 /** Envoy looks at one only: the very name, else the longest `*.` that fits, else `*`. */
 function virtualHost({ routes }: Routing, host: string): string {
   const hosts = routes.flatMap(({ match }) => match.hosts);
-  const fitting = hosts.filter((own) => own === host || (own.startsWith('*.') && host.endsWith(own.slice(1))));
-  const longest = fitting.sort((a, b) => Number(b === host) - Number(a === host) || b.length - a.length);
+  const fitting = fittingHosts(hosts, host);
+  const longest = fitting.toSorted((a, b) => Number(b === host) - Number(a === host) || b.length - a.length);
   return longest[0] ?? '*';
 }

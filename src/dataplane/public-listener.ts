@@ -1,5 +1,5 @@
 import { envoy } from '#xds';
-import type { Listen } from '../model/routing.ts';
+import type { Listener as PublicListener } from '../model/listener.ts';
 import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { requestLog, turnLog } from './access-log.ts';
@@ -37,7 +37,7 @@ const KEEPALIVE = [
 ];
 
 /** The listener that users' requests come to. */
-export function publicListener(listen: Listen, services: readonly Service[]): EncodedResource {
+export function publicListener(listen: PublicListener, services: readonly Service[]): EncodedResource {
   return resource(Listener, PUBLIC, {
     name: PUBLIC,
     address: { socketAddress: { address: listen.address, portValue: listen.port } },

@@ -1,6 +1,15 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
-import type { NamedMatch, PathMatch, RedirectRoute, Route, ServiceRoute } from '../model/route.ts';
+import { fittingHosts } from '../model/host.ts';
+import type {
+  AnswerRoute,
+  ForwardRoute,
+  NamedMatch,
+  PathChange,
+  PathMatch,
+  RedirectRoute,
+  Route,
+} from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
@@ -31,9 +40,11 @@ export type RetryAfters = ReadonlyMap<ServiceName, number>;
 export function publicRoutes({ routes, services }: Routing, lines: Lines, after: RetryAfters): EncodedResource {
   const byName = new Map(services.map((service) => [service.name, service]));
   const gateOf = (service: Service) => lines.get(service.name) ?? service.name;
-  const targetOf = (route: ServiceRoute): Service => {
-    const service = byName.get(route.service);
-    if (service === undefined) throw new Error(`route ${route.name} leads to ${route.service}, which is not there`);
+  // The first one: the route file has no other.
+  const targetOf = ({ name, backends }: ForwardRoute): Service => {
+    const [backend] = backends;
+    const service = backend?.kind === 'service' ? byName.get(backend.service) : undefined;
+    if (service === undefined) throw new Error(`route ${name} leads to no service that is there`);
     return service;
   };
   return resource(RouteConfiguration, PUBLIC, {
@@ -47,11 +58,23 @@ export function publicRoutes({ routes, services }: Routing, lines: Lines, after:
         .filter((route) => takesHost(route, host))
         .map((route) => {
           if (route.kind === 'redirect') return redirectRoute(route);
+          if (route.kind === 'answer') return answerRoute(route);
           const service = targetOf(route);
           return serviceRoute(route, service, { gate: gateOf(service), after: after.get(service.name) });
         }),
     })),
   });
+}
+
+/** Envoy's own answer. */
+function answerRoute(route: AnswerRoute): EnvoyRoute {
+  return {
+    name: route.name,
+    match: envoyMatch(route),
+    directResponse: { status: route.status, body: { inlineString: route.body } },
+    responseHeadersToAdd: [...addedHeaders(route.responseHeaders)],
+    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
+  };
 }
 
 /** Every host that some route names, and `*` for all others if a route takes any host. */
@@ -62,8 +85,7 @@ function hostsOf(routes: readonly Route[]): readonly string[] {
 
 /** Envoy looks at one virtual host only, so each has all the routes that take requests for it. */
 function takesHost({ match: { hosts } }: Route, host: string): boolean {
-  if (hosts.length === 0) return true;
-  return hosts.some((own) => own === host || (own.startsWith('*.') && host.endsWith(own.slice(1))));
+  return hosts.length === 0 || fittingHosts(hosts, host).length > 0;
 }
 
 function redirectRoute(route: RedirectRoute): EnvoyRoute {
@@ -82,7 +104,7 @@ interface Now {
   readonly after: number | undefined;
 }
 
-function serviceRoute(route: ServiceRoute, service: Service, { gate, after }: Now): EnvoyRoute {
+function serviceRoute(route: ForwardRoute, service: Service, { gate, after }: Now): EnvoyRoute {
   return {
     name: route.name,
     match: envoyMatch(route),
@@ -121,17 +143,23 @@ function action(service: Service, gate: ServiceName): EnvoyRouteAction {
   }
 }
 
-function rewrite({ match: { path }, rewrite }: ServiceRoute): Partial<EnvoyRouteAction> {
-  if (rewrite === undefined) return {};
-  switch (path.kind) {
-    case 'exact':
-      return { prefixRewrite: rewrite.prefix };
+function rewrite({ match: { path }, rewrite }: ForwardRoute): Partial<EnvoyRouteAction> {
+  return {
+    ...(rewrite?.path === undefined ? {} : pathRewrite(path, rewrite.path)),
+    ...(rewrite?.host === undefined ? {} : { hostRewriteLiteral: rewrite.host }),
+  };
+}
+
+function pathRewrite(path: PathMatch, change: PathChange): Partial<EnvoyRouteAction> {
+  switch (change.kind) {
     case 'prefix':
-      return rewritePrefix(path.prefix, rewrite.prefix);
+      return path.kind === 'prefix' ? rewritePrefix(path.prefix, change.prefix) : { prefixRewrite: change.prefix };
+    case 'whole':
+      return { regexRewrite: { pattern: { regex: '^.*$' }, substitution: change.path.replaceAll('\\', '\\\\') } };
     case 'regex':
-      return { regexRewrite: { pattern: { regex: '^.*$' }, substitution: rewrite.prefix } };
+      return { regexRewrite: { pattern: { regex: change.regex }, substitution: change.substitution } };
     default:
-      return assertNever(path);
+      return assertNever(change);
   }
 }
 
@@ -150,6 +178,8 @@ function pathMatch(path: PathMatch): EnvoyRouteMatch {
       return { path: path.path };
     case 'prefix':
       return path.prefix.endsWith('/') ? { prefix: path.prefix } : { pathSeparatedPrefix: path.prefix };
+    case 'start':
+      return { prefix: path.prefix };
     case 'regex':
       return { safeRegex: { regex: path.regex } };
     default:
@@ -162,6 +192,8 @@ function namedMatch({ name, value }: NamedMatch) {
   switch (value.kind) {
     case 'exact':
       return { name, stringMatch: { exact: value.text } };
+    case 'regex':
+      return { name, stringMatch: { safeRegex: { regex: value.regex } } };
     case 'present':
       return { name, presentMatch: true };
     default:
@@ -176,7 +208,7 @@ function oneOf(name: string, values: readonly string[]): envoy.config.route.v3.H
 }
 
 /** What the second hop has to know of this request; without one, what the router has to. */
-function ownHeaders(route: ServiceRoute, { discipline, timeout }: Service, gate: ServiceName): EnvoyHeader[] {
+function ownHeaders(route: ForwardRoute, { discipline, timeout }: Service, gate: ServiceName): EnvoyHeader[] {
   if (discipline.kind !== 'limited') return workTimeout(route.requestTimeout ?? timeout.request);
   return [
     // Of the gate: where new requests line up for a while at another's, its pods are theirs as well.

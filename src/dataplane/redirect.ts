@@ -35,6 +35,8 @@ function pathOf({ path }: Redirect, matched: PathMatch): RedirectAction {
     case 'prefix':
       if (matched.kind !== 'prefix') throw new Error('a prefix is redirected that was not matched');
       return rewritePrefix(matched.prefix, path.prefix);
+    case 'regex':
+      return { regexRewrite: { pattern: { regex: path.regex }, substitution: path.substitution } };
     default:
       return assertNever(path);
   }

@@ -120,9 +120,11 @@ function endpointsOf(service: ServiceWithPods): EncodedResource {
 
 /** Everything that depends on the route file alone, and not on which pods there are. */
 function translateRouting(routing: Routing): OfRouting {
-  const { listen, services } = routing;
-  const secret = listen.tls === undefined ? [] : [publicSecret(listen.tls)];
-  const common = [publicListener(listen, services), ...secret, parkingListener(), podsListener()];
+  const { listeners, services } = routing;
+  const certificates = listeners.flatMap(({ tls }) => tls?.certificates ?? []);
+  const secrets = certificates.flatMap((one) => (one.kind === 'files' ? [publicSecret(one)] : []));
+  const open = listeners.map((listener) => publicListener(listener, services));
+  const common = [...open, ...secrets, parkingListener(), podsListener()];
   const byService = services.map((service) => [service.name, ofService(service)] as const);
   return { common, byService };
 }

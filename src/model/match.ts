@@ -1,4 +1,5 @@
 import { assertNever } from '../base/assert-never.ts';
+import { fittingHosts } from './host.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from './route.ts';
 
 /** What of a request decides its route. */
@@ -22,19 +23,16 @@ export type WholeMatch = (regex: string, text: string) => boolean;
 export function mismatches(match: RouteMatch, request: RequestHead, wholeMatch: WholeMatch): readonly string[] {
   const { hosts, methods, headers, query, path } = match;
   return [
-    ...(takesHost(hosts, request.host) ? [] : [`the host is ${request.host || 'not given'}, not ${or(hosts)}`]),
+    ...(hosts.length === 0 || fittingHosts(hosts, request.host).length > 0
+      ? []
+      : [`the host is ${request.host || 'not given'}, not ${or(hosts)}`]),
     ...pathMismatch(path, request.path, wholeMatch),
     ...(methods.length === 0 || methods.includes(request.method)
       ? []
       : [`the method is ${request.method}, not ${or(methods)}`]),
-    ...headers.flatMap((header) => namedMismatch('header', header, request.headers)),
-    ...query.flatMap((parameter) => namedMismatch('query parameter', parameter, request.query)),
+    ...headers.flatMap((header) => namedMismatch('header', header, request.headers, wholeMatch)),
+    ...query.flatMap((parameter) => namedMismatch('query parameter', parameter, request.query, wholeMatch)),
   ];
-}
-
-function takesHost(hosts: readonly string[], host: string): boolean {
-  if (hosts.length === 0) return true;
-  return hosts.some((own) => own === host || (own.startsWith('*.') && host.endsWith(own.slice(1))));
 }
 
 function pathMismatch(match: PathMatch, path: string, wholeMatch: WholeMatch): readonly string[] {
@@ -48,6 +46,8 @@ function pathMismatch(match: PathMatch, path: string, wholeMatch: WholeMatch): r
       const segment = path.startsWith(prefix) ? ' as a whole segment' : '';
       return [`the path does not begin with ${prefix}${segment}`];
     }
+    case 'start':
+      return path.startsWith(match.prefix) ? [] : [`the path does not begin with ${match.prefix}`];
     case 'regex':
       return wholeMatch(match.regex, path) ? [] : [`the whole path does not match ${match.regex}`];
     default:
@@ -59,11 +59,21 @@ function namedMismatch(
   what: string,
   { name, value }: NamedMatch,
   found: ReadonlyMap<string, string>,
+  wholeMatch: WholeMatch,
 ): readonly string[] {
   const got = found.get(name);
   if (got === undefined) return [`there is no ${what} ${name}`];
-  if (value.kind === 'present' || value.text === got) return [];
-  return [`the ${what} ${name} is ${got === '' ? 'empty' : got}, not ${value.text}`];
+  const is = `the ${what} ${name} is ${got === '' ? 'empty' : got}`;
+  switch (value.kind) {
+    case 'present':
+      return [];
+    case 'exact':
+      return value.text === got ? [] : [`${is}, not ${value.text}`];
+    case 'regex':
+      return wholeMatch(value.regex, got) ? [] : [`${is}, which does not match ${value.regex}`];
+    default:
+      return assertNever(value);
+  }
 }
 
 function or(words: readonly string[]): string {

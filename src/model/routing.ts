@@ -1,23 +1,23 @@
+import type { Listener } from './listener.ts';
+import type { Problem } from './problem.ts';
 import type { Route } from './route.ts';
-import type { Service } from './service.ts';
+import type { Service, ServiceName } from './service.ts';
 
-/** Where Envoy takes requests. */
-export interface Listen {
-  /** IP address to bind, `0.0.0.0` for all. */
-  readonly address: string;
-  readonly port: number;
-  /** PEM files, absolute paths; read by Envoy. */
-  readonly tls?: { readonly cert: string; readonly key: string };
-}
-
-/** A whole route file, checked: what the user wants, before anyone knows which pods there are. */
+/** What the user wants, checked, before anyone knows which pods there are. */
 export interface Routing {
-  readonly listen: Listen;
+  readonly listeners: readonly Listener[];
   /** In the order of their names. */
   readonly services: readonly Service[];
-  /**
-   * In the order in which they are tried: exact before longest prefix before regex; between equal paths named
-   * hosts before `*.` hosts (the longest first) before any host; then the file's order.
-   */
+  /** In the order in which they are tried. */
   readonly routes: readonly Route[];
+}
+
+/** What one source of routes wants: the route file, or all objects of one kind. */
+export interface RoutingPart extends Routing {
+  /** What the source is called in messages: `route file`, `Gateway API`. */
+  readonly source: string;
+  /** Those of `services` about which the source has said nothing but where their pods are: another source may say more. */
+  readonly implied: ReadonlySet<ServiceName>;
+  /** What is wrong in this source, and left out of its routing. */
+  readonly problems: readonly Problem[];
 }

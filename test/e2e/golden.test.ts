@@ -43,7 +43,7 @@ afterAll(async () => {
 /** The case's resources, with ports that the system picks: the file's may be in use on this machine. */
 function snapshotOf(name: string): Snapshot {
   const read = readCase(name);
-  const routing = { ...read, listen: { ...read.listen, port: 0 } };
+  const routing = { ...read, listeners: read.listeners.map((listener) => ({ ...listener, port: 0 })) };
   const pods = new StaticSource();
   pods.want(routing.services.map(({ locator }) => locator));
   const { model } = reconcile({

@@ -1,3 +1,4 @@
+import { assertNever } from '../../base/assert-never.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { NamedMatch } from '../../model/route.ts';
 import { type Complaint, quote } from './report.ts';
@@ -13,7 +14,18 @@ function condition(part: string, exact: (text: string) => Result<string, Complai
     {
       says: 'a value, or true for any value',
       example: 'true',
-      write: (value) => (value.kind === 'present' ? 'true' : value.text),
+      write(value) {
+        switch (value.kind) {
+          case 'present':
+            return 'true';
+          case 'exact':
+            return value.text;
+          case 'regex':
+            return value.regex;
+          default:
+            return assertNever(value);
+        }
+      },
     },
     ({ text, quoted }) => {
       const plain = !quoted && text.toLowerCase();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { FILE_LISTENER } from '../../model/listener.ts';
 import type { Locator } from '../../model/locator.ts';
 import type { Route } from '../../model/route.ts';
 import type { Routing } from '../../model/routing.ts';
@@ -45,10 +46,11 @@ export function toLbagentRouting({ port, routes }: ReadLbagentFile): Routing {
     if (locator === undefined) throw new Error(`${got.path} was used although it could not be read`);
     const name = lbagentServiceName(locator);
     services.set(name, toService(name, locator, { ...unsaid(), limit: read.limit }));
-    return { kind: 'service', name: got.path, match: exactly(need(read.uri)), service: name };
+    const backends = [{ kind: 'service', service: name, weight: 1 } as const];
+    return { kind: 'forward', name: got.path, listeners: [FILE_LISTENER], match: exactly(need(read.uri)), backends };
   });
   return {
-    listen: { address: '0.0.0.0', port: need(port) },
+    listeners: [{ name: FILE_LISTENER, address: '0.0.0.0', port: need(port) }],
     services: [...services.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     routes: led,
   };

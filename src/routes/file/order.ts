@@ -5,7 +5,7 @@ import { literalBeginning, takesEveryPath } from './regex.ts';
 /** Of a `*.` host: 253 characters of DNS, and two. */
 const LONGEST_HOST = 256;
 
-const RANK: Readonly<Record<PathMatch['kind'], number>> = { exact: 0, prefix: 1, regex: 2 };
+const RANK: Readonly<Record<PathMatch['kind'], number>> = { exact: 0, prefix: 1, start: 1, regex: 2 };
 
 /**
  * Sorts by what is tried first: an exact path before the longest prefix before a regex; between equals a route for named
@@ -66,6 +66,7 @@ function pathText(path: PathMatch): string {
     case 'exact':
       return path.path;
     case 'prefix':
+    case 'start':
       return path.prefix;
     case 'regex':
       return path.regex;
@@ -80,7 +81,7 @@ function coversPath(outer: PathMatch, inner: PathMatch): boolean {
   if (inner.kind !== 'regex') return false;
   if (outer.kind === 'regex') return takesEveryPath(outer.regex);
   if (outer.kind === 'exact') return false;
-  const whole = outer.prefix.endsWith('/') ? outer.prefix : `${outer.prefix}/`;
+  const whole = outer.kind === 'start' || outer.prefix.endsWith('/') ? outer.prefix : `${outer.prefix}/`;
   return outer.prefix === '/' || literalBeginning(inner.regex).startsWith(whole);
 }
 
@@ -104,5 +105,7 @@ function takesHost(hosts: readonly string[], host: string): boolean {
 function implies(own: NamedMatch, condition: NamedMatch): boolean {
   if (own.name !== condition.name) return false;
   if (condition.value.kind === 'present') return true;
-  return own.value.kind === 'exact' && own.value.text === condition.value.text;
+  const { value } = condition;
+  if (value.kind === 'exact') return own.value.kind === 'exact' && own.value.text === value.text;
+  return own.value.kind === 'regex' && own.value.regex === value.regex;
 }

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Result } from '../../base/result.ts';
+import { type Certificate, FILE_LISTENER } from '../../model/listener.ts';
 import { formatAddress, type Locator, locatorKey } from '../../model/locator.ts';
-import type { NamedMatch, PathMatch, Route, RouteMatch, ServiceRoute } from '../../model/route.ts';
+import type { ForwardRoute, NamedMatch, PathMatch, Route, RouteMatch } from '../../model/route.ts';
 import type { Routing } from '../../model/routing.ts';
 import type { ServiceName } from '../../model/service.ts';
 import type { Named } from './collection.ts';
@@ -154,14 +155,18 @@ export function warnOfVersion1({ services, routes }: ReadFile, report: Report): 
 export function toRouting({ listen, services, routes }: ReadFile, baseDir: string): Routing {
   const { address, port, tls } = need(listen);
   const files = tls === undefined ? undefined : need(tls);
+  const certificates = (tls: NonNullable<typeof files>): readonly Certificate[] => [
+    { kind: 'files', cert: resolve(baseDir, need(tls.cert)), key: resolve(baseDir, need(tls.key)) },
+  ];
   return {
-    listen: {
-      address: need(address),
-      port: need(port),
-      ...(files === undefined
-        ? {}
-        : { tls: { cert: resolve(baseDir, need(files.cert)), key: resolve(baseDir, need(files.key)) } }),
-    },
+    listeners: [
+      {
+        name: FILE_LISTENER,
+        address: need(address),
+        port: need(port),
+        ...(files === undefined ? {} : { tls: { certificates: certificates(files) } }),
+      },
+    ],
     services: (services?.value ?? [])
       .map((got) => toService(serviceName(got.name), present(toLocator(need(got))), need(got)))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -176,24 +181,25 @@ function toRoute(got: Got<ReadRouteKeys>): Route {
   const responseHeaders = toHeaderChanges(headers === undefined ? undefined : need(headers).response);
   const common = {
     name: got.path,
+    listeners: [FILE_LISTENER],
     match: present(toMatch(need(read))),
     ...(responseHeaders === undefined ? {} : { responseHeaders }),
   };
   if (redirect !== undefined) return { kind: 'redirect', ...common, redirect: toRedirect(redirect) };
-  return { kind: 'service', ...common, ...toServiceRoute(need(got)) };
+  return { kind: 'forward', ...common, ...toForwardRoute(need(got)) };
 }
 
-function toServiceRoute({
+function toForwardRoute({
   service,
   rewrite,
   timeout,
   headers,
-}: ReadRouteKeys): Omit<ServiceRoute, 'kind' | 'name' | 'match'> {
+}: ReadRouteKeys): Omit<ForwardRoute, 'kind' | 'name' | 'match' | 'listeners'> {
   const requestHeaders = toHeaderChanges(headers === undefined ? undefined : need(headers).request);
   return {
-    service: serviceName(need(present(service))),
+    backends: [{ kind: 'service', service: serviceName(need(present(service))), weight: 1 }],
     ...(requestHeaders === undefined ? {} : { requestHeaders }),
-    ...(rewrite === undefined ? {} : { rewrite: { prefix: need(need(rewrite).prefix) } }),
+    ...(rewrite === undefined ? {} : { rewrite: { path: { kind: 'prefix', prefix: need(need(rewrite).prefix) } } }),
     ...(timeout === undefined ? {} : { requestTimeout: need(need(timeout).request) }),
   };
 }

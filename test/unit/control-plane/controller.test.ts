@@ -23,7 +23,7 @@ function world() {
   const services = (['one', 'two'] as const).map((name) => {
     return { ...limitedService(name), locator: { kind: 'dns' as const, host: name, port: 80 } };
   });
-  const routing: Routing = { listen: { address: '127.0.0.1', port: 8080 }, services, routes: [] };
+  const routing: Routing = { listeners: [], services, routes: [] };
   const carriers = new Carriers({
     clock,
     log,

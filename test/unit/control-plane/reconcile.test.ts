@@ -83,8 +83,7 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
       for (const one of history) {
         now += one.passed;
         if (one.running !== undefined) loads.set('envoy', reportOn(before, now, one));
-        const listen = { address: '127.0.0.1', port: 8080 };
-        const routing: Routing = { listen, services: one.services, routes: [] };
+        const routing: Routing = { listeners: [], services: one.services, routes: [] };
         const podsOf = () => ({ kind: 'ready' as const, value: one.pods, problems: [] });
         const out = one.out.map((number) => formatAddress(pod(number)));
         const outOf = one.services.map((service) => [podsId(service), out] as const);
@@ -112,7 +111,7 @@ test('whatever is edited and reported: one valid configuration, no pod ready twi
 
 test('a service is the same object for as long as nothing about it changes, whatever drains or is out', () => {
   const [a, b] = [limitedService('a', 2), limitedService('b', 2)];
-  const routing: Routing = { listen: { address: '127.0.0.1', port: 8080 }, services: [a, b], routes: [] };
+  const routing: Routing = { listeners: [], services: [a, b], routes: [] };
   const sources = new Map([a, b].map((service) => [service, [pod(1), pod(2)]]));
   const report = (at: number, running: number): NodeLoad => ({
     at,

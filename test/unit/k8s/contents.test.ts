@@ -33,7 +33,7 @@ test.each([
   const read = await readRouteFile(path, {});
   expect(read).toMatchObject({
     ok: true,
-    value: { warnings: [], routing: { listen: { address: '0.0.0.0', port: 8080 } } },
+    value: { warnings: [], routing: { listeners: [{ address: '0.0.0.0', port: 8080 }] } },
   });
   expect(envoy.ports).toEqual([{ name: 'http', containerPort: 8080 }]);
 });

@@ -11,7 +11,7 @@ function model(slotsOfB = 1): Model {
     { service: a, pods: [pod(1)], gate: { slots: 2, pending: 10 } },
     { service: b, pods: [], gate: { slots: slotsOfB, pending: 10 } },
   ];
-  return { routing: { services: [], routes: [], listen: { address: '127.0.0.1', port: 1 } }, services, retiring: [] };
+  return { routing: { services: [], routes: [], listeners: [] }, services, retiring: [] };
 }
 
 const load = (ofA: number, ofB: number): NodeLoad => ({

@@ -30,6 +30,6 @@ export function pod(number: number, state: Pod['state'] = 'ready'): Pod {
 export function modelOf(service: Service, pods: readonly Pod[], running: (pod: Pod) => number = () => 0): Model {
   const normalized = normalizePods(pods);
   const withPods: ServiceWithPods = { service, pods: normalized, gate: gateLimit(service, normalized, running) };
-  const routing: Routing = { listen: { address: '127.0.0.1', port: 8080 }, services: [service], routes: [] };
+  const routing: Routing = { listeners: [], services: [service], routes: [] };
   return { routing, services: [withPods], retiring: [] };
 }

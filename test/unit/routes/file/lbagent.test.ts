@@ -14,7 +14,8 @@ describe('the lbagent form', () => {
       locator: { kind: 'kubernetes', namespace: 'media', service: 'codec', port: { kind: 'pod', port: 80 } },
       discipline: { kind: 'limited', limit: 2, queue: { max: 1000, timeout: 0, fullStatus: 429 } },
     });
-    expect(routes).toMatchObject([{ service: 'media.codec.80' }, { service: 'media.codec.80' }]);
+    const backends = [{ service: 'media.codec.80' }];
+    expect(routes).toMatchObject([{ backends }, { backends }]);
     expect(routes[0]).toMatchObject({ name: 'routes[0]', match: { path: { kind: 'exact', path: '/a' } } });
   });
 

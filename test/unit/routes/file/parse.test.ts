@@ -80,7 +80,7 @@ describe('parseRouteFile', () => {
       '2:9: warning: routes: there are no routes: every request is answered with 404; add one',
     ]);
     expect(parsed('version: 1\nroutes: []').routing).toEqual({
-      listen: { address: '0.0.0.0', port: 8080 },
+      listeners: [{ name: 'public', address: '0.0.0.0', port: 8080 }],
       services: [],
       routes: [],
     });

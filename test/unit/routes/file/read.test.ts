@@ -15,10 +15,11 @@ const read = (name: string, env = {}) => readRouteFile(join(folder, name), env);
 it('reads a file, its environment, and names relative to its folder', async () => {
   await writeFile(join(folder, 'r.yaml'), `version: 1\nroutes: []\nlisten: {port: "\${P}", tls: {cert: c, key: k}}\n`);
   const result = await read('r.yaml', { P: '81' });
-  expect(result.ok && result.value.routing.listen).toEqual({
+  expect(result.ok && result.value.routing.listeners[0]).toEqual({
+    name: 'public',
     address: '0.0.0.0',
     port: 81,
-    tls: { cert: join(folder, 'c'), key: join(folder, 'k') },
+    tls: { certificates: [{ kind: 'files', cert: join(folder, 'c'), key: join(folder, 'k') }] },
   });
 });
 

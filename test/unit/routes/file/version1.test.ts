@@ -203,7 +203,7 @@ describe('routes of version 1', () => {
 
   it.each(['/', '/x', '/x/'])('lets /v1 be rewritten to %s', (prefix) => {
     const { routes } = parsed(withRoutes(`match: {prefix: /v1}, rewrite: {prefix: ${prefix}}`)).routing;
-    expect(routes[0]).toMatchObject({ rewrite: { prefix } });
+    expect(routes[0]).toMatchObject({ rewrite: { path: { kind: 'prefix', prefix } } });
   });
 
   it('tells of a route that leads nowhere', () => {
@@ -252,10 +252,11 @@ describe('listen of version 1', () => {
   const listen = (text: string) => `version: 1\nlisten: ${text}\nroutes: []`;
 
   it('starts relative file names from the folder of the route file', () => {
-    expect(parsed(listen('{tls: {cert: a.crt, key: /b.key}}')).routing.listen).toEqual({
+    expect(parsed(listen('{tls: {cert: a.crt, key: /b.key}}')).routing.listeners[0]).toEqual({
+      name: 'public',
       address: '0.0.0.0',
       port: 8080,
-      tls: { cert: '/etc/sluice/a.crt', key: '/b.key' },
+      tls: { certificates: [{ kind: 'files', cert: '/etc/sluice/a.crt', key: '/b.key' }] },
     });
   });
 
@@ -264,7 +265,7 @@ describe('listen of version 1', () => {
     ['"[FE80:0::1]"', 'fe80::1'],
     ['127.0.0.1', '127.0.0.1'],
   ])('takes the address %s', (written, address) => {
-    expect(parsed(listen(`{address: ${written}}`)).routing.listen.address).toBe(address);
+    expect(parsed(listen(`{address: ${written}}`)).routing.listeners[0]?.address).toBe(address);
   });
 
   it.each([

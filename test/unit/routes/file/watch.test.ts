@@ -65,7 +65,7 @@ function follow(path: string, options: { readonly clock?: Clock; readonly watch?
 }
 
 function short(state: SourceState<Routing>): string {
-  return state.kind === 'pending' ? 'pending' : `${state.kind} ${state.value.listen.port}`;
+  return state.kind === 'pending' ? 'pending' : `${state.kind} ${state.value.listeners[0]?.port}`;
 }
 
 const until = (seen: readonly string[], ...states: string[]) =>
@@ -233,7 +233,7 @@ describe('RouteFileSource', () => {
     writeFileSync(at('r.yaml'), good(1));
     const source = new RouteFileSource({ path: at('r.yaml'), env: {}, clock: systemClock });
     expect(source.state()).toEqual({ kind: 'pending', problems: [] });
-    expect(await source.load()).toMatchObject({ ok: true, value: { routing: { listen: { port: 1 } } } });
+    expect(await source.load()).toMatchObject({ ok: true, value: { routing: { listeners: [{ port: 1 }] } } });
     expect(source.state()).toMatchObject({ kind: 'ready', problems: [{ severity: 'warning', path: 'routes' }] });
     const aborting = new AbortController();
     const seen: string[] = [];
