@@ -54,7 +54,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Rooms (or files) with no clock, no I/O, no randomness, no logger and no `await`. */
 export const PURE: readonly RegExp[] = [
   /^model\//,
-  /^slots\//,
+  /^slots\/(?!server)/,
   /^dataplane\//,
   /^snapshot\/(?!cache)/,
   /^xds\/protocol\/(step-|subscription|type-state|push-order|answer)/,

@@ -113,6 +113,8 @@ export type SlotsEvent = MemberId &
       }
     /** Something it was sent could not be applied; what was before stays. */
     | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }
+    /** It has applied something that it was sent. */
+    | { readonly kind: 'acked' }
     /** It has been told everything, and has applied it. */
     | { readonly kind: 'synced' }
     /** Its stream has ended; the member itself may go on with what it knows. */

@@ -1,0 +1,374 @@
+import type { ServiceName } from '../model/service.ts';
+import type { MemberId, PodReport, ServiceReport, SlotsEvent } from './events.ts';
+import type { FromFilter, Hello } from './read-message.ts';
+import { type PodSlots, type QueueSettings, sameSettings, type Wanted, type WantedService } from './wanted.ts';
+import type { Pace, ToFilter } from './write-message.ts';
+
+/** A pod as a member has it, as far as Sluice knows. */
+interface MemberPod {
+  /** As it was sent last; `removed`: it gets no further request. */
+  limit: number;
+  unhealthy: boolean;
+  removed: boolean;
+  /** The most requests that it may have: a limit that was lowered counts until the member has reported after that. */
+  ceiling: number;
+  /** The message that said so last. */
+  sequence: number;
+  /** When that message was acknowledged; undefined: not yet. */
+  ackedAt: number | undefined;
+  inUse: number;
+}
+
+/** A service as a member has it, as far as Sluice knows. */
+interface MemberService {
+  /** As they were sent last on this stream; undefined: not yet. */
+  settings: QueueSettings | undefined;
+  removed: boolean;
+  sequence: number;
+  readonly pods: Map<string, MemberPod>;
+  waiting: number;
+  inUse: number;
+}
+
+/** A message with its place in the stream. */
+export interface Numbered {
+  readonly sequence: number;
+  readonly message: ToFilter;
+}
+
+/** More messages than this without an acknowledgement, and only the newest state is kept for later. */
+const MOST_UNACKED = 1000;
+
+/**
+ * What Sluice knows of one member, and what it wants it to have. No I/O, no clock: who calls brings messages and times,
+ * and writes what `takeMessages` gives. (It changes in place: a member has thousands of pods, of which one changes.)
+ */
+export class Member {
+  readonly id: MemberId;
+  readonly #pace: Pace;
+  readonly #hello: Hello;
+  readonly #services = new Map<ServiceName, MemberService>();
+  readonly #wanted = new Map<ServiceName, Wanted>();
+  /** Services of which something may have to be said. */
+  readonly #dirty = new Set<ServiceName>();
+  /** Which services the messages were about that are not acknowledged yet, oldest first. */
+  #unacked: (readonly [number, ServiceName])[] = [];
+  readonly #requests: ToFilter[] = [];
+  #greeted: 'not yet' | 'welcome' | 'synced' = 'not yet';
+  #isIntroduced = false;
+  #introduction: ServiceReport[] = [];
+  #sequence = 0;
+  #acked = 0;
+  #syncedAt: number | undefined;
+  #mayBeSynced = false;
+  #closedAt: number | undefined;
+
+  constructor(hello: Hello, pace: Pace) {
+    this.#hello = hello;
+    this.#pace = pace;
+    this.id = { node: hello.node, epoch: hello.epoch };
+  }
+
+  /** Whether it has said everything that it has. */
+  get isIntroduced(): boolean {
+    return this.#isIntroduced;
+  }
+
+  /** When its stream ended; undefined: it is open. */
+  get closedAt(): number | undefined {
+    return this.#closedAt;
+  }
+
+  /** The services that it has, those included that it is about to forget. */
+  get services(): Iterable<ServiceName> {
+    return this.#services.keys();
+  }
+
+  /** Whether it has acknowledged everything that it was sent. */
+  get isSettled(): boolean {
+    return this.#dirty.size === 0 && this.#unacked.length === 0;
+  }
+
+  /** Takes what it said, and gives what of it is of interest to others. */
+  receive(message: FromFilter, now: number, peer: string): readonly SlotsEvent[] {
+    switch (message.kind) {
+      case 'service':
+        if (!this.#isIntroduced) {
+          this.#introduction.push(message.service);
+          this.#introduce(message.service);
+        }
+        return [];
+      case 'hello end':
+        return this.#introduced(peer);
+      case 'ack':
+        return this.#ack(message.sequence, now);
+      case 'report':
+        for (const service of message.services) this.#report(service);
+        return [{ ...this.id, kind: 'report', services: message.services, memoryBytes: message.memoryBytes }];
+      case 'pod':
+        if (message.event.kind === 'forgotten') this.#forget(message.event.service, message.event.address);
+        return [{ ...this.id, kind: 'pod', event: message.event }];
+      case 'waiting list':
+        return [{ ...this.id, ...message }];
+      case 'rejected':
+        return [{ ...this.id, ...message }];
+      case 'hello':
+      case 'heartbeat':
+      case 'unknown':
+        return [];
+    }
+  }
+
+  /** Its stream has ended. */
+  close(now: number): void {
+    this.#closedAt ??= now;
+  }
+
+  /** From now on it is to have this of a service. */
+  want([name, wanted]: WantedService): void {
+    const before = this.#wanted.get(name);
+    if (before === wanted) return;
+    this.#wanted.set(name, wanted);
+    this.#dirty.add(name);
+  }
+
+  /** Nothing more is wanted of a service: what it has of it, it keeps. */
+  leave(name: ServiceName): void {
+    this.#wanted.delete(name);
+  }
+
+  /** All that is known has been wanted: `synced` may follow. */
+  setSynced(): void {
+    this.#mayBeSynced = true;
+  }
+
+  /** Asks it something. */
+  request(message: ToFilter): void {
+    this.#requests.push(message);
+  }
+
+  /** What is to be written now. A member that acknowledges nothing gets the newest state once it does. */
+  takeMessages(now: number): readonly Numbered[] {
+    if (!this.#isIntroduced || this.#closedAt !== undefined) return [];
+    const messages: Numbered[] = [];
+    const say = (message: ToFilter) => messages.push({ sequence: ++this.#sequence, message });
+    if (this.#greeted === 'not yet') {
+      say({ kind: 'welcome', pace: this.#pace });
+      this.#greeted = 'welcome';
+    }
+    for (const name of this.#dirty) {
+      if (this.#sequence - this.#acked >= MOST_UNACKED) break;
+      this.#dirty.delete(name);
+      const message = this.#messageFor(name, now);
+      if (message === undefined) continue;
+      say(message);
+      this.#unacked.push([this.#sequence, name]);
+    }
+    if (this.#greeted === 'welcome' && this.#mayBeSynced && this.#dirty.size === 0) {
+      say({ kind: 'synced' });
+      this.#syncedAt = this.#sequence;
+      this.#greeted = 'synced';
+    }
+    for (const message of this.#requests.splice(0)) say(message);
+    return messages;
+  }
+
+  /** A message that keeps the stream alive. */
+  heartbeat(): Numbered {
+    return { sequence: ++this.#sequence, message: { kind: 'heartbeat' } };
+  }
+
+  /** What it has of a service; undefined: nothing. */
+  service(name: ServiceName): Pick<MemberService, 'waiting' | 'inUse' | 'removed'> | undefined {
+    return this.#services.get(name);
+  }
+
+  /** The pods that it may give requests of a service, or that have some of it. */
+  pods(name: ServiceName): Iterable<string> {
+    return this.#services.get(name)?.pods.keys() ?? [];
+  }
+
+  /** Whether it may still choose a pod: it has it, and has not acknowledged that it should not. */
+  mayChoose(name: ServiceName, address: string): boolean {
+    const pod = this.#services.get(name)?.pods.get(address);
+    return pod !== undefined && (!pod.removed || pod.ackedAt === undefined);
+  }
+
+  /** The limit that it was last told of a pod; 0: it has no such pod. */
+  limitOf(name: ServiceName, address: string): number {
+    const pod = this.#services.get(name)?.pods.get(address);
+    return pod === undefined || pod.removed ? 0 : pod.limit;
+  }
+
+  /** The highest limit that may be in force at one of the pods of a service. */
+  highestLimit(name: ServiceName): number {
+    let highest = 0;
+    for (const pod of this.#services.get(name)?.pods.values() ?? [])
+      if (!pod.removed || pod.ackedAt === undefined)
+        highest = Math.max(highest, pod.ackedAt === undefined ? pod.ceiling : pod.limit);
+    return highest;
+  }
+
+  /** The most requests of a service that a pod may have from it, now or by what it was last told. */
+  held(name: ServiceName, address: string, now: number): number {
+    const pod = this.#services.get(name)?.pods.get(address);
+    return pod === undefined ? 0 : this.#most(pod, now);
+  }
+
+  /** How long it may take until something that has happened is reported. */
+  get lagMs(): number {
+    return 2 * this.#pace.reportMs;
+  }
+
+  #introduce({ name, waiting, inUse, pods }: ServiceReport): void {
+    const service: MemberService = {
+      settings: undefined,
+      removed: false,
+      sequence: 0,
+      pods: new Map(pods.map((pod) => [pod.address, introduced(pod)])),
+      waiting,
+      inUse,
+    };
+    this.#services.set(name, service);
+  }
+
+  #introduced(peer: string): readonly SlotsEvent[] {
+    if (this.#isIntroduced) return [];
+    this.#isIntroduced = true;
+    const { codeVersion, memoryBytes } = this.#hello;
+    const services = this.#introduction.splice(0);
+    return [{ ...this.id, kind: 'hello', codeVersion, memoryBytes, services, peer }];
+  }
+
+  #ack(sequence: number, now: number): readonly SlotsEvent[] {
+    // Nothing that was not sent can be acknowledged.
+    this.#acked = Math.max(this.#acked, Math.min(sequence, this.#sequence));
+    const open = this.#unacked.findIndex(([at]) => at > this.#acked);
+    const settled = this.#unacked.splice(0, open < 0 ? this.#unacked.length : open);
+    for (const name of new Set(settled.map(([, each]) => each))) this.#applied(name, now);
+    const acked: SlotsEvent = { ...this.id, kind: 'acked' };
+    if (this.#syncedAt === undefined || this.#syncedAt > this.#acked) return [acked];
+    this.#syncedAt = undefined;
+    return [acked, { ...this.id, kind: 'synced' }];
+  }
+
+  #applied(name: ServiceName, now: number): void {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    for (const pod of service.pods.values()) {
+      if (pod.ackedAt === undefined && pod.sequence <= this.#acked) pod.ackedAt = now;
+    }
+    this.#forgetIdle(name);
+  }
+
+  #report({ name, waiting, inUse, pods }: ServiceReport): void {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    service.waiting = waiting;
+    service.inUse = inUse;
+    for (const { address, inUse: now } of pods) {
+      const pod = service.pods.get(address);
+      if (pod !== undefined) pod.inUse = now;
+    }
+  }
+
+  /** A service that was removed is forgotten by the member with its last request. */
+  #forgetIdle(name: ServiceName): void {
+    const service = this.#services.get(name);
+    if (service?.removed && service.sequence <= this.#acked && service.pods.size === 0) this.#services.delete(name);
+  }
+
+  #forget(name: ServiceName, address: string): void {
+    const service = this.#services.get(name);
+    // It may have been added again since.
+    if (service?.pods.get(address)?.removed) service.pods.delete(address);
+    this.#forgetIdle(name);
+  }
+
+  #messageFor(name: ServiceName, now: number): ToFilter | undefined {
+    const wanted = this.#wanted.get(name);
+    const service = this.#services.get(name);
+    if (wanted === undefined) return undefined;
+    if (wanted.kind === 'removed') return this.#remove(name, service, now);
+    const settings = service?.removed ? undefined : service?.settings;
+    if (service !== undefined && settings !== undefined && sameSettings(settings, wanted.settings)) {
+      return this.#changePods(name, { service, wanted: wanted.pods, now });
+    }
+    const next = service ?? { settings: undefined, removed: false, sequence: 0, pods: new Map(), waiting: 0, inUse: 0 };
+    this.#services.set(name, next);
+    next.settings = wanted.settings;
+    next.removed = false;
+    next.sequence = this.#sequence + 1;
+    for (const [address, slots] of wanted.pods) this.#setPod(next, { address, slots, now });
+    for (const address of next.pods.keys()) if (!wanted.pods.has(address)) this.#removePod(next, address, now);
+    return { kind: 'service', name, settings: wanted.settings, pods: wanted.pods };
+  }
+
+  #remove(name: ServiceName, service: MemberService | undefined, now: number): ToFilter | undefined {
+    if (service === undefined || service.removed) return undefined;
+    service.removed = true;
+    service.sequence = this.#sequence + 1;
+    for (const address of service.pods.keys()) this.#removePod(service, address, now);
+    return { kind: 'remove', name };
+  }
+
+  #changePods(
+    name: ServiceName,
+    change: {
+      readonly service: MemberService;
+      readonly wanted: ReadonlyMap<string, PodSlots>;
+      readonly now: number;
+    },
+  ): ToFilter | undefined {
+    const { service, wanted, now } = change;
+    const set = [...wanted].filter(([address, slots]) => this.#setPod(service, { address, slots, now }));
+    const remove = [...service.pods.keys()].filter(
+      (address) => !wanted.has(address) && this.#removePod(service, address, now),
+    );
+    return set.length === 0 && remove.length === 0 ? undefined : { kind: 'pods', name, set, remove };
+  }
+
+  /** Whether that is something new. */
+  #setPod(
+    { pods }: MemberService,
+    { address, slots, now }: { readonly address: string; readonly slots: PodSlots; readonly now: number },
+  ): boolean {
+    const pod = pods.get(address);
+    const { limit, unhealthy } = slots;
+    if (pod?.limit === limit && pod.unhealthy === unhealthy && !pod.removed) return false;
+    pods.set(address, {
+      limit,
+      unhealthy,
+      removed: false,
+      ceiling: Math.max(limit, pod === undefined ? 0 : this.#most(pod, now)),
+      sequence: this.#sequence + 1,
+      ackedAt: undefined,
+      inUse: pod?.inUse ?? 0,
+    });
+    return true;
+  }
+
+  #removePod({ pods }: MemberService, address: string, now: number): boolean {
+    const pod = pods.get(address);
+    if (pod === undefined || pod.removed) return false;
+    pod.ceiling = this.#most(pod, now);
+    pod.removed = true;
+    pod.sequence = this.#sequence + 1;
+    pod.ackedAt = undefined;
+    return true;
+  }
+
+  /** The most requests that a pod may have: what was begun before a limit was lowered is reported after that. */
+  #most(pod: MemberPod, now: number): number {
+    const isReported = pod.ackedAt !== undefined && now - pod.ackedAt >= this.lagMs;
+    return Math.max(pod.removed ? 0 : pod.limit, isReported ? pod.inUse : pod.ceiling);
+  }
+}
+
+function introduced({ limit, inUse, state }: PodReport): MemberPod {
+  const removed = state === 'draining';
+  const unhealthy = state === 'unhealthy';
+  // What it says is so: nothing of it has to be waited for.
+  const at = { sequence: 0, ackedAt: Number.NEGATIVE_INFINITY };
+  return { limit, unhealthy, removed, ceiling: removed ? inUse : Math.max(limit, inUse), inUse, ...at };
+}

@@ -1,0 +1,185 @@
+import { sluice } from '#xds';
+import type { ServiceName } from '../model/service.ts';
+import type {
+  Counts,
+  DurationCounts,
+  EjectionReason,
+  PodEvent,
+  PodReport,
+  PodUse,
+  ServiceReport,
+  WaitingRequest,
+} from './events.ts';
+
+const { FilterMessage, PodState, PodEvent: Event } = sluice.queue.v1;
+
+/** How a filter introduces itself. */
+export interface Hello {
+  readonly kind: 'hello';
+  readonly protocol: number;
+  readonly node: string;
+  readonly epoch: string;
+  readonly stream: number;
+  readonly codeVersion: string;
+  readonly memoryBytes: number;
+}
+
+/** What a filter says. `unknown`: something of a newer protocol. */
+export type FromFilter =
+  | Hello
+  | { readonly kind: 'service'; readonly service: ServiceReport }
+  | { readonly kind: 'hello end' }
+  | { readonly kind: 'ack'; readonly sequence: number }
+  | { readonly kind: 'report'; readonly services: readonly ServiceReport[]; readonly memoryBytes: number }
+  | { readonly kind: 'pod'; readonly event: PodEvent }
+  | { readonly kind: 'heartbeat' }
+  | {
+      readonly kind: 'waiting list';
+      readonly query: number;
+      readonly requests: readonly WaitingRequest[];
+      readonly waiting: number;
+    }
+  | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }
+  | { readonly kind: 'unknown' };
+
+/** Reads a `FilterMessage`. Throws on bytes that are none. */
+export function readMessage(bytes: Uint8Array): FromFilter {
+  const message = FilterMessage.decode(bytes);
+  const { hello, memberService, ack, report, podEvent, waitingList, rejected } = message;
+  if (report) {
+    return {
+      kind: 'report',
+      services: (report.services ?? []).map(serviceReport),
+      memoryBytes: number(report.memoryBytes),
+    };
+  }
+  if (ack) return { kind: 'ack', sequence: number(ack.sequence) };
+  if (podEvent) return { kind: 'pod', event: podEventOf(podEvent) };
+  if (memberService) return { kind: 'service', service: serviceReport(memberService) };
+  if (message.heartbeat) return { kind: 'heartbeat' };
+  if (message.helloEnd) return { kind: 'hello end' };
+  if (hello) return helloOf(hello);
+  if (waitingList) {
+    const { query, waiting, requests } = waitingList;
+    return {
+      kind: 'waiting list',
+      query: query ?? 0,
+      waiting: waiting ?? 0,
+      requests: (requests ?? []).map(waitingRequest),
+    };
+  }
+  if (rejected) return { kind: 'rejected', sequence: number(rejected.sequence), reason: rejected.reason ?? '' };
+  return { kind: 'unknown' };
+}
+
+function helloOf(hello: sluice.queue.v1.Hello.$Shape): Hello {
+  return {
+    kind: 'hello',
+    protocol: hello.protocol ?? 0,
+    node: hello.nodeId ?? '',
+    epoch: `${hello.epoch ?? 0}`,
+    stream: hello.stream ?? 0,
+    codeVersion: hello.codeVersion ?? '',
+    memoryBytes: number(hello.memoryBytes),
+  };
+}
+
+function serviceReport(report: sluice.queue.v1.ServiceReport.$Shape): ServiceReport {
+  return {
+    // The filter has it from the cluster's name, which is the service's.
+    name: (report.name ?? '') as ServiceName,
+    waiting: report.waiting ?? 0,
+    oldestWaitMs: number(report.oldestWaitMs),
+    inUse: report.inUse ?? 0,
+    mostWaiting: report.mostWaiting ?? 0,
+    mostInUse: report.mostInUse ?? 0,
+    counts: countsOf(report.counts ?? {}),
+    wait: durations(report.wait),
+    work: durations(report.work),
+    pods: (report.pods ?? []).map(podReport),
+    isKnown: report.known ?? false,
+  };
+}
+
+function countsOf(counts: sluice.queue.v1.Counts.$Properties): Counts {
+  return {
+    arrived: number(counts.arrived),
+    started: number(counts.started),
+    answered: number(counts.answered),
+    failed: number(counts.failed),
+    refused: number(counts.refused),
+    waitTimeouts: number(counts.waitTimeouts),
+    abandonedWaiting: number(counts.abandonedWaiting),
+    abandonedWorking: number(counts.abandonedWorking),
+    workTimeouts: number(counts.workTimeouts),
+    retried: number(counts.retried),
+    ejections: number(counts.ejections),
+    unserved: number(counts.unserved),
+  };
+}
+
+const NO_DURATIONS: DurationCounts = { buckets: [], sumMs: 0 };
+
+function durations(counts: sluice.queue.v1.Durations.$Properties | null | undefined): DurationCounts {
+  if (!counts?.buckets?.length) return NO_DURATIONS;
+  return { buckets: counts.buckets.map(number), sumMs: number(counts.sumMs) };
+}
+
+const STATES: Readonly<Record<number, PodUse>> = {
+  [PodState.READY]: 'ready',
+  [PodState.DRAINING]: 'draining',
+  [PodState.EJECTED]: 'ejected',
+  [PodState.UNHEALTHY]: 'unhealthy',
+  [PodState.TRYING]: 'trying',
+};
+
+function podReport(pod: sluice.queue.v1.PodReport.$Properties): PodReport {
+  return {
+    address: pod.address ?? '',
+    limit: pod.limit ?? 0,
+    inUse: pod.inUse ?? 0,
+    state: STATES[pod.state ?? PodState.READY] ?? 'ready',
+    ejectedForMs: number(pod.ejectedForMs),
+  };
+}
+
+const KINDS: Readonly<Record<number, PodEvent['kind']>> = {
+  [Event.Kind.EJECTED]: 'ejected',
+  [Event.Kind.RETURNED]: 'returned',
+  [Event.Kind.FORGOTTEN]: 'forgotten',
+};
+
+const REASONS: Readonly<Record<number, EjectionReason>> = {
+  [Event.Reason.NONE]: 'none',
+  [Event.Reason.UNREACHABLE]: 'unreachable',
+  [Event.Reason.GATEWAY_ERRORS]: 'gateway errors',
+  [Event.Reason.CONSECUTIVE_5XX]: 'consecutive 5xx',
+};
+
+function podEventOf(event: sluice.queue.v1.PodEvent.$Properties): PodEvent {
+  return {
+    // As in `serviceReport`.
+    service: (event.service ?? '') as ServiceName,
+    address: event.address ?? '',
+    kind: KINDS[event.kind ?? Event.Kind.EJECTED] ?? 'ejected',
+    reason: REASONS[event.reason ?? Event.Reason.NONE] ?? 'none',
+    forMs: number(event.forMs),
+  };
+}
+
+function waitingRequest(request: sluice.queue.v1.WaitingRequest.$Properties): WaitingRequest {
+  return {
+    id: request.id ?? 0,
+    ageMs: number(request.ageMs),
+    method: request.method ?? '',
+    path: request.path ?? '',
+    client: request.client ?? '',
+    requestId: request.requestId ?? '',
+  };
+}
+
+/** Numbers of 64 bits come as objects. They stay below 2^53. */
+function number(value: { toNumber(): number } | number | null | undefined): number {
+  if (typeof value === 'number') return value;
+  return value?.toNumber() ?? 0;
+}

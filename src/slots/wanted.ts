@@ -1,0 +1,80 @@
+import type { Service, ServiceName } from '../model/service.ts';
+
+/** When a pod is ejected, and for how long. */
+export interface Ejection {
+  readonly consecutive5xx: number;
+  readonly consecutiveGateway: number;
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/** How a member is to treat the requests of a service. */
+export interface QueueSettings {
+  readonly max: number;
+  readonly timeoutMs: number;
+  readonly fullStatus: number;
+  readonly abortHoldMs: number;
+  readonly ejection: Ejection;
+}
+
+/** What a pod may have. */
+export interface PodSlots {
+  readonly limit: number;
+  readonly unhealthy: boolean;
+}
+
+/** What a member is to have of a service. Of services that are not wanted in any way it keeps what it has. */
+export type Wanted =
+  | {
+      readonly kind: 'service';
+      readonly settings: QueueSettings;
+      /** By address, as `formatAddress` writes it. Others get no further request. */
+      readonly pods: ReadonlyMap<string, PodSlots>;
+    }
+  /** It goes: what waits is answered with 503, and it is forgotten when its last request has ended. */
+  | { readonly kind: 'removed' };
+
+/** A service by the name it has. */
+export type WantedService = readonly [ServiceName, Wanted];
+
+/** How long a slot stays taken after its client has given up: until the pod has heard of it. */
+export const ABORT_HOLD_MS = 5;
+
+/** A pod that breaks off this many answers in a row, or answers them as a gateway does that has nobody behind it. */
+const CONSECUTIVE_GATEWAY = 3;
+
+/** The longest a pod stays ejected when the user has not asked for longer. */
+const LONGEST_EJECTION_MS = 10_000;
+
+/** What a member needs to know of a service with a limit, besides its pods; undefined: it has none. */
+export function queueSettings({ discipline, outlier }: Service): QueueSettings | undefined {
+  if (discipline.kind !== 'limited') return undefined;
+  const { max, timeout, fullStatus } = discipline.queue;
+  return {
+    max,
+    timeoutMs: timeout,
+    fullStatus,
+    abortHoldMs: ABORT_HOLD_MS,
+    ejection: {
+      consecutive5xx: outlier.consecutive5xx,
+      consecutiveGateway: CONSECUTIVE_GATEWAY,
+      baseMs: outlier.eject,
+      maxMs: Math.max(outlier.eject, LONGEST_EJECTION_MS),
+    },
+  };
+}
+
+/** Whether they say the same. */
+export function sameSettings(a: QueueSettings, b: QueueSettings): boolean {
+  const [x, y] = [a.ejection, b.ejection];
+  return (
+    a.max === b.max &&
+    a.timeoutMs === b.timeoutMs &&
+    a.fullStatus === b.fullStatus &&
+    a.abortHoldMs === b.abortHoldMs &&
+    x.consecutive5xx === y.consecutive5xx &&
+    x.consecutiveGateway === y.consecutiveGateway &&
+    x.baseMs === y.baseMs &&
+    x.maxMs === y.maxMs
+  );
+}
