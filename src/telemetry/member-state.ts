@@ -1,0 +1,158 @@
+import type { EjectionReason, MemberHello, PodEvent, PodReport, ReportedPodState, ServiceReport } from './report.ts';
+import { growth, type Totals, totalsOf } from './totals.ts';
+
+/** What one member does with a pod now. */
+export interface PodReading {
+  readonly limit: number;
+  readonly inUse: number;
+  readonly state: ReportedPodState;
+  /** When it came into this state, in milliseconds since the epoch. */
+  readonly since: number;
+  /** Only of an ejected pod, or one that is tried again. */
+  readonly reason: EjectionReason | undefined;
+  /** When an ejected pod is tried again. */
+  readonly ejectedUntil: number | undefined;
+}
+
+/** What one member has of a service now. */
+export interface MemberService {
+  readonly waiting: number;
+  readonly inUse: number;
+  /** When the oldest waiting request came, in milliseconds since the epoch; undefined: none waits. */
+  readonly oldestSince: number | undefined;
+  readonly pods: ReadonlyMap<string, PodReading>;
+}
+
+/** A service of a member, as it changes. */
+interface Kept {
+  waiting: number;
+  inUse: number;
+  oldestSince: number | undefined;
+  readonly pods: Map<string, PodReading>;
+  /** What was reported last; what comes next is counted from there. */
+  totals: Totals | undefined;
+}
+
+/** What a report adds. */
+export interface Grown {
+  readonly more: Totals;
+  /** How many more waited, and were in use, at most than there are now. */
+  readonly peakWaiting: number;
+  readonly peakInUse: number;
+}
+
+/** What is known of one member: the VM of one worker of one Envoy. */
+export class MemberState {
+  hello: MemberHello;
+  connectedSince: number;
+  /** When its stream ended; undefined: it is open. */
+  lostAt: number | undefined;
+  /** When anything came from it, in milliseconds since the epoch. */
+  heardAt: number;
+  memoryBytes: number;
+  readonly #services = new Map<string, Kept>();
+  /** What it counted before Sluice knew of it is not counted. */
+  #startsFromZero: boolean;
+
+  constructor(hello: MemberHello, now: number) {
+    this.hello = hello;
+    this.connectedSince = now;
+    this.heardAt = now;
+    this.memoryBytes = hello.memoryBytes;
+    // On its first stream nobody has counted anything of it yet.
+    this.#startsFromZero = hello.stream <= 1;
+  }
+
+  /** Its stream has begun again. What it has comes next, all of it. */
+  reconnected(hello: MemberHello, now: number): void {
+    this.hello = hello;
+    this.connectedSince = now;
+    this.lostAt = undefined;
+    this.heardAt = now;
+    this.memoryBytes = hello.memoryBytes;
+    for (const kept of this.#services.values()) clear(kept);
+  }
+
+  /** All that it had when its stream began is told: what appears later has counted from 0. */
+  complete(): void {
+    this.#startsFromZero = true;
+  }
+
+  /** Its services by name. */
+  services(): ReadonlyMap<string, MemberService> {
+    return this.#services;
+  }
+
+  /** Nobody knows any longer what it has; what it counted stays, should it come back. */
+  forget(): void {
+    for (const kept of this.#services.values()) clear(kept);
+  }
+
+  /** Takes what it reports about a service. */
+  report(report: ServiceReport, now: number): Grown {
+    const { waiting, inUse, oldestWaitMs, pods } = report;
+    const kept = this.#service(report.name);
+    const totals = totalsOf(report);
+    const before = kept.totals ?? (this.#startsFromZero ? undefined : totals);
+    kept.totals = totals;
+    kept.waiting = waiting;
+    kept.inUse = inUse;
+    kept.oldestSince = waiting > 0 ? now - oldestWaitMs : undefined;
+    for (const pod of pods) kept.pods.set(pod.address, podReading(pod, kept.pods.get(pod.address), now));
+    return {
+      more: before === undefined ? totals : growth(totals, before),
+      peakWaiting: Math.max(0, report.mostWaiting - waiting),
+      peakInUse: Math.max(0, report.mostInUse - inUse),
+    };
+  }
+
+  /** Takes what happened to a pod. */
+  podEvent({ service, address, kind, reason, forMs }: PodEvent, now: number): void {
+    const { pods } = this.#service(service);
+    const before = pods.get(address);
+    if (kind === 'forgotten') {
+      pods.delete(address);
+      return;
+    }
+    if (before === undefined) return;
+    const ejected = { state: 'ejected', since: now, reason, ejectedUntil: now + forMs } as const;
+    const returned = { state: 'trying', since: now, reason: before.reason, ejectedUntil: undefined } as const;
+    pods.set(address, { ...before, ...(kind === 'ejected' ? ejected : returned) });
+  }
+
+  #service(name: string): Kept {
+    let kept = this.#services.get(name);
+    if (kept === undefined) {
+      kept = { waiting: 0, inUse: 0, oldestSince: undefined, pods: new Map(), totals: undefined };
+      this.#services.set(name, kept);
+    }
+    return kept;
+  }
+
+  /** Forgets services that are not among these and hold nothing. */
+  keep(names: ReadonlySet<string>): void {
+    for (const [name, { waiting, inUse }] of this.#services)
+      if (!names.has(name) && waiting === 0 && inUse === 0) this.#services.delete(name);
+  }
+}
+
+function clear(kept: Kept): void {
+  kept.waiting = 0;
+  kept.inUse = 0;
+  kept.oldestSince = undefined;
+  kept.pods.clear();
+}
+
+function podReading(report: PodReport, before: PodReading | undefined, now: number): PodReading {
+  const { limit, inUse, state, ejectedForMs } = report;
+  const since = before?.state === state ? before.since : now;
+  const isOut = state === 'ejected' || state === 'trying';
+  return {
+    limit,
+    inUse,
+    state,
+    since,
+    reason: isOut ? before?.reason : undefined,
+    ejectedUntil: state === 'ejected' ? now + ejectedForMs : undefined,
+  };
+}

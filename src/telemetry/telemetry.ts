@@ -1,0 +1,343 @@
+import type { Clock } from '../base/clock.ts';
+import { type RecentEvent, RecentEvents } from './events.ts';
+import { History, type Sample } from './history.ts';
+import { quantilesOf } from './histogram.ts';
+import { type MemberService, MemberState } from './member-state.ts';
+import type { Counts, EjectionReason, Member, MemberHello, PodEvent, ReportedPodState, ServiceReport } from './report.ts';
+import { ServiceTraffic, type TrafficReading } from './service-traffic.ts';
+import { countsOf, durationsOf, type Totals } from './totals.ts';
+
+/** What is known of a queue filter. Times are milliseconds since the epoch. */
+export interface MemberReading extends Member {
+  readonly codeVersion: string;
+  readonly memoryBytes: number;
+  readonly connectedSince: number;
+  /** When anything last came from it. */
+  readonly heardAt: number;
+  /** When its stream ended; undefined: it is open. */
+  readonly lostAt: number | undefined;
+}
+
+/** What all members do with a pod together. */
+export interface PodNow {
+  readonly limit: number;
+  readonly inUse: number;
+  /** The worst that any member says. */
+  readonly state: ReportedPodState;
+  readonly since: number;
+  readonly reason: EjectionReason | undefined;
+  readonly ejectedUntil: number | undefined;
+}
+
+/** What all members have of a service now. */
+export interface ServiceNow {
+  readonly waiting: number;
+  readonly inUse: number;
+  /** When the oldest waiting request came; undefined: none waits. */
+  readonly oldestSince: number | undefined;
+  /** By address, as `formatAddress` writes it. */
+  readonly pods: ReadonlyMap<string, PodNow>;
+  /** Of the members that have it, when the one was heard that was not for the longest time. */
+  readonly heardAt: number;
+  /** Whether the stream of one of them is down: what is told of it is old. */
+  readonly isOld: boolean;
+}
+
+/** What a filter whose stream is down was last known to have is told for so long. */
+const OLD_MS = 30_000;
+/** It may come back and go on counting for so long. */
+const REMEMBERED_MS = 3_600_000;
+/** No more are remembered: node ids come from outside. */
+const MOST_REMEMBERED = 200;
+
+/** The worst first. */
+const WORST: readonly ReportedPodState[] = ['ejected', 'unhealthy', 'trying', 'draining', 'ready'];
+
+/** Everything that queue filters report, added up over them and over their restarts. */
+export class Telemetry {
+  readonly #clock: Clock;
+  readonly #onEvent: (event: RecentEvent) => void;
+  readonly #members = new Map<string, MemberState>();
+  readonly #services = new Map<string, ServiceTraffic>();
+  readonly #events = new RecentEvents();
+  readonly #history = new History();
+
+  /** `onEvent`: told of every event that `note` did not bring, for the log. */
+  constructor(clock: Clock, onEvent: (event: RecentEvent) => void = () => {}) {
+    this.#clock = clock;
+    this.#onEvent = onEvent;
+  }
+
+  /** A member's stream has begun. All that it has is reported next, then `complete` is called. */
+  connected(hello: MemberHello): void {
+    const now = this.#clock.now();
+    const key = keyOf(hello);
+    const before = this.#members.get(key);
+    if (before === undefined) {
+      // A new VM of an Epoch that is gone takes the place of the old one, whose numbers nobody has any more.
+      for (const other of this.#members.values())
+        if (other.hello.nodeId === hello.nodeId && other.lostAt !== undefined) other.forget();
+      this.#members.set(key, new MemberState(hello, now));
+    } else before.reconnected(hello, now);
+    this.#trim();
+    this.#happened({ at: now, kind: 'filter connected', node: hello.nodeId, message: 'the queue filter is connected' });
+  }
+
+  /** All that a member had when its stream began has been reported. */
+  complete(member: Member): void {
+    this.#member(member)?.complete();
+  }
+
+  /** Something came from a member. */
+  heard(member: Member): void {
+    const state = this.#member(member);
+    if (state !== undefined) state.heardAt = this.#clock.now();
+  }
+
+  /** Takes what a member reports about some of its services. */
+  report(member: Member, services: readonly ServiceReport[], memoryBytes?: number): void {
+    const state = this.#member(member);
+    if (state === undefined) return;
+    const now = this.#clock.now();
+    state.heardAt = now;
+    if (memoryBytes !== undefined) state.memoryBytes = memoryBytes;
+    for (const service of services) {
+      const { more, peakWaiting, peakInUse } = state.report(service, now);
+      const traffic = this.#traffic(service.name);
+      traffic.add(more);
+      const { waiting, inUse } = this.#sum(service.name);
+      traffic.saw(waiting + peakWaiting, inUse + peakInUse);
+    }
+  }
+
+  /** Takes what happened to a pod at a member. */
+  podEvent(member: Member, event: PodEvent): void {
+    const state = this.#member(member);
+    if (state === undefined) return;
+    const now = this.#clock.now();
+    state.heardAt = now;
+    state.podEvent(event, now);
+    this.#happened(podHappened(event, member, now));
+  }
+
+  /** A member could not use something that Sluice sent. */
+  rejected({ nodeId }: Member, reason: string): void {
+    const message = `the queue filter rejected what Sluice sent: ${reason}`;
+    this.#happened({ at: this.#clock.now(), kind: 'filter rejected', node: nodeId, message });
+  }
+
+  /** A member's stream has ended. */
+  disconnected(member: Member, reason: string): void {
+    const state = this.#member(member);
+    if (state === undefined || state.lostAt !== undefined) return;
+    const now = this.#clock.now();
+    state.lostAt = now;
+    const message = `the queue filter is disconnected: ${reason}`;
+    this.#happened({ at: now, kind: 'filter disconnected', node: member.nodeId, message });
+  }
+
+  /** Something happened that the log has already, or that comes from elsewhere. */
+  note(event: Omit<RecentEvent, 'at'>): void {
+    this.#events.add({ ...event, at: this.#clock.now() });
+  }
+
+  /** Something happened that belongs into the log as well. */
+  tell(event: Omit<RecentEvent, 'at'>): void {
+    this.#happened({ ...event, at: this.#clock.now() });
+  }
+
+  /** At most so many events of the last hour, newest first. */
+  events(most?: number): readonly RecentEvent[] {
+    return this.#events.list(this.#clock.now(), most);
+  }
+
+  /** The members whose stream is open, or was a moment ago. */
+  members(): readonly MemberReading[] {
+    return this.#known().map(({ hello, memoryBytes, connectedSince, heardAt, lostAt }) => ({
+      nodeId: hello.nodeId,
+      epoch: hello.epoch,
+      codeVersion: hello.codeVersion,
+      memoryBytes,
+      connectedSince,
+      heardAt,
+      lostAt,
+    }));
+  }
+
+  /** What a service has now; undefined: no member has told of it. */
+  now(service: string): ServiceNow | undefined {
+    const parts = this.#parts(service);
+    if (parts.length === 0) return undefined;
+    const oldest = parts.flatMap(({ has: { oldestSince } }) => (oldestSince === undefined ? [] : [oldestSince]));
+    return {
+      ...sumOf(parts),
+      oldestSince: oldest.length === 0 ? undefined : Math.min(...oldest),
+      pods: podsOf(parts),
+      heardAt: Math.min(...parts.map(({ member }) => member.heardAt)),
+      isOld: parts.some(({ member }) => member.lostAt !== undefined),
+    };
+  }
+
+  /** What the requests of a service did; undefined: no member has told of it. */
+  traffic(service: string): TrafficReading | undefined {
+    return this.#services.get(service)?.read();
+  }
+
+  /** Everything counted of a service since Sluice started; undefined: nothing was. */
+  totals(service: string): Totals | undefined {
+    return this.#services.get(service)?.total;
+  }
+
+  /** The last 15 minutes of a service in steps of 5 s, oldest first. */
+  history(service: string): readonly Sample[] {
+    return this.#history.of(service);
+  }
+
+  /**
+   * A slice of time (`SLICE_MS`) has ended. Takes how many slots its services have now, for the history, and forgets
+   * everything about services that are not among them.
+   */
+  rotate(slots: ReadonlyMap<string, number | undefined>): void {
+    const names = new Set(slots.keys());
+    for (const name of this.#services.keys()) if (!names.has(name)) this.#services.delete(name);
+    for (const member of this.#members.values()) member.keep(names);
+    this.#trim();
+    const samples = new Map([...slots].map(([name, count]) => [name, this.#sample(name, count)]));
+    this.#history.add(this.#clock.now(), samples);
+    for (const [name, traffic] of this.#services) {
+      const { waiting, inUse } = this.#sum(name);
+      traffic.rotate(waiting, inUse);
+    }
+  }
+
+  #sample(name: string, slots: number | undefined): Omit<Sample, 'at'> {
+    const isKnown = this.#parts(name).length > 0;
+    const traffic = this.#services.get(name);
+    const { totals, mostWaiting, mostInUse } = traffic?.current() ?? { totals: undefined, mostWaiting: 0, mostInUse: 0 };
+    const counts = totals && countsOf(totals);
+    const wait = totals && quantilesOf(durationsOf(totals, 'wait').buckets);
+    const work = totals && quantilesOf(durationsOf(totals, 'work').buckets);
+    const { waiting, inUse } = this.#sum(name);
+    return {
+      inUse: isKnown ? inUse : undefined,
+      waiting: isKnown ? waiting : undefined,
+      mostInUse: isKnown ? Math.max(mostInUse, inUse) : undefined,
+      mostWaiting: isKnown ? Math.max(mostWaiting, waiting) : undefined,
+      slots,
+      arrived: counts?.arrived ?? 0,
+      ended: counts ? endedOf(counts) : 0,
+      refused: counts?.refused ?? 0,
+      failed: counts?.failed ?? 0,
+      waitP50: wait?.p50,
+      waitP99: wait?.p99,
+      workP50: work?.p50,
+      workP99: work?.p99,
+    };
+  }
+
+  #happened(event: RecentEvent): void {
+    this.#events.add(event);
+    this.#onEvent(event);
+  }
+
+  #member(member: Member): MemberState | undefined {
+    return this.#members.get(keyOf(member));
+  }
+
+  #traffic(name: string): ServiceTraffic {
+    let traffic = this.#services.get(name);
+    if (traffic === undefined) {
+      traffic = new ServiceTraffic();
+      this.#services.set(name, traffic);
+    }
+    return traffic;
+  }
+
+  /** Those whose numbers may be told. */
+  #known(): readonly MemberState[] {
+    const now = this.#clock.now();
+    return [...this.#members.values()].filter(({ lostAt }) => lostAt === undefined || now - lostAt < OLD_MS);
+  }
+
+  #parts(service: string): readonly Part[] {
+    return this.#known().flatMap((member) => {
+      const has = member.services().get(service);
+      return has === undefined ? [] : [{ member, has }];
+    });
+  }
+
+  #sum(service: string): { readonly waiting: number; readonly inUse: number } {
+    return sumOf(this.#parts(service));
+  }
+
+  /** Forgets members that will not come back. */
+  #trim(): void {
+    const now = this.#clock.now();
+    const lost = [...this.#members].filter(([, { lostAt }]) => lostAt !== undefined);
+    const tooMany = Math.max(0, this.#members.size - MOST_REMEMBERED);
+    for (const [index, [key, { lostAt = 0 }]] of lost.entries())
+      if (index < tooMany || now - lostAt > REMEMBERED_MS) this.#members.delete(key);
+  }
+}
+
+/** One member's part of a service. */
+interface Part {
+  readonly member: MemberState;
+  readonly has: MemberService;
+}
+
+function keyOf({ nodeId, epoch }: Member): string {
+  return `${epoch} ${nodeId}`;
+}
+
+function sumOf(parts: readonly Part[]): { readonly waiting: number; readonly inUse: number } {
+  let [waiting, inUse] = [0, 0];
+  for (const { has } of parts) {
+    waiting += has.waiting;
+    inUse += has.inUse;
+  }
+  return { waiting, inUse };
+}
+
+function podsOf(parts: readonly Part[]): ReadonlyMap<string, PodNow> {
+  const pods = new Map<string, PodNow>();
+  for (const { has } of parts)
+    for (const [address, pod] of has.pods) {
+      const other = pods.get(address);
+      if (other === undefined) pods.set(address, pod);
+      else {
+        const worse = WORST.indexOf(pod.state) < WORST.indexOf(other.state) ? pod : other;
+        pods.set(address, { ...worse, limit: pod.limit + other.limit, inUse: pod.inUse + other.inUse });
+      }
+    }
+  return pods;
+}
+
+/** Requests that came to an end at a pod, or were given up. */
+function endedOf({ answered, failed, waitTimeouts, workTimeouts, unserved }: Counts): number {
+  return answered + failed + waitTimeouts + workTimeouts + unserved;
+}
+
+function podHappened({ service, address: pod, kind, reason, forMs }: PodEvent, { nodeId: node }: Member, at: number) {
+  const about = { at, service, pod, node };
+  switch (kind) {
+    case 'ejected': {
+      const why = reason === undefined ? '' : `: ${EJECTED[reason]}`;
+      return { ...about, kind: 'pod ejected', message: `ejected for ${seconds(forMs)}${why}` } as const;
+    }
+    case 'returned':
+      return { ...about, kind: 'pod returned', message: 'gets requests again' } as const;
+    case 'forgotten':
+      return { ...about, kind: 'pod drained', message: 'removed: its last request has ended' } as const;
+  }
+}
+
+const EJECTED = {
+  unreachable: 'cannot be reached',
+  'gateway errors': 'answered 502, 503 or 504 several times in a row',
+  'consecutive 5xx': 'answered 5xx several times in a row',
+} as const satisfies Record<EjectionReason, string>;
+
+function seconds(ms: number): string {
+  return `${Number((ms / 1000).toFixed(1))} s`;
+}
