@@ -1,38 +1,63 @@
 import { formatProblem, type Problem } from '../model/problem.ts';
+import { type Sort, sortServices } from './order.ts';
 import { SERVICE_HEADING, serviceRow } from './service-row.ts';
 import type { NodeStatus, ServiceStatus, Status } from './status.ts';
 import { type Cell, type Paint, printable, type Tone, table } from './table.ts';
 
-/** The status for a person to read: what is in force, a line per service, a line per Envoy, the problems. */
-export function formatStatus(status: Status, paint: Paint): string {
-  const { services, nodes, problems } = status;
+/** How the status is shown. */
+export interface FormatOptions {
+  readonly paint: Paint;
+  /** Columns of the terminal; undefined: as wide as it gets. */
+  readonly width?: number | undefined;
+  /** Rows of the terminal: services that do not fit are counted, and what matters comes first. */
+  readonly height?: number | undefined;
+  readonly sort: Sort;
+}
+
+/** Columns that are left out first where a terminal is too narrow. */
+const DROP_OF_SERVICE = ['SOURCE', 'LIMIT', 'WORK P50/P99', 'WAIT P50/P99', 'REFUSED'];
+const DROP_OF_NODE = ['FROM', 'VERSION', 'UP'];
+
+/** The status for a person to read: a line per service, a line per Envoy, the problems. */
+export function formatStatus(status: Status, options: FormatOptions): string {
+  const { paint, height } = options;
   const now = Date.parse(status.at);
-  const parts = [
-    overview(status, now, paint),
-    services.length === 0
-      ? paint('quiet', 'no services')
-      : [
-          table(
-            [...SERVICE_HEADING, 'SOURCE'],
-            services.map((service) => [...serviceRow(service), sourceOf(service, now)]),
-            paint,
-          ),
-          paint('quiet', `Refused, wait and work are of the last minute.${sampled(status)}`),
-        ].join('\n'),
-    nodes.length === 0
-      ? paint('doubtful', 'no Envoy is connected')
-      : table(
-          ['ENVOY', 'VERSION', 'CONNECTED FOR', 'FROM', 'CONFIGURATION'],
-          nodes.map((node) => nodeRow(node, now)),
-          paint,
-        ),
-    ...(problems.length === 0 ? [] : [[paint('heading', 'PROBLEMS'), ...problemLines(problems, paint)].join('\n')]),
-  ];
+  const top = overview(status, now, paint);
+  const envoys = envoyLines(status, now, options);
+  const problems = status.problems.length === 0 ? [] : [problemBlock(status.problems, paint)];
+  if (height === undefined) return joined([top, serviceLines(status, now, options), envoys, ...problems]);
+  const taken = [top, envoys, ...problems].reduce((sum, part) => sum + part.split('\n').length + 1, 0);
+  // The heading, the note below, and the line that the cursor stands in.
+  const room = Math.max(3, height - taken - 4);
+  return joined([top, ...problems, serviceLines(status, now, { ...options, height: room }), envoys]);
+}
+
+function joined(parts: readonly string[]): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function sampled({ sampledOneIn }: Status): string {
-  return sampledOneIn === undefined ? '' : ` So many requests that one in ${sampledOneIn} is counted, for all.`;
+function serviceLines({ services }: Status, now: number, { paint, width, height, sort }: FormatOptions): string {
+  if (services.length === 0) return paint('quiet', 'no services');
+  const shown = sortServices(services, sort).slice(0, height);
+  const rows = shown.map((service) => [...serviceRow(service), sourceOf(service, now)]);
+  const fit = width === undefined ? undefined : { width, drop: DROP_OF_SERVICE };
+  const more = services.length - shown.length;
+  const notes = [
+    ...(more > 0 ? [`${more} more ${more === 1 ? 'service' : 'services'}.`] : []),
+    'Refused, wait and work are of the last minute.',
+  ];
+  return [table([...SERVICE_HEADING, 'SOURCE'], rows, paint, fit), paint('quiet', notes.join(' '))].join('\n');
+}
+
+function envoyLines({ nodes }: Status, now: number, { paint, width }: FormatOptions): string {
+  if (nodes.length === 0) return paint('doubtful', 'no Envoy is connected');
+  const fit = width === undefined ? undefined : { width, drop: DROP_OF_NODE };
+  const rows = nodes.map((node) => nodeRow(node, now));
+  return table(['ENVOY', 'VERSION', 'UP', 'FROM', 'CONFIGURATION', 'QUEUE FILTER'], rows, paint, fit);
+}
+
+function problemBlock(problems: readonly Problem[], paint: Paint): string {
+  return [paint('heading', 'PROBLEMS'), ...problemLines(problems, paint)].join('\n');
 }
 
 /** A length of time in its two largest units: `12s`, `3m12s`, `5d3h`. */
@@ -55,24 +80,26 @@ export function formatAge(ms: number): string {
 
 function overview(status: Status, now: number, paint: Paint): string {
   const { version, startedAt, routeFile, configuration } = status;
-  const inForce =
+  const active =
     configuration === undefined
       ? paint('bad', 'none yet')
       : `${printable(configuration.version)}, published ${since(configuration.publishedAt, now)} ago`;
   const { text, tone } = sourceCell('', routeFile, now);
-  const kept = routeFile.state === 'stale' ? ': the last version that could be used stays in force' : '';
+  const kept = routeFile.state === 'stale' ? ': the last version that could be used stays active' : '';
   return [
     `${paint('heading', 'Sluice')} ${printable(version)}, up ${since(startedAt, now)}`,
     `route file      ${printable(routeFile.path)}: ${paint(tone, text)}${kept}`,
-    `configuration   ${inForce}`,
+    `configuration   ${active}`,
   ].join('\n');
 }
 
-function since(moment: string, now: number): string {
+/** How long ago a moment was. */
+export function since(moment: string, now: number): string {
   return formatAge(now - Date.parse(moment));
 }
 
-function sourceOf({ source }: ServiceStatus, now: number): Cell {
+/** Where a service's pods come from, and whether that is up to date. */
+export function sourceOf({ source }: ServiceStatus, now: number): Cell {
   return sourceCell(source.kind === 'static' ? 'static: ' : `${source.kind} ${source.target}: `, source, now);
 }
 
@@ -94,19 +121,45 @@ function sourceCell(
 }
 
 function nodeRow(node: NodeStatus, now: number): readonly Cell[] {
-  return [node.id, node.userAgent, since(node.connectedSince, now), node.peer, configurationCell(node)];
+  return [
+    node.id,
+    node.userAgent,
+    since(node.connectedSince, now),
+    node.peer,
+    configurationCell(node),
+    filterCell(node, now),
+  ];
+}
+
+function filterCell({ filter }: NodeStatus, now: number): Cell {
+  switch (filter?.state) {
+    case undefined:
+      return '-';
+    case 'connected':
+      return { text: 'connected', tone: 'good' };
+    case 'disconnected': {
+      const lost = filter.members.flatMap(({ lostAt }) => (lostAt === undefined ? [] : [lostAt])).sort();
+      const last = lost.at(-1);
+      return { text: last === undefined ? 'not connected' : `lost ${since(last, now)} ago`, tone: 'bad' };
+    }
+    case 'off':
+      return { text: 'off', tone: 'doubtful' };
+    case 'rejected':
+      return { text: 'rejected', tone: 'bad' };
+  }
 }
 
 function configurationCell({ types }: NodeStatus): Cell {
   const named = (status: string) => types.filter((type) => type.status === status).map(({ type }) => type);
-  const nacked = named('nacked');
+  const rejected = named('rejected');
   const pending = named('pending');
-  if (nacked.length > 0) return { text: `refused: ${nacked.join(', ')}`, tone: 'bad' };
+  if (rejected.length > 0) return { text: `rejected: ${rejected.join(', ')}`, tone: 'bad' };
   if (pending.length > 0) return { text: `pending: ${pending.join(', ')}`, tone: 'doubtful' };
   return types.length === 0 ? { text: 'asks for nothing', tone: 'doubtful' } : { text: 'in sync', tone: 'good' };
 }
 
-function problemLines(problems: readonly Problem[], paint: Paint): readonly string[] {
+/** A line for each. */
+export function problemLines(problems: readonly Problem[], paint: Paint): readonly string[] {
   return problems.map((problem) =>
     paint(problem.severity === 'error' ? 'bad' : 'doubtful', printable(formatProblem(problem))),
   );

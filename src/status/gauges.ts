@@ -1,6 +1,6 @@
 import { exposition, type Family, label, series } from './exposition.ts';
-import { LINE_GAUGES } from './line-gauges.ts';
-import type { ServiceStatus, Status } from './status.ts';
+import { QUEUE_GAUGES } from './queue-gauges.ts';
+import type { PodStatus, ServiceStatus, Status } from './status.ts';
 
 /** A value and its labels beside the service; undefined: not known, and so no series. */
 export type Value = readonly [labels: readonly string[], value: number | undefined];
@@ -13,8 +13,16 @@ export interface ServiceGauge {
   readonly read: (service: ServiceStatus, at: number) => readonly Value[];
 }
 
+const POD_STATES = [
+  'ready',
+  'draining',
+  'ejected',
+  'trying',
+  'unhealthy',
+] as const satisfies readonly PodStatus['state'][];
+
 const SERVICE_GAUGES: readonly ServiceGauge[] = [
-  ...LINE_GAUGES,
+  ...QUEUE_GAUGES,
   {
     name: 'sluice_service_source_stale_seconds',
     help: 'For how long what is known of the pods of a service may have been out of date; 0: it is up to date.',
@@ -29,29 +37,21 @@ const SERVICE_GAUGES: readonly ServiceGauge[] = [
     read: ({ source: { kind, state } }) => [[[label('source', kind)], state === 'ready' ? 1 : 0]],
   },
   {
-    name: 'sluice_slots',
-    help: 'Requests that may be at all pods of a service together.',
-    read: (service) => [[[], service.kind === 'limited' ? service.slots : undefined]],
-  },
-  {
     name: 'sluice_pods',
-    help: 'Pods of a service, by whether they get new requests (ready), only finish those they have (draining), or are left out for a while (ejected).',
+    help: 'Pods of a service: ready, draining (finish what they have), ejected (for how they answer), trying (one request after an ejection), unhealthy (their health check fails).',
     read: ({ pods }) =>
-      (['ready', 'draining', 'ejected'] as const).map((state) => [
-        [label('state', state)],
-        pods.filter((pod) => pod.state === state).length,
-      ]),
+      POD_STATES.map((state) => [[label('state', state)], pods.filter((pod) => pod.state === state).length]),
   },
   {
-    name: 'sluice_pod_requests_in_progress',
-    help: 'Requests a pod works on, as Envoy last reported; absent while no Envoy reports.',
-    read: ({ pods }) => pods.map(({ address, requestsInProgress }) => [[label('pod', address)], requestsInProgress]),
+    name: 'sluice_pod_slots_in_use',
+    help: 'Requests that a pod has now; absent while no queue filter reports.',
+    read: ({ pods }) => pods.map(({ address, inUse }) => [[label('pod', address)], inUse]),
   },
 ];
 
 /** The metrics that are read from the status, in Prometheus' text format. Pure: what is gone has no series. */
 export function gauges(status: Status): string {
-  const { at, routeFile, services, nodes, problems, sampledOneIn = 1 } = status;
+  const { at, routeFile, services, nodes, problems } = status;
   const count = (severity: 'error' | 'warning') => problems.filter((problem) => problem.severity === severity).length;
   return exposition([
     plain(
@@ -59,22 +59,47 @@ export function gauges(status: Status): string {
       'Whether the route file as it is now is in use (1), or an earlier version of it is kept (0).',
       routeFile.state === 'ready' ? 1 : 0,
     ),
-    plain(
-      'sluice_requests_sampled_ratio',
-      'Share of the requests answered with a status below 500, or refused, that are counted; below 1 they stand for the others too.',
-      1 / sampledOneIn,
-    ),
     plain('sluice_xds_connected_nodes', 'Envoys that are connected.', nodes.length),
     {
       name: 'sluice_problems',
       type: 'gauge',
-      help: 'Problems that somebody has to mend; /status lists them.',
+      help: 'Problems that somebody has to solve; /status lists them.',
       lines: (['error', 'warning'] as const).map((severity) =>
         series('sluice_problems', label('severity', severity), count(severity)),
       ),
     },
+    ...filterGauges(status),
     ...SERVICE_GAUGES.map((gauge) => perService(gauge, services, Date.parse(at))),
   ]);
+}
+
+/** Of each Envoy that is connected. */
+function filterGauges({ nodes }: Status): readonly Family[] {
+  const own = nodes.flatMap(({ id, filter }) => (filter === undefined ? [] : [[label('node', id), filter] as const]));
+  return [
+    {
+      name: 'sluice_filter_connected',
+      type: 'gauge',
+      help: 'Whether the queue filter of an Envoy is connected to Sluice (1) or not (0).',
+      lines: own.map(([node, { state }]) => series('sluice_filter_connected', node, state === 'connected' ? 1 : 0)),
+    },
+    {
+      name: 'sluice_filter_memory_bytes',
+      type: 'gauge',
+      help: 'Memory of the queue filter of an Envoy, over its workers.',
+      lines: own.flatMap(([node, { members }]) =>
+        members.length === 0
+          ? []
+          : [
+              series(
+                'sluice_filter_memory_bytes',
+                node,
+                members.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+              ),
+            ],
+      ),
+    },
+  ];
 }
 
 function plain(name: string, help: string, value: number): Family {

@@ -1,9 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { TrafficListener } from '../telemetry/traffic.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import { gauges } from './gauges.ts';
 import { type AskingSource, type SourceEvent, SourceMetrics } from './source-metrics.ts';
 import type { Status } from './status.ts';
-import { TrafficMetrics } from './traffic-metrics.ts';
+import { trafficMetrics } from './traffic-metrics.ts';
 import { addWithheldGauge, type Withheld } from './withheld-gauge.ts';
 import { XdsMetrics, type XdsTraffic } from './xds-metrics.ts';
 
@@ -20,13 +20,15 @@ const NEVER_MS = 2 ** 31 - 1;
 /** All metrics of one control plane, in a registry of their own, with those of its process. */
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #telemetry: Pick<Telemetry, 'totals'>;
   readonly #xds = new XdsMetrics(this.#registry);
-  readonly #traffic = new TrafficMetrics();
   readonly #sources = new SourceMetrics(this.#registry);
   readonly #reloads: Counter<'result'>;
   readonly #lastReload: Gauge;
 
-  constructor({ version }: { readonly version: string }) {
+  /** `telemetry`: what counts the requests. */
+  constructor({ version, telemetry }: { readonly version: string; readonly telemetry: Pick<Telemetry, 'totals'> }) {
+    this.#telemetry = telemetry;
     const registers = [this.#registry];
     new Gauge({
       name: 'sluice_build_info',
@@ -72,11 +74,6 @@ export class Metrics {
     this.#sources.record(source, event);
   }
 
-  /** What counts the requests. */
-  get traffic(): TrafficListener {
-    return this.#traffic;
-  }
-
   /** From now on tells which services Envoys do not get, as `withheld` says. Call it once. */
   watchWithheld(withheld: () => Withheld): void {
     addWithheldGauge(this.#registry, withheld);
@@ -89,12 +86,9 @@ export class Metrics {
 
   /** Everything as Prometheus reads it; gauges tell what `status` says. */
   async text(status: Status): Promise<string> {
-    this.keep(status);
-    return [await this.#registry.metrics(), gauges(status), this.#traffic.text()].join('\n');
-  }
-
-  /** Forgets services that are not in `status`: whoever never asks for the metrics needs no memory for them either. */
-  keep({ services }: Pick<Status, 'services'>): void {
-    this.#traffic.keep(new Set(services.map(({ name }) => name)));
+    // Services without a limit are counted by Envoy alone.
+    const limited = status.services.filter(({ kind }) => kind === 'limited').map(({ name }) => name);
+    const traffic = trafficMetrics(this.#telemetry, limited);
+    return [await this.#registry.metrics(), gauges(status), traffic].join('\n');
   }
 }

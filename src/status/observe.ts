@@ -6,11 +6,11 @@ import type { Problem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Source, SourceState } from '../model/source.ts';
 import type { NodeIdentity, SnapshotCache } from '../snapshot/cache.ts';
-import type { Sample } from '../telemetry/history.ts';
-import { SLICE_MS } from '../telemetry/service-traffic.ts';
-import type { Traffic } from '../telemetry/traffic.ts';
+import { type Sample, SLICE_MS } from '../telemetry/history.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import { followConvergence } from './convergence.ts';
-import { type ConnectedNode, describeForReadiness, describeStatus, type ReportedLoad } from './describe.ts';
+import { describeForReadiness, describeStatus } from './describe.ts';
+import type { ConnectedNode } from './describe-node.ts';
 import type { Metrics } from './metrics.ts';
 import { type Readiness, readinessOf, readyForGood } from './readiness.ts';
 import type { Status } from './status.ts';
@@ -23,8 +23,6 @@ export interface Observed {
   readonly pods: { pods(locator: Locator): SourceState<readonly Pod[]> };
   readonly controller: {
     state(): { readonly model: Model | undefined; readonly problems: readonly Problem[] };
-    /** What each Envoy last reported, by node id. */
-    loads(): ReadonlyMap<string, ReportedLoad>;
   };
   readonly cache: SnapshotCache;
   readonly server: {
@@ -32,9 +30,9 @@ export interface Observed {
     waitForAck: Parameters<typeof followConvergence>[0]['waitForAck'];
   };
   readonly metrics: Metrics;
-  readonly traffic: Traffic;
-  /** Where Envoy's statistics are asked; undefined: nobody asks. */
-  readonly statisticsFrom: string | undefined;
+  readonly telemetry: Telemetry;
+  /** Whether an Envoy works without the queue filter by its user's choice. */
+  readonly isFilterOff: (node: NodeIdentity) => boolean;
   readonly clock: Clock;
 }
 
@@ -55,7 +53,7 @@ const WHOLE: NodeIdentity = { id: '', cluster: '', metadata: {} };
  * must hear of a publication first.
  */
 export function observe(observed: Observed): Observation {
-  const { version, routeFile, pods, controller, cache, server, metrics, traffic, statisticsFrom, clock } = observed;
+  const { version, routeFile, pods, controller, cache, server, metrics, telemetry, isFilterOff, clock } = observed;
   const startedAt = clock.now();
   let configuration: { readonly version: string; readonly publishedAt: number } | undefined;
   const ends = [
@@ -74,6 +72,8 @@ export function observe(observed: Observed): Observation {
     routeFile: { path: routeFile.path, state: routeFile.source.state() },
     nodes: server.nodes(),
     configuration,
+    now: clock.now(),
+    isFilterOff,
   });
   const status = () => {
     const { model, problems } = controller.state();
@@ -81,24 +81,16 @@ export function observe(observed: Observed): Observation {
       ...common(),
       version,
       startedAt,
-      now: clock.now(),
       model,
       problems,
       podsOf: (locator) => pods.pods(locator),
-      loads: controller.loads(),
-      traffic,
-      statisticsFrom,
+      telemetry,
     });
   };
-  const slice = () => {
-    const now = status();
-    keepHistory(now, traffic);
-    metrics.keep(now);
-  };
-  ends.push(every(clock, SLICE_MS, slice));
+  ends.push(every(clock, SLICE_MS, () => telemetry.rotate(slotsByService(status()))));
   return {
     status,
-    history: (service) => traffic.history(service),
+    history: (service) => telemetry.history(service),
     ready: readyForGood(() => readinessOf(describeForReadiness(common(), () => status().services))),
     stop() {
       for (const end of ends) end();
@@ -106,10 +98,9 @@ export function observe(observed: Observed): Observation {
   };
 }
 
-function keepHistory({ services }: Status, traffic: Traffic): void {
-  traffic.rotate(
-    services.map(({ name, requestsInProgress, waiting }) => ({ name, inUse: requestsInProgress, waiting })),
-  );
+/** How many slots each service has; undefined: it has no limit. */
+function slotsByService({ services }: Status): ReadonlyMap<string, number | undefined> {
+  return new Map(services.map((service) => [service.name, service.kind === 'limited' ? service.slots : undefined]));
 }
 
 function every(clock: Clock, ms: number, callback: () => void): () => void {

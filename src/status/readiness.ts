@@ -30,10 +30,10 @@ export function readinessOf({ nodes, routeFile, configured, services }: Readines
   return { ready: false, reasons: [`no configuration yet${why}`] };
 }
 
-/** What a node still lacks. A type that is refused is there if an earlier version of it was taken. */
+/** What a node still lacks. A type that is rejected is there if an earlier version of it was taken. */
 function missing({ types }: NodeStatus): readonly string[] {
   const lacking = types
-    .filter(({ status, ackedVersion }) => status === 'pending' || (status === 'nacked' && ackedVersion === ''))
+    .filter(({ status, ackedVersion }) => status === 'pending' || (status === 'rejected' && ackedVersion === ''))
     .map(({ type, status }) => `${type} is ${status}`);
   return types.some(({ type }) => type === LAST_TYPE) ? lacking : [...lacking, `${LAST_TYPE} is not asked for yet`];
 }

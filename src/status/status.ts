@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EVENT_KINDS } from '../telemetry/events.ts';
 
 const problem = z.object({
   /** An `error` keeps the input it belongs to from being used; a `warning` does not. */
@@ -18,9 +19,9 @@ const problem = z.object({
 const moment = z.string();
 
 const sourceState = {
-  /** `pending`: it has never answered. `stale`: what it last said stays in force. */
+  /** `pending`: it has never answered. `stale`: what it last said is used. */
   state: z.enum(['pending', 'ready', 'stale']),
-  /** Only when stale: from when what is in force may be out of date. */
+  /** Only when stale: from when what is used may be out of date. */
   since: z.exactOptional(moment),
   problems: z.array(problem).readonly(),
 };
@@ -28,38 +29,66 @@ const sourceState = {
 const pod = z.object({
   /** `10.0.0.1:80` or `[fd00::1]:80`. */
   address: z.string(),
-  /** A `draining` pod gets no new request and finishes those it has. */
-  state: z.enum(['ready', 'draining', 'ejected']),
-  /** Over all Envoys, as they last reported; absent while none of them has reported. */
-  requestsInProgress: z.exactOptional(z.number()),
+  /**
+   * `draining`: it gets no new request and finishes those it has. `ejected`: it gets none for a while because of how it
+   * answered. `trying`: after that it has one request at a time until one succeeds. `unhealthy`: its health check fails.
+   */
+  state: z.enum(['ready', 'draining', 'ejected', 'trying', 'unhealthy']),
+  /** From when it is in this state; absent: not known. */
+  since: z.exactOptional(moment),
+  /** Only when ejected, or tried again. */
+  reason: z.exactOptional(z.enum(['unreachable', 'gateway errors', 'consecutive 5xx'])),
+  /** Only when ejected: when it is tried again. */
+  ejectedUntil: z.exactOptional(moment),
+  /** Requests that it has now, over all Envoys; absent while no queue filter reports. */
+  inUse: z.exactOptional(z.number()),
+  /** Requests that it may have at a time; absent without a limit. */
+  limit: z.exactOptional(z.number()),
 });
 
 const counts = {
-  /** With a status below 500. */
+  /** Came. */
+  arrived: z.number(),
+  /** Got a slot. */
+  started: z.number(),
+  /** Ended with a status below 500. */
   answered: z.number(),
-  /** With a status from 500 on. */
+  /** Ended with a status from 500 on. */
   failed: z.number(),
-  /** The line was full. */
+  /** Refused, since the queue was full. */
   refused: z.number(),
-  /** Given up while they waited, or while a pod worked on them. */
-  timedOut: z.number(),
-  /** Their client left before. */
-  abandoned: z.number(),
+  /** Given up after `queue.timeout`. */
+  waitTimeouts: z.number(),
+  /** Given up after `timeout.request`. */
+  workTimeouts: z.number(),
+  /** Their client left while they waited. */
+  abandonedWaiting: z.number(),
+  /** Their client left while a pod worked on them. */
+  abandonedWorking: z.number(),
+  /** Answered 503 by the queue filter itself. */
+  unserved: z.number(),
+  /** Went to another pod than the first one. */
+  retried: z.number(),
+  /** How often a pod was ejected. */
+  ejections: z.number(),
 };
 
 /** Two of many lengths of time, in milliseconds. */
 const quantiles = z.object({ p50: z.number(), p99: z.number() });
 
 const traffic = z.object({
-  /** How requests ended since Sluice started. */
+  /** What requests did since Sluice started. */
   total: z.object(counts),
-  /** How requests ended in the last minute. */
+  /** What requests did in the last minute. */
   lastMinute: z.object({
     ...counts,
     /** From arrival to slot, of all that got a slot; absent: there was none. */
     waitMs: z.exactOptional(quantiles),
     /** From slot to last byte, of those that were answered; absent: there was none. */
     workMs: z.exactOptional(quantiles),
+    /** The most that waited, and that were in use, at a time. */
+    mostWaiting: z.number(),
+    mostInUse: z.number(),
   }),
 });
 
@@ -67,24 +96,9 @@ const anyService = {
   name: z.string(),
   protocol: z.enum(['http1', 'h2c']),
   /** False: the route file has it, but Envoy has not been told of it yet. */
-  inForce: z.boolean(),
+  active: z.boolean(),
   /** In the order of their addresses. */
   pods: z.array(pod).readonly(),
-  /** The sum over its pods; absent while no Envoy has reported. */
-  requestsInProgress: z.exactOptional(z.number()),
-  /** Requests that wait in the line; absent while Envoy's statistics cannot be asked. */
-  waiting: z.exactOptional(z.number()),
-  /**
-   * How long the first in the line has waited, in milliseconds; absent: nobody has for a second, or no log has
-   * come. Of those who were in line before Sluice started, it may take some seconds until more is known than that.
-   */
-  oldestWaitMs: z.exactOptional(z.number()),
-  /** Pods that are ejected for how they answer; absent while Envoy's statistics cannot be asked. */
-  ejected: z.exactOptional(z.number()),
-  /** Requests sent to a pod again since Envoy started; absent while Envoy's statistics cannot be asked. */
-  retried: z.exactOptional(z.number()),
-  /** Absent while no Envoy has told of any request. */
-  traffic: z.exactOptional(traffic),
   source: z.object({
     kind: z.enum(['kubernetes', 'dns', 'static']),
     /** What is looked up: `ai-media/codec:http`, `codec.example:80`; for static pods how many addresses. */
@@ -97,14 +111,23 @@ const service = z.discriminatedUnion('kind', [
   z.object({
     ...anyService,
     kind: z.literal('limited'),
-    /** Requests one pod may hold at a time. */
+    /** Requests one pod may have at a time. */
     limit: z.number(),
-    /** The line: how many requests may wait, and how long (milliseconds; 0: as long as it takes). */
+    /** How many requests may wait, and how long (milliseconds; 0: as long as it takes). */
     queue: z.object({ max: z.number(), timeoutMs: z.number() }),
-    /** Requests that may be at all pods together now. */
+    /** Requests that may be at all its pods together now. */
     slots: z.number(),
-    /** Pods that all who work and wait now would fill; absent while one of both is not known. */
+    /** Requests at its pods now; absent, as is what follows, while no queue filter reports. */
+    inUse: z.exactOptional(z.number()),
+    /** Requests that wait now. */
+    waiting: z.exactOptional(z.number()),
+    /** How long the oldest of them has waited, in milliseconds; absent: none waits. */
+    oldestWaitMs: z.exactOptional(z.number()),
+    /** Pods that all that wait and are in use now would fill. */
     desiredPods: z.exactOptional(z.number()),
+    traffic: z.exactOptional(traffic),
+    /** From when these numbers may be out of date: the stream of a queue filter is down. Absent: they are up to date. */
+    oldSince: z.exactOptional(moment),
   }),
   z.object({
     ...anyService,
@@ -118,12 +141,33 @@ const service = z.discriminatedUnion('kind', [
 const nodeType = z.object({
   /** The last part of the type's URL: `Cluster`, `ClusterLoadAssignment`, `Listener`. */
   type: z.string(),
-  /** `pending`: something is not sent or not answered yet. `nacked`: a refusal stands. */
-  status: z.enum(['in sync', 'pending', 'nacked']),
+  /** `pending`: something is not sent or not answered yet. `rejected`: Envoy did not take it. */
+  status: z.enum(['in sync', 'pending', 'rejected']),
   /** The version Envoy last took; empty: none yet. */
   ackedVersion: z.string(),
-  /** Only when nacked: Envoy's own words, and what they are about. */
-  nack: z.exactOptional(z.object({ message: z.string(), resources: z.array(z.string()).readonly(), at: moment })),
+  /** Only when rejected: Envoy's own words, and what they are about. */
+  rejection: z.exactOptional(z.object({ message: z.string(), resources: z.array(z.string()).readonly(), at: moment })),
+});
+
+const filter = z.object({
+  /**
+   * `connected`: it reports. `disconnected`: it goes on with what it knows, and what it does is not known. `off`: this
+   * Envoy has none, and holds the limit alone. `rejected`: Envoy did not take it.
+   */
+  state: z.enum(['connected', 'disconnected', 'off', 'rejected']),
+  /** Its instances, one for each worker of Envoy. */
+  members: z
+    .array(
+      z.object({
+        /** The hash of its code. */
+        codeVersion: z.string(),
+        memoryBytes: z.number(),
+        connectedSince: moment,
+        /** When its stream ended; absent: it is open. */
+        lostAt: z.exactOptional(moment),
+      }),
+    )
+    .readonly(),
 });
 
 const node = z.object({
@@ -135,6 +179,32 @@ const node = z.object({
   /** The address it connects from. */
   peer: z.string(),
   types: z.array(nodeType).readonly(),
+  /** Its queue filter; absent for clients that carry no requests. */
+  filter: z.exactOptional(filter),
+});
+
+const route = z.object({
+  /** Its key path in the route file, such as `routes[2]`. */
+  name: z.string(),
+  /** Empty: any host. */
+  hosts: z.array(z.string()).readonly(),
+  /** `/v1 and below`, `exactly /v1`, `regex /v\d+`. */
+  path: z.string(),
+  /** Further conditions: `POST`, `header x-a: b`, `query c`. */
+  conditions: z.array(z.string()).readonly(),
+  /** The service it leads to; absent for a redirect. */
+  service: z.exactOptional(z.string()),
+  /** Where it leads, in words. */
+  target: z.string(),
+});
+
+const event = z.object({
+  at: moment,
+  kind: z.enum(EVENT_KINDS),
+  service: z.exactOptional(z.string()),
+  pod: z.exactOptional(z.string()),
+  node: z.exactOptional(z.string()),
+  message: z.string(),
 });
 
 /** What is true now, as `/status` tells it: the schema for whoever reads it from another process. */
@@ -147,22 +217,18 @@ export const statusSchema = z.object({
   routeFile: z.object({ path: z.string(), ...sourceState }),
   /** What Envoy is given; absent until everything needed for a first configuration was known. */
   configuration: z.exactOptional(z.object({ version: z.string(), publishedAt: moment })),
-  /** Whether Envoy's statistics can be asked; absent: nobody asks. */
-  statistics: z.exactOptional(
-    z.object({
-      from: z.string(),
-      state: z.enum(['unknown', 'answers', 'silent']),
-      reason: z.exactOptional(z.string()),
-    }),
-  ),
-  /** Requests that were answered or refused are counted by a sample, one in so many; absent: each is counted. */
-  sampledOneIn: z.exactOptional(z.number()),
+  /** Where Envoy takes requests: `0.0.0.0:8080`, and whether by TLS. */
+  listeners: z.array(z.object({ address: z.string(), tls: z.boolean() })).readonly(),
+  /** In the order in which they are tried. */
+  routes: z.array(route).readonly(),
   /** In the order of their names. */
   services: z.array(service).readonly(),
   /** The Envoys that are connected, by id. */
   nodes: z.array(node).readonly(),
   /** Everything that is wrong, those of the route file and the sources included. */
   problems: z.array(problem).readonly(),
+  /** What happened in the last hour, newest first; only so many. */
+  events: z.array(event).readonly(),
 });
 
 /** What is true now. */
@@ -171,8 +237,17 @@ export type Status = z.infer<typeof statusSchema>;
 /** One service and its pods. */
 export type ServiceStatus = Status['services'][number];
 
+/** One with a limit. */
+export type LimitedStatus = Extract<ServiceStatus, { kind: 'limited' }>;
+
 /** One pod of a service. */
 export type PodStatus = ServiceStatus['pods'][number];
 
 /** One connected Envoy. */
 export type NodeStatus = Status['nodes'][number];
+
+/** One route. */
+export type RouteStatus = Status['routes'][number];
+
+/** Something that happened. */
+export type EventStatus = Status['events'][number];

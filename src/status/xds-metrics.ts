@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { PUSH_ORDER } from '../snapshot/resource.ts';
-import { shortType } from './describe.ts';
+import { shortType } from './describe-node.ts';
 
 /** What the metrics need of an event on an xDS stream. */
 export type XdsTraffic =

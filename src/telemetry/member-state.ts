@@ -1,15 +1,23 @@
-import type { EjectionReason, MemberHello, PodEvent, PodReport, ReportedPodState, ServiceReport } from './report.ts';
+import type {
+  EjectionReason,
+  MemberId,
+  PodEvent,
+  PodReport,
+  PodUse,
+  ServiceReport,
+  SlotsEvent,
+} from '../slots/events.ts';
 import { growth, type Totals, totalsOf } from './totals.ts';
 
 /** What one member does with a pod now. */
 export interface PodReading {
   readonly limit: number;
   readonly inUse: number;
-  readonly state: ReportedPodState;
+  readonly state: PodUse;
   /** When it came into this state, in milliseconds since the epoch. */
   readonly since: number;
-  /** Only of an ejected pod, or one that is tried again. */
-  readonly reason: EjectionReason | undefined;
+  /** Why it was ejected, as long as it is or is tried again. */
+  readonly reason: EjectionReason;
   /** When an ejected pod is tried again. */
   readonly ejectedUntil: number | undefined;
 }
@@ -41,41 +49,46 @@ export interface Grown {
   readonly peakInUse: number;
 }
 
+/** What a member says when its stream begins. */
+export type Hello = Extract<SlotsEvent, { kind: 'hello' }>;
+
 /** What is known of one member: the VM of one worker of one Envoy. */
 export class MemberState {
-  hello: MemberHello;
+  readonly id: MemberId;
+  codeVersion: string;
+  peer: string;
+  memoryBytes: number;
   connectedSince: number;
   /** When its stream ended; undefined: it is open. */
   lostAt: number | undefined;
-  /** When anything came from it, in milliseconds since the epoch. */
-  heardAt: number;
-  memoryBytes: number;
   readonly #services = new Map<string, Kept>();
-  /** What it counted before Sluice knew of it is not counted. */
-  #startsFromZero: boolean;
+  /** What it has counted before its first report belongs to nobody yet. */
+  #countsFromZero: boolean;
 
-  constructor(hello: MemberHello, now: number) {
-    this.hello = hello;
+  /** `countsFromZero`: it began to count when Sluice was there already. */
+  constructor(hello: Hello, now: number, countsFromZero: boolean) {
+    const { node, epoch, codeVersion, memoryBytes, peer } = hello;
+    this.id = { node, epoch };
+    this.codeVersion = codeVersion;
+    this.peer = peer;
+    this.memoryBytes = memoryBytes;
     this.connectedSince = now;
-    this.heardAt = now;
-    this.memoryBytes = hello.memoryBytes;
-    // On its first stream nobody has counted anything of it yet.
-    this.#startsFromZero = hello.stream <= 1;
+    this.#countsFromZero = countsFromZero;
   }
 
-  /** Its stream has begun again. What it has comes next, all of it. */
-  reconnected(hello: MemberHello, now: number): void {
-    this.hello = hello;
+  /** Its stream has begun again: what it has is told anew, all of it. */
+  reconnected({ codeVersion, memoryBytes, peer }: Hello, now: number): void {
+    this.codeVersion = codeVersion;
+    this.peer = peer;
+    this.memoryBytes = memoryBytes;
     this.connectedSince = now;
     this.lostAt = undefined;
-    this.heardAt = now;
-    this.memoryBytes = hello.memoryBytes;
-    for (const kept of this.#services.values()) clear(kept);
+    this.forget();
   }
 
   /** All that it had when its stream began is told: what appears later has counted from 0. */
   complete(): void {
-    this.#startsFromZero = true;
+    this.#countsFromZero = true;
   }
 
   /** Its services by name. */
@@ -93,7 +106,7 @@ export class MemberState {
     const { waiting, inUse, oldestWaitMs, pods } = report;
     const kept = this.#service(report.name);
     const totals = totalsOf(report);
-    const before = kept.totals ?? (this.#startsFromZero ? undefined : totals);
+    const before = kept.totals ?? (this.#countsFromZero ? undefined : totals);
     kept.totals = totals;
     kept.waiting = waiting;
     kept.inUse = inUse;
@@ -152,7 +165,7 @@ function podReading(report: PodReport, before: PodReading | undefined, now: numb
     inUse,
     state,
     since,
-    reason: isOut ? before?.reason : undefined,
+    reason: (isOut ? before?.reason : undefined) ?? 'none',
     ejectedUntil: state === 'ejected' ? now + ejectedForMs : undefined,
   };
 }

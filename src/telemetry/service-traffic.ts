@@ -1,5 +1,5 @@
+import type { Counts } from '../slots/events.ts';
 import { type Quantiles, quantilesOf } from './histogram.ts';
-import type { Counts } from './report.ts';
 import { addTo, countsOf, durationsOf, isNothing, noTotals, type Totals } from './totals.ts';
 
 /** What one service's requests did. Waits are of all that got a slot, work of those that were answered. */

@@ -1,32 +1,22 @@
+import { assertNever } from '../base/assert-never.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Counts, EjectionReason, MemberId, PodEvent, PodUse, ServiceReport, SlotsEvent } from '../slots/events.ts';
 import { type RecentEvent, RecentEvents } from './events.ts';
-import { History, type Sample } from './history.ts';
 import { quantilesOf } from './histogram.ts';
-import { type MemberService, MemberState } from './member-state.ts';
-import type { Counts, EjectionReason, Member, MemberHello, PodEvent, ReportedPodState, ServiceReport } from './report.ts';
+import { History, type Sample } from './history.ts';
+import { type Hello, type MemberService, MemberState, type PodReading } from './member-state.ts';
 import { ServiceTraffic, type TrafficReading } from './service-traffic.ts';
 import { countsOf, durationsOf, type Totals } from './totals.ts';
 
 /** What is known of a queue filter. Times are milliseconds since the epoch. */
-export interface MemberReading extends Member {
+export interface MemberReading extends MemberId {
+  /** The hash of its code. */
   readonly codeVersion: string;
+  readonly peer: string;
   readonly memoryBytes: number;
   readonly connectedSince: number;
-  /** When anything last came from it. */
-  readonly heardAt: number;
   /** When its stream ended; undefined: it is open. */
   readonly lostAt: number | undefined;
-}
-
-/** What all members do with a pod together. */
-export interface PodNow {
-  readonly limit: number;
-  readonly inUse: number;
-  /** The worst that any member says. */
-  readonly state: ReportedPodState;
-  readonly since: number;
-  readonly reason: EjectionReason | undefined;
-  readonly ejectedUntil: number | undefined;
 }
 
 /** What all members have of a service now. */
@@ -36,11 +26,9 @@ export interface ServiceNow {
   /** When the oldest waiting request came; undefined: none waits. */
   readonly oldestSince: number | undefined;
   /** By address, as `formatAddress` writes it. */
-  readonly pods: ReadonlyMap<string, PodNow>;
-  /** Of the members that have it, when the one was heard that was not for the longest time. */
-  readonly heardAt: number;
-  /** Whether the stream of one of them is down: what is told of it is old. */
-  readonly isOld: boolean;
+  readonly pods: ReadonlyMap<string, PodReading>;
+  /** From when on it may be out of date, since the stream of a member is down; undefined: it is up to date. */
+  readonly oldSince: number | undefined;
 }
 
 /** What a filter whose stream is down was last known to have is told for so long. */
@@ -51,12 +39,13 @@ const REMEMBERED_MS = 3_600_000;
 const MOST_REMEMBERED = 200;
 
 /** The worst first. */
-const WORST: readonly ReportedPodState[] = ['ejected', 'unhealthy', 'trying', 'draining', 'ready'];
+const WORST: readonly PodUse[] = ['ejected', 'unhealthy', 'trying', 'draining', 'ready'];
 
 /** Everything that queue filters report, added up over them and over their restarts. */
 export class Telemetry {
   readonly #clock: Clock;
   readonly #onEvent: (event: RecentEvent) => void;
+  readonly #startedAt: number;
   readonly #members = new Map<string, MemberState>();
   readonly #services = new Map<string, ServiceTraffic>();
   readonly #events = new RecentEvents();
@@ -65,75 +54,77 @@ export class Telemetry {
   /** `onEvent`: told of every event that `note` did not bring, for the log. */
   constructor(clock: Clock, onEvent: (event: RecentEvent) => void = () => {}) {
     this.#clock = clock;
+    this.#startedAt = clock.now();
     this.#onEvent = onEvent;
   }
 
-  /** A member's stream has begun. All that it has is reported next, then `complete` is called. */
-  connected(hello: MemberHello): void {
+  /** Takes what happens on the streams of the filters. */
+  record(event: SlotsEvent): void {
+    if (event.kind === 'hello') {
+      this.#hello(event);
+      return;
+    }
+    const member = this.#members.get(keyOf(event));
+    if (member === undefined) return;
+    const now = this.#clock.now();
+    const { node } = event;
+    switch (event.kind) {
+      case 'report':
+        member.memoryBytes = event.memoryBytes;
+        this.#report(member, event.services);
+        break;
+      case 'pod':
+        member.podEvent(event.event, now);
+        this.#happened(podHappened(event.event, node, now));
+        break;
+      case 'rejected': {
+        const message = `the queue filter rejected what Sluice sent: ${event.reason}`;
+        this.#happened({ at: now, kind: 'filter rejected', node, message });
+        break;
+      }
+      case 'gone':
+        member.lostAt = now;
+        this.#happened({
+          at: now,
+          kind: 'filter disconnected',
+          node,
+          message: `the queue filter is disconnected: ${event.reason}`,
+        });
+        break;
+      case 'synced':
+      case 'waiting list':
+        break;
+      default:
+        assertNever(event);
+    }
+  }
+
+  #hello(hello: Hello): void {
     const now = this.#clock.now();
     const key = keyOf(hello);
-    const before = this.#members.get(key);
-    if (before === undefined) {
-      // A new VM of an Epoch that is gone takes the place of the old one, whose numbers nobody has any more.
+    let member = this.#members.get(key);
+    if (member === undefined) {
+      // The new VM of an Envoy that was started again takes the place of the old one, whose requests are gone.
       for (const other of this.#members.values())
-        if (other.hello.nodeId === hello.nodeId && other.lostAt !== undefined) other.forget();
-      this.#members.set(key, new MemberState(hello, now));
-    } else before.reconnected(hello, now);
+        if (other.id.node === hello.node && other.lostAt !== undefined) other.forget();
+      member = new MemberState(hello, now, startOf(hello) >= this.#startedAt);
+      this.#members.set(key, member);
+    } else member.reconnected(hello, now);
+    this.#report(member, hello.services);
+    member.complete();
     this.#trim();
-    this.#happened({ at: now, kind: 'filter connected', node: hello.nodeId, message: 'the queue filter is connected' });
+    this.#happened({ at: now, kind: 'filter connected', node: hello.node, message: 'the queue filter is connected' });
   }
 
-  /** All that a member had when its stream began has been reported. */
-  complete(member: Member): void {
-    this.#member(member)?.complete();
-  }
-
-  /** Something came from a member. */
-  heard(member: Member): void {
-    const state = this.#member(member);
-    if (state !== undefined) state.heardAt = this.#clock.now();
-  }
-
-  /** Takes what a member reports about some of its services. */
-  report(member: Member, services: readonly ServiceReport[], memoryBytes?: number): void {
-    const state = this.#member(member);
-    if (state === undefined) return;
+  #report(member: MemberState, services: readonly ServiceReport[]): void {
     const now = this.#clock.now();
-    state.heardAt = now;
-    if (memoryBytes !== undefined) state.memoryBytes = memoryBytes;
     for (const service of services) {
-      const { more, peakWaiting, peakInUse } = state.report(service, now);
+      const { more, peakWaiting, peakInUse } = member.report(service, now);
       const traffic = this.#traffic(service.name);
       traffic.add(more);
       const { waiting, inUse } = this.#sum(service.name);
       traffic.saw(waiting + peakWaiting, inUse + peakInUse);
     }
-  }
-
-  /** Takes what happened to a pod at a member. */
-  podEvent(member: Member, event: PodEvent): void {
-    const state = this.#member(member);
-    if (state === undefined) return;
-    const now = this.#clock.now();
-    state.heardAt = now;
-    state.podEvent(event, now);
-    this.#happened(podHappened(event, member, now));
-  }
-
-  /** A member could not use something that Sluice sent. */
-  rejected({ nodeId }: Member, reason: string): void {
-    const message = `the queue filter rejected what Sluice sent: ${reason}`;
-    this.#happened({ at: this.#clock.now(), kind: 'filter rejected', node: nodeId, message });
-  }
-
-  /** A member's stream has ended. */
-  disconnected(member: Member, reason: string): void {
-    const state = this.#member(member);
-    if (state === undefined || state.lostAt !== undefined) return;
-    const now = this.#clock.now();
-    state.lostAt = now;
-    const message = `the queue filter is disconnected: ${reason}`;
-    this.#happened({ at: now, kind: 'filter disconnected', node: member.nodeId, message });
   }
 
   /** Something happened that the log has already, or that comes from elsewhere. */
@@ -153,13 +144,12 @@ export class Telemetry {
 
   /** The members whose stream is open, or was a moment ago. */
   members(): readonly MemberReading[] {
-    return this.#known().map(({ hello, memoryBytes, connectedSince, heardAt, lostAt }) => ({
-      nodeId: hello.nodeId,
-      epoch: hello.epoch,
-      codeVersion: hello.codeVersion,
+    return this.#known().map(({ id, codeVersion, peer, memoryBytes, connectedSince, lostAt }) => ({
+      ...id,
+      codeVersion,
+      peer,
       memoryBytes,
       connectedSince,
-      heardAt,
       lostAt,
     }));
   }
@@ -169,12 +159,12 @@ export class Telemetry {
     const parts = this.#parts(service);
     if (parts.length === 0) return undefined;
     const oldest = parts.flatMap(({ has: { oldestSince } }) => (oldestSince === undefined ? [] : [oldestSince]));
+    const old = parts.flatMap(({ member: { lostAt } }) => (lostAt === undefined ? [] : [lostAt]));
     return {
       ...sumOf(parts),
       oldestSince: oldest.length === 0 ? undefined : Math.min(...oldest),
       pods: podsOf(parts),
-      heardAt: Math.min(...parts.map(({ member }) => member.heardAt)),
-      isOld: parts.some(({ member }) => member.lostAt !== undefined),
+      oldSince: old.length === 0 ? undefined : Math.min(...old),
     };
   }
 
@@ -213,7 +203,11 @@ export class Telemetry {
   #sample(name: string, slots: number | undefined): Omit<Sample, 'at'> {
     const isKnown = this.#parts(name).length > 0;
     const traffic = this.#services.get(name);
-    const { totals, mostWaiting, mostInUse } = traffic?.current() ?? { totals: undefined, mostWaiting: 0, mostInUse: 0 };
+    const { totals, mostWaiting, mostInUse } = traffic?.current() ?? {
+      totals: undefined,
+      mostWaiting: 0,
+      mostInUse: 0,
+    };
     const counts = totals && countsOf(totals);
     const wait = totals && quantilesOf(durationsOf(totals, 'wait').buckets);
     const work = totals && quantilesOf(durationsOf(totals, 'work').buckets);
@@ -238,10 +232,6 @@ export class Telemetry {
   #happened(event: RecentEvent): void {
     this.#events.add(event);
     this.#onEvent(event);
-  }
-
-  #member(member: Member): MemberState | undefined {
-    return this.#members.get(keyOf(member));
   }
 
   #traffic(name: string): ServiceTraffic {
@@ -286,8 +276,13 @@ interface Part {
   readonly has: MemberService;
 }
 
-function keyOf({ nodeId, epoch }: Member): string {
-  return `${epoch} ${nodeId}`;
+function keyOf({ node, epoch }: MemberId): string {
+  return `${epoch} ${node}`;
+}
+
+/** When the VM of a member started, in milliseconds: its epoch is the nanoseconds of its clock. */
+function startOf({ epoch }: MemberId): number {
+  return Number(epoch) / 1e6;
 }
 
 function sumOf(parts: readonly Part[]): { readonly waiting: number; readonly inUse: number } {
@@ -299,8 +294,8 @@ function sumOf(parts: readonly Part[]): { readonly waiting: number; readonly inU
   return { waiting, inUse };
 }
 
-function podsOf(parts: readonly Part[]): ReadonlyMap<string, PodNow> {
-  const pods = new Map<string, PodNow>();
+function podsOf(parts: readonly Part[]): ReadonlyMap<string, PodReading> {
+  const pods = new Map<string, PodReading>();
   for (const { has } of parts)
     for (const [address, pod] of has.pods) {
       const other = pods.get(address);
@@ -318,24 +313,25 @@ function endedOf({ answered, failed, waitTimeouts, workTimeouts, unserved }: Cou
   return answered + failed + waitTimeouts + workTimeouts + unserved;
 }
 
-function podHappened({ service, address: pod, kind, reason, forMs }: PodEvent, { nodeId: node }: Member, at: number) {
+function podHappened({ service, address: pod, kind, reason, forMs }: PodEvent, node: string, at: number): RecentEvent {
   const about = { at, service, pod, node };
   switch (kind) {
-    case 'ejected': {
-      const why = reason === undefined ? '' : `: ${EJECTED[reason]}`;
-      return { ...about, kind: 'pod ejected', message: `ejected for ${seconds(forMs)}${why}` } as const;
-    }
+    case 'ejected':
+      return { ...about, kind: 'pod ejected', message: `ejected for ${seconds(forMs)}${EJECTED[reason]}` };
     case 'returned':
-      return { ...about, kind: 'pod returned', message: 'gets requests again' } as const;
+      return { ...about, kind: 'pod returned', message: 'is tried again after its ejection' };
     case 'forgotten':
-      return { ...about, kind: 'pod drained', message: 'removed: its last request has ended' } as const;
+      return { ...about, kind: 'pod drained', message: 'removed: its last request has ended' };
+    default:
+      return assertNever(kind);
   }
 }
 
 const EJECTED = {
-  unreachable: 'cannot be reached',
-  'gateway errors': 'answered 502, 503 or 504 several times in a row',
-  'consecutive 5xx': 'answered 5xx several times in a row',
+  none: '',
+  unreachable: ': cannot be reached',
+  'gateway errors': ': answered 502, 503 or 504 several times in a row',
+  'consecutive 5xx': ': answered 5xx several times in a row',
 } as const satisfies Record<EjectionReason, string>;
 
 function seconds(ms: number): string {

@@ -1,5 +1,21 @@
+import type { Counts, DurationCounts, ServiceReport } from '../slots/events.ts';
 import { BUCKETS } from './histogram.ts';
-import { COUNTS, type Counts, type Durations, type ServiceReport } from './report.ts';
+
+/** All names in `Counts`, in the order in which they are kept. */
+const COUNTS = [
+  'arrived',
+  'started',
+  'answered',
+  'failed',
+  'refused',
+  'waitTimeouts',
+  'abandonedWaiting',
+  'abandonedWorking',
+  'workTimeouts',
+  'retried',
+  'ejections',
+  'unserved',
+] as const satisfies readonly (keyof Counts)[];
 
 /**
  * Everything about a service that only grows, in one row of numbers, so that adding, subtracting and remembering is one
@@ -28,7 +44,7 @@ export function totalsOf({ counts, wait, work }: Pick<ServiceReport, 'counts' | 
 }
 
 /** Buckets beyond those that are known are of another version: they count as the longest. */
-function putDurations(totals: Totals, { buckets, sumMs }: Durations, at: number): void {
+function putDurations(totals: Totals, { buckets, sumMs }: DurationCounts, at: number): void {
   for (const [index, count] of buckets.entries()) {
     const place = at + Math.min(index, BUCKETS - 1);
     totals[place] = (totals[place] ?? 0) + count;
@@ -74,7 +90,10 @@ export function countsOf(totals: Totals): Counts {
 }
 
 /** A histogram in a row; a view, not a copy. */
-export function durationsOf(totals: Totals, what: 'wait' | 'work'): { readonly buckets: Totals; readonly sumMs: number } {
+export function durationsOf(
+  totals: Totals,
+  what: 'wait' | 'work',
+): { readonly buckets: Totals; readonly sumMs: number } {
   const at = what === 'wait' ? WAIT : WORK;
   return { buckets: totals.subarray(at, at + BUCKETS), sumMs: totals[at + BUCKETS] ?? 0 };
 }

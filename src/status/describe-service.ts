@@ -1,0 +1,126 @@
+import { assertNever } from '../base/assert-never.ts';
+import { formatAddress, type Locator } from '../model/locator.ts';
+import type { ServiceWithPods } from '../model/model.ts';
+import type { Pod } from '../model/pod.ts';
+import type { SourceState } from '../model/source.ts';
+import type { PodReading } from '../telemetry/member-state.ts';
+import type { ServiceNow, Telemetry } from '../telemetry/telemetry.ts';
+import { describeSource, moment } from './describe-source.ts';
+import type { PodStatus, ServiceStatus } from './status.ts';
+
+/** What a service's description is made of. Times are milliseconds since the epoch. */
+export interface ServiceInput {
+  readonly now: number;
+  readonly telemetry: Pick<Telemetry, 'now' | 'traffic'>;
+  readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
+}
+
+/** One service and its pods, as its source and the queue filters tell of them. `active`: Envoy has been told of it. */
+export function describeService(
+  { now, telemetry, podsOf }: ServiceInput,
+  { service, pods }: Pick<ServiceWithPods, 'service' | 'pods'>,
+  active: boolean,
+): ServiceStatus {
+  const { name, protocol, discipline, locator } = service;
+  const source = { kind: locator.kind, target: targetOf(locator), ...describeSource(podsOf(locator)) };
+  switch (discipline.kind) {
+    case 'limited': {
+      const { limit } = discipline;
+      const queue = { max: discipline.queue.max, timeoutMs: discipline.queue.timeout };
+      const has = telemetry.now(name);
+      const described = describePods(pods, limit, has);
+      const slots = described.reduce((sum, pod) => sum + slotsOf(pod), 0);
+      const numbers = describeNumbers(has, limit, now);
+      const traffic = telemetry.traffic(name);
+      const seen = { ...numbers, ...(has && traffic && { traffic }) };
+      return { name, kind: 'limited', protocol, active, limit, slots, queue, pods: described, ...seen, source };
+    }
+    case 'balanced': {
+      const { balance, maxRequests } = discipline;
+      const described = pods.map((pod) => ({ address: formatAddress(pod), state: pod.state }));
+      return { name, kind: 'balanced', protocol, active, balance, maxRequests, pods: described, source };
+    }
+    default:
+      return assertNever(discipline);
+  }
+}
+
+function describeNumbers(has: ServiceNow | undefined, limit: number, now: number) {
+  if (has === undefined) return {};
+  const { inUse, waiting, oldestSince, oldSince } = has;
+  return {
+    inUse,
+    waiting,
+    // Another machine's clock may be ahead.
+    ...(oldestSince !== undefined && { oldestWaitMs: Math.max(0, Math.round(now - oldestSince)) }),
+    desiredPods: Math.ceil((inUse + waiting) / limit),
+    ...(oldSince !== undefined && { oldSince: moment(oldSince) }),
+  };
+}
+
+/** Those of the source, and those that are no longer there but have requests to finish. */
+function describePods(pods: readonly Pod[], limit: number, has: ServiceNow | undefined): readonly PodStatus[] {
+  const known = pods.map((pod) => {
+    const address = formatAddress(pod);
+    const reading = has?.pods.get(address);
+    const state = pod.state === 'draining' ? 'draining' : (reading?.state ?? 'ready');
+    return {
+      address,
+      state,
+      limit: reading?.limit ?? limit,
+      ...(has && { inUse: reading?.inUse ?? 0 }),
+      ...odd(reading),
+    };
+  });
+  const there = new Set(known.map(({ address }) => address));
+  const leaving = [...(has?.pods ?? [])]
+    .filter(([address]) => !there.has(address))
+    .map(([address, reading]) => {
+      const { inUse, limit } = reading;
+      return { address, state: 'draining' as const, limit, inUse, ...odd({ ...reading, state: 'draining' }) };
+    })
+    .sort((a, b) => (a.address < b.address ? -1 : 1));
+  return [...known, ...leaving];
+}
+
+/** What is told of a pod that is not just ready. */
+function odd(reading: PodReading | undefined) {
+  if (reading === undefined || reading.state === 'ready') return {};
+  const { state, since, reason, ejectedUntil } = reading;
+  return {
+    since: moment(since),
+    ...(reason !== 'none' && (state === 'ejected' || state === 'trying') && { reason }),
+    ...(ejectedUntil !== undefined && { ejectedUntil: moment(ejectedUntil) }),
+  };
+}
+
+/** Requests that a pod may be given now. */
+function slotsOf({ state, limit = 0 }: PodStatus): number {
+  switch (state) {
+    case 'ready':
+      return limit;
+    case 'trying':
+      return Math.min(1, limit);
+    case 'draining':
+    case 'ejected':
+    case 'unhealthy':
+      return 0;
+    default:
+      return assertNever(state);
+  }
+}
+
+function targetOf(locator: Locator): string {
+  switch (locator.kind) {
+    case 'kubernetes': {
+      const { namespace, service, port } = locator;
+      return `${namespace === undefined ? '' : `${namespace}/`}${service}:${port.port}`;
+    }
+    case 'dns':
+      return `${locator.host}:${locator.port}`;
+    case 'static':
+      return `${locator.addresses.length} ${locator.addresses.length === 1 ? 'address' : 'addresses'}`;
+    default:
+      return assertNever(locator);
+  }
+}

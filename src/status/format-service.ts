@@ -1,0 +1,122 @@
+import { formatAge, problemLines, since, sourceOf } from './format.ts';
+import { formatShort, SERVICE_HEADING, serviceRow } from './service-row.ts';
+import type { LimitedStatus, PodStatus, RouteStatus, ServiceStatus, Status } from './status.ts';
+import { type Cell, type Paint, printable, table } from './table.ts';
+
+/** More of them are in the log and on the page. */
+const MOST_EVENTS = 10;
+
+/** One service for a person to read: its numbers, pods, routes, problems and recent events. */
+export function formatService(status: Status, service: ServiceStatus, paint: Paint): string {
+  const now = Date.parse(status.at);
+  const routes = status.routes.filter((route) => route.service === service.name);
+  const problems = [
+    ...service.source.problems,
+    ...status.problems.filter(({ subject, path }) => isAbout(service, subject, path)),
+  ];
+  const events = status.events.filter((event) => event.service === service.name).slice(0, MOST_EVENTS);
+  const parts = [
+    table([...SERVICE_HEADING], [serviceRow(service)], paint, { width: 80, drop: ['LIMIT'] }),
+    [...facts(service), ['pods from', textOf(sourceOf(service, now))] as const]
+      .map(([name, text]) => `${name.padEnd(12)}  ${printable(text)}`)
+      .join('\n'),
+    podTable(service, now, paint),
+    ...(routes.length === 0 ? [] : [block('ROUTES', routes.map(routeText), paint)]),
+    ...(problems.length === 0 ? [] : [[paint('heading', 'PROBLEMS'), ...problemLines(problems, paint)].join('\n')]),
+    ...(events.length === 0
+      ? []
+      : [
+          block(
+            'EVENTS',
+            events.map(({ at, pod, message }) => `${since(at, now)} ago  ${[pod, message].filter(Boolean).join(' ')}`),
+            paint,
+          ),
+        ]),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function isAbout({ name }: ServiceStatus, subject: string, path: string | undefined): boolean {
+  return subject === `service ${name}` || path === `services.${name}` || path?.startsWith(`services.${name}.`) === true;
+}
+
+function block(title: string, lines: readonly string[], paint: Paint): string {
+  return [paint('heading', title), ...lines.map(printable)].join('\n');
+}
+
+function facts(service: ServiceStatus): readonly (readonly [string, string])[] {
+  if (service.kind === 'balanced')
+    return [
+      ['balance', service.balance.replaceAll('_', ' ')],
+      ['in flight', `at most ${service.maxRequests}, counted by Envoy alone`],
+    ];
+  const { limit, queue, desiredPods, oldSince } = service;
+  const longest = queue.timeoutMs === 0 ? 'as long as it takes' : `for at most ${formatShort(queue.timeoutMs)}`;
+  return [
+    ['limit', `${limit} a pod, ${service.slots} slots now`],
+    ['queue', `at most ${queue.max} wait, ${longest}`],
+    ...(desiredPods === undefined ? [] : [['wanted', `${desiredPods} pods would serve all at once`] as const]),
+    ...minute(service),
+    ...(oldSince === undefined ? [] : [['numbers', `of ${oldSince}: the queue filter is not connected`] as const]),
+  ];
+}
+
+function minute({ traffic }: LimitedStatus): readonly (readonly [string, string])[] {
+  if (traffic === undefined) return [];
+  const { lastMinute: last } = traffic;
+  const parts = [
+    [last.arrived, 'came'],
+    [last.answered, 'answered'],
+    [last.failed, 'failed'],
+    [last.refused, 'refused'],
+    [last.waitTimeouts, 'waited too long'],
+    [last.workTimeouts, 'worked too long'],
+    [last.abandonedWaiting + last.abandonedWorking, 'given up by their client'],
+    [last.unserved, 'not served'],
+    [last.retried, 'sent to another pod'],
+  ] as const;
+  const text = parts.flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`])).join(', ');
+  return [
+    ['last minute', text === '' ? 'no request' : text],
+    ['at most', `${last.mostInUse} in use and ${last.mostWaiting} waiting at a time`],
+  ];
+}
+
+function podTable({ pods }: ServiceStatus, now: number, paint: Paint): string {
+  if (pods.length === 0) return paint('bad', 'no pods');
+  return table(
+    ['POD', 'STATE', 'IN USE', 'FOR', 'WHY'],
+    pods.map((pod) => [
+      pod.address,
+      stateCell(pod),
+      inUseText(pod),
+      pod.since ? since(pod.since, now) : '-',
+      why(pod, now),
+    ]),
+    paint,
+  );
+}
+
+function stateCell({ state }: PodStatus): Cell {
+  const tone = state === 'ready' ? 'good' : state === 'draining' || state === 'trying' ? 'doubtful' : 'bad';
+  return { text: state, tone };
+}
+
+function inUseText({ inUse, limit }: PodStatus): string {
+  return limit === undefined ? '-' : `${inUse ?? '?'}/${limit}`;
+}
+
+function why({ reason, ejectedUntil }: PodStatus, now: number): string {
+  const again = ejectedUntil === undefined ? '' : `tried again in ${formatAge(Date.parse(ejectedUntil) - now)}`;
+  return [reason, again].filter(Boolean).join(', ') || '-';
+}
+
+function routeText({ name, hosts, path, conditions, target }: RouteStatus): string {
+  return [`${name}:`, hosts.length === 0 ? 'any host' : hosts.join(' or '), path, ...conditions, `→ ${target}`].join(
+    ' ',
+  );
+}
+
+function textOf(cell: Cell): string {
+  return typeof cell === 'string' ? cell : cell.text;
+}

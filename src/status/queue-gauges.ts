@@ -1,0 +1,53 @@
+import { label } from './exposition.ts';
+import type { ServiceGauge, Value } from './gauges.ts';
+import type { LimitedStatus } from './status.ts';
+
+/** Gauges of the services with a limit. */
+export const QUEUE_GAUGES: readonly ServiceGauge[] = [
+  gauge('sluice_requests_waiting', 'Requests that wait in the queue of a service.', ({ waiting }) => waiting),
+  gauge(
+    'sluice_requests_waiting_peak',
+    'The most requests that waited at a time in the last minute.',
+    ({ traffic, waiting }) => traffic?.lastMinute.mostWaiting ?? waiting,
+  ),
+  gauge(
+    'sluice_oldest_wait_seconds',
+    'How long the oldest waiting request of a service has waited; 0: none waits.',
+    ({ oldestWaitMs, waiting }) => (waiting === undefined ? undefined : (oldestWaitMs ?? 0) / 1000),
+  ),
+  gauge('sluice_slots', 'Requests that may be at all pods of a service together.', ({ slots }) => slots),
+  gauge('sluice_slots_in_use', 'Requests that are at the pods of a service.', ({ inUse }) => inUse),
+  gauge(
+    'sluice_slots_in_use_peak',
+    'The most requests that were at the pods of a service at a time in the last minute.',
+    ({ traffic, inUse }) => traffic?.lastMinute.mostInUse ?? inUse,
+  ),
+  gauge('sluice_pod_limit', 'Requests that one pod of a service may have at a time.', ({ limit }) => limit),
+  gauge(
+    'sluice_desired_pods',
+    'Pods that all requests that wait and are in use now would fill: (in use + waiting) / limit, rounded up.',
+    ({ desiredPods }) => desiredPods,
+  ),
+  quantiles('wait', 'From arrival to slot'),
+  quantiles('work', 'From slot to last byte'),
+];
+
+function gauge(name: string, help: string, read: (service: LimitedStatus) => number | undefined): ServiceGauge {
+  return { name, help, read: (service) => (service.kind === 'limited' ? [[[], read(service)]] : []) };
+}
+
+/** The same numbers as in `sluice status`. */
+function quantiles(what: 'wait' | 'work', help: string): ServiceGauge {
+  return {
+    name: `sluice_${what}_last_minute_seconds`,
+    help: `${help}, quantiles of the last minute as in the status; absent: there was no request.`,
+    read: (service): readonly Value[] => {
+      const of = service.kind === 'limited' ? service.traffic?.lastMinute[`${what}Ms`] : undefined;
+      if (of === undefined) return [];
+      return [
+        [[label('quantile', '0.5')], of.p50 / 1000],
+        [[label('quantile', '0.99')], of.p99 / 1000],
+      ];
+    },
+  };
+}
