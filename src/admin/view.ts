@@ -1,51 +1,69 @@
-import type { NodeStatus, ServiceStatus, Status } from '../status/status.ts';
+import type { LimitedStatus, NodeStatus, PodStatus, ServiceStatus, Status } from '../status/status.ts';
 
-/** A service as the dashboard draws it. */
-export type ServiceView = Omit<ServiceStatus, 'traffic' | 'source' | 'pods'> & {
-  /** Address, state, requests in progress. */
-  readonly pods: readonly (readonly [string, 'ready' | 'draining' | 'ejected', number | null])[];
-  readonly lastMinute?: NonNullable<ServiceStatus['traffic']>['lastMinute'];
+/** A pod as the page draws it: address, state, in use, limit, then as far as they are known: why, since, until. */
+export type PodView = readonly [
+  address: string,
+  state: PodStatus['state'],
+  inUse: number | null,
+  limit: number | null,
+  reason?: string | null,
+  since?: number | null,
+  until?: number | null,
+];
+
+/** A service as the page draws it. */
+export type ServiceView = Omit<ServiceStatus, 'source' | 'pods'> & {
+  readonly pods: readonly PodView[];
+  readonly lastMinute?: NonNullable<LimitedStatus['traffic']>['lastMinute'];
   readonly source: Omit<ServiceStatus['source'], 'problems'>;
 };
 
-/** Everything but the services. */
-export type HeadView = Omit<Status, 'services' | 'nodes' | 'at' | 'problems'> & {
+/** Everything but the services, their routes and the events. */
+export type HeadView = Omit<Status, 'services' | 'nodes' | 'at' | 'problems' | 'routes' | 'events'> & {
   readonly nodes: readonly NodeView[];
   readonly problems: Status['problems'];
   /** Whether a burst can be sent: in the demo. */
   readonly burst: boolean;
 };
 
-/** An Envoy in one word, and what it refuses. */
+/** An Envoy in one word, and what it rejected. */
 export interface NodeView {
   readonly id: string;
   readonly userAgent: string;
   readonly peer: string;
   readonly connectedSince: string;
-  readonly state: 'in sync' | 'pending' | 'nacked';
+  readonly state: 'in sync' | 'pending' | 'rejected';
+  /** Absent for clients that carry no requests. */
+  readonly filter?: NonNullable<NodeStatus['filter']>['state'];
   /** The types that are not in sync, with Envoy's words. */
   readonly why: readonly string[];
 }
 
 /** See `HeadView`. */
-export function headView({ services, nodes, at, problems, ...head }: Status, burst: boolean): HeadView {
+export function headView({ services, nodes, at, problems, routes, events, ...head }: Status, burst: boolean): HeadView {
   return { ...head, nodes: nodes.map(nodeView), problems, burst };
 }
 
 /** See `ServiceView`. */
-export function serviceView({ traffic, source, pods, ...service }: ServiceStatus): ServiceView {
+export function serviceView({ source, pods, ...service }: ServiceStatus): ServiceView {
   const { problems, ...known } = source;
-  return {
-    ...service,
-    pods: pods.map(({ address, state, requestsInProgress }) => [address, state, requestsInProgress ?? null] as const),
-    ...(traffic && { lastMinute: traffic.lastMinute }),
-    source: known,
-  };
+  const common = { pods: pods.map(podView), source: known };
+  if (service.kind === 'balanced') return { ...service, ...common };
+  const { traffic, ...limited } = service;
+  return { ...limited, ...common, ...(traffic && { lastMinute: traffic.lastMinute }) };
 }
 
-function nodeView({ id, userAgent, peer, connectedSince, types }: NodeStatus): NodeView {
+function podView({ address, state, inUse, limit, reason, since, ejectedUntil }: PodStatus): PodView {
+  const short = [address, state, inUse ?? null, limit ?? null] as const;
+  if (since === undefined) return short;
+  return [...short, reason ?? null, Date.parse(since), ejectedUntil === undefined ? null : Date.parse(ejectedUntil)];
+}
+
+function nodeView({ id, userAgent, peer, connectedSince, types, filter }: NodeStatus): NodeView {
   const odd = types.filter(({ status }) => status !== 'in sync');
-  const state = odd.some(({ status }) => status === 'nacked') ? 'nacked' : odd.length > 0 ? 'pending' : 'in sync';
-  const why = odd.map(({ type, status, nack }) => (nack ? `${type}: ${nack.message}` : `${type} is ${status}`));
-  return { id, userAgent, peer, connectedSince, state, why };
+  const state = odd.some(({ status }) => status === 'rejected') ? 'rejected' : odd.length > 0 ? 'pending' : 'in sync';
+  const why = odd.map(({ type, status, rejection }) =>
+    rejection ? `${type}: ${rejection.message}` : `${type} is ${status}`,
+  );
+  return { id, userAgent, peer, connectedSince, state, ...(filter && { filter: filter.state }), why };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { SourceLog } from '../model/source.ts';
+import type { RecentEvent } from '../telemetry/events.ts';
 import type { XdsEvent } from '../xds/protocol/event.ts';
 
 /** Where the source of this name tells what happens to it. */
@@ -62,4 +63,29 @@ export class EventLog {
       'a client gets nothing: --xds-allow does not let it use this node id',
     );
   }
+}
+
+/** Logs what happens to pods and queue filters, and each edit: one line each, nothing when nothing happens. */
+export function logRecentEvents(log: Logger): (event: RecentEvent) => void {
+  return ({ at: _, kind, message, ...about }) => log[LEVELS[kind]]({ ...about, event: kind }, sentence(kind, message));
+}
+
+const LEVELS = {
+  'pod ejected': 'warn',
+  'pod returned': 'info',
+  'pod draining': 'info',
+  'pod drained': 'info',
+  'filter connected': 'info',
+  'filter disconnected': 'warn',
+  'filter rejected': 'error',
+  'envoy connected': 'info',
+  'envoy disconnected': 'info',
+  'configuration rejected': 'error',
+  edit: 'info',
+  command: 'info',
+} as const satisfies Record<RecentEvent['kind'], 'info' | 'warn' | 'error'>;
+
+/** Events of pods say what happened to it, the fields say to which one. */
+function sentence(kind: RecentEvent['kind'], message: string): string {
+  return kind.startsWith('pod ') ? `pod ${message}` : message;
 }

@@ -9,7 +9,7 @@ const MOST_EVENTS = 10;
 /** One service for a person to read: its numbers, pods, routes, problems and recent events. */
 export function formatService(status: Status, service: ServiceStatus, paint: Paint): string {
   const now = Date.parse(status.at);
-  const routes = status.routes.filter((route) => route.service === service.name);
+  const routes = status.routes.filter(({ services }) => services.includes(service.name));
   const problems = [
     ...service.source.problems,
     ...status.problems.filter(({ subject, path }) => isAbout(service, subject, path)),

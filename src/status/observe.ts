@@ -12,6 +12,7 @@ import { followConvergence } from './convergence.ts';
 import { describeForReadiness, describeStatus } from './describe.ts';
 import type { ConnectedNode } from './describe-node.ts';
 import type { Metrics } from './metrics.ts';
+import { modelEvents } from './model-events.ts';
 import { type Readiness, readinessOf, readyForGood } from './readiness.ts';
 import type { Status } from './status.ts';
 
@@ -56,10 +57,15 @@ export function observe(observed: Observed): Observation {
   const { version, routeFile, pods, controller, cache, server, metrics, telemetry, isFilterOff, clock } = observed;
   const startedAt = clock.now();
   let configuration: { readonly version: string; readonly publishedAt: number } | undefined;
+  let model: Model | undefined;
   const ends = [
     cache.subscribe(() => {
       const snapshot = cache.get(WHOLE);
       configuration = snapshot && { version: snapshot.version, publishedAt: clock.now() };
+      const before = model;
+      model = controller.state().model;
+      if (before === undefined || model === undefined || before === model) return;
+      for (const event of modelEvents(before, model)) telemetry.tell(event);
     }),
     followConvergence({
       subscribe: (published) => cache.subscribe(published),
@@ -76,13 +82,11 @@ export function observe(observed: Observed): Observation {
     isFilterOff,
   });
   const status = () => {
-    const { model, problems } = controller.state();
     return describeStatus({
       ...common(),
+      ...controller.state(),
       version,
       startedAt,
-      model,
-      problems,
       podsOf: (locator) => pods.pods(locator),
       telemetry,
     });

@@ -184,7 +184,7 @@ const node = z.object({
 });
 
 const route = z.object({
-  /** Its key path in the route file, such as `routes[2]`. */
+  /** `routes[2]` in the route file, `HTTPRoute shop/checkout rules[0]` of an object. */
   name: z.string(),
   /** Empty: any host. */
   hosts: z.array(z.string()).readonly(),
@@ -192,8 +192,8 @@ const route = z.object({
   path: z.string(),
   /** Further conditions: `POST`, `header x-a: b`, `query c`. */
   conditions: z.array(z.string()).readonly(),
-  /** The service it leads to; absent for a redirect. */
-  service: z.exactOptional(z.string()),
+  /** The services it leads to, mirrors included; empty for a redirect. */
+  services: z.array(z.string()).readonly(),
   /** Where it leads, in words. */
   target: z.string(),
 });
@@ -217,8 +217,10 @@ export const statusSchema = z.object({
   routeFile: z.object({ path: z.string(), ...sourceState }),
   /** What Envoy is given; absent until everything needed for a first configuration was known. */
   configuration: z.exactOptional(z.object({ version: z.string(), publishedAt: moment })),
-  /** Where Envoy takes requests: `0.0.0.0:8080`, and whether by TLS. */
-  listeners: z.array(z.object({ address: z.string(), tls: z.boolean() })).readonly(),
+  /** Where Envoy takes requests: `0.0.0.0:8080`, for which host name (absent: any), and whether by TLS. */
+  listeners: z
+    .array(z.object({ name: z.string(), address: z.string(), hostname: z.exactOptional(z.string()), tls: z.boolean() }))
+    .readonly(),
   /** In the order in which they are tried. */
   routes: z.array(route).readonly(),
   /** In the order of their names. */

@@ -38,6 +38,9 @@ const REMEMBERED_MS = 3_600_000;
 /** No more are remembered: node ids come from outside. */
 const MOST_REMEMBERED = 200;
 
+/** Of a service with which nothing has happened yet. */
+const NOTHING: ServiceNow = { waiting: 0, inUse: 0, oldestSince: undefined, pods: new Map(), oldSince: undefined };
+
 /** The worst first. */
 const WORST: readonly PodUse[] = ['ejected', 'unhealthy', 'trying', 'draining', 'ready'];
 
@@ -91,6 +94,7 @@ export class Telemetry {
           message: `the queue filter is disconnected: ${event.reason}`,
         });
         break;
+      case 'acked':
       case 'synced':
       case 'waiting list':
         break;
@@ -154,10 +158,11 @@ export class Telemetry {
     }));
   }
 
-  /** What a service has now; undefined: no member has told of it. */
+  /** What a service has now; undefined: no member tells of anything. */
   now(service: string): ServiceNow | undefined {
     const parts = this.#parts(service);
-    if (parts.length === 0) return undefined;
+    // A filter tells of a service when something happens there.
+    if (parts.length === 0) return this.#known().length === 0 ? undefined : NOTHING;
     const oldest = parts.flatMap(({ has: { oldestSince } }) => (oldestSince === undefined ? [] : [oldestSince]));
     const old = parts.flatMap(({ member: { lostAt } }) => (lostAt === undefined ? [] : [lostAt]));
     return {
@@ -201,7 +206,7 @@ export class Telemetry {
   }
 
   #sample(name: string, slots: number | undefined): Omit<Sample, 'at'> {
-    const isKnown = this.#parts(name).length > 0;
+    const isKnown = this.now(name) !== undefined;
     const traffic = this.#services.get(name);
     const { totals, mostWaiting, mostInUse } = traffic?.current() ?? {
       totals: undefined,
