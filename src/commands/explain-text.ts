@@ -1,6 +1,6 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
-import { gateClusterOf, LIMITS, PUBLIC, podsCluster, SECOND_HOP } from '../dataplane/contract.ts';
+import { clusterName, PLUGINS, PUBLIC } from '../dataplane/contract.ts';
 import { fittingHosts } from '../model/host.ts';
 import type { Locator } from '../model/locator.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
@@ -158,12 +158,12 @@ function disciplineFacts(discipline: Service['discipline']): Lines {
       const longest = timeout === 0 ? 'as long as it takes' : `for at most ${formatDuration(timeout)} (queue.timeout)`;
       return [
         ['limit', `each pod works on at most ${discipline.limit} at a time`],
-        ['line', `first in, first out: at most ${max} wait (queue.max), ${longest}; above it ${fullStatus}`],
+        ['queue', `first in, first out: at most ${max} wait (queue.max), ${longest}; above it ${fullStatus}`],
       ];
     }
     case 'balanced': {
       const { balance, maxRequests, fullStatus } = discipline;
-      return [['limit', `none, so no line: ${balance}, at most ${maxRequests} in flight; above it ${fullStatus}`]];
+      return [['limit', `none, so no queue: ${balance}, at most ${maxRequests} in flight; above it ${fullStatus}`]];
     }
     default:
       return assertNever(discipline);
@@ -196,23 +196,10 @@ function resources(routing: Routing, route: Route, host: string): Lines {
 }
 
 function ofService(service: Service): Lines {
-  const pods = podsCluster(service);
-  const last = [
-    ['Cluster', `${pods}: chooses the pod`],
-    ['ClusterLoadAssignment', `${pods}: the pods`],
-  ] as const;
-  if (service.discipline.kind === 'balanced') return last;
-  const gate = gateClusterOf(service.name);
-  return [
-    ['Cluster', `${gate}: the line`],
-    [
-      'Runtime',
-      `${LIMITS}: circuit_breakers.${gate}.default.max_connections (slots), .max_pending_requests (line, if not 1000)`,
-    ],
-    ['Listener', `${SECOND_HOP}, inside Envoy: where it arrives once it has its slot`],
-    ['RouteConfiguration', `${SECOND_HOP}, table entry ${service.name}`],
-    ...last,
-  ];
+  const cluster = clusterName(service);
+  const queue: Lines =
+    service.discipline.kind === 'limited' ? [['Filter', `${PLUGINS.queue}: where it waits for a slot of a pod`]] : [];
+  return [...queue, ['Cluster', cluster], ['ClusterLoadAssignment', `${cluster}: the pods`]];
 }
 
 /** Envoy looks at one only: the very name, else the longest `*.` that fits, else `*`. */

@@ -19,9 +19,7 @@ const MARKS = { added: '+', removed: '-', changed: '~' } as const;
 export function renderDiff(before: Rendered, after: Rendered): string {
   const changes = diffSnapshots(before.snapshot, after.snapshot);
   if (changes.length === 0) return 'Nothing changes in Envoy.\n';
-  const names = new Set(before.routing.services.map(({ name }) => name));
-  const stay = new Set(after.routing.services.map(({ name }) => name).filter((name) => names.has(name)));
-  const effects = changes.map((change) => ({ change, effect: editEffect(change, stay) }));
+  const effects = changes.map((change) => ({ change, effect: editEffect(change) }));
   const touched = effects.filter(({ effect }) => effect.touches).map(({ change }) => titleOf(change));
   const verdict =
     touched.length === 0

@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { reconcile } from '../control-plane/reconcile.ts';
+import { DEFAULT_HEADER_BOUNDS, type TranslateOptions } from '../dataplane/options.ts';
 import { translate } from '../dataplane/translate.ts';
 import { StaticSource } from '../endpoints/static.ts';
 import { formatProblem } from '../model/problem.ts';
+import { resolve } from '../model/resolve.ts';
 import type { Routing } from '../model/routing.ts';
 import { readRouteFile } from '../routes/file/read.ts';
 import { PUSH_ORDER } from '../snapshot/resource.ts';
 import { type Snapshot, snapshotOfTypes } from '../snapshot/snapshot.ts';
 import { describeResource } from '../xds/debug/descriptors.ts';
 import { EXIT, failWith } from './exit.ts';
-import { kickPortOption } from './options.ts';
 import { type Rendered, renderDiff } from './render-diff.ts';
 
 /** `sluice render FILE` and `sluice render --diff OLD NEW`. */
@@ -21,20 +21,18 @@ export function addRender(program: Command): void {
     .argument('<file>', 'the route file')
     .argument('[new]', 'with --diff: the route file after the edit')
     .option('--diff', 'print what changes in Envoy from one route file to another, and whether running traffic notices')
-    .addOption(kickPortOption())
     .addHelpText(
       'after',
-      '\nPods of static services are shown; those that Kubernetes or DNS will tell are not known here.\n\nExamples:\n  sluice render routes.yaml\n  sluice render --diff routes.yaml routes-new.yaml',
+      '\nPods of static services are shown; those that Kubernetes or DNS will tell are not known here. The code of the queue filter is left out.\n\nExamples:\n  sluice render routes.yaml\n  sluice render --diff routes.yaml routes-new.yaml',
     )
     .action(render);
 }
 
 interface Options {
   readonly diff?: boolean;
-  readonly kickPort: number;
 }
 
-async function render(file: string, after: string | undefined, { diff, kickPort }: Options): Promise<void> {
+async function render(file: string, after: string | undefined, { diff }: Options): Promise<void> {
   if ((after !== undefined) !== (diff === true)) {
     failWith(EXIT.badInput, [
       'Two route files are compared with `sluice render --diff OLD NEW`; one is printed without.',
@@ -49,31 +47,28 @@ async function render(file: string, after: string | undefined, { diff, kickPort 
     failWith(EXIT.badInput, faults);
     return;
   }
-  const rendered = (routing: Routing): Rendered => ({ routing, snapshot: snapshotOf(routing, kickPort) });
-  const text = second === undefined ? renderResources(first, kickPort) : renderDiff(rendered(first), rendered(second));
+  const rendered = (routing: Routing): Rendered => ({ routing, snapshot: snapshotOf(routing) });
+  const text = second === undefined ? renderResources(first) : renderDiff(rendered(first), rendered(second));
   process.stdout.write(text);
 }
 
 /** All resources of a routing as a stream of YAML documents, in the order in which Envoy gets them. */
-export function renderResources(routing: Routing, kickPort: number): string {
-  const { types } = snapshotOf(routing, kickPort);
+export function renderResources(routing: Routing): string {
+  const { types } = snapshotOf(routing);
   const resources = PUSH_ORDER.flatMap((typeUrl) => [...types[typeUrl].resources.values()]);
   return resources.map((resource) => `---\n${stringify(describeResource(resource), { lineWidth: 0 })}`).join('');
 }
 
+/** With the filter's code left out: nobody could read it. */
+const OPTIONS: TranslateOptions = {
+  filter: { kind: 'wasm', code: new Uint8Array(), version: '' },
+  headers: DEFAULT_HEADER_BOUNDS,
+};
+
 /** What Envoy gets when all that is known are static pods. */
-export function snapshotOf(routing: Routing, kickPort: number): Snapshot {
+export function snapshotOf(routing: Routing, options = OPTIONS): Snapshot {
   const pods = new StaticSource();
   pods.want(routing.services.map(({ locator }) => locator));
-  const { model } = reconcile({
-    routing,
-    podsOf: (locator) => pods.pods(locator),
-    loads: new Map(),
-    before: undefined,
-    draining: new Map(),
-    ejected: new Map(),
-    meanWork: new Map(),
-    now: 0,
-  });
-  return snapshotOfTypes(translate(model, { kickPort }));
+  const { services } = resolve(routing, (locator) => pods.pods(locator));
+  return snapshotOfTypes(translate({ routing, services }, options).resources);
 }

@@ -1,5 +1,29 @@
+/** The queue filter as Envoy gets it. */
+export type FilterOptions =
+  | {
+      readonly kind: 'wasm';
+      /** The code itself: `gen/queue.wasm`. */
+      readonly code: Uint8Array;
+      /** A hash of it. */
+      readonly version: string;
+      /** A request may end the VM by a header: for tests alone. */
+      readonly allowTrap?: boolean;
+    }
+  /** An Envoy without Wasm: each pod of a limited service has a queue of its own, held by Envoy's circuit breakers. */
+  | { readonly kind: 'off' };
+
+/** How much of headers Envoy takes, from clients and from pods. */
+export interface HeaderBounds {
+  /** Lines. */
+  readonly count: number;
+  readonly kilobytes: number;
+}
+
 /** What the translation needs to know besides the model. */
 export interface TranslateOptions {
-  /** The loopback port where Envoy takes kicks. */
-  readonly kickPort: number;
+  readonly filter: FilterOptions;
+  readonly headers: HeaderBounds;
 }
+
+/** What servers of all kinds take is far below this. */
+export const DEFAULT_HEADER_BOUNDS: HeaderBounds = { count: 1000, kilobytes: 256 };

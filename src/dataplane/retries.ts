@@ -1,13 +1,14 @@
-import type { envoy } from '#xds';
-import { HEADERS } from './contract.ts';
-import { duration, wrap } from './encode.ts';
+import { envoy } from '#xds';
+import { duration, extension, wrap } from './encode.ts';
+
+const { PreviousHostsPredicate } = envoy.extensions.retry.host.previous_hosts.v3;
 
 /**
- * The first rest before a request looks for a pod again. Each further one is longer, up to the longest; of each Envoy takes
- * a random part. So a failed connection costs next to nothing, and a thousand requests without a pod not all of the
- * processor.
+ * The first rest before a request is tried again. Each further one is longer, up to the longest; of each Envoy takes a
+ * random part. So a failed connection costs next to nothing, and a thousand requests whose pods are all away not all of
+ * the processor.
  */
-const FIRST_REST_MS = 5;
+const FIRST_REST_MS = 10;
 
 /** See `FIRST_REST_MS`. */
 const LONGEST_REST_MS = 300;
@@ -15,28 +16,16 @@ const LONGEST_REST_MS = 300;
 /** "As often as it takes": the most that Envoy can count. */
 const FOR_EVER = 2 ** 32 - 1;
 
-/**
- * In front of pods: try again where no pod has seen a byte, and as long as it takes where there is no pod at
- * all. The slot is kept meanwhile.
- */
-export function parkingRetries(): envoy.config.route.v3.RetryPolicy.$Properties {
+/** How often Envoy looks for a pod that this request has not met yet. */
+const OTHER_PODS = 3;
+
+/** Where no pod has seen a byte of it a request is tried again, at another pod and for as long as it takes. */
+export function retryPolicy(): envoy.config.route.v3.RetryPolicy.$Properties {
   return {
-    retryOn: 'connect-failure,reset-before-request,retriable-headers',
-    retriableHeaders: [{ name: HEADERS.parked, presentMatch: true }],
+    retryOn: 'connect-failure,refused-stream,reset-before-request',
     numRetries: wrap(FOR_EVER),
     retryBackOff: { baseInterval: duration(FIRST_REST_MS), maxInterval: duration(LONGEST_REST_MS) },
-  };
-}
-
-/**
- * In front of the gate, which leads into this very process. Should that fail once, or should an edit have taken
- * away what the request waited at, no pod has seen it: it lines up again.
- */
-export function gateRetries(): envoy.config.route.v3.RetryPolicy.$Properties {
-  return {
-    retryOn: 'connect-failure,retriable-headers',
-    retriableHeaders: [{ name: HEADERS.again, presentMatch: true }],
-    numRetries: wrap(10),
-    retryBackOff: { baseInterval: duration(5), maxInterval: duration(50) },
+    retryHostPredicate: [extension('envoy.retry_host_predicates.previous_hosts', PreviousHostsPredicate, {})],
+    hostSelectionRetryMaxAttempts: OTHER_PODS,
   };
 }

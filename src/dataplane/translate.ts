@@ -1,160 +1,156 @@
-import { type LastList, remember, rememberEach } from '../base/remember.ts';
-import { podsId } from '../model/generation.ts';
-import { gatesOf, type Model, type Retiring, type ServiceWithPods } from '../model/model.ts';
-import type { Pod } from '../model/pod.ts';
+import type { Model, ServiceWithPods } from '../model/model.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
-import { type EncodedResource, groupByType, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
+import { type EncodedResource, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
+import { cluster } from './cluster.ts';
+import { serviceOfCluster } from './contract.ts';
+import { controlListener, selfCluster } from './control-listener.ts';
 import { endpoints } from './endpoints.ts';
-import { gateCluster } from './gate.ts';
-import { kickListener, kickRoutes } from './kick.ts';
-import { limitsRuntime } from './limits.ts';
+import { publicListener } from './listener.ts';
 import type { TranslateOptions } from './options.ts';
-import { parkingListener } from './parking.ts';
-import { podsCluster } from './pods.ts';
-import { podsListener, podsRoutes } from './pods-listener.ts';
-import { publicListener } from './public-listener.ts';
-import { publicRoutes } from './public-routes.ts';
-import type { OneIn } from './sampling.ts';
+import { filterResources } from './queue-filter.ts';
+import { publicRoutes } from './routes.ts';
 import { publicSecret } from './secret.ts';
 
+/** A model as Envoy's resources, with what the next translation can take over of it. */
+export interface Translation {
+  readonly resources: ResourcesByType;
+  readonly options: TranslateOptions;
+  readonly routing: Routing;
+  readonly services: readonly TranslatedService[];
+  /** What depends on the options alone. */
+  readonly fixed: Fixed;
+}
+
+interface TranslatedService extends Pick<ServiceWithPods, 'service' | 'pods'> {
+  /** Equal where the cluster is. */
+  readonly clusterKey: string;
+  readonly cluster: EncodedResource;
+  readonly endpoints: EncodedResource;
+}
+
+interface Fixed {
+  readonly clusters: readonly EncodedResource[];
+  readonly extensions: readonly EncodedResource[];
+  readonly listeners: readonly EncodedResource[];
+}
+
 /**
- * All resources that make Envoy do what the model says. Total: a model always has a translation. What
- * depends on nothing that has changed is not encoded again: with 10,000 pods, one that changes must not
- * cost a translation of all.
- *
- * An Envoy does not carry the services `absent`: it gets all but their clusters, gates and second hops. The public routes
- * and the public listener are the same for every Envoy: without its route a request for such a service would go where a
- * less exact route leads, so it is answered with 503 as its cluster is not there; and a listener that changes with every
- * service that moves would close connections of those who wait.
- *
- * Of requests that are answered, Envoys are to tell of one in `oneIn`.
+ * All resources that make Envoy do what the model says. Total: a model always has a translation. What is the same as in
+ * the translation `before` is taken from there, so a pod that changes costs the encoding of one service's endpoints.
  */
-export function translate(
-  model: Model,
-  options: TranslateOptions,
-  absent: ReadonlySet<ServiceName> = NONE,
-  oneIn: OneIn = 1,
-): ResourcesByType {
-  const { services, retiring } = absent.size === 0 ? model : without(model, absent);
-  const isPlain = absent.size === 0 && retiring.length === 0 && services.every(({ line }) => line === undefined);
-  const make = () => groupByType(fixed({ ...model, services, retiring }, options, absent));
-  // The public routes are new where the route file is, and where else something of them has changed.
-  const all = isPlain ? remember(remember(ofOptions, options, newMemory), routesOf(model), make) : make();
+export function translate({ routing, services }: Model, options: TranslateOptions, before?: Translation): Translation {
+  const last = before?.options === options ? before : undefined;
+  const fixed = last?.fixed ?? translateFixed(options);
+  const translated = translateServices(services, options, last?.services ?? []);
+  const sameServices = translated === last?.services;
+  if (sameServices && routing === last?.routing) return last;
+  const { resources: was } = last ?? {};
+  const isSameRouting = routing === last?.routing;
+  const clusters = [...fixed.clusters, ...translated.map(({ cluster }) => cluster)];
+  const resources: ResourcesByType = {
+    [TYPE_URLS.cluster]: sameList(clusters, was?.[TYPE_URLS.cluster]),
+    [TYPE_URLS.endpoints]: translated.map(({ endpoints }) => endpoints),
+    ...(isSameRouting && was !== undefined ? ofRoutingAsBefore(was) : ofRouting(routing, options, fixed)),
+  };
+  return { resources, options, routing, services: translated, fixed };
+}
+
+/**
+ * The same for an Envoy that does not carry these services: without their clusters and endpoints. Routes and listeners are
+ * the same for every Envoy: without its route a request for such a service would go where a less exact route leads, so it
+ * is answered with 503 as its cluster is not there; and a listener that changes with every service that moves would close
+ * connections of those who wait.
+ */
+export function withoutServices(resources: ResourcesByType, absent: ReadonlySet<ServiceName>): ResourcesByType {
+  if (absent.size === 0) return resources;
+  const isCarried = ({ name }: EncodedResource) => {
+    const service = serviceOfCluster(name);
+    return service === undefined || !absent.has(service);
+  };
   return {
-    ...all,
-    [TYPE_URLS.endpoints]: [...rememberEach(lastEndpoints, services, endpointsOf), ...all[TYPE_URLS.endpoints]],
-    [TYPE_URLS.runtime]: [limitsRuntime([...services, ...retiring], oneIn)],
+    ...resources,
+    [TYPE_URLS.cluster]: resources[TYPE_URLS.cluster].filter(isCarried),
+    [TYPE_URLS.endpoints]: resources[TYPE_URLS.endpoints].filter(isCarried),
   };
 }
 
-/** Everything but the pods and the limits: while nothing retires, it depends on the route file and the public routes. */
-function fixed(
-  model: Model,
-  { kickPort }: TranslateOptions,
-  absent: ReadonlySet<ServiceName>,
-): readonly EncodedResource[] {
-  const { common, byService } = remember(ofRouting, model.routing, translateRouting);
-  return [
-    ...common,
-    ...byService.flatMap(([name, resources]) => (absent.has(name) ? [] : resources)),
-    routesOf(model),
-    ...kicksOf([...gatesOf(model).keys()], kickPort),
-    ...model.retiring.flatMap(ofRetiring),
-    hopsOf(model, absent),
-  ];
+function translateFixed(options: TranslateOptions): Fixed {
+  const { filter } = options;
+  if (filter.kind === 'off') return { clusters: [], extensions: [], listeners: [] };
+  return {
+    clusters: [selfCluster()],
+    extensions: filterResources(filter),
+    listeners: [controlListener(filter)],
+  };
 }
 
-const NONE: ReadonlySet<ServiceName> = new Set();
+type OfRouting = Pick<
+  ResourcesByType,
+  typeof TYPE_URLS.extension | typeof TYPE_URLS.listener | typeof TYPE_URLS.routes | typeof TYPE_URLS.secret
+>;
 
-let lastKicks: { readonly key: string; readonly made: readonly EncodedResource[] } | undefined;
-
-/** The way of kicks to the gates: the same until a gate comes or goes. */
-function kicksOf(gates: readonly ServiceName[], port: number): readonly EncodedResource[] {
-  if (gates.length === 0) return [];
-  const key = [port, ...gates].join();
-  if (lastKicks?.key !== key) lastKicks = { key, made: [kickListener(port), kickRoutes(gates)] };
-  return lastKicks.made;
-}
-
-/** The model of an Envoy that does not carry these services. Its routing stays: see `translate`. */
-function without(model: Model, absent: ReadonlySet<ServiceName>): Model {
-  const isCarried = ({ service }: ServiceWithPods) => !absent.has(service.name);
-  return { ...model, services: model.services.filter(isCarried), retiring: model.retiring.filter(isCarried) };
-}
-
-/** What depends on the route file alone. */
-interface OfRouting {
-  readonly common: readonly EncodedResource[];
-  readonly byService: readonly (readonly [ServiceName, readonly EncodedResource[]])[];
-}
-
-const ofRouting = new WeakMap<Routing, OfRouting>();
-const ofHops = new WeakMap<Routing, Map<string, EncodedResource>>();
-/** So many tables of the second hop are kept for one route file. */
-const MOST_HOPS = 16;
-const ofRoutes = new WeakMap<Routing, { readonly key: string; readonly routes: EncodedResource }>();
-const ofPods = new WeakMap<readonly Pod[], WeakMap<Service, EncodedResource>>();
-const lastEndpoints: LastList<ServiceWithPods, EncodedResource> = { keys: [], values: [] };
-const ofOptions = new WeakMap<TranslateOptions, WeakMap<EncodedResource, ResourcesByType>>();
-const newMemory = () => new WeakMap<EncodedResource, ResourcesByType>();
-
-/** The public routes: those of the route file, and where to line up and when to come again where that is not usual. */
-function routesOf({ routing, services }: Model): EncodedResource {
-  const unusual = services.filter(({ line, retryAfter }) => line !== undefined || retryAfter !== undefined);
-  const key = unusual.map(({ service, line = '', retryAfter = 1 }) => `${service.name} ${line} ${retryAfter}`).join();
-  const known = ofRoutes.get(routing);
-  if (known?.key === key) return known.routes;
-  const lines = unusual.flatMap(({ service, line }) => (line === undefined ? [] : [[service.name, line] as const]));
-  const after = unusual.map(({ service, retryAfter = 1 }) => [service.name, retryAfter] as const);
-  const routes = publicRoutes(routing, new Map(lines), new Map(after));
-  ofRoutes.set(routing, { key, routes });
-  return routes;
-}
-
-/** The same for other limits: they move more often than pods. */
-function endpointsOf(service: ServiceWithPods): EncodedResource {
-  const ofService = remember(ofPods, service.pods, () => new WeakMap<Service, EncodedResource>());
-  return remember(ofService, service.service, () => endpoints(service));
-}
-
-/** Everything that depends on the route file alone, and not on which pods there are. */
-function translateRouting(routing: Routing): OfRouting {
+function ofRouting(routing: Routing, options: TranslateOptions, fixed: Fixed): OfRouting {
   const { listeners, services } = routing;
   const certificates = listeners.flatMap(({ tls }) => tls?.certificates ?? []);
-  const secrets = certificates.flatMap((one) => (one.kind === 'files' ? [publicSecret(one)] : []));
-  const open = listeners.map((listener) => publicListener(listener, services));
-  const common = [...open, ...secrets, parkingListener(), podsListener()];
-  const byService = services.map((service) => [service.name, ofService(service)] as const);
-  return { common, byService };
+  return {
+    [TYPE_URLS.extension]: fixed.extensions,
+    [TYPE_URLS.listener]: [
+      ...listeners.map((listener) => publicListener(listener, services, options)),
+      ...fixed.listeners,
+    ],
+    [TYPE_URLS.routes]: [publicRoutes(routing, options.filter)],
+    [TYPE_URLS.secret]: certificates.flatMap((one) => (one.kind === 'files' ? [publicSecret(one)] : [])),
+  };
 }
 
-function ofService(service: Service): readonly EncodedResource[] {
-  return service.discipline.kind === 'limited' ? [podsCluster(service), gateCluster(service)] : [podsCluster(service)];
+function ofRoutingAsBefore(was: ResourcesByType): OfRouting {
+  return {
+    [TYPE_URLS.extension]: was[TYPE_URLS.extension],
+    [TYPE_URLS.listener]: was[TYPE_URLS.listener],
+    [TYPE_URLS.routes]: was[TYPE_URLS.routes],
+    [TYPE_URLS.secret]: was[TYPE_URLS.secret],
+  };
 }
 
-/** The clusters that a service needs until its last request has ended. */
-function ofRetiring({ service, pods, gate, heir, ...old }: Retiring): readonly EncodedResource[] {
-  const stays = pods.length > 0 || heir === undefined;
-  return [
-    ...(stays ? [podsCluster(service), endpoints({ ...old, service, pods, gate })] : []),
-    ...(gate === undefined ? [] : [gateCluster(service)]),
-  ];
+/** The very same array when nothing has changed. */
+function translateServices(
+  services: readonly ServiceWithPods[],
+  options: TranslateOptions,
+  before: readonly TranslatedService[],
+): readonly TranslatedService[] {
+  // Mostly each is where it was; after an edit of the route file each is somewhere under its name.
+  const isInPlace =
+    services.length === before.length && services.every(({ service }, at) => service === before[at]?.service);
+  const byName = isInPlace ? undefined : new Map(before.map((one) => [one.service.name, one]));
+  const translated = services.map((one, at) =>
+    translateService(one, options, byName === undefined ? before[at] : byName.get(one.service.name)),
+  );
+  return sameList(translated, before);
 }
 
-/** Where the second hop leads: to each limited service's pods, and from gates whose service has gone to the heir's. */
-function hopsOf({ retiring, routing }: Model, absent: ReadonlySet<ServiceName>): EncodedResource {
-  const { services } = routing;
-  const limited = services.filter(({ discipline }) => discipline.kind === 'limited');
-  const present = new Set(limited.map(({ name }) => name));
-  const left = retiring.filter(({ service, gate }) => gate !== undefined && !present.has(service.name));
-  const hops = new Map<ServiceName, Service>([
-    ...left.map(({ service, heir }) => [service.name, services.find(({ name }) => name === heir) ?? service] as const),
-    ...limited.filter(({ name }) => !absent.has(name)).map((service) => [service.name, service] as const),
-  ]);
-  const key = [...hops].map(([from, to]) => `${from} ${podsId(to)}`).join();
-  const known = remember(ofHops, routing, () => new Map<string, EncodedResource>());
-  // One for each choice of services that an Envoy has, and for each moment of an edit.
-  if (known.size > MOST_HOPS) known.clear();
-  return remember(known, key, () => podsRoutes(hops));
+function translateService(
+  { service, pods }: ServiceWithPods,
+  options: TranslateOptions,
+  before: TranslatedService | undefined,
+): TranslatedService {
+  if (before?.service === service && before.pods === pods) return before;
+  const clusterKey = before?.service === service ? before.clusterKey : keyOf(service);
+  return {
+    service,
+    pods,
+    clusterKey,
+    cluster: before?.clusterKey === clusterKey ? before.cluster : cluster(service, options),
+    endpoints: before?.pods === pods ? before.endpoints : endpoints({ service, pods }),
+  };
+}
+
+/** A route file that was read anew has new objects for services that are as they were: their clusters are not made again. */
+function keyOf({ protocol, discipline, timeout, health, outlier }: Service): string {
+  return JSON.stringify([protocol, discipline, timeout.connect, health ?? null, outlier]);
+}
+
+function sameList<T>(list: readonly T[], before: readonly T[] | undefined): readonly T[] {
+  const isSame = list.length === before?.length && list.every((one, at) => one === before[at]);
+  return isSame ? before : list;
 }

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { stringify } from 'yaml';
 import type { HostPort } from '../base/host-port.ts';
+import { XDS_CLUSTER } from '../dataplane/contract.ts';
+import { DEFAULT_HEADER_BOUNDS } from '../dataplane/options.ts';
 import { REQUIRED_ARGUMENTS } from './command-line.ts';
 import { type XdsTls, xdsTransportSocket } from './xds-tls.ts';
 
@@ -32,12 +34,6 @@ export interface BootstrapOptions {
   readonly maxConnections?: number;
 }
 
-/** Name of the cluster that leads to the control plane. */
-export const XDS_CLUSTER = 'sluice';
-
-/** Name of the runtime layer, and of the RTDS resource, that holds the limits of all gates. */
-export const LIMITS_LAYER = 'limits';
-
 /** What Envoy's guide for edge proxies recommends; without a limit Envoy warns at start. */
 export const DEFAULT_MAX_CONNECTIONS = 50_000;
 
@@ -47,7 +43,7 @@ export function envoyBootstrap(options: BootstrapOptions): EnvoyBootstrap {
     node: node(options),
     // Its own connections do not count: the admin must answer when all others are used up.
     admin: { address: socketAddress(options.admin), ignore_global_conn_limit: true },
-    // The gate leads to the pods through a listener inside Envoy; without this such a listener is refused.
+    // The queue filter opens its stream from a listener inside Envoy; without this such a listener is refused.
     bootstrap_extensions: [
       {
         name: 'envoy.bootstrap.internal_listener',
@@ -56,15 +52,6 @@ export function envoyBootstrap(options: BootstrapOptions): EnvoyBootstrap {
     ],
     layered_runtime: layeredRuntime(),
     dynamic_resources: dynamicResources(),
-    cluster_manager: {
-      // How many requests each pod works on: draining pods keep their slots until they are done. No back-off can be
-      // set here: a lost stream is opened again every 5 s (RETRY_DELAY_MS in Envoy's load_stats_reporter_impl.h).
-      load_stats_config: {
-        api_type: 'GRPC',
-        transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: XDS_CLUSTER } }],
-      },
-    },
     static_resources: { clusters: [controlPlaneCluster(options)] },
     overload_manager: overloadManager(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS),
   };
@@ -101,13 +88,9 @@ function layeredRuntime(): Json {
           'envoy.reloadable_features.least_request_lb_count_pending_requests': true,
           // Envoy's own bound on a regular expression's program is 100: `/[a-z]{50}/[0-9]{60}` is over it already.
           're2.max_program_size.error_level': 100_000,
+          // Of a pod's answer; Envoy's own bound is 60.
+          'envoy.reloadable_features.max_response_headers_size_kb': DEFAULT_HEADER_BOUNDS.kilobytes,
         },
-      },
-      {
-        name: LIMITS_LAYER,
-        // 0s: wait for the limits, however long it takes. After Envoy's default of 15 s it would go on without
-        // them, and every gate would stand at the value its cluster started with.
-        rtds_layer: { name: LIMITS_LAYER, rtds_config: overAds() },
       },
     ],
   };
@@ -157,8 +140,8 @@ function controlPlaneCluster({ xds, tls }: BootstrapOptions): Json {
         ...typed('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'),
         explicit_http_config: {
           http2_protocol_options: {
-            // A control plane that hangs, or a machine that is gone, closes nothing: ask every 10 s.
-            connection_keepalive: { interval: '10s', timeout: '5s' },
+            // A control plane that hangs, or a machine that is gone, closes nothing: so it is noticed within a second.
+            connection_keepalive: { interval: '0.5s', timeout: '0.5s' },
           },
         },
       },

@@ -2,10 +2,11 @@
 export const TYPE_URLS = {
   cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
   endpoints: 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+  /** The queue filter. */
+  extension: 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig',
   listener: 'type.googleapis.com/envoy.config.listener.v3.Listener',
   routes: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
-  runtime: 'type.googleapis.com/envoy.service.runtime.v3.Runtime',
 } as const;
 
 /** One of the types above; a stream may name others, which have no resources. */
@@ -32,10 +33,10 @@ export function groupByType(resources: readonly EncodedResource[]): ResourcesByT
   return {
     [TYPE_URLS.cluster]: of(TYPE_URLS.cluster),
     [TYPE_URLS.endpoints]: of(TYPE_URLS.endpoints),
+    [TYPE_URLS.extension]: of(TYPE_URLS.extension),
     [TYPE_URLS.listener]: of(TYPE_URLS.listener),
     [TYPE_URLS.routes]: of(TYPE_URLS.routes),
     [TYPE_URLS.secret]: of(TYPE_URLS.secret),
-    [TYPE_URLS.runtime]: of(TYPE_URLS.runtime),
   };
 }
 

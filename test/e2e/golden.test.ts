@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { reconcile } from '../../src/control-plane/reconcile.ts';
-import { translate } from '../../src/dataplane/translate.ts';
-import { StaticSource } from '../../src/endpoints/static.ts';
+import { snapshotOf } from '../../src/commands/render.ts';
+import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../../src/dataplane/options.ts';
 import { envoyBootstrap } from '../../src/envoy/bootstrap.ts';
 import { SnapshotCache } from '../../src/snapshot/cache.ts';
 import { PUSH_ORDER } from '../../src/snapshot/resource.ts';
-import { type Snapshot, snapshotOfTypes } from '../../src/snapshot/snapshot.ts';
-import { LoadReports } from '../../src/telemetry/envoy/load-reports.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import type { XdsEvent } from '../../src/xds/protocol/event.ts';
 import { XdsServer } from '../../src/xds/server/server.ts';
 import { CASES, readCase } from '../golden/read-case.ts';
@@ -21,7 +19,6 @@ const server = new XdsServer({
   onEvent: (event) => {
     if (event.kind === 'nacked') nacks.push(event);
   },
-  extraServices: [new LoadReports({ onReport: () => {} })],
 });
 let envoy: TestEnvoy;
 
@@ -41,27 +38,15 @@ afterAll(async () => {
 });
 
 /** The case's resources, with ports that the system picks: the file's may be in use on this machine. */
-function snapshotOf(name: string): Snapshot {
-  const read = readCase(name);
-  const routing = { ...read, listeners: read.listeners.map((listener) => ({ ...listener, port: 0 })) };
-  const pods = new StaticSource();
-  pods.want(routing.services.map(({ locator }) => locator));
-  const { model } = reconcile({
-    routing,
-    podsOf: (locator) => pods.pods(locator),
-    loads: new Map(),
-    before: undefined,
-    draining: new Map(),
-    ejected: new Map(),
-    meanWork: new Map(),
-    now: 0,
-  });
-  return snapshotOfTypes(translate(model, { kickPort: 0 }));
+function snapshotOfCase(name: string, filter: FilterOptions): Snapshot {
+  const routing = readCase(name);
+  const listeners = routing.listeners.map((listener) => ({ ...listener, port: 0 }));
+  return snapshotOf({ ...routing, listeners }, { filter, headers: DEFAULT_HEADER_BOUNDS });
 }
 
-describe('a real Envoy accepts', () => {
+describe('a real Envoy without the queue filter accepts', () => {
   test.each(CASES)('%s', async (name) => {
-    cache.set(snapshotOf(name));
+    cache.set(snapshotOfCase(name, { kind: 'off' }));
     expect(await server.waitForAck(PUSH_ORDER, 20_000)).toBe('acked');
     expect(nacks).toEqual([]);
     await until(

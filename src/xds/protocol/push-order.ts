@@ -42,8 +42,8 @@ const REMOVAL_ORDER = [
   TYPE_URLS.routes,
   TYPE_URLS.cluster,
   TYPE_URLS.endpoints,
+  TYPE_URLS.extension,
   TYPE_URLS.secret,
-  TYPE_URLS.runtime,
 ];
 
 /** Types that name clusters, and so wait until Envoy can use the new ones. */
@@ -65,12 +65,12 @@ export function takeRequest<H extends Held, Request>(
 
 /**
  * The next response of an ordered push, or undefined when there is nothing to send now. Additions and changes go in
- * the order clusters, endpoints, listeners, routes, secrets, runtime; then, once all of them are out, removals.
+ * the order clusters, endpoints, extensions, listeners, routes, secrets; then, once all of them are out, removals.
  *
  * Listeners and routes wait for the answer to new or changed clusters: Envoy withholds it until they are warm
  * (ClusterManagerImpl::updateClusterCounts), so that no route leads to a cluster that cannot be used yet. What a
- * request asks for never waits, nor do endpoints and secrets, which warming needs, nor the runtime, which refers to
- * nothing. `release` ends the wait for clients that do not answer.
+ * request asks for never waits, nor do endpoints, extensions and secrets, which warming needs. `release` ends the wait for
+ * clients that do not answer.
  */
 export function nextPush<H extends Held, Request>(
   step: StepFunction<H, Request>,

@@ -36,7 +36,7 @@ export const DISCOVERY_SERVICES: readonly DiscoveryService[] = [
   service('listener.v3.Listener', TYPE_URLS.listener, 'Listeners'),
   service('route.v3.Route', TYPE_URLS.routes, 'Routes'),
   service('secret.v3.Secret', TYPE_URLS.secret, 'Secrets'),
-  service('runtime.v3.Runtime', TYPE_URLS.runtime, 'Runtime'),
+  service('extension.v3.ExtensionConfig', TYPE_URLS.extension, 'ExtensionConfigs'),
 ];
 
 /** The gRPC definition of a discovery service. */

@@ -27,14 +27,13 @@ describe('envoyBootstrap', () => {
   test('waits for every part of its configuration without end', () => {
     const forever = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
     expect(envoyBootstrap(options)).toMatchObject({
-      layered_runtime: { layers: [{ name: 'static' }, { rtds_layer: { name: 'limits', rtds_config: forever } }] },
       dynamic_resources: { ads_config: { api_type: 'DELTA_GRPC' }, cds_config: forever, lds_config: forever },
     });
   });
 
   test('counts requests that wait for a connection', () => {
     const layer = { 'envoy.reloadable_features.least_request_lb_count_pending_requests': true };
-    expect(envoyBootstrap(options)).toMatchObject({ layered_runtime: { layers: [{ static_layer: layer }, {}] } });
+    expect(envoyBootstrap(options)).toMatchObject({ layered_runtime: { layers: [{ static_layer: layer }] } });
   });
 
   test.each(['10.0.0.7', 'fd00::7'])('takes the IP address %s as it is', (host) => {

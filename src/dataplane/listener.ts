@@ -2,27 +2,24 @@ import { envoy } from '#xds';
 import type { Listener as PublicListener } from '../model/listener.ts';
 import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { requestLog, turnLog } from './access-log.ts';
-import { HEADERS, PUBLIC } from './contract.ts';
-import { duration, extension, pack, resource } from './encode.ts';
-import { httpConnectionManager, router, routesByName } from './http-connection-manager.ts';
+import { ADS, CLIENT_HTTP2, connectionManager } from './connection-manager.ts';
+import { HEADER_PREFIX, PUBLIC } from './contract.ts';
+import { duration, extension, pack, resource, wrap } from './encode.ts';
 import { localReplies } from './local-replies.ts';
-import { parkedScript } from './pods-script.ts';
+import type { TranslateOptions } from './options.ts';
+import { publicFilters } from './queue-filter.ts';
 import { WORK_TIMEOUT_HEADER } from './work-timeout.ts';
 
 const { Listener } = envoy.config.listener.v3;
+const { HttpConnectionManager } = envoy.extensions.filters.network.http_connection_manager.v3;
 const { HeaderMutation } = envoy.extensions.http.early_header_mutation.header_mutation.v3;
 const { DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 
 /** A client that has not sent its headers after this long is not going to. */
 const REQUEST_HEADERS_MS = 60_000;
 
-/**
- * An answer on a connection that is to be closed waits for its client in Envoy's buffer; after so long without taking a
- * byte the client is cut off. Envoy's default of one second cuts answers to clients that pause (run). Much longer would
- * be no better: Envoy closes after answers of its own (404, 429) only then, and HTTP/1.0 clients may wait for that (run).
- */
-const SLOW_READER_MS = 60_000;
+/** What HTTP/1.0 clients without a `Host` ask for: only routes for any host take it. */
+const HOST_OF_HTTP10 = 'localhost';
 
 /**
  * A client whose machine vanishes says nothing; its request would wait, and then work, for nobody. The kernel asks after
@@ -37,7 +34,11 @@ const KEEPALIVE = [
 ];
 
 /** The listener that users' requests come to. */
-export function publicListener(listen: PublicListener, services: readonly Service[]): EncodedResource {
+export function publicListener(
+  listen: PublicListener,
+  services: readonly Service[],
+  { filter, headers }: TranslateOptions,
+): EncodedResource {
   return resource(Listener, PUBLIC, {
     name: PUBLIC,
     address: { socketAddress: { address: listen.address, portValue: listen.port } },
@@ -45,27 +46,33 @@ export function publicListener(listen: PublicListener, services: readonly Servic
     filterChains: [
       {
         filters: [
-          httpConnectionManager({
+          connectionManager({
             statPrefix: PUBLIC,
+            rds: { routeConfigName: PUBLIC, configSource: ADS },
             useRemoteAddress: { value: true },
             // No `internalAddressConfig`: without it no client is internal, and `x-envoy-*` headers that would change
-            // timeouts and retries are removed, whoever sends them. An empty one makes loopback internal (run on 1.40).
+            // timeouts and retries are removed, whoever sends them. An empty one makes loopback internal (seen on 1.40).
             normalizePath: { value: true },
-            // Who asks whether to send a body (`Expect: 100-continue`) is told by the second hop, and so when the request has
+            serverHeaderTransformation: HttpConnectionManager.ServerHeaderTransformation.PASS_THROUGH,
+            // Who asks whether to send a body (`Expect: 100-continue`) is answered by the pod, and so when the request has
             // its slot; who is refused keeps the body.
             proxy100Continue: true,
             requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
-            delayedCloseTimeout: duration(SLOW_READER_MS),
-            httpProtocolOptions: { enableTrailers: true, acceptHttp10: true },
+            maxRequestHeadersKb: wrap(headers.kilobytes),
+            commonHttpProtocolOptions: { maxHeadersCount: wrap(headers.count) },
+            httpProtocolOptions: { enableTrailers: true, acceptHttp10: true, defaultHostForHttp10: HOST_OF_HTTP10 },
+            http2ProtocolOptions: CLIENT_HTTP2,
+            upgradeConfigs: [{ upgradeType: 'websocket' }],
             earlyHeaderMutationExtensions: [
               extension('envoy.http.early_header_mutation.header_mutation', HeaderMutation, {
-                mutations: [...Object.values(HEADERS), WORK_TIMEOUT_HEADER].map((remove) => ({ remove })),
+                mutations: [
+                  { removeOnMatch: { keyMatcher: { prefix: HEADER_PREFIX } } },
+                  { remove: WORK_TIMEOUT_HEADER },
+                ],
               }),
             ],
             localReplyConfig: localReplies(services),
-            ...requestLog(),
-            ...routesByName(PUBLIC),
-            httpFilters: [parkedScript(), router(turnLog())],
+            httpFilters: [...publicFilters(filter)],
           }),
         ],
         ...(listen.tls === undefined ? {} : { transportSocket: tls() }),
@@ -81,16 +88,7 @@ function tls(): envoy.config.core.v3.TransportSocket.$Properties {
       commonTlsContext: {
         alpnProtocols: ['h2', 'http/1.1'],
         // By name, so that Envoy rereads the files when they change.
-        tlsCertificateSdsSecretConfigs: [
-          {
-            name: PUBLIC,
-            sdsConfig: {
-              resourceApiVersion: envoy.config.core.v3.ApiVersion.V3,
-              ads: {},
-              initialFetchTimeout: duration(0),
-            },
-          },
-        ],
+        tlsCertificateSdsSecretConfigs: [{ name: PUBLIC, sdsConfig: ADS }],
       },
     }),
   };

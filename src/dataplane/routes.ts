@@ -1,5 +1,6 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
+import { formatDuration } from '../base/duration.ts';
 import { fittingHosts } from '../model/host.ts';
 import type {
   AnswerRoute,
@@ -11,16 +12,16 @@ import type {
   Route,
 } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
-import type { Service, ServiceName } from '../model/service.ts';
+import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { gateClusterOf, HEADERS, METADATA, PUBLIC, podsCluster } from './contract.ts';
+import { clusterName, HEADERS, METADATA, PUBLIC, ROUTE_KEYS } from './contract.ts';
 import { resource, struct } from './encode.ts';
 import { addedHeaders, header } from './header-changes.ts';
+import type { FilterOptions } from './options.ts';
 import { rewritePrefix } from './path-rewrite.ts';
-import { parkedScriptOnRoute } from './pods-script.ts';
+import { queueOnRoute } from './queue-filter.ts';
 import { redirectAction } from './redirect.ts';
-import { refusalMetadata } from './refusal-metadata.ts';
-import { gateRetries, parkingRetries } from './retries.ts';
+import { retryPolicy } from './retries.ts';
 import { NO_ROUTE_TIMEOUT, workTimeout } from './work-timeout.ts';
 
 const { RouteConfiguration } = envoy.config.route.v3;
@@ -28,53 +29,41 @@ const { RouteConfiguration } = envoy.config.route.v3;
 type EnvoyRoute = envoy.config.route.v3.Route.$Properties;
 type EnvoyRouteAction = envoy.config.route.v3.RouteAction.$Properties;
 type EnvoyRouteMatch = envoy.config.route.v3.RouteMatch.$Properties;
-type EnvoyHeader = envoy.config.core.v3.HeaderValueOption.$Properties;
-
-/** Where new requests of some services line up instead of at their own gates. */
-export type Lines = ReadonlyMap<ServiceName, ServiceName>;
-
-/** After how many seconds those should come again who are refused, where it is not 1. */
-export type RetryAfters = ReadonlyMap<ServiceName, number>;
 
 /** Which request goes to which service. Throws when a route's service is not there: resolving never makes that. */
-export function publicRoutes({ routes, services }: Routing, lines: Lines, after: RetryAfters): EncodedResource {
+export function publicRoutes({ routes, services }: Routing, filter: FilterOptions): EncodedResource {
   const byName = new Map(services.map((service) => [service.name, service]));
-  const gateOf = (service: Service) => lines.get(service.name) ?? service.name;
   // The first one: the route file has no other.
-  const targetOf = ({ name, backends }: ForwardRoute): Service => {
+  const serviceOf = ({ name, backends }: ForwardRoute): Service => {
     const [backend] = backends;
     const service = backend?.kind === 'service' ? byName.get(backend.service) : undefined;
     if (service === undefined) throw new Error(`route ${name} leads to no service that is there`);
     return service;
   };
+  const envoyRoute = (route: Route): EnvoyRoute => {
+    switch (route.kind) {
+      case 'redirect':
+        return redirectRoute(route);
+      case 'answer':
+        return answerRoute(route);
+      case 'forward':
+        return forwardRoute(route, serviceOf(route), filter);
+      default:
+        return assertNever(route);
+    }
+  };
   return resource(RouteConfiguration, PUBLIC, {
     name: PUBLIC,
     // `Host: infer.example:8080` is the host infer.example.
     ignorePortInHostMatching: true,
+    // A pod has no say in what Sluice's own headers tell.
+    responseHeadersToRemove: Object.values(HEADERS),
     virtualHosts: hostsOf(routes).map((host) => ({
       name: host,
       domains: [host],
-      routes: routes
-        .filter((route) => takesHost(route, host))
-        .map((route) => {
-          if (route.kind === 'redirect') return redirectRoute(route);
-          if (route.kind === 'answer') return answerRoute(route);
-          const service = targetOf(route);
-          return serviceRoute(route, service, { gate: gateOf(service), after: after.get(service.name) });
-        }),
+      routes: routes.filter((route) => takesHost(route, host)).map(envoyRoute),
     })),
   });
-}
-
-/** Envoy's own answer. */
-function answerRoute(route: AnswerRoute): EnvoyRoute {
-  return {
-    name: route.name,
-    match: envoyMatch(route),
-    directResponse: { status: route.status, body: { inlineString: route.body } },
-    responseHeadersToAdd: [...addedHeaders(route.responseHeaders)],
-    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
-  };
 }
 
 /** Every host that some route names, and `*` for all others if a route takes any host. */
@@ -98,49 +87,72 @@ function redirectRoute(route: RedirectRoute): EnvoyRoute {
   };
 }
 
-/** What of a service changes without the route file. */
-interface Now {
-  readonly gate: ServiceName;
-  readonly after: number | undefined;
-}
-
-function serviceRoute(route: ForwardRoute, service: Service, { gate, after }: Now): EnvoyRoute {
+/** Envoy's own answer. */
+function answerRoute(route: AnswerRoute): EnvoyRoute {
   return {
     name: route.name,
     match: envoyMatch(route),
-    metadata: { filterMetadata: { [METADATA]: struct(refusalMetadata(service, after)) } },
-    typedPerFilterConfig: service.discipline.kind === 'limited' ? {} : parkedScriptOnRoute(),
-    route: { ...action(service, gate), ...rewrite(route) },
-    requestHeadersToAdd: [...addedHeaders(route.requestHeaders), ...ownHeaders(route, service, gate)],
-    requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
-    responseHeadersToRemove: [HEADERS.again, ...(route.responseHeaders?.remove ?? [])],
-    responseHeadersToAdd: [
-      ...(service.discipline.kind === 'limited'
-        ? [header('server-timing', 'queue;dur=%UPSTREAM_CONNECTION_POOL_READY_DURATION%', 'append')]
-        : []),
-      ...addedHeaders(route.responseHeaders),
-    ],
+    directResponse: { status: route.status, body: { inlineString: route.body } },
+    responseHeadersToAdd: [...addedHeaders(route.responseHeaders)],
+    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
   };
 }
 
-function action(service: Service, gate: ServiceName): EnvoyRouteAction {
-  switch (service.discipline.kind) {
-    case 'limited':
+function forwardRoute(route: ForwardRoute, service: Service, filter: FilterOptions): EnvoyRoute {
+  const isLimited = service.discipline.kind === 'limited';
+  return {
+    name: route.name,
+    match: envoyMatch(route),
+    metadata: { filterMetadata: { [METADATA]: struct(replyFacts(service)) } },
+    typedPerFilterConfig: isLimited ? queueOnRoute(filter) : {},
+    route: {
+      ...NO_ROUTE_TIMEOUT,
+      cluster: clusterName(service),
+      retryPolicy: retryPolicy(),
+      ...rewrite(route),
+    },
+    requestHeadersToAdd: [
+      ...addedHeaders(route.requestHeaders),
+      ...workTimeout(route.requestTimeout ?? service.timeout.request),
+    ],
+    requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
+    responseHeadersToAdd: [...(isLimited ? [SERVER_TIMING] : []), ...addedHeaders(route.responseHeaders)],
+    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
+  };
+}
+
+/** How long it took from the request's first byte to the first byte that a pod got, in milliseconds: mostly the queue. */
+const SERVER_TIMING = header('server-timing', 'queue;dur=%COMMON_DURATION(DS_RX_BEG:US_TX_BEG:ms)%', 'append');
+
+/** What the texts of local replies tell of a service. */
+function replyFacts({ name, discipline }: Service): Readonly<Record<string, string | number>> {
+  switch (discipline.kind) {
+    case 'limited': {
+      const { limit, queue } = discipline;
       return {
-        // No limit here: it would count the wait.
-        ...NO_ROUTE_TIMEOUT,
-        cluster: gateClusterOf(gate),
-        retryPolicy: gateRetries(),
+        [ROUTE_KEYS.service]: name,
+        [ROUTE_KEYS.full]: `The queue of ${name} is full: ${queue.max} requests are waiting (queue.max), each pod works on at most ${limit} at a time (limit). Try again later.`,
+        ...(queue.timeout === 0
+          ? {}
+          : {
+              [ROUTE_KEYS.waitTimeout]: `No pod of ${name} was free for this request within ${formatDuration(queue.timeout)} (queue.timeout). No pod has seen it.`,
+            }),
+        ...statusFact(queue.fullStatus),
       };
+    }
     case 'balanced':
       return {
-        ...NO_ROUTE_TIMEOUT,
-        cluster: podsCluster(service),
-        retryPolicy: parkingRetries(),
+        [ROUTE_KEYS.service]: name,
+        [ROUTE_KEYS.full]: `${name} is full: ${discipline.maxRequests} requests are in flight (max_requests). Try again later.`,
+        ...statusFact(discipline.fullStatus),
       };
     default:
-      return assertNever(service.discipline);
+      return assertNever(discipline);
   }
+}
+
+function statusFact(status: number): Readonly<Record<string, number>> {
+  return status === 429 ? {} : { [ROUTE_KEYS.fullStatus]: status };
 }
 
 function rewrite({ match: { path }, rewrite }: ForwardRoute): Partial<EnvoyRouteAction> {
@@ -205,19 +217,4 @@ function oneOf(name: string, values: readonly string[]): envoy.config.route.v3.H
   const [first = '', ...others] = values;
   if (others.length === 0) return { name, stringMatch: { exact: first } };
   return { name, stringMatch: { safeRegex: { regex: values.join('|') } } };
-}
-
-/** What the second hop has to know of this request; without one, what the router has to. */
-function ownHeaders(route: ForwardRoute, { discipline, timeout }: Service, gate: ServiceName): EnvoyHeader[] {
-  if (discipline.kind !== 'limited') return workTimeout(route.requestTimeout ?? timeout.request);
-  return [
-    // Of the gate: where new requests line up for a while at another's, its pods are theirs as well.
-    header(HEADERS.service, gate, 'overwrite'),
-    // %START_TIME% is the arrival; `%s%3f` prints it as milliseconds since the epoch.
-    ...(discipline.queue.timeout > 0 ? [header(HEADERS.arrived, '%START_TIME(%s%3f)%', 'overwrite')] : []),
-    ...(route.requestTimeout === undefined ? [] : [header(HEADERS.timeout, String(route.requestTimeout), 'overwrite')]),
-    ...(discipline.queue.fullStatus === 429
-      ? []
-      : [header(HEADERS.fullStatus, String(discipline.queue.fullStatus), 'overwrite')]),
-  ];
 }

@@ -5,22 +5,18 @@ const { HttpConnectionManager } = envoy.extensions.filters.network.http_connecti
 const { Router } = envoy.extensions.filters.http.router.v3;
 
 /** Settings of an HTTP connection manager. */
-export type HttpConnectionManagerProperties =
+export type ConnectionManager =
   envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.$Properties;
 /** One HTTP filter of a connection manager. */
 export type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter.$Properties;
 
-const ADS: envoy.config.core.v3.ConfigSource.$Properties = {
+/** Where Envoy asks for what is named: the stream that it has anyway. */
+export const ADS: envoy.config.core.v3.ConfigSource.$Properties = {
   resourceApiVersion: envoy.config.core.v3.ApiVersion.V3,
   ads: {},
-  // 0: a listener waits for its routes rather than answer 404 to everybody.
+  // 0: wait for it rather than go on without.
   initialFetchTimeout: duration(0),
 };
-
-/** Where a listener finds its routes: by RDS, so that they change without touching the listener. */
-export function routesByName(routeConfigName: string) {
-  return { rds: { routeConfigName, configSource: ADS } };
-}
 
 /** The last filter of every chain: sends the request on, with `properties` on top of what all of them have. */
 export function router(properties: envoy.extensions.filters.http.router.v3.Router.$Properties = {}): HttpFilter {
@@ -28,23 +24,19 @@ export function router(properties: envoy.extensions.filters.http.router.v3.Route
 }
 
 /** The network filter with what all of Sluice's listeners have in common, and `properties` on top. */
-export function httpConnectionManager(properties: HttpConnectionManagerProperties) {
+export function connectionManager(properties: ConnectionManager) {
   return extension('envoy.filters.network.http_connection_manager', HttpConnectionManager, {
     // Waiting counts as idle for Envoy, which would end it after five minutes.
     streamIdleTimeout: duration(0),
-    serverHeaderTransformation: HttpConnectionManager.ServerHeaderTransformation.PASS_THROUGH,
-    httpProtocolOptions: { enableTrailers: true },
-    http2ProtocolOptions: HTTP2,
-    upgradeConfigs: [{ upgradeType: 'websocket' }],
     ...properties,
   });
 }
 
 /**
- * Many requests of one connection may wait at the same time: none may be kept from entering the line by
+ * HTTP/2 of clients. Many requests of one connection may wait at the same time: none may be kept from the queue by
  * others' unread bodies, so the connection's window is far larger than a stream's.
  */
-const HTTP2: envoy.config.core.v3.Http2ProtocolOptions.$Properties = {
+export const CLIENT_HTTP2: envoy.config.core.v3.Http2ProtocolOptions.$Properties = {
   maxConcurrentStreams: wrap(1_000_000),
   initialStreamWindowSize: wrap(256 * 1024),
   initialConnectionWindowSize: wrap(1024 * 1024 * 1024),
