@@ -89,8 +89,10 @@ function rejections({ id, types }: NodeStatus): readonly Problem[] {
   });
 }
 
-function filterProblems({ id, filter, connectedSince }: NodeStatus, now: number): readonly Problem[] {
+function filterProblems({ id, filter, connectedSince, types }: NodeStatus, now: number): readonly Problem[] {
   const subject = `Envoy ${id}`;
+  // What Envoy rejected is told with its words, and the rest follows from it.
+  if (types.some(({ status }) => status === 'rejected')) return [];
   switch (filter?.state) {
     case 'off':
       return [
@@ -116,7 +118,6 @@ function filterProblems({ id, filter, connectedSince }: NodeStatus, now: number)
       ];
     }
     case 'connected':
-    // What Envoy rejected is told with Envoy's words.
     case 'rejected':
     case undefined:
       return [];

@@ -56,6 +56,6 @@ export class RecentEvents {
   /** At most `most` of the last hour, newest first. */
   list(now: number, most = MOST): readonly RecentEvent[] {
     while (this.#events[0] !== undefined && now - this.#events[0].at > KEPT_MS) this.#events.shift();
-    return this.#events.slice(-most).reverse();
+    return this.#events.toReversed().slice(0, most);
   }
 }

@@ -6,7 +6,7 @@ import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import type { Status } from '../../../src/status/status.ts';
 import { until } from '../../e2e/kit/instant.ts';
-import { exampleInput, exampleTraffic } from '../../unit/status/example.ts';
+import { exampleInput, busyTelemetry, noTelemetry } from '../../unit/status/example.ts';
 
 async function start() {
   const world = { status: describeStatus(exampleInput()), asked: 0 };
@@ -16,7 +16,7 @@ async function start() {
       world.asked += 1;
       return world.status;
     },
-    metrics: new Metrics({ version: '1' }),
+    metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
     ready: () => ({ ready: true }),
     history: () => [],
   });
@@ -63,7 +63,7 @@ test('a viewer gets everything, then what has changed', async () => {
     services: [{ name: 'codec' }, { name: 'web' }],
   });
   expect(events[1]).toEqual({ full: false, at: world.status.at, services: [], gone: [] });
-  world.status = describeStatus(exampleInput({ traffic: exampleTraffic() }));
+  world.status = describeStatus(exampleInput({ telemetry: busyTelemetry() }));
   await until(() => events.some(({ full, services }) => !full && services.length > 0), { what: 'a change' });
   world.status = without(world.status, 'web');
   await until(() => events.some(({ gone }) => gone.includes('web')), { what: 'web to be gone' });

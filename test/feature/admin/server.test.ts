@@ -7,7 +7,7 @@ import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import { readinessOf } from '../../../src/status/readiness.ts';
 import type { Status } from '../../../src/status/status.ts';
-import { exampleInput } from '../../unit/status/example.ts';
+import { exampleInput, noTelemetry } from '../../unit/status/example.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -19,7 +19,7 @@ async function start(options: Partial<AdminOptions> = {}): Promise<Admin> {
   const started = await startAdmin({
     address: { host: '127.0.0.1', port: 0 },
     status,
-    metrics: new Metrics({ version: '1.2.3' }),
+    metrics: new Metrics({ version: '1.2.3', telemetry: noTelemetry() }),
     ready: () => {
       const now = status();
       return readinessOf({ ...now, configured: now.configuration !== undefined, services: () => now.services });
@@ -72,7 +72,7 @@ test('all pages, over a real connection', async () => {
   expect(JSON.parse((await ask(admin, '/status')).body)).toMatchObject({ version: '1.2.3', services: [{}, {}] });
   const metrics = await ask(admin, '/metrics');
   expect(metrics.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
-  expect(metrics.body).toContain('sluice_slots{service="codec"} 5\n');
+  expect(metrics.body).toContain('sluice_slots{service="codec"} 4\n');
   expect((await ask(admin, '/')).headers['content-type']).toMatch(/^text\/html/);
 });
 
@@ -173,7 +173,7 @@ test('a port in use is an error that says so and what to do', async () => {
   const second = await startAdmin({
     address,
     status: () => describeStatus(exampleInput()),
-    metrics: new Metrics({ version: '1' }),
+    metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
     ready: () => ({ ready: true }),
     history: () => [],
   });
@@ -192,7 +192,7 @@ test('an address this machine does not have, and a name that is none', async () 
     ['2001:db8::1', 'cannot listen on [2001:db8::1]:0'],
   ] as const) {
     const inputs = {
-      metrics: new Metrics({ version: '1' }),
+      metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
       ready: () => ({ ready: true }) as const,
       history: () => [],
     };

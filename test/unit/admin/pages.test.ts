@@ -2,9 +2,25 @@ import { expect, test } from 'vitest';
 import { textPage } from '../../../src/admin/page.ts';
 import { makePage, NOT_FOUND, type PageInputs } from '../../../src/admin/pages.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
+import type { Sample } from '../../../src/telemetry/history.ts';
 import { exampleInput } from '../status/example.ts';
 
-const SAMPLE = { at: 0, inUse: 1, waiting: 2, ended: 3, refused: 0, waitMs: { p50: 1, p99: 2 } };
+const SAMPLE: Sample = {
+  at: 0,
+  inUse: 1,
+  waiting: 2,
+  mostInUse: 2,
+  mostWaiting: 5,
+  slots: 2,
+  arrived: 3,
+  ended: 3,
+  refused: 0,
+  failed: 0,
+  waitP50: 1,
+  waitP99: 2,
+  workP50: undefined,
+  workP99: undefined,
+};
 const status = describeStatus(exampleInput());
 const inputs: PageInputs = {
   status: () => status,
@@ -46,7 +62,7 @@ test('metrics are made from the status of this moment, in their own type', async
 
 test('the history is that of the service that is asked for', async () => {
   const page = await makePage('/history', inputs, new URLSearchParams('service=codec'));
-  expect(JSON.parse(page?.body ?? '')).toEqual([{ ...SAMPLE, at: 5 }]);
+  expect(JSON.parse(page?.body ?? '')).toEqual([JSON.parse(JSON.stringify({ ...SAMPLE, at: 5 }))]);
 });
 
 test('other paths have no page', () => {

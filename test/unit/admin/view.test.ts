@@ -2,14 +2,18 @@ import { expect, test } from 'vitest';
 import { headView, serviceView } from '../../../src/admin/view.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
-import { exampleInput, exampleNode, exampleTraffic } from '../status/example.ts';
+import { busyTelemetry, exampleInput, exampleNode, NOW } from '../status/example.ts';
 
 test('a service: its pods in short, its last minute, and no problems, which stand above', () => {
-  const [codec] = describeStatus(exampleInput({ traffic: exampleTraffic() })).services;
+  const [codec] = describeStatus(exampleInput({ telemetry: busyTelemetry() })).services;
   if (codec === undefined) throw new Error('the example has a service');
   const view = serviceView(codec);
-  expect(view.pods[1]).toEqual(['10.0.0.2:80', 'draining', null]);
-  expect(view).toMatchObject({ name: 'codec', slots: 5, waiting: 3, lastMinute: { refused: 1 } });
+  expect(view.pods).toEqual([
+    ['10.0.0.1:80', 'ready', 2, 2],
+    ['10.0.0.2:80', 'draining', 0, 2],
+    ['[fd00::1]:80', 'ejected', 0, 2, 'unreachable', NOW, NOW + 2500],
+  ]);
+  expect(view).toMatchObject({ name: 'codec', slots: 2, waiting: 3, lastMinute: { refused: 1 } });
   expect(view.source).toEqual({ kind: 'kubernetes', target: 'ai-media/codec:http', state: 'ready' });
   expect(view).not.toHaveProperty('traffic');
 });
@@ -29,7 +33,7 @@ test('an Envoy is as well as its worst type', () => {
   expect(state('in sync')).toMatchObject({ state: 'in sync', why: [] });
   expect(state('pending')).toMatchObject({ state: 'pending' });
   expect(state('nacked')).toMatchObject({
-    state: 'nacked',
+    state: 'rejected',
     why: ['RouteConfiguration is pending', 'Listener: bad'],
   });
 });

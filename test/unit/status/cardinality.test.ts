@@ -1,110 +1,83 @@
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../../src/base/clock.ts';
-import { ok } from '../../../src/base/result.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import type { ServiceStatus, Status } from '../../../src/status/status.ts';
-import { OUTCOMES } from '../../../src/telemetry/counts.ts';
-import type { RequestEvent } from '../../../src/telemetry/service-traffic.ts';
-import { Traffic } from '../../../src/telemetry/traffic.ts';
+import type { Telemetry } from '../../../src/telemetry/telemetry.ts';
+import { durations, hello, memberAt, NO_COUNTS, report, serviceReport } from '../telemetry/reports.ts';
+import { NOW, noTelemetry } from './example.ts';
 import { samples } from './exposition.ts';
 
 const PODS = 10;
+const member = memberAt(NOW + 1);
 
 function service(name: string, generation: number): ServiceStatus {
   const pods = Array.from({ length: PODS }, (_, pod) => ({
     address: `10.0.${generation}.${pod}:80`,
     state: 'ready' as const,
-    requestsInProgress: 1,
+    inUse: 1,
+    limit: 1,
   }));
   const source = { kind: 'kubernetes', target: 'x', state: 'ready', problems: [] } as const;
-  const known = { requestsInProgress: PODS, waiting: 3, oldestWaitMs: 900, ejected: 0, retried: 0, desiredPods: 13 };
-  const queue = { max: 9, timeoutMs: 0 };
+  const quantiles = { p50: 1, p99: 2 };
+  const lastMinute = { ...NO_COUNTS, waitMs: quantiles, workMs: quantiles, mostWaiting: 4, mostInUse: PODS };
   return {
     kind: 'limited',
     name,
     protocol: 'http1',
-    inForce: true,
+    active: true,
     limit: 1,
     slots: PODS,
-    queue,
+    queue: { max: 9, timeoutMs: 0 },
     pods,
     source,
-    ...known,
+    inUse: PODS,
+    waiting: 3,
+    oldestWaitMs: 900,
+    desiredPods: 13,
+    traffic: { total: NO_COUNTS, lastMinute },
   };
 }
 
 function status(services: readonly ServiceStatus[]): Status {
   const at = '2026-01-02T03:04:05.000Z';
   const routeFile = { path: 'r', state: 'ready', problems: [] } as const;
-  return { version: '1', startedAt: at, at, routeFile, services, nodes: [], problems: [] };
+  const none = { listeners: [], routes: [], nodes: [], problems: [], events: [] };
+  return { version: '1', startedAt: at, at, routeFile, services, ...none };
 }
 
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 
-function ended(service: string, index: number): Extract<RequestEvent, { kind: 'ended' }> {
-  const outcome = OUTCOMES[index % OUTCOMES.length] ?? 'answered';
-  const took = { startedAt: 0, waitMs: index, durationMs: 2 * index };
-  return { kind: 'ended', service, id: `${index}`, ...took, outcome, standsFor: 1 };
+function count(telemetry: Telemetry, all: readonly string[]): void {
+  const took = { wait: durations(3, 70_000), work: durations(500) };
+  telemetry.record(report(member, ...all.map((name) => serviceReport(name, { counts: { answered: 2 }, ...took }))));
 }
 
-test('1,000 services of 10 pods: one series a pod, fewer than 60 a service', async () => {
-  const metrics = new Metrics({ version: '1' });
+test('1,000 services of 10 pods: one series a pod, fewer than 90 a service', async () => {
+  const telemetry = noTelemetry();
+  const metrics = new Metrics({ version: '1', telemetry });
+  telemetry.record(hello(member));
   const all = names('service', 1000);
-  for (const name of all) for (let index = 0; index < 20; index++) metrics.traffic.ended(ended(name, index));
+  count(telemetry, all);
   const text = await metrics.text(status(all.map((name) => service(name, 0))));
   const series = [...samples(text).keys()];
   expect(series.filter((one) => one.includes('pod=')).length).toBe(1000 * PODS);
   const perService = series.filter((one) => one.includes('service=') && !one.includes('pod=')).length / 1000;
-  expect(perService).toBeGreaterThan(30);
-  expect(perService).toBeLessThan(60);
+  expect(perService).toBeGreaterThan(60);
+  expect(perService).toBeLessThan(90);
   expect(series.length - 1000 * (PODS + perService)).toBeLessThan(500);
 });
 
 test('pods and services that come and go leave nothing: as many series after 100 generations as after one', async () => {
-  const metrics = new Metrics({ version: '1' });
-  const count = async (generation: number) => {
+  const telemetry = noTelemetry();
+  const metrics = new Metrics({ version: '1', telemetry });
+  telemetry.record(hello(member));
+  const read = async (generation: number) => {
     const all = names(`generation-${generation}`, 20);
-    for (const name of all) metrics.traffic.ended(ended(name, 0));
+    count(telemetry, all);
     const text = await metrics.text(status(all.map((name) => service(name, generation))));
+    telemetry.rotate(new Map(all.map((name) => [name, 1])));
     return [...samples(text).keys()].filter((one) => one.includes('service=')).length;
   };
-  const first = await count(0);
-  for (let generation = 1; generation < 100; generation++) await count(generation);
-  expect(await count(100)).toBe(first);
-});
-
-test('names that Envoy makes up are forgotten, whether or not anybody asks for the metrics', async () => {
-  const clock = new FakeClock();
-  const metrics = new Metrics({ version: '1' });
-  const traffic = new Traffic(clock, metrics.traffic);
-  traffic.opened(1);
-  const now = [service('codec', 0)];
-  for (let slice = 0; slice < 50; slice++) {
-    traffic.record(
-      ['codec', ...names(`made-up-${slice}`, 100)].map((name) => ended(name, 0)),
-      1,
-    );
-    traffic.rotate([{ name: 'codec', inUse: 1, waiting: 0 }]);
-    metrics.keep(status(now));
-    await clock.advance(5000);
-  }
-  expect(traffic.services).toEqual(['codec']);
-  const text = await metrics.text(status(now));
-  expect(text).not.toContain('made-up');
-});
-
-test('who waits is kept in mind up to a bound, however many Envoy tells of', () => {
-  const traffic = new Traffic(new FakeClock(), new Metrics({ version: '1' }).traffic);
-  traffic.opened(1);
-  const waits = (from: number): RequestEvent[] =>
-    Array.from({ length: 50_000 }, (_, index) => ({
-      kind: 'waits',
-      service: 'codec',
-      id: `${from + index}`,
-      startedAt: 0,
-    }));
-  for (let batch = 0; batch < 10; batch++) traffic.record(waits(batch * 50_000), 1);
-  expect(traffic.waiting).toBe(200_000);
-  traffic.recordLines(ok(new Map()));
-  expect(traffic.waiting).toBe(0);
+  const first = await read(0);
+  for (let generation = 1; generation < 100; generation++) await read(generation);
+  expect(await read(100)).toBe(first);
 });

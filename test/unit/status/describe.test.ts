@@ -1,35 +1,43 @@
 import { expect, test } from 'vitest';
-import type { ServiceName } from '../../../src/model/service.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
-import { describeStatus, shortType } from '../../../src/status/describe.ts';
+import { describeStatus } from '../../../src/status/describe.ts';
+import { shortType } from '../../../src/status/describe-node.ts';
 import { statusSchema } from '../../../src/status/status.ts';
-import { exampleInput, exampleNode, exampleRouting, exampleTraffic, HOUR, NOW } from './example.ts';
-
-// The brand is the parser's; the example's names are good.
-const codec = 'codec' as ServiceName;
+import { podReport } from '../telemetry/reports.ts';
+import {
+  busyTelemetry,
+  exampleInput,
+  exampleModel,
+  exampleNode,
+  exampleRouting,
+  exampleTelemetry,
+  HOUR,
+  NOW,
+  noTelemetry,
+} from './example.ts';
 
 test('a limited and a balanced service, with pods, slots and sources', () => {
-  const { services } = describeStatus(exampleInput());
+  const { services } = describeStatus(exampleInput({ telemetry: noTelemetry() }));
   expect(services).toEqual([
     {
       name: 'codec',
       protocol: 'http1',
-      inForce: true,
+      active: true,
       kind: 'limited',
       limit: 2,
       queue: { max: 50, timeoutMs: 0 },
-      slots: 5,
+      slots: 4,
       pods: [
-        { address: '10.0.0.1:80', state: 'ready' },
-        { address: '10.0.0.2:80', state: 'draining' },
-        { address: '[fd00::1]:80', state: 'ready' },
+        { address: '10.0.0.1:80', state: 'ready', limit: 2 },
+        { address: '10.0.0.2:80', state: 'draining', limit: 2 },
+        { address: '[fd00::1]:80', state: 'ready', limit: 2 },
       ],
       source: { kind: 'kubernetes', target: 'ai-media/codec:http', state: 'ready', problems: [] },
     },
     {
       name: 'web',
       protocol: 'http1',
-      inForce: true,
+      active: true,
       kind: 'balanced',
       balance: 'least_request',
       maxRequests: 1024,
@@ -50,22 +58,124 @@ test('the file, the configuration and the times', () => {
   });
 });
 
-test('requests in progress are added up over the Envoys; a pod nobody mentions has none', () => {
-  const loads = new Map([
-    ['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }],
-    ['b', { running: new Map([[codec, new Map(Object.entries({ '10.0.0.1:80': 1, '[fd00::1]:80': 4, gone: 9 }))]]) }],
+test('where requests are taken and led to', () => {
+  const { listeners, routes } = describeStatus(exampleInput());
+  expect(listeners).toEqual([{ name: 'public', address: '0.0.0.0:8080', tls: false }]);
+  expect(routes).toEqual([
+    { name: 'routes[0]', hosts: [], path: '/codec and below', conditions: [], services: ['codec'], target: 'codec' },
+    { name: 'routes[1]', hosts: [], path: '/web and below', conditions: [], services: ['web'], target: 'web' },
   ]);
-  const [first, second] = describeStatus(exampleInput({ loads })).services;
-  expect(first?.pods.map(({ requestsInProgress }) => requestsInProgress)).toEqual([3, 0, 4]);
-  expect(first?.requestsInProgress).toBe(7);
-  expect(second?.requestsInProgress).toBe(0);
 });
 
-test('while nobody reports, requests in progress are left out, not 0', () => {
-  for (const service of describeStatus(exampleInput()).services) {
-    expect(service).not.toHaveProperty('requestsInProgress');
-    for (const pod of service.pods) expect(pod).not.toHaveProperty('requestsInProgress');
+test('what the queue filter tells: numbers, pods that are out and why, the last minute', () => {
+  const [codec, web] = describeStatus(exampleInput({ telemetry: busyTelemetry() })).services;
+  expect(codec).toMatchObject({
+    inUse: 2,
+    waiting: 3,
+    oldestWaitMs: 1500,
+    desiredPods: 3,
+    // The ejected pod has none, the draining one neither.
+    slots: 2,
+    traffic: { total: { answered: 7, refused: 1 }, lastMinute: { arrived: 13, mostWaiting: 9, mostInUse: 4 } },
+    pods: [
+      { address: '10.0.0.1:80', state: 'ready', inUse: 2, limit: 2 },
+      { address: '10.0.0.2:80', state: 'draining', inUse: 0, limit: 2 },
+      {
+        address: '[fd00::1]:80',
+        state: 'ejected',
+        inUse: 0,
+        limit: 2,
+        reason: 'unreachable',
+        since: '2026-01-02T03:04:05.000Z',
+        ejectedUntil: '2026-01-02T03:04:07.500Z',
+      },
+    ],
+  });
+  expect(codec).not.toHaveProperty('oldSince');
+  expect(web).not.toHaveProperty('waiting');
+});
+
+test('a filter to which nothing has happened yet: numbers are 0, not unknown', () => {
+  const [codec] = describeStatus(exampleInput({ telemetry: exampleTelemetry() })).services;
+  expect(codec).toMatchObject({ inUse: 0, waiting: 0, desiredPods: 0 });
+  expect(codec?.pods.map(({ inUse }) => inUse)).toEqual([0, 0, 0]);
+});
+
+test('one request that waits without pods wants one', () => {
+  const input = exampleInput({ telemetry: exampleTelemetry({ waiting: 1 }) });
+  const services = input.model?.services.map((service) => ({ ...service, pods: [] })) ?? [];
+  const [codec] = describeStatus({ ...input, model: { ...exampleModel(exampleRouting()), services } }).services;
+  expect(codec).toMatchObject({ waiting: 1, desiredPods: 1, slots: 0, pods: [] });
+});
+
+test('a pod that its source no longer has is there until its last request has ended', () => {
+  const pods = [podReport('10.0.0.9:80', { inUse: 1, state: 'draining' })];
+  const [codec] = describeStatus(exampleInput({ telemetry: exampleTelemetry({ inUse: 1, pods }) })).services;
+  expect(codec?.pods.at(-1)).toMatchObject({ address: '10.0.0.9:80', state: 'draining', inUse: 1 });
+  expect(codec?.kind === 'limited' && codec.slots).toBe(4);
+});
+
+test('a pod that is tried again has one slot', () => {
+  const pods = [podReport('10.0.0.1:80', { state: 'trying' })];
+  const [codec] = describeStatus(exampleInput({ telemetry: exampleTelemetry({ pods }) })).services;
+  expect(codec?.kind === 'limited' && codec.slots).toBe(3);
+});
+
+test('a filter that is not connected: numbers say from when they are, and after a while it is a problem', () => {
+  const telemetry = busyTelemetry();
+  const { node, epoch } = telemetry.members()[0] ?? { node: '', epoch: '' };
+  telemetry.record({ node, epoch, kind: 'gone', reason: 'closed' });
+  const now = describeStatus(exampleInput({ telemetry }));
+  expect(now.services[0]).toMatchObject({ inUse: 2, oldSince: '2026-01-02T03:04:05.000Z' });
+  expect(now.nodes[0]?.filter).toMatchObject({ state: 'disconnected', members: [{ lostAt: now.at }] });
+  expect(now.problems).toEqual([]);
+  const later = describeStatus(exampleInput({ telemetry, now: NOW + 5000 }));
+  expect(later.problems[0]).toMatchObject({ severity: 'error', subject: 'Envoy edge-1' });
+  expect(later.problems[0]?.message).toContain('its queue filter has not been connected since 2026-01-02T03:04:05');
+});
+
+test('a filter that is off, one that Envoy rejected, and a client that carries no requests', () => {
+  const off = describeStatus(exampleInput({ isFilterOff: () => true }));
+  expect(off.nodes[0]?.filter?.state).toBe('off');
+  expect(off.problems[0]?.message).toContain('works without the queue filter');
+  const nack = { message: 'no wasm', names: ['sluice.queue'], at: NOW };
+  const types = [
+    { typeUrl: TYPE_URLS.listener, status: 'in sync', ackedVersion: '1' },
+    {
+      typeUrl: 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig',
+      status: 'nacked',
+      ackedVersion: '',
+      nack,
+    },
+  ] as const;
+  const rejected = describeStatus(exampleInput({ telemetry: noTelemetry(), nodes: [exampleNode({ types })] }));
+  expect(rejected.nodes[0]?.filter?.state).toBe('rejected');
+  expect(rejected.problems.map(({ message }) => message)).toEqual([
+    'rejected TypedExtensionConfig sluice.queue: no wasm',
+  ]);
+  const visitor = exampleNode({ types: [{ typeUrl: TYPE_URLS.cluster, status: 'in sync', ackedVersion: '1' }] });
+  const [node] = describeStatus(exampleInput({ telemetry: noTelemetry(), nodes: [visitor] })).nodes;
+  expect(node).not.toHaveProperty('filter');
+});
+
+test('while nobody reports, numbers are left out, not 0', () => {
+  for (const service of describeStatus(exampleInput({ telemetry: noTelemetry() })).services) {
+    for (const name of ['inUse', 'waiting', 'traffic', 'desiredPods']) expect(service).not.toHaveProperty(name);
+    for (const pod of service.pods) expect(pod).not.toHaveProperty('inUse');
   }
+});
+
+test('what happened, newest first', () => {
+  const { events } = describeStatus(exampleInput({ telemetry: busyTelemetry() }));
+  expect(events.map(({ kind }) => kind)).toEqual(['pod ejected', 'filter connected']);
+  expect(events[0]).toEqual({
+    at: '2026-01-02T03:04:05.000Z',
+    kind: 'pod ejected',
+    service: 'codec',
+    pod: '[fd00::1]:80',
+    node: 'edge-1',
+    message: 'ejected for 2.5 s: cannot be reached',
+  });
 });
 
 test('a stale file and a stale source say since when, and why', () => {
@@ -84,7 +194,7 @@ test('a stale file and a stale source say since when, and why', () => {
   expect(status.problems).toEqual([problem]);
 });
 
-test('before the first configuration, services are there but not in force', () => {
+test('before the first configuration, services are there but not active', () => {
   const status = describeStatus(
     exampleInput({
       model: undefined,
@@ -94,15 +204,15 @@ test('before the first configuration, services are there but not in force', () =
   );
   expect(status).not.toHaveProperty('configuration');
   expect(
-    status.services.map(({ name, inForce, pods, source }) => ({ name, inForce, pods, state: source.state })),
-  ).toEqual(['codec', 'web'].map((name) => ({ name, inForce: false, pods: [], state: 'pending' })));
+    status.services.map(({ name, active, pods, source }) => ({ name, active, pods, state: source.state })),
+  ).toEqual(['codec', 'web'].map((name) => ({ name, active: false, pods: [], state: 'pending' })));
 });
 
-test('a service that an edit has added waits among those in force, in the order of names', () => {
+test('a service that an edit has added waits among the active ones, in the order of names', () => {
   const input = exampleInput();
   const model = input.model && { ...input.model, services: input.model.services.slice(1) };
   const { services } = describeStatus({ ...input, model });
-  expect(services.map(({ name, inForce }) => [name, inForce])).toEqual([
+  expect(services.map(({ name, active }) => [name, active])).toEqual([
     ['codec', false],
     ['web', true],
   ]);
@@ -113,7 +223,7 @@ test('a pending route file has no services', () => {
   expect(describeStatus(exampleInput({ routeFile, model: undefined })).services).toEqual([]);
 });
 
-test('Envoys come by id; a refusal is told with its words, and is a problem', () => {
+test('Envoys come by id; a rejection is told with its words, and is a problem', () => {
   const refused = exampleNode({
     node: { id: 'edge-0', cluster: '', metadata: {} },
     types: [
@@ -130,13 +240,13 @@ test('Envoys come by id; a refusal is told with its words, and is a problem', ()
   expect(nodes[0]?.types).toEqual([
     {
       type: 'Listener',
-      status: 'nacked',
+      status: 'rejected',
       ackedVersion: '',
-      nack: { message: 'no such filter', resources: ['public'], at: '2026-01-02T03:04:05.000Z' },
+      rejection: { message: 'no such filter', resources: ['public'], at: '2026-01-02T03:04:05.000Z' },
     },
   ]);
   expect(problems).toEqual([
-    { severity: 'error', subject: 'Envoy edge-0', message: 'refuses Listener public: no such filter' },
+    { severity: 'error', subject: 'Envoy edge-0', message: 'rejected Listener public: no such filter' },
   ]);
 });
 
@@ -146,8 +256,7 @@ test('targets of all kinds of source', () => {
   if (input.model === undefined || first === undefined) throw new Error('the example has services');
   const target = (locator: typeof first.service.locator) => {
     const services = [{ ...first, service: { ...first.service, locator } }];
-    return describeStatus({ ...input, model: { routing: exampleRouting(), services, retiring: [] } }).services[0]
-      ?.source.target;
+    return describeStatus({ ...input, model: { routing: exampleRouting(), services } }).services[0]?.source.target;
   };
   expect(target({ kind: 'kubernetes', service: 'a', port: { kind: 'pod', port: 8080 } })).toBe('a:8080');
   expect(target({ kind: 'dns', host: 'pods.example', port: 80 })).toBe('pods.example:80');
@@ -155,7 +264,7 @@ test('targets of all kinds of source', () => {
 });
 
 test('the document survives its journey as JSON, read with its own schema', () => {
-  const status = describeStatus(exampleInput({ loads: new Map([['a', { running: new Map() }]]) }));
+  const status = describeStatus(exampleInput({ telemetry: busyTelemetry() }));
   expect(statusSchema.parse(JSON.parse(JSON.stringify(status)))).toEqual(status);
 });
 
@@ -163,10 +272,4 @@ test('short names of types', () => {
   expect(shortType(TYPE_URLS.endpoints)).toBe('ClusterLoadAssignment');
   expect(shortType('type.googleapis.com/Bare')).toBe('Bare');
   expect(shortType('odd')).toBe('odd');
-});
-
-test('whether requests are counted by a sample', () => {
-  expect(describeStatus(exampleInput())).not.toHaveProperty('sampledOneIn');
-  const traffic = { ...exampleTraffic(), oneIn: 16 };
-  expect(statusSchema.parse(describeStatus(exampleInput({ traffic })))).toMatchObject({ sampledOneIn: 16 });
 });

@@ -1,12 +1,16 @@
-import { formatAddress, type Locator } from '../../../src/model/locator.ts';
+import { FakeClock } from '../../../src/base/clock.ts';
+import type { Locator } from '../../../src/model/locator.ts';
 import type { Model } from '../../../src/model/model.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import type { Routing } from '../../../src/model/routing.ts';
+import type { ServiceName } from '../../../src/model/service.ts';
 import type { SourceState } from '../../../src/model/source.ts';
 import { parseRouteFile } from '../../../src/routes/file/parse.ts';
-import { gateLimit } from '../../../src/slots/gate-limit.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
-import type { ConnectedNode, StatusInput } from '../../../src/status/describe.ts';
+import type { StatusInput } from '../../../src/status/describe.ts';
+import type { ConnectedNode } from '../../../src/status/describe-node.ts';
+import { Telemetry } from '../../../src/telemetry/telemetry.ts';
+import { durations, hello, memberAt, podReport, report, serviceReport } from '../telemetry/reports.ts';
 
 /** 2026-01-02T03:04:05Z. */
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -43,21 +47,54 @@ export const CODEC_PODS: readonly Pod[] = [
 const WEB_PODS: readonly Pod[] = [{ ip: '127.0.0.1', port: 9000, state: 'ready' }];
 
 export function exampleModel(routing: Routing): Model {
-  const running = (pod: Pod) => (formatAddress(pod) === '10.0.0.2:80' ? 1 : 0);
   const services = routing.services.map((service) => {
     const pods = service.name === 'codec' ? CODEC_PODS : WEB_PODS;
-    return { service, pods, gate: gateLimit(service, pods, running) };
+    return { service, pods, isKnown: true };
   });
-  return { routing, services, retiring: [] };
+  return { routing, services };
 }
 
-/** Nothing is known of any request. */
-export const NO_TRAFFIC: StatusInput['traffic'] = {
-  read: () => undefined,
-  line: () => undefined,
-  statistics: () => ({ kind: 'unknown' }),
-  oneIn: 1,
-};
+const MEMBER = memberAt(NOW + 1);
+
+/** No queue filter is connected. */
+export function noTelemetry(): Telemetry {
+  return new Telemetry(new FakeClock(NOW));
+}
+
+/** The filter of `edge-1` is connected, and tells this of `codec`. */
+export function exampleTelemetry(codec: Parameters<typeof serviceReport>[1] = {}): Telemetry {
+  const telemetry = noTelemetry();
+  telemetry.record(hello(MEMBER));
+  telemetry.record(report(MEMBER, serviceReport('codec', codec)));
+  return telemetry;
+}
+
+/** Two are in use, three wait for `codec`, one was refused, a pod is ejected. */
+export function busyTelemetry(): Telemetry {
+  const telemetry = exampleTelemetry({
+    waiting: 3,
+    oldestWaitMs: 1500,
+    inUse: 2,
+    mostWaiting: 9,
+    mostInUse: 4,
+    counts: { arrived: 13, started: 9, answered: 7, refused: 1 },
+    wait: durations(250, 250, 250, 250, 250, 250, 250, 250, 250),
+    work: durations(2500, 2500, 2500, 2500, 2500, 2500, 2500),
+    pods: [podReport('10.0.0.1:80', { inUse: 2 }), podReport('[fd00::1]:80')],
+  });
+  const event = {
+    service: codec,
+    address: '[fd00::1]:80',
+    kind: 'ejected',
+    reason: 'unreachable',
+    forMs: 2500,
+  } as const;
+  telemetry.record({ ...MEMBER, kind: 'pod', event });
+  return telemetry;
+}
+
+// The brand is the parser's; the example's names are good.
+const codec = 'codec' as ServiceName;
 
 /** Everything is well. */
 export function exampleInput(changes: Partial<StatusInput> = {}): StatusInput {
@@ -74,11 +111,10 @@ export function exampleInput(changes: Partial<StatusInput> = {}): StatusInput {
       value: kind === 'static' ? WEB_PODS : CODEC_PODS,
       problems: [],
     }),
-    loads: new Map(),
     nodes: [exampleNode()],
     configuration: { version: 'abc123', publishedAt: NOW - 12_000 },
-    traffic: NO_TRAFFIC,
-    statisticsFrom: undefined,
+    telemetry: exampleTelemetry(),
+    isFilterOff: () => false,
     ...changes,
   };
 }
@@ -92,19 +128,5 @@ export function exampleNode(changes: Partial<ConnectedNode> = {}): ConnectedNode
     connectedSince: NOW - HOUR,
     types: Object.values(TYPE_URLS).map((typeUrl) => ({ typeUrl, status: 'in sync', ackedVersion: 'v1' })),
     ...changes,
-  };
-}
-
-/** Three wait for `codec`, one was refused; nobody has asked for anything else. */
-export function exampleTraffic(): StatusInput['traffic'] {
-  const none = { answered: 0, failed: 0, refused: 0, timedOut: 0, abandoned: 0 };
-  const counts = { ...none, answered: 7, refused: 1 };
-  const lastMinute = { ...counts, waitMs: { p50: 3, p99: 1200 }, workMs: { p50: 2000, p99: 240_000 } };
-  const codec = { oldestWaitMs: 1499.6, total: counts, lastMinute };
-  return {
-    read: (name) => (name === 'codec' ? codec : { oldestWaitMs: undefined, total: none, lastMinute: none }),
-    line: (name) => ({ waiting: name === 'codec' ? 3 : 0, ejected: 0, retried: 0 }),
-    statistics: () => ({ kind: 'answers' }),
-    oneIn: 1,
   };
 }

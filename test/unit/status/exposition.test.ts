@@ -1,25 +1,33 @@
 import { expect, test } from 'vitest';
-import { BucketCounts, exposition, label, series } from '../../../src/status/exposition.ts';
+import { exposition, histogram, label, series } from '../../../src/status/exposition.ts';
+import { samples } from './exposition.ts';
 
-test('a family with its series, each in a line', () => {
-  const lines = [series('a_total', label('x', 'y'), 3), series('a_total', '', 4)];
-  expect(exposition([{ name: 'a_total', type: 'counter', help: 'What it is.', lines }])).toBe(
-    '# HELP a_total What it is.\n# TYPE a_total counter\na_total{x="y"} 3\na_total 4\n',
+test('names, labels and values; what a label says is escaped', () => {
+  expect(series('a', '', 1)).toBe('a 1');
+  expect(series('a', label('b', 'c\\d"e\nf'), 2)).toBe('a{b="c\\\\d\\"e\\nf"} 2');
+});
+
+test('a family has help and type, and ends with a line break', () => {
+  expect(exposition([{ name: 'a', type: 'gauge', help: 'h', lines: ['a 1'] }])).toBe(
+    '# HELP a h\n# TYPE a gauge\na 1\n',
   );
 });
 
-test('nothing in a label ends it', () => {
-  expect(label('x', 'a"b\\c\nd')).toBe('x="a\\"b\\\\c\\nd"');
-});
-
-test('a bucket has its upper end and all below it', () => {
-  const counts = new BucketCounts([0.1, 1]);
-  for (const value of [0, 0.1, 0.2, 1, 5]) counts.observe(value);
-  expect(counts.lines('w', 'service="a"')).toEqual([
-    'w_bucket{le="0.1",service="a"} 2',
-    'w_bucket{le="1",service="a"} 4',
-    'w_bucket{le="+Inf",service="a"} 5',
-    'w_sum{service="a"} 6.3',
-    'w_count{service="a"} 5',
-  ]);
+test('a histogram: each bucket has all below it, those that are not shown included', () => {
+  const lines = histogram('h', 'x="y"', {
+    ends: [1, 2, 5],
+    counts: [1, 2, 4, 8],
+    sum: 60,
+    shown: [
+      [0, '1'],
+      [2, '5'],
+    ],
+  });
+  expect(Object.fromEntries(samples(lines.join('\n')))).toEqual({
+    'h_bucket{le="1",x="y"}': 1,
+    'h_bucket{le="5",x="y"}': 7,
+    'h_bucket{le="+Inf",x="y"}': 15,
+    'h_sum{x="y"}': 60,
+    'h_count{x="y"}': 15,
+  });
 });

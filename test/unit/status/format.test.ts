@@ -1,43 +1,58 @@
 import { expect, test } from 'vitest';
-import type { ServiceName } from '../../../src/model/service.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { describeStatus, type StatusInput } from '../../../src/status/describe.ts';
-import { formatAge, formatStatus } from '../../../src/status/format.ts';
+import { type FormatOptions, formatAge, formatStatus } from '../../../src/status/format.ts';
+import type { Status } from '../../../src/status/status.ts';
 import type { Paint } from '../../../src/status/table.ts';
-import { exampleInput, exampleNode, exampleRouting, exampleTraffic, HOUR, NOW } from './example.ts';
+import { busyTelemetry, exampleInput, exampleNode, exampleRouting, HOUR, NOW, noTelemetry } from './example.ts';
 
 const plain: Paint = (_, text) => text;
 const marked: Paint = (tone, text) => `<${tone}>${text}</>`;
-// The brand is the parser's; the example's names are good.
-const codec = 'codec' as ServiceName;
 
-function format(changes: Partial<StatusInput>, paint = plain): string {
-  return formatStatus(describeStatus(exampleInput(changes)), paint);
+function format(changes: Partial<StatusInput>, options: Partial<FormatOptions> = {}): string {
+  return formatStatus(describeStatus(exampleInput(changes)), { paint: plain, sort: 'name', ...options });
 }
 
-test('everything is well', () => {
-  const loads = new Map([['a', { running: new Map([[codec, new Map([['10.0.0.1:80', 2]])]]) }]]);
-  expect(format({ loads, traffic: exampleTraffic() })).toBe(`Sluice 1.2.3, up 5h
+test('a file or a pipe gets everything', () => {
+  expect(format({ telemetry: busyTelemetry() })).toBe(`Sluice 1.2.3, up 5h
 route file      routes.yaml: ready
 configuration   abc123, published 12s ago
 
-SERVICE   KIND            PODS                  IN USE   WAITING   OLDEST WAIT   REFUSED   WAIT P50/P99   WORK P50/P99      SOURCE
-codec     limit 2         2 ready, 1 draining   2/5      3/50      1.5 s         1         3 ms / 1.2 s   2.0 s / 4.0 min   kubernetes ai-media/codec:http: ready
-web       least_request   1 ready               0        -         -             0         -              -                 static: ready
+SERVICE  LIMIT  PODS       IN USE  WAITING  OLDEST  REFUSED  WAIT P50/P99     WORK P50/P99   SOURCE
+codec    2      1/3 ready  2/2     3/50     1.5 s   1        250 ms / 299 ms  2.5 s / 3.0 s  kubernetes ai-media/codec:http: ready
+web      -      1 ready    -       -        -       -        -                -              static: ready
 Refused, wait and work are of the last minute.
 
-ENVOY    VERSION        CONNECTED FOR   FROM            CONFIGURATION
-edge-1   envoy 1.40.0   1h              10.0.0.9:4711   in sync
+ENVOY   VERSION       UP  FROM           CONFIGURATION  QUEUE FILTER
+edge-1  envoy 1.40.0  1h  10.0.0.9:4711  in sync        connected
 `);
 });
 
-test('when requests are counted by a sample, it says so', () => {
-  const traffic = { ...exampleTraffic(), oneIn: 4 };
-  expect(format({ traffic })).toContain('of the last minute. So many requests that one in 4 is counted, for all.\n');
+test('a terminal of 80 columns gets what fits', () => {
+  const text = format({ telemetry: busyTelemetry() }, { width: 80 });
+  for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+  expect(text).toMatch(/^SERVICE +PODS +IN USE +WAITING +OLDEST +REFUSED +WAIT P50\/P99$/m);
+});
+
+test('a screen: problems first, then the services that matter most, as many as there is room for', () => {
+  const status = describeStatus(exampleInput({ telemetry: busyTelemetry() }));
+  const [codec] = status.services;
+  if (codec === undefined) throw new Error('the example has a service');
+  const [idle] = describeStatus(exampleInput()).services;
+  if (idle === undefined) throw new Error('the example has a service');
+  const quiet = Array.from({ length: 60 }, (_, index) => ({ ...idle, name: `a-${index}` }));
+  const problem = { severity: 'error', subject: 'x', message: 'broken' } as const;
+  const many: Status = { ...status, services: [...quiet, codec], problems: [problem] };
+  const text = formatStatus(many, { paint: plain, sort: 'trouble', width: 80, height: 30 });
+  const lines = text.split('\n');
+  expect(lines.length).toBeLessThanOrEqual(30);
+  expect(text.indexOf('PROBLEMS')).toBeLessThan(text.indexOf('SERVICE'));
+  expect(lines[lines.findIndex((line) => line.startsWith('SERVICE')) + 1]).toMatch(/^codec /);
+  expect(text).toMatch(/^\d+ more services\. Refused/m);
 });
 
 test('what nobody has reported is not shown as a number', () => {
-  expect(format({})).toMatch(/^codec .* 2 ready, 1 draining {3}\?\/5 +\?\/50 +\? +\? +\? +\? /m);
+  expect(format({ telemetry: noTelemetry() })).toMatch(/^codec +2 +2\/3 ready +\?\/4 +\?\/50 +\? +\? /m);
 });
 
 test('what is wrong', () => {
@@ -64,37 +79,38 @@ test('what is wrong', () => {
     problems: [{ severity: 'warning', subject: 'routes.yaml', position: { line: 3, column: 1 }, message: 'odd' }],
   });
   expect(text).toContain(
-    'route file      routes.yaml: stale for 1h: the last version that could be used stays in force\nconfiguration   none yet\n',
+    'route file      routes.yaml: stale for 1h: the last version that could be used stays active\nconfiguration   none yet\n',
   );
-  expect(text).toMatch(/^codec .* not in force yet .* kubernetes ai-media\/codec:http: pending$/m);
+  expect(text).toMatch(/^codec .* not active yet .* kubernetes ai-media\/codec:http: pending$/m);
   expect(text).toMatch(/^web .* static: stale for 1h$/m);
-  expect(text).toMatch(/^edge-1 .* refused: Listener$/m);
-  expect(text).toMatch(/^edge-2 .* pending: Cluster$/m);
-  expect(text).toMatch(/^edge-3 .* asks for nothing$/m);
+  expect(text).toMatch(/^edge-1 .* rejected: Listener +/m);
+  expect(text).toMatch(/^edge-2 .* pending: Cluster +/m);
+  expect(text).toMatch(/^edge-3 .* asks for nothing +-$/m);
   expect(text).toMatch(
-    /\nPROBLEMS\nroutes\.yaml:3:1: warning: odd\nEnvoy edge-1: refuses Listener public: bad filter\n$/,
+    /\nPROBLEMS\nroutes\.yaml:3:1: warning: odd\nEnvoy edge-1: rejected Listener public: bad filter\n$/,
   );
 });
 
 test('no services, no Envoys', () => {
   const routing = { ...exampleRouting(), services: [] };
   const text = format({
-    model: { routing, services: [], retiring: [] },
+    model: { routing, services: [] },
     routeFile: { path: 'r', state: { kind: 'ready', value: routing, problems: [] } },
     nodes: [],
   });
   expect(text).toMatch(/\n\nno services\n\nno Envoy is connected\n$/);
 });
 
-test('tones: red for a service that nobody can serve, yellow while pods drain, green when well', () => {
+test('tones: red for a service that nobody can serve, yellow while pods are out, green when well', () => {
   const { model } = exampleInput();
   if (model === undefined) throw new Error('the example has a model');
   const empty = { ...model, services: model.services.map((service) => ({ ...service, pods: [] })) };
-  expect(format({ model: empty }, marked)).toMatch(/<bad>0 ready/);
-  const well = format({}, marked);
-  expect(well).toMatch(/<doubtful>2 ready, 1 draining/);
+  expect(format({ model: empty }, { paint: marked })).toMatch(/<bad>0 ready/);
+  const well = format({}, { paint: marked });
+  expect(well).toMatch(/<good>2\/3 ready/);
   expect(well).toMatch(/<good>1 ready/);
-  expect(well).toMatch(/<good>in sync<\/>/);
+  expect(format({ telemetry: busyTelemetry() }, { paint: marked })).toMatch(/<doubtful>1\/3 ready/);
+  expect(well).toMatch(/<good>in sync +<\/>/);
 });
 
 test.each([

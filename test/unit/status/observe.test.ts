@@ -1,26 +1,28 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
+import type { Model } from '../../../src/model/model.ts';
 import { SnapshotCache } from '../../../src/snapshot/cache.ts';
 import { emptySnapshot } from '../../../src/snapshot/snapshot.ts';
-import type { ConnectedNode } from '../../../src/status/describe.ts';
+import type { ConnectedNode } from '../../../src/status/describe-node.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import { observe } from '../../../src/status/observe.ts';
-import { Traffic } from '../../../src/telemetry/traffic.ts';
-import { exampleInput, exampleNode, NOW } from './example.ts';
+import { Telemetry } from '../../../src/telemetry/telemetry.ts';
+import { CODEC_PODS, exampleInput, exampleNode, NOW } from './example.ts';
 import { samples } from './exposition.ts';
 
 function start() {
   const clock = new FakeClock(NOW);
   const cache = new SnapshotCache();
-  const metrics = new Metrics({ version: '1.2.3' });
+  const telemetry = new Telemetry(clock);
+  const metrics = new Metrics({ version: '1.2.3', telemetry });
   const input = exampleInput();
-  const now: { nodes: readonly ConnectedNode[] } = { nodes: [] };
+  const now: { nodes: readonly ConnectedNode[]; model: Model | undefined } = { nodes: [], model: input.model };
   let waits = 0;
   const observation = observe({
     version: '1.2.3',
     routeFile: { path: 'routes.yaml', source: { state: () => input.routeFile.state } },
     pods: { pods: input.podsOf },
-    controller: { state: () => input, loads: () => input.loads },
+    controller: { state: () => ({ model: now.model, problems: [] }) },
     cache,
     server: {
       nodes: () => now.nodes,
@@ -30,13 +32,13 @@ function start() {
       },
     },
     metrics,
-    traffic: new Traffic(clock, metrics.traffic),
-    statisticsFrom: undefined,
+    telemetry,
+    isFilterOff: () => false,
     clock,
   });
   const converged = async () =>
     samples(await metrics.text(observation.status())).get('sluice_xds_convergence_seconds_count');
-  return { clock, cache, now, observation, converged, waits: () => waits };
+  return { clock, cache, now, telemetry, observation, converged, waits: () => waits };
 }
 
 test('tells what the parts say at the moment, and when what was published', async () => {
@@ -72,4 +74,23 @@ test('stops looking', () => {
   cache.set(emptySnapshot);
   expect(waits()).toBe(0);
   expect(observation.status()).not.toHaveProperty('configuration');
+});
+
+test('tells what an edit changes, and pods that begin to drain, once', () => {
+  const { now, cache, telemetry } = start();
+  const told = () => telemetry.events().map(({ kind, service, pod, message }) => ({ kind, service, pod, message }));
+  cache.set({ ...emptySnapshot, version: 'first' });
+  expect(told()).toEqual([]);
+  const { model } = now;
+  if (model === undefined) throw new Error('the example has a model');
+  cache.set({ ...emptySnapshot, version: 'same' });
+  expect(told()).toEqual([]);
+  const services = model.services.map((one) =>
+    one.service.name === 'codec' ? { ...one, pods: CODEC_PODS.slice(1) } : one,
+  );
+  now.model = { ...model, services };
+  cache.set({ ...emptySnapshot, version: 'second' });
+  cache.set({ ...emptySnapshot, version: 'third' });
+  const message = 'gets no new request and finishes what it has';
+  expect(told()).toEqual([{ kind: 'pod draining', service: 'codec', pod: '10.0.0.1:80', message }]);
 });

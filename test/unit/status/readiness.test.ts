@@ -1,11 +1,7 @@
 import { expect, test } from 'vitest';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
-import {
-  type ConnectedNode,
-  describeForReadiness,
-  describeStatus,
-  type StatusInput,
-} from '../../../src/status/describe.ts';
+import { describeForReadiness, describeStatus, type StatusInput } from '../../../src/status/describe.ts';
+import type { ConnectedNode } from '../../../src/status/describe-node.ts';
 import { type Readiness, readinessOf, readyForGood } from '../../../src/status/readiness.ts';
 import { exampleInput, exampleNode } from './example.ts';
 
@@ -45,7 +41,7 @@ test('a refused change leaves what was there; a refused first version leaves not
   expect(readinessWith([cluster, { ...listener, status: 'nacked', nack }])).toEqual({ ready: true });
   expect(readinessWith([cluster, { ...listener, status: 'nacked', ackedVersion: '', nack }])).toEqual({
     ready: false,
-    reasons: ['Envoy edge-1: Listener is nacked'],
+    reasons: ['Envoy edge-1: Listener is rejected'],
   });
 });
 

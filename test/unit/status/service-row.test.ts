@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeStatus, type StatusInput } from '../../../src/status/describe.ts';
 import { formatShort, serviceRow } from '../../../src/status/service-row.ts';
-import { exampleInput, exampleTraffic } from './example.ts';
+import { busyTelemetry, exampleInput, exampleTelemetry, noTelemetry } from './example.ts';
 
 function row(changes: Partial<StatusInput>) {
   const [codec] = describeStatus(exampleInput(changes)).services;
@@ -9,29 +9,19 @@ function row(changes: Partial<StatusInput>) {
   return serviceRow(codec);
 }
 
-test('who waits is told in yellow, a full line and refusals in red, ejected pods are counted', () => {
-  const traffic = exampleTraffic();
-  const [, , pods, , waiting, oldest, refused] = row({ traffic });
-  expect(pods).toEqual({ text: '2 ready, 1 draining', tone: 'doubtful' });
+test('who waits and pods that are out are told in yellow, a full queue and refusals in red', () => {
+  const [, , pods, inUse, waiting, oldest, refused] = row({ telemetry: busyTelemetry() });
+  expect(pods).toEqual({ text: '1/3 ready', tone: 'doubtful' });
+  expect(inUse).toBe('2/2');
   expect(waiting).toEqual({ text: '3/50', tone: 'doubtful' });
   expect(oldest).toEqual({ text: '1.5 s', tone: 'doubtful' });
   expect(refused).toEqual({ text: '1', tone: 'bad' });
-  const full = row({ traffic: { ...traffic, line: () => ({ waiting: 50, ejected: 2, retried: 0 }) } });
-  expect(full[2]).toEqual({ text: '2 ready, 1 draining, 2 ejected', tone: 'bad' });
-  expect(full[4]).toEqual({ text: '50/50', tone: 'bad' });
+  expect(row({ telemetry: exampleTelemetry({ waiting: 50 }) })[4]).toEqual({ text: '50/50', tone: 'bad' });
 });
 
-test('a log that is behind does not tell of a wait where nobody waits', () => {
-  const traffic = { ...exampleTraffic(), line: () => ({ waiting: 0, ejected: 0, retried: 0 }) };
-  expect(row({ traffic })[5]).toBe('-');
-});
-
-test('who waits, but not for long enough to be told of', () => {
-  const lately = exampleTraffic();
-  const reading = lately.read('codec');
-  const read = () => reading && { ...reading, oldestWaitMs: undefined };
-  expect(row({ traffic: { ...lately, read } })[5]).toBe('< 2 s');
-  expect(row({ traffic: { ...lately, read: () => undefined } })[5]).toBe('?');
+test('nobody waits; nobody knows', () => {
+  expect(row({ telemetry: exampleTelemetry() })[5]).toBe('-');
+  expect(row({ telemetry: noTelemetry() })[5]).toBe('?');
 });
 
 test.each([
@@ -42,6 +32,7 @@ test.each([
   [999.6, '1.0 s'],
   [99_940, '99.9 s'],
   [240_000, '4.0 min'],
+  [12_600_000, '3.5 h'],
 ])('%d ms are %s', (ms, text) => {
   expect(formatShort(ms)).toBe(text);
 });
