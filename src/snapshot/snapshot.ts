@@ -15,6 +15,8 @@ import {
 export interface TypeSnapshot {
   readonly version: string;
   readonly resources: ReadonlyMap<string, XdsResource>;
+  /** Names of which nothing is known: a client keeps what it has of them. Delta only. */
+  readonly kept?: ReadonlySet<string>;
 }
 
 /** A complete, consistent configuration for one Envoy. */
@@ -137,6 +139,26 @@ export function snapshotOfTypes(encoded: ResourcesByType): Snapshot {
 /** The same for resources of all types in one list. */
 export function makeSnapshot(encoded: readonly EncodedResource[]): Snapshot {
   return snapshotOfTypes(groupByType(encoded));
+}
+
+/**
+ * The same, but a client keeps what it has of these clusters and their endpoints, whatever the snapshot has of them. In
+ * state of the world a list of clusters cannot leave one out and keep it.
+ */
+export function keeping(snapshot: Snapshot, names: ReadonlySet<string>): Snapshot {
+  if (names.size === 0) return snapshot;
+  const key = [...names].sort().join(' ');
+  const keep = ({ version, resources }: TypeSnapshot): TypeSnapshot => ({
+    version: digest(`${version} keeps ${key}`),
+    resources: new Map([...resources].filter(([name]) => !names.has(name))),
+    kept: names,
+  });
+  const types = {
+    ...snapshot.types,
+    [TYPE_URLS.cluster]: keep(snapshot.types[TYPE_URLS.cluster]),
+    [TYPE_URLS.endpoints]: keep(snapshot.types[TYPE_URLS.endpoints]),
+  };
+  return { version: digest(`${snapshot.version} keeps ${key}`), types };
 }
 
 /** A configuration with nothing in it. */

@@ -24,6 +24,8 @@ export type XdsEvent =
     })
   /** The clusters that a returning client holds already, told when it asks for clusters. Delta only. */
   | (StreamIdentity & { readonly kind: 'holds'; readonly names: readonly string[] })
+  /** It asks for resources of this type for the first time on its stream. Nothing of it is answered yet. */
+  | (StreamIdentity & { readonly kind: 'asked'; readonly typeUrl: string })
   | (StreamIdentity & { readonly kind: 'disconnected'; readonly reason: string })
   /** The client may not speak for the node it names; its stream was ended before it began. */
   | (StreamIdentity & { readonly kind: 'refused'; readonly reason: string })

@@ -125,7 +125,7 @@ function hasGone(held: DeltaState['held'], event: PushEvent): boolean {
 
 /** By name alone: there are many, and an entry of a map is an object that is made for nothing. */
 function isGone(held: DeltaState['held'], { snapshot }: PushEvent, name: string): boolean {
-  return !snapshot.resources.has(name) && held.get(name) !== ABSENT;
+  return !snapshot.resources.has(name) && !snapshot.kept?.has(name) && held.get(name) !== ABSENT;
 }
 
 /** The resources that are due: those a request waits for, then those that changed. */

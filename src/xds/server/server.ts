@@ -14,6 +14,7 @@ import type { TypeUrl } from '../../snapshot/resource.ts';
 import { clientStatusService } from '../debug/csds.ts';
 import { HealthService } from '../debug/health.ts';
 import { reflectionService } from '../debug/reflection.ts';
+import type { Holdings } from '../protocol/holdings.ts';
 import { DEFAULT_LIMITS } from '../protocol/limits.ts';
 import { answered, type NodeState, nodeStates, type ResourceState, resourceStates } from '../protocol/node-state.ts';
 import { TurnQueue } from '../protocol/turn-queue.ts';
@@ -130,6 +131,11 @@ export class XdsServer {
   resources(nodeId: string): readonly ResourceState[] {
     const own = [...this.#streams].filter((stream) => stream.introduction?.node.id === nodeId);
     return resourceStates(own, this.#firstSent);
+  }
+
+  /** What the client of a stream has taken by now; undefined: there is no such stream. */
+  holdings(stream: number): Holdings | undefined {
+    return this.#stream(stream)?.holdings();
   }
 
   /** Makes the client of a stream answer something if it is alive; false: there is no way, or no such stream. */

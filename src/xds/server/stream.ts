@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { TYPE_URLS } from '../../snapshot/resource.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { StreamIdentity } from '../protocol/event.ts';
+import { Holdings } from '../protocol/holdings.ts';
 import { excessOf, MOST_IN_FLIGHT } from '../protocol/limits.ts';
 import {
   askForAnswer,
@@ -68,6 +69,10 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
 
   type(typeUrl: string): TypeState | undefined {
     return this.#state.types.get(typeUrl);
+  }
+
+  holdings(): Holdings {
+    return new Holdings(this.#state.types);
   }
 
   nackedAt(typeUrl: string): number | undefined {
@@ -162,6 +167,7 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     } else {
       const holds = typeUrl === TYPE_URLS.cluster && held.length > 0;
       if (holds) host.emit({ kind: 'holds', ...this.identity, names: held });
+      if (!this.#state.types.has(typeUrl)) host.emit({ kind: 'asked', ...this.identity, typeUrl });
       const [state, effects] = takeRequest(variant.step, this.#state, typeUrl, request);
       this.#state = state;
       for (const effect of effects) this.#report(effect);
