@@ -53,6 +53,8 @@ interface Carried {
   /** What it was sent and has not taken yet, and before that what it has taken; oldest first. */
   sent: readonly Sent[];
   taken: Sent | undefined;
+  /** The service as Envoy is sent it while a higher limit than that of the model is in force. */
+  raised: { readonly of: Service; readonly as: Service } | undefined;
   /** Its pods have all they may have, and Envoy is sent what the model says. */
   isSettled: boolean;
   /** Pods that it loses, and that still have requests of it. */
@@ -243,6 +245,7 @@ export class Rollout {
       view: undefined,
       sent: [],
       taken: undefined,
+      raised: undefined,
       isSettled: true,
       losing: NO_NAMES,
       podlessSince: undefined,
@@ -278,7 +281,7 @@ export class Rollout {
     }
     for (const share of shares.values()) isWhole &&= share === most;
     this.#setLosing(carried, lost(name, new Set(addresses), { members, now }));
-    this.#setView(carried, viewOf(target, carried.view, input));
+    this.#setView(carried, viewOf(target, carried, input));
     carried.isSettled = isWhole && carried.view === target;
   }
 
@@ -324,7 +327,10 @@ export class Rollout {
     const { members, now } = input;
     const { name } = carried;
     const has = members.filter((member) => member.service(name));
-    if (has.length === 0) return this.#forget(carried);
+    if (has.length === 0) {
+      this.#forget(carried);
+      return;
+    }
     this.#askForQueue(carried, has, now);
     const isWaiting = this.#wantsSlots(name, has);
     const pods = this.#podsOfLeaving(carried, input);
@@ -343,7 +349,7 @@ export class Rollout {
     this.#setLosing(carried, keeps);
     if (carried.view !== undefined && !this.#targets.has(name)) {
       const leaves = { ...carried.view, pods: isWaiting ? pods : NONE };
-      this.#setView(carried, viewOf(leaves, carried.view, input));
+      this.#setView(carried, viewOf(leaves, carried, input));
     }
     carried.isSettled = false;
   }
@@ -471,40 +477,31 @@ function limitOf({ service: { discipline } }: ServiceWithPods): number {
 }
 
 /** The service as Envoy has to have it: with pods that a filter may still choose, and the highest limit in force. */
-function viewOf(
-  target: ServiceWithPods,
-  before: ServiceWithPods | undefined,
-  { members }: RolloutInput,
-): ServiceWithPods {
-  const { service, pods, isKnown } = target;
-  const { name } = service;
+function viewOf(target: ServiceWithPods, carried: Carried, { members }: RolloutInput): ServiceWithPods {
+  const { pods, isKnown } = target;
+  const { name } = carried;
   const chosen = new Set(
     members.flatMap((member) => [...member.pods(name)].filter((each) => member.mayChoose(name, each))),
   );
-  const most = Math.max(limitOf(target), ...members.map((member) => member.highestLimit(name)));
   const kept = [...chosen].flatMap((address) => podAt(address) ?? []);
   const union = kept.length === 0 ? pods : normalizePods([...pods, ...kept]);
+  const most = Math.max(limitOf(target), ...members.map((member) => member.highestLimit(name)));
+  const service = withLimit(target.service, most, carried);
   const same = samePods(union, pods);
-  if (same && most === limitOf(target)) return target;
-  const isAsBefore = before !== undefined && limitOf(before) === most && sameButLimit(before.service, service);
-  return { service: isAsBefore ? before.service : withLimit(service, most), pods: same ? pods : union, isKnown };
+  return same && service === target.service ? target : { service, pods: same ? pods : union, isKnown };
 }
 
-/** Whether one is made of the other by `withLimit`. */
-function sameButLimit(a: Service, b: Service): boolean {
-  const { discipline: x, ...restOfA } = a;
-  const { discipline: y, ...restOfB } = b;
-  if (x.kind !== 'limited' || y.kind !== 'limited' || x.queue !== y.queue) return false;
-  return Object.entries(restOfB).every(([key, value]) =>
-    Object.entries(restOfA).some(([k, v]) => k === key && v === value),
-  );
-}
-
-function withLimit(service: Service, limit: number): Service {
+/** The service with a limit that is in force; the same object for the same one. */
+function withLimit(service: Service, limit: number, carried: Carried): Service {
   const { discipline } = service;
   if (discipline.kind !== 'limited' || discipline.limit === limit) return service;
-  // A limit that was in force, so it is one.
-  return { ...service, discipline: { ...discipline, limit: limit as Slots } };
+  const { raised } = carried;
+  const before = raised?.as.discipline;
+  if (raised?.of === service && before?.kind === 'limited' && before.limit === limit) return raised.as;
+  // It is in force, so it is a number of slots.
+  const as = { ...service, discipline: { ...discipline, limit: limit as Slots } };
+  carried.raised = { of: service, as };
+  return as;
 }
 
 function sameView(a: ServiceWithPods, b: ServiceWithPods): boolean {
