@@ -1,6 +1,7 @@
 import type { Position } from '../../model/problem.ts';
-import { itemPath, keyPath } from './report.ts';
+import { itemPath, keyPath, quote } from './report.ts';
 import { type Got, mismatch, need, type Shape } from './shape.ts';
+import type { ScalarTree } from './tree.ts';
 
 /** An entry of a map with free keys. */
 export interface Named<T> extends Got<T> {
@@ -11,7 +12,12 @@ export interface Named<T> extends Got<T> {
 /** A map with free keys, each leading to an `item`; `itemName` stands for the key in key paths. */
 export function dictionary<T>(
   item: Shape<T>,
-  options: { readonly says: string; readonly example: string; readonly itemName: string },
+  options: {
+    readonly says: string;
+    readonly example: string;
+    readonly itemName: string;
+    readonly advice?: NonNullable<Shape<unknown>['advice']>;
+  },
 ): Shape<readonly Named<T>[]> {
   const shape: Shape<readonly Named<T>[]> = {
     ...options,
@@ -32,7 +38,7 @@ export function dictionary<T>(
 /** A list; what is wrong with one item leaves the others readable. */
 export function list<T>(
   item: Shape<T>,
-  options: { readonly says: string; readonly example: string },
+  options: { readonly says: string; readonly example: string; readonly advice?: NonNullable<Shape<unknown>['advice']> },
 ): Shape<readonly Got<T>[]> {
   const shape: Shape<readonly Got<T>[]> = {
     ...options,
@@ -49,6 +55,12 @@ export function list<T>(
   return shape;
 }
 
+/** A value as an item of a list in brackets. */
+function inBrackets({ text, quoted }: ScalarTree): string {
+  if (!quoted && text.includes(',')) return text.split(/\s*,\s*/).join(', ');
+  return /^[\w.:/-]+$/.test(text) ? text : JSON.stringify(text);
+}
+
 /** A list of plain values without duplicates (`same` gives equal texts for equal values); undefined when one is wrong. */
 export function values<T>(
   item: Shape<T>,
@@ -63,6 +75,14 @@ export function values<T>(
   return {
     ...items,
     read(tree, path, report) {
+      if (tree.kind === 'scalar') {
+        const { says } = options;
+        report.error(
+          { at: tree.at, path },
+          { message: `must be ${says}, not ${quote(tree.text)}`, fix: `write it in brackets: [${inBrackets(tree)}]` },
+        );
+        return undefined;
+      }
       const got = items.read(tree, path, report);
       if (got === undefined) return undefined;
       if (got.length === 0 && options.empty !== undefined) {

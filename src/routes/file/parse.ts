@@ -1,8 +1,10 @@
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Routing } from '../../model/routing.ts';
+import { nameLookAlikes } from './characters.ts';
 import { lbagent, version1 } from './keys.ts';
 import { checkLbagent, toLbagentRouting } from './lbagent.ts';
+import { reportObject } from './object.ts';
 import type { Environment } from './placeholder.ts';
 import { quote, Report } from './report.ts';
 import { type MapTree, readTree } from './tree.ts';
@@ -41,7 +43,7 @@ export interface ParseOptions {
 export function parseRouteFile(text: string, { path, env, baseDir }: ParseOptions): Result<RouteFile, Problem> {
   const report = new Report(path);
   const file = readFile(text, { env, baseDir }, report);
-  if (file === undefined || report.hasErrors) return fail(...report.problems);
+  if (file === undefined || report.hasErrors) return fail(...nameLookAlikes(report.problems, text));
   return ok({ ...file, warnings: report.problems });
 }
 
@@ -55,6 +57,7 @@ function readFile(text: string, options: Omit<ParseOptions, 'path'>, report: Rep
     report.error({ at: tree.at, path: '' }, { message: 'a route file is a map of keys', fix });
     return undefined;
   }
+  if (reportObject(tree, report)) return undefined;
   return formOf(tree, report) === 'lbagent' ? readLbagent(tree, report) : readVersion1(tree, options.baseDir, report);
 }
 

@@ -5,16 +5,19 @@ import { map } from './map.ts';
 import { redirect } from './redirect.ts';
 import { duration, oneOf, text } from './scalar.ts';
 import { optional, required } from './shape.ts';
-import { path, regex, requestHost } from './values.ts';
+import { matchedPath, path, regex, requestHost } from './values.ts';
 
 /** `routes[].match` */
 export const match = map(
   {
     path: optional(
-      path('/v1/models'),
+      matchedPath('/v1/models'),
       'The exact path; the query is not looked at. Each match has exactly one of path, prefix, regex.',
     ),
-    prefix: optional(path('/v1/'), 'What the path begins with: /v1/ takes /v1/x; /v1 takes /v1 and /v1/x, not /v10.'),
+    prefix: optional(
+      matchedPath('/v1/'),
+      'What the path begins with: /v1/ takes /v1/x; /v1 takes /v1 and /v1/x, not /v10.',
+    ),
     regex: optional(regex, 'A regular expression in RE2 syntax that takes the whole path.'),
     hosts: optional(
       values(requestHost, {

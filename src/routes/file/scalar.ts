@@ -50,14 +50,20 @@ export interface WholeOptions {
   readonly max: number;
   readonly example: string;
   readonly zero?: string;
+  /** What to do for someone who writes `unlimited`, or -1. */
+  readonly endless?: string;
 }
 
 /** A whole number. */
-export function whole({ min, max, example, zero }: WholeOptions): Shape<number> {
+export function whole({ min, max, example, zero, endless }: WholeOptions): Shape<number> {
   const says = min === max ? `the number ${grouped(min)}` : `a whole number from ${grouped(min)} to ${grouped(max)}`;
   return scalar({ says, example }, (tree) => {
     const { text: written } = tree;
     const number = Number(written);
+    if (/^[-+]?0\d+$/.test(written)) {
+      const octal = /^[-+]?[0-7]+$/.test(written) ? `: some programs read it as ${Number.parseInt(written, 8)}` : '';
+      return fail({ message: `${written} begins with a zero${octal}`, fix: `write ${number}` });
+    }
     if (/^[-+]?\d+$/.test(written)) {
       if (tree.quoted && !tree.replaced) {
         return fail({
@@ -66,18 +72,33 @@ export function whole({ min, max, example, zero }: WholeOptions): Shape<number> 
         });
       }
       if (number >= min && number <= max) return ok(number);
-      const fix = number === 0 && zero !== undefined ? zero : `write one such as ${example}`;
+      const wish = number === 0 ? zero : number === -1 ? endless : undefined;
+      const fix = wish ?? `write one such as ${example}`;
       return fail({ message: `must be ${says}, not ${written}`, fix });
     }
     if (/^[-+]?\d*\.\d+$/.test(written)) {
       const rounded = Math.min(max, Math.max(min, Math.round(number)));
       return fail({ message: `must be ${says}, not a fraction such as ${written}`, fix: `write ${rounded}` });
     }
+    if (endless !== undefined && ENDLESS.test(written)) {
+      return fail({ message: `must be ${says}, not ${quote(written)}`, fix: endless });
+    }
+    const shell = /^\$(\w+)$/.exec(written)?.[1];
+    if (shell !== undefined) {
+      return fail({ message: `must be ${says}, not ${quote(written)}`, fix: `write \${${shell}} for the variable` });
+    }
+    const meant = /^(?:0[xob][0-9a-f]+|\d+e\d+|v\d+)$/i.test(written) ? Number(written.replace(/^v/i, '')) : Number.NaN;
+    if (meant >= min && meant <= max) {
+      return fail({ message: `must be ${says}, not ${quote(written)}`, fix: `write ${meant}` });
+    }
     const digits = written.replace(/(?<=\d)[_,' ](?=\d{3})/g, '');
     const fix = `write ${/^\d+$/.test(digits) ? `${digits}, without separators` : `digits only, such as ${example}`}`;
     return fail({ message: `must be ${says}, not ${quote(written)}`, fix });
   });
 }
+
+/** What people write for "no limit" elsewhere. */
+const ENDLESS = /^(unlimited|infinite|infinity|\.?inf|none|off|no|max)$/i;
 
 function grouped(value: number): string {
   return value.toLocaleString('en-US');

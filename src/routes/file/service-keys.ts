@@ -43,7 +43,10 @@ export const serviceFields = {
   dns: optional(
     map(
       {
-        host: required(dnsHost, 'Name whose every address is a pod, such as that of a headless Service.'),
+        host: required(
+          dnsHost,
+          'Name whose every address is a pod, such as that of a headless Service; `localhost` is 127.0.0.1, without asking DNS.',
+        ),
         port: required(tcpPort, 'Port of the pods.'),
       },
       { example: '{host: codec.example, port: 8080}' },

@@ -2,7 +2,7 @@ import { fail, ok } from '../../base/result.ts';
 import { formatAddress } from '../../model/locator.ts';
 import { checkDnsHost, checkIp, checkPodAddress, checkRequestHost } from './address.ts';
 import { checkLabel, checkPortName } from './names.ts';
-import { checkPath } from './path.ts';
+import { checkMatchedPath, checkPath } from './path.ts';
 import { checkRegex } from './regex.ts';
 import { scalar, text, whole } from './scalar.ts';
 
@@ -24,10 +24,19 @@ export const servicePort = scalar<number | string>(
 );
 
 /** Requests one pod may hold at a time. */
-export const limit = whole({ min: 1, max: 10_000, example: '2', zero: 'remove the route to switch it off' });
+export const limit = whole({
+  min: 1,
+  max: 10_000,
+  example: '2',
+  zero: 'remove the route to switch it off',
+  endless: 'remove the key: without a limit pods are balanced, and max_requests bounds them all together',
+});
 
 /** A path as requests have it, such as `example`. */
 export const path = (example: string) => text({ says: 'a path such as /v1/models', example }, checkPath);
+
+/** A path, or its beginning, that a route matches. */
+export const matchedPath = (example: string) => text({ says: 'a path such as /v1/models', example }, checkMatchedPath);
 
 /** A regular expression for whole paths. */
 export const regex = text({ says: 'a regular expression', example: '"/v[0-9]+/models"' }, checkRegex);
