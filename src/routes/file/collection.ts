@@ -1,4 +1,5 @@
 import type { Position } from '../../model/problem.ts';
+import type { JsonKeywords } from './json-schema.ts';
 import { itemPath, keyPath, quote } from './report.ts';
 import { type Got, mismatch, need, type Shape } from './shape.ts';
 import type { ScalarTree } from './tree.ts';
@@ -9,19 +10,26 @@ export interface Named<T> extends Got<T> {
   readonly nameAt: Position;
 }
 
-/** A map with free keys, each leading to an `item`; `itemName` stands for the key in key paths. */
+/** A map with free keys, each leading to an `item`; `itemName` stands for the key in key paths, `names` is a pattern for keys. */
 export function dictionary<T>(
   item: Shape<T>,
   options: {
     readonly says: string;
     readonly example: string;
     readonly itemName: string;
+    readonly names?: string;
     readonly advice?: NonNullable<Shape<unknown>['advice']>;
   },
 ): Shape<readonly Named<T>[]> {
+  const { names, ...rest } = options;
   const shape: Shape<readonly Named<T>[]> = {
-    ...options,
+    ...rest,
     item,
+    schema: {
+      type: 'object',
+      ...(names === undefined ? {} : { propertyNames: { pattern: names } }),
+      additionalProperties: item.schema,
+    },
     read(tree, path, report) {
       if (tree.kind !== 'map') return mismatch(tree, path, shape, report);
       return tree.entries.map(({ key, keyAt, value }) => {
@@ -43,6 +51,7 @@ export function list<T>(
   const shape: Shape<readonly Got<T>[]> = {
     ...options,
     item,
+    schema: { type: 'array', items: item.schema },
     read(tree, path, report) {
       if (tree.kind !== 'list') return mismatch(tree, path, shape, report);
       return tree.items.map((value, index) => {
@@ -72,8 +81,14 @@ export function values<T>(
   },
 ): Shape<readonly T[]> {
   const items = list(item, options);
+  const schema: JsonKeywords = {
+    ...items.schema,
+    uniqueItems: true,
+    ...(options.empty === undefined ? {} : { minItems: 1 }),
+  };
   return {
     ...items,
+    schema,
     read(tree, path, report) {
       if (tree.kind === 'scalar') {
         const { says } = options;

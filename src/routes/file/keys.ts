@@ -52,6 +52,7 @@ export const version1 = map(
         example: '{}',
         itemName: '<name>',
         advice: () => 'write each service under its name: "codec: {static: [10.0.0.1:8080], limit: 2}"',
+        names: '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$',
       }),
       'Services by name: 1 to 63 small letters, digits and inner - . _',
       'none',

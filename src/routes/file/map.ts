@@ -1,3 +1,4 @@
+import { type JsonSchema, mapSchema } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 import { type Complaint, enumerate, keyPath, quote, type Report } from './report.ts';
 import { type Field, type Fields, type Got, mismatch, type Presence, type ReadFields, type Shape } from './shape.ts';
@@ -12,6 +13,8 @@ export interface MapOptions {
   readonly elsewhere?: Readonly<Record<string, string>>;
   /** Whether an unknown key is an error (as it is when nothing is said), or a warning. */
   readonly unknown?: 'error' | 'warning';
+  /** What JSON Schema can say of keys that mean nothing together. */
+  readonly rules?: readonly JsonSchema[];
 }
 
 /** A map whose keys are `fields`. */
@@ -20,6 +23,7 @@ export function map<F extends Fields>(fields: F, options: MapOptions): Shape<Rea
     says: `a map of ${enumerate(Object.keys(fields))}`,
     example: options.example,
     fields,
+    schema: mapSchema(fields, options),
     read(tree, path, report) {
       if (tree.kind !== 'map') return mismatch(tree, path, shape, report);
       const { meant, misspelt } = reportUnknown({ tree, path, report }, Object.keys(fields), options);

@@ -7,6 +7,9 @@ import { duration, oneOf, text } from './scalar.ts';
 import { optional, required } from './shape.ts';
 import { matchedPath, path, regex, requestHost } from './values.ts';
 
+/** Not for names that have a key of their own or are internal. */
+const HEADER_NAME = "^(?!([Hh]ost|[xX]-([eE]nvoy|[sS]luice)-.*)$)[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+
 /** `routes[].match` */
 export const match = map(
   {
@@ -44,6 +47,7 @@ export const match = map(
         says: 'a map of header names and values',
         example: '{x-model: large}',
         itemName: '<header>',
+        names: HEADER_NAME,
       }),
       'Headers that must be there: each with its exact value, or `true` for any value.',
       'no header is looked at',

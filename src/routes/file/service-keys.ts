@@ -171,6 +171,14 @@ export const serviceFields = {
 export const service = map(serviceFields, {
   example: '{dns: {host: codec.example, port: 8080}, limit: 2}',
   exactlyOne: LOCATORS,
+  rules: [
+    {
+      if: { required: ['limit'] },
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+      then: { properties: { balance: false, max_requests: false } },
+      else: { properties: { queue: { properties: { timeout: false } } } },
+    },
+  ],
   elsewhere: {
     namespace: 'write it under kubernetes',
     service: 'write it under kubernetes',

@@ -1,4 +1,5 @@
 import type { Position } from '../../model/problem.ts';
+import type { JsonKeywords } from './json-schema.ts';
 import { quote, type Report } from './report.ts';
 import type { Tree } from './tree.ts';
 
@@ -14,6 +15,8 @@ export interface Shape<T> {
   readonly item?: Shape<unknown>;
   /** What to write instead of a value of another shape (undefined: of none), where the example alone would mislead. */
   readonly advice?: (tree: Tree | undefined) => string;
+  /** What JSON Schema can say of the values it reads; editors check and complete by it. */
+  readonly schema: JsonKeywords;
   /** Its item's name in a key path, if it is a map with free keys: `<name>`. */
   readonly itemName?: string;
   /** Reads and checks; undefined when something is wrong, which has then been reported. */
