@@ -56,7 +56,8 @@ export const limit = whole({
 export const path = (example: string) => text({ says: 'a path such as /v1/models', example, pattern: PATH }, checkPath);
 
 /** A path, or its beginning, that a route matches. */
-export const matchedPath = (example: string) => text({ says: 'a path such as /v1/models', example }, checkMatchedPath);
+export const matchedPath = (example: string) =>
+  text({ says: 'a path such as /v1/models', example, pattern: PATH }, checkMatchedPath);
 
 /** A regular expression for whole paths. */
 export const regex = text({ says: 'a regular expression', example: '"/v[0-9]+/models"' }, checkRegex);
