@@ -21,20 +21,22 @@ export function addRender(program: Command): void {
     .argument('<file>', 'the route file')
     .argument('[new]', 'with --diff: the route file after the edit')
     .option('--diff', 'print what changes in Envoy from one route file to another, and whether running traffic notices')
+    .option('--exit-code', 'with --diff: end with 1 when the two files mean different things')
     .addOption(kickPortOption())
     .addHelpText(
       'after',
-      '\nPods of static services are shown; those that Kubernetes or DNS will tell are not known here.\n\nExamples:\n  sluice render routes.yaml\n  sluice render --diff routes.yaml routes-new.yaml',
+      '\nPods of static services are shown; those that Kubernetes or DNS will tell are not known here.\n\nExamples:\n  sluice render routes.yaml\n  sluice render --diff routes.yaml routes-new.yaml\n  sluice render --diff --exit-code routes.yaml routes-new.yaml',
     )
     .action(render);
 }
 
 interface Options {
   readonly diff?: boolean;
+  readonly exitCode?: boolean;
   readonly kickPort: number;
 }
 
-async function render(file: string, after: string | undefined, { diff, kickPort }: Options): Promise<void> {
+async function render(file: string, after: string | undefined, { diff, exitCode, kickPort }: Options): Promise<void> {
   if ((after !== undefined) !== (diff === true)) {
     failWith(EXIT.badInput, [
       'Two route files are compared with `sluice render --diff OLD NEW`; one is printed without.',
@@ -50,8 +52,13 @@ async function render(file: string, after: string | undefined, { diff, kickPort 
     return;
   }
   const rendered = (routing: Routing): Rendered => ({ routing, snapshot: snapshotOf(routing, kickPort) });
-  const text = second === undefined ? renderResources(first, kickPort) : renderDiff(rendered(first), rendered(second));
+  if (second === undefined) {
+    process.stdout.write(renderResources(first, kickPort));
+    return;
+  }
+  const { differs, text } = renderDiff(rendered(first), rendered(second));
   process.stdout.write(text);
+  if (differs && exitCode === true) process.exitCode = EXIT.failed;
 }
 
 /** All resources of a routing as a stream of YAML documents, in the order in which Envoy gets them. */

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../../base/result.ts';
-import type { Problem } from '../../model/problem.ts';
+import type { Position, Problem } from '../../model/problem.ts';
 import type { Routing } from '../../model/routing.ts';
 import { nameLookAlikes } from './characters.ts';
 import { lbagent, version1 } from './keys.ts';
@@ -7,6 +7,7 @@ import { checkLbagent, toLbagentRouting } from './lbagent.ts';
 import { reportObject } from './object.ts';
 import type { Environment } from './placeholder.ts';
 import { quote, Report } from './report.ts';
+import type { Got } from './shape.ts';
 import { type MapTree, readTree } from './tree.ts';
 import { checkVersion1, toRouting, warnOfVersion1 } from './version1.ts';
 
@@ -15,6 +16,8 @@ export interface RouteFile {
   readonly routing: Routing;
   /** What is probably not meant so; all of severity `warning`. */
   readonly warnings: readonly Problem[];
+  /** Where each route begins, by its name, for those who read the file beside what is said of it. */
+  readonly places: ReadonlyMap<string, Position>;
   /** What only the lbagent form says. */
   readonly lbagent?: LbagentExtras;
 }
@@ -91,7 +94,11 @@ function readVersion1(tree: MapTree, baseDir: string, report: Report): Content |
   checkVersion1(file, report);
   if (report.hasErrors) return undefined;
   warnOfVersion1(file, report);
-  return { routing: toRouting(file, baseDir) };
+  return { routing: toRouting(file, baseDir), places: placesOf(file.routes) };
+}
+
+function placesOf({ value = [] }: Got<readonly Got<unknown>[]>): RouteFile['places'] {
+  return new Map(value.map(({ path, at }) => [path, at]));
 }
 
 /** Stands for a `version` whose absence has been reported. */
@@ -112,6 +119,7 @@ function readLbagent(tree: MapTree, report: Report): Content | undefined {
   }
   return {
     routing: toLbagentRouting(file),
+    places: placesOf(file.routes),
     lbagent: {
       ...(kubeConfigFile?.value === undefined ? {} : { kubeConfigFile: kubeConfigFile.value }),
       ...(logFile?.value === undefined ? {} : { logFile: logFile.value }),
