@@ -11,8 +11,9 @@ import type { SlotsEvent } from '../slots/events.ts';
 import type { Member } from '../slots/member.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
-import { keeping, type Snapshot } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { XdsEvent } from '../xds/protocol/event.ts';
+import type { ModelSnapshots } from './model-snapshots.ts';
 import { type Holdings, RETURN_MS, Rollout, type RolloutView } from './rollout.ts';
 
 /** What `Rollouts` works with. */
@@ -24,8 +25,7 @@ export interface RolloutsOptions {
   /** The filters in an Envoy, and the way to them. Undefined: none, Envoys queue by themselves. */
   readonly slots: { members(node: string): readonly Member[]; flush(member: Member): void } | undefined;
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
-  /** Translates a model without these services. */
-  readonly translate: (model: Model, absent: ReadonlySet<ServiceName>) => Snapshot;
+  readonly snapshots: ModelSnapshots;
   /** Told when an Envoy is to be sent something else. */
   readonly changed: () => void;
 }
@@ -54,9 +54,10 @@ export class Rollouts {
   readonly #running = new Map<string, Running>();
   /** The open streams of each node, and which types it has asked for there. */
   readonly #streams = new Map<string, Map<number, Set<string>>>();
-  readonly #shared = new WeakMap<Model, Map<string, Snapshot>>();
   readonly #timers: Timers;
   #model: Model | undefined;
+  /** What a client gets that is no Envoy, before services are left out. */
+  #whole: RolloutView | undefined;
 
   constructor(options: RolloutsOptions) {
     this.#options = options;
@@ -65,7 +66,9 @@ export class Rollouts {
 
   /** From now on this is what Envoys are to have. */
   follow(model: Model): void {
+    if (this.#model === model) return;
     this.#model = model;
+    this.#whole = { model, kept: unknown(model) };
   }
 
   /** What the client of a stream is sent now. */
@@ -73,7 +76,8 @@ export class Rollouts {
     const given = this.#options.envoys.given(node, stream);
     const model = this.#model;
     if (model === undefined || given.kind === 'waits') return undefined;
-    if (given.kind === 'visitor') return this.#make({ model, kept: unknown(model) }, given.absent);
+    const { snapshots } = this.#options;
+    if (given.kind === 'visitor') return this.#whole && snapshots.of(this.#whole, given.absent);
     const running = this.#running.get(node.id) ?? this.#start(node.id);
     if (running.model !== model || running.absent !== given.absent) {
       running.model = model;
@@ -177,7 +181,7 @@ export class Rollouts {
 
   /** Whether the Envoy is to be sent something else than before. */
   #step(node: string, running: Running): boolean {
-    const { clock, slots } = this.#options;
+    const { clock, slots, snapshots } = this.#options;
     const { rollout, model, absent } = running;
     const now = clock.monotonic();
     running.cancel();
@@ -198,7 +202,7 @@ export class Rollouts {
       again = view !== running.view;
       if (again) {
         running.view = view;
-        running.snapshot = this.#make(view, absent);
+        running.snapshot = snapshots.of(view, absent, running.snapshot);
         // The Envoy may have just that already.
         rollout.noteSnapshot(running.snapshot);
       }
@@ -210,13 +214,6 @@ export class Rollouts {
     if (rollout.wakeAt !== undefined)
       running.cancel = this.#timers.after(Math.max(1, rollout.wakeAt - now), () => this.#stepNode(node));
     return running.snapshot !== before;
-  }
-
-  /** Envoys that are to have the same share one snapshot. */
-  #make(view: RolloutView, absent: ReadonlySet<ServiceName>): Snapshot {
-    const known = remember(this.#shared, view.model, () => new Map<string, Snapshot>());
-    const key = `${[...absent].join()} ${[...view.kept].join()}`;
-    return remember(known, key, () => keeping(this.#options.translate(view.model, absent), view.kept));
   }
 
   #podsOf({ locator }: Service): readonly Pod[] | undefined {

@@ -54,6 +54,8 @@ export type XdsEvent =
       readonly message: string;
       /** Each is sent once more by itself, so this says nothing about one of them yet. */
       readonly retried?: boolean;
+      /** They were refused before, with the same words, and were tried once more. */
+      readonly again?: boolean;
     })
   /** The client asks faster than is allowed; it is read more slowly, and nothing of what it says is lost. */
   | (StreamIdentity & { readonly kind: 'limited'; readonly requestsPerSecond: number });

@@ -25,11 +25,15 @@ export interface StreamHost {
   readonly written: (bytes: number) => void;
   /** Asks for a turn of `stream`. */
   readonly wake: (stream: XdsStream) => void;
+  /** Told once of the node that a stream belongs to. */
+  readonly introduced: (stream: XdsStream, nodeId: string) => void;
   readonly closed: (stream: XdsStream) => void;
 }
 
 /** An open stream, whichever variant it speaks. */
 export interface XdsStream {
+  /** As in its identity. */
+  readonly id: number;
   readonly identity: StreamIdentity;
   /** Undefined until the first request. */
   readonly introduction: Introduction | undefined;
