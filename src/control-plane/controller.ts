@@ -134,14 +134,18 @@ export class Controller {
     this.#waitingSince = clock.monotonic();
     this.#timers.after(TELL_WAITING_MS, () => {
       const services = this.#reconciled?.awaited ?? [];
-      if (services.length > 0) log.info({ services }, 'waiting for the pods of these services before their routes are used');
+      if (services.length > 0)
+        log.info({ services }, 'waiting for the pods of these services before their routes are used');
     });
     this.#timers.after(LONGEST_WAIT_MS, () => {
       const services = this.#reconciled?.awaited ?? [];
       if (services.length === 0 || this.#options.routes.state().kind === 'pending') return;
       this.#hasWaitedFor = wanted;
       this.#waitingSince = undefined;
-      log.warn({ services, waitedMs: LONGEST_WAIT_MS }, 'going on without these services: nobody has told their pods yet');
+      log.warn(
+        { services, waitedMs: LONGEST_WAIT_MS },
+        'going on without these services: nobody has told their pods yet',
+      );
       this.#trigger.poke();
     });
   }
