@@ -2,7 +2,7 @@
 export interface Family {
   /** Without `_bucket` and the like. */
   readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly help: string;
   /** Lines as `series` and `histogram` write them. */
   readonly lines: readonly string[];

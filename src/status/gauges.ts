@@ -5,9 +5,11 @@ import type { PodStatus, ServiceStatus, Status } from './status.ts';
 /** A value and its labels beside the service; undefined: not known, and so no series. */
 export type Value = readonly [labels: readonly string[], value: number | undefined];
 
-/** A gauge with series per service. */
+/** A gauge, or quantiles, with series per service. */
 export interface ServiceGauge {
   readonly name: string;
+  /** Gauge when left out. */
+  readonly type?: 'gauge' | 'summary';
   readonly help: string;
   /** `at`: when the status was made, in milliseconds since the epoch. */
   readonly read: (service: ServiceStatus, at: number) => readonly Value[];
@@ -106,12 +108,16 @@ function plain(name: string, help: string, value: number): Family {
   return { name, type: 'gauge', help, lines: [series(name, '', value)] };
 }
 
-function perService({ name, help, read }: ServiceGauge, services: readonly ServiceStatus[], at: number): Family {
+function perService(
+  { name, type = 'gauge', help, read }: ServiceGauge,
+  services: readonly ServiceStatus[],
+  at: number,
+): Family {
   const lines = services.flatMap((service) => {
     const labels = label('service', service.name);
     return read(service, at).flatMap(([more, value]) =>
       value === undefined ? [] : [series(name, [labels, ...more].join(','), value)],
     );
   });
-  return { name, type: 'gauge', help, lines };
+  return { name, type, help, lines };
 }

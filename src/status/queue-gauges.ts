@@ -40,6 +40,7 @@ function gauge(name: string, help: string, read: (service: LimitedStatus) => num
 function quantiles(what: 'wait' | 'work', help: string): ServiceGauge {
   return {
     name: `sluice_${what}_last_minute_seconds`,
+    type: 'summary',
     help: `${help}, quantiles of the last minute as in the status; absent: there was no request.`,
     read: (service): readonly Value[] => {
       const of = service.kind === 'limited' ? service.traffic?.lastMinute[`${what}Ms`] : undefined;

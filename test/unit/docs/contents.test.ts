@@ -9,7 +9,7 @@ import { pictures } from '../../../scripts/docs/picture.ts';
 import { addCommands } from '../../../src/commands/all.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
-import { exampleInput } from '../status/example.ts';
+import { busyTelemetry, exampleInput } from '../status/example.ts';
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const unique = (words: readonly string[]) => [...new Set(words)].sort();
@@ -18,7 +18,7 @@ const unique = (words: readonly string[]) => [...new Set(words)].sort();
 const words = (text: string, shape: RegExp) => unique([...text.matchAll(shape)].map(([word]) => word));
 
 test('every metric is in docs/operations.md, and no other', async () => {
-  const metrics = new Metrics({ version: '1' });
+  const metrics = new Metrics({ version: '1', telemetry: busyTelemetry() });
   metrics.watchWithheld(() => new Map());
   const text = await metrics.text(describeStatus(exampleInput()));
   const exported = unique([...text.matchAll(/^# TYPE (sluice_\w+) /gm)].map(([, name = '']) => name));

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
-import { exampleInput, exampleTraffic } from '../status/example.ts';
+import { busyTelemetry, exampleInput } from '../status/example.ts';
 import { K8S } from './kustomize.ts';
 
 const FOLDER = join(K8S, 'observability');
@@ -24,8 +24,8 @@ const dashboardSchema = z.object({ title: z.string(), panels: z.array(panelSchem
 
 /** What Sluice tells Prometheus, histograms' series included. */
 async function seriesNames(): Promise<ReadonlySet<string>> {
-  const exposition = await new Metrics({ version: '1' }).text(
-    describeStatus(exampleInput({ traffic: exampleTraffic() })),
+  const exposition = await new Metrics({ version: '1', telemetry: busyTelemetry() }).text(
+    describeStatus(exampleInput({ telemetry: busyTelemetry() })),
   );
   return new Set(
     [...exposition.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = '', type]) =>
@@ -90,7 +90,9 @@ describe.skipIf(!promtool)(`promtool${skipped}`, () => {
   });
 
   test('the metrics are named as they should be', async () => {
-    const input = await new Metrics({ version: '1' }).text(describeStatus(exampleInput({ traffic: exampleTraffic() })));
+    const input = await new Metrics({ version: '1', telemetry: busyTelemetry() }).text(
+      describeStatus(exampleInput({ telemetry: busyTelemetry() })),
+    );
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
     expect([status, stdout, stderr]).toEqual([0, '', '']);
   });

@@ -45,7 +45,9 @@ test('names follow the conventions: only counters end in _total, all have a help
   const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
   expect(types.length).toBeGreaterThan(20);
   for (const [, name = '', type] of types) {
-    expect(`${name} ${type}`).toMatch(type === 'counter' ? /_total counter$/ : /(?<!_total) (gauge|histogram)$/);
+    expect(`${name} ${type}`).toMatch(
+      type === 'counter' ? /_total counter$/ : /(?<!_total) (gauge|histogram|summary)$/,
+    );
     expect(name).not.toMatch(/_(ms|milliseconds|minutes|kb|mb)(_|$)/i);
     expect(text).toMatch(new RegExp(`^# HELP ${name} \\S.*$`, 'm'));
   }

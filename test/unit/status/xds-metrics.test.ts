@@ -16,7 +16,14 @@ function metrics() {
 test('every type starts at 0, so that the first event is a change', async () => {
   const now = await metrics().read();
   for (const name of ['pushes_total', 'acks_total', 'nacks_total', 'push_bytes_count'])
-    for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'Secret', 'Runtime'])
+    for (const type of [
+      'Cluster',
+      'ClusterLoadAssignment',
+      'Listener',
+      'RouteConfiguration',
+      'Secret',
+      'TypedExtensionConfig',
+    ])
       expect(now.get(`sluice_xds_${name}{type="${type}"}`), `${name} ${type}`).toBe(0);
 });
 
