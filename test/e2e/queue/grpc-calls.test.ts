@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type GrpcKind, podService } from '../kit/grpc-service.ts';
 import { until } from '../kit/instant.ts';
 import { ID_HEADER, WORK_HEADER } from '../kit/pod-ask.ts';
-import { startLine } from './line.ts';
+import { startQueue } from './queue.ts';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
@@ -14,10 +14,10 @@ interface Call {
   readonly deadline?: Deadline;
 }
 
-/** A line of one pod, and calls to it; each call says how it ended. */
+/** A queue of one pod, and calls to it; each call says how it ended. */
 async function startCalls() {
-  const line = await startLine({ pods: 1, protocol: 'grpc' });
-  const client = new Client(`127.0.0.1:${line.sluice.port}`, credentials.createInsecure());
+  const queue = await startQueue({ pods: 1, protocol: 'grpc' });
+  const client = new Client(`127.0.0.1:${queue.sluice.port}`, credentials.createInsecure());
   onTestFinished(() => client.close());
   const start = ({ id, kind = 'bidi', workMs = 1, deadline }: Call) => {
     const metadata = new Metadata();
@@ -33,11 +33,11 @@ async function startCalls() {
     });
     return { call, messages, ended };
   };
-  return { line, start };
+  return { queue, start };
 }
 
 test('a bidirectional stream goes both ways while it holds its slot', async () => {
-  const { line, start } = await startCalls();
+  const { queue, start } = await startCalls();
   const { call, messages, ended } = start({ id: 'talk' });
   for (const word of ['one', 'two', 'three']) {
     call.write(Buffer.from(word));
@@ -45,52 +45,52 @@ test('a bidirectional stream goes both ways while it holds its slot', async () =
   }
   const next = start({ id: 'next' });
   next.call.end(Buffer.from('hello'));
-  await line.untilWaiting(1);
+  await queue.untilWaiting(1);
   expect(next.messages).toEqual([]);
   call.end();
   expect(await ended).toEqual({ code: status.OK, trailer: '1' });
   expect(await next.ended).toEqual({ code: status.OK, trailer: '1' });
-  expect(await line.pods.peak()).toBe(1);
+  expect(await queue.pods.peak()).toBe(1);
 });
 
 test('a call that is cancelled at its pod ends there, and the next one gets its slot', async () => {
-  const { line, start } = await startCalls();
+  const { queue, start } = await startCalls();
   const long = start({ id: 'long', workMs: 600_000 });
   long.call.end(Buffer.from('hello'));
-  await line.untilHeld(1);
+  await queue.untilHeld(1);
   const next = start({ id: 'next' });
   next.call.end(Buffer.from('hello'));
-  await line.untilWaiting(1);
+  await queue.untilWaiting(1);
   long.call.cancel();
   expect(await long.ended).toMatchObject({ code: status.CANCELLED });
   expect(await next.ended).toEqual({ code: status.OK, trailer: '1' });
-  const outcomes = (await line.pods.requests()).map(({ id, outcome }) => [id, outcome]);
+  const outcomes = (await queue.pods.requests()).map(({ id, outcome }) => [id, outcome]);
   expect(outcomes).toEqual([
     ['long', 'aborted'],
     ['next', 'answered'],
   ]);
 });
 
-test('a deadline counts the wait: it ends a call in the line, which no pod then sees', async () => {
-  const { line, start } = await startCalls();
+test('a deadline counts the wait: it ends a call in the queue, which no pod then sees', async () => {
+  const { queue, start } = await startCalls();
   const long = start({ id: 'long', workMs: 600_000 });
   long.call.end(Buffer.from('hello'));
-  await line.untilHeld(1);
+  await queue.untilHeld(1);
   const late = start({ id: 'late', deadline: Date.now() + 700 });
   late.call.end(Buffer.from('hello'));
   expect(await late.ended).toMatchObject({ code: status.DEADLINE_EXCEEDED });
-  await line.untilWaiting(0);
+  await queue.untilWaiting(0);
   long.call.cancel();
-  await line.untilHeld(0);
-  expect((await line.pods.requests()).map(({ id }) => id)).toEqual(['long']);
+  await queue.untilHeld(0);
+  expect((await queue.pods.requests()).map(({ id }) => id)).toEqual(['long']);
 });
 
 test('a deadline ends a call at its pod', async () => {
-  const { line, start } = await startCalls();
+  const { queue, start } = await startCalls();
   const late = start({ id: 'late', kind: 'serverStream', workMs: 600_000, deadline: Date.now() + 4000 });
   late.call.end(Buffer.from('hello'));
-  await line.untilHeld(1);
+  await queue.untilHeld(1);
   expect(await late.ended).toMatchObject({ code: status.DEADLINE_EXCEEDED });
-  await line.untilHeld(0);
-  expect((await line.pods.requests()).map(({ id, outcome }) => [id, outcome])).toEqual([['late', 'aborted']]);
+  await queue.untilHeld(0);
+  expect((await queue.pods.requests()).map(({ id, outcome }) => [id, outcome])).toEqual([['late', 'aborted']]);
 });

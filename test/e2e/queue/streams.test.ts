@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { listenUntilTestEnds } from '../kit/listen.ts';
 import { startLoad } from '../kit/load.ts';
 import { burst } from '../kit/load-plan.ts';
-import { routeFile, startLine, startSluice } from './line.ts';
+import { routeFile, startQueue, startSluice } from './queue.ts';
 
 /** Opens a WebSocket-like upgrade; resolves once the pod has agreed. */
 async function upgrade(port: number): Promise<Duplex> {
@@ -18,14 +18,14 @@ async function upgrade(port: number): Promise<Duplex> {
 }
 
 test('a WebSocket holds its slot until it is closed', async () => {
-  const line = await startLine({ pods: 1 });
-  const socket = await upgrade(line.sluice.port);
+  const queue = await startQueue({ pods: 1 });
+  const socket = await upgrade(queue.sluice.port);
   socket.write('hello');
   const [echo] = await once(socket, 'data');
   expect(String(echo)).toBe('hello');
 
-  const run = startLoad(line.h2(), burst(3, { name: 'next' }));
-  await line.untilWaiting(3);
+  const run = startLoad(queue.h2(), burst(3, { name: 'next' }));
+  await queue.untilWaiting(3);
   socket.write('again');
   const [second] = await once(socket, 'data');
   expect(String(second)).toBe('again');
@@ -34,7 +34,7 @@ test('a WebSocket holds its slot until it is closed', async () => {
   socket.destroy();
   const results = await run.results;
   expect(results.map(({ status }) => status)).toEqual([200, 200, 200]);
-  expect(await line.pods.peak()).toBe(1);
+  expect(await queue.pods.peak()).toBe(1);
 });
 
 test('server-sent events come through at once, and hold their slot', async () => {

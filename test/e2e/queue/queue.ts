@@ -15,8 +15,8 @@ export const HEALTH_PATH = '/healthz';
 /** Keys of a route file's service or route, as a user writes them. */
 export type Keys = Readonly<Record<string, unknown>>;
 
-/** Which line to build: one service, `codec`, and its pods. */
-export interface LineOptions {
+/** Which queue to build: one service, `codec`, and its pods. */
+export interface QueueOptions {
   /** Pods to start; 4 when left out. */
   readonly pods?: number;
   /** 1 when left out; undefined: a service without a limit. */
@@ -33,12 +33,12 @@ export interface LineOptions {
 }
 
 /** Pods, `sluice serve` with a route file that names them, and the real Envoy it configures. */
-export class Line {
+export class Queue {
   readonly pods: Pods;
   readonly sluice: Sluice;
-  readonly #options: LineOptions;
+  readonly #options: QueueOptions;
 
-  constructor(pods: Pods, sluice: Sluice, options: LineOptions) {
+  constructor(pods: Pods, sluice: Sluice, options: QueueOptions) {
     this.pods = pods;
     this.sluice = sluice;
     this.#options = options;
@@ -49,7 +49,7 @@ export class Line {
   }
 
   /** Writes the route file anew with these pods, and where `changes` say so other keys; resolves to the moment. */
-  edit(pods: readonly string[], changes: LineOptions = {}): Promise<number> {
+  edit(pods: readonly string[], changes: QueueOptions = {}): Promise<number> {
     return this.sluice.edit(routeFile(pods, { ...this.#options, ...changes }));
   }
 
@@ -63,9 +63,9 @@ export class Line {
     return closedAfterTest(http1Client({ port: this.sluice.port }));
   }
 
-  /** Requests that wait in the line at this moment. */
+  /** Requests that wait in the queue at this moment. */
   async waiting(): Promise<number> {
-    return this.stat('cluster.gate/codec.upstream_rq_pending_active');
+    return this.stat('wasmcustom.sluice_queue_waiting.codec');
   }
 
   /** One counter or gauge of Envoy; 0 while Envoy does not have it. */
@@ -74,7 +74,7 @@ export class Line {
     return stats.get(name) ?? 0;
   }
 
-  /** Waits until exactly `count` requests wait in the line. */
+  /** Waits until exactly `count` requests wait in the queue. */
   async untilWaiting(count: number): Promise<void> {
     await until(async () => (await this.waiting()) === count, { what: `${count} requests waiting` });
   }
@@ -86,7 +86,7 @@ export class Line {
 }
 
 /** A route file with the service `codec` and the pods at these addresses. */
-export function routeFile(pods: readonly string[], options: LineOptions = {}) {
+export function routeFile(pods: readonly string[], options: QueueOptions = {}) {
   const { protocol = 'http1', service = {}, routes = [{ match: { prefix: '/' }, service: 'codec' }] } = options;
   const limit = limitOf(options);
   return {
@@ -103,13 +103,13 @@ export function routeFile(pods: readonly string[], options: LineOptions = {}) {
   };
 }
 
-/** Starts a line that ends with the test that runs now. */
-export async function startLine(options: LineOptions = {}): Promise<Line> {
+/** Starts a queue that ends with the test that runs now. */
+export async function startQueue(options: QueueOptions = {}): Promise<Queue> {
   const { pods: count = 4, protocol = 'http1' } = options;
   const pods = await Pods.start({ count, protocol });
   onTestFinished(() => pods.stop());
   const sluice = await startSluice(routeFile(pods.addresses, options), options.envoy);
-  return new Line(pods, sluice, options);
+  return new Queue(pods, sluice, options);
 }
 
 /** Starts Sluice and its Envoy; they end with the test that runs now. */
@@ -127,7 +127,7 @@ export function closedAfterTest(client: LoadClient): LoadClient {
   return client;
 }
 
-function limitOf(options: LineOptions): number | undefined {
+function limitOf(options: QueueOptions): number | undefined {
   return 'limit' in options ? options.limit : 1;
 }
 
@@ -147,23 +147,23 @@ export interface Kept {
  * Prints how a run went, and holds what must always hold: every request answered well, every one of them at exactly
  * one pod, no pod over its limit, and (when `ordered`) first in, first out.
  */
-export async function expectKept(line: Line, results: readonly LoadResult[], kept: Kept): Promise<Verdict> {
+export async function expectKept(queue: Queue, results: readonly LoadResult[], kept: Kept): Promise<Verdict> {
   const good = new Set(['200', 'grpc 0']);
   const odd = results.filter((result) => !good.has(outcomeOf(result)));
   expect(odd.slice(0, 3), 'every request is answered well').toEqual([]);
-  return expectStrict(line, results, kept);
+  return expectStrict(queue, results, kept);
 }
 
 /** As `expectKept`, for runs in which some requests are refused or give up: those that were answered were at a pod. */
 export async function expectStrict(
-  line: Line,
+  queue: Queue,
   results: readonly LoadResult[],
   { title, ordered = false, tie, slots }: Kept,
 ): Promise<Verdict> {
-  await line.untilHeld(0);
+  await queue.untilHeld(0);
   // Health checks are asked beside the requests, and count for nobody.
-  const requests = (await line.pods.requests()).filter(({ path }) => path !== HEALTH_PATH);
-  const { limit = Number.POSITIVE_INFINITY, pods } = line;
+  const requests = (await queue.pods.requests()).filter(({ path }) => path !== HEALTH_PATH);
+  const { limit = Number.POSITIVE_INFINITY, pods } = queue;
   const verdict = judge({
     results,
     requests,

@@ -13,14 +13,14 @@ import { burst, spaced } from '../kit/load-plan.ts';
 import { freePort, isListening } from '../kit/ports.ts';
 import { fixed } from '../kit/random.ts';
 import { routeFileText } from '../kit/sluice.ts';
-import { closedAfterTest, expectKept, type Line, routeFile, startLine, startSluice } from './line.ts';
+import { closedAfterTest, expectKept, type Queue, routeFile, startQueue, startSluice } from './queue.ts';
 
 /** Writes the route file anew with another port to listen on; resolves to it once Envoy takes connections there. */
-async function movePort(line: Line): Promise<number> {
+async function movePort(queue: Queue): Promise<number> {
   const port = await freePort();
-  await line.sluice.edit(routeFileText(routeFile(line.pods.addresses), port));
+  await queue.sluice.edit(routeFileText(routeFile(queue.pods.addresses), port));
   await until(() => isListening(port), { what: 'Envoy at its new port' });
-  await until(() => line.stat('listener_manager.total_listeners_draining'), { what: 'the old listener to drain' });
+  await until(() => queue.stat('listener_manager.total_listeners_draining'), { what: 'the old listener to drain' });
   return port;
 }
 
@@ -37,35 +37,35 @@ async function envoyThatDrainsFor(seconds: number): Promise<string> {
 }
 
 test('Envoy cuts off what still runs at an old port when its drain time is up', async () => {
-  const line = await startLine({ pods: 1, envoy: await envoyThatDrainsFor(2) });
-  const old = startLoad(line.http1(), burst(1, { work: fixed(60_000) }));
-  await line.untilHeld(1);
-  await movePort(line);
+  const queue = await startQueue({ pods: 1, envoy: await envoyThatDrainsFor(2) });
+  const old = startLoad(queue.http1(), burst(1, { work: fixed(60_000) }));
+  await queue.untilHeld(1);
+  await movePort(queue);
   const [cut] = await old.results;
   expect(cut?.outcome).toBe('failed');
 });
 
 test.each(['http1', 'h2'] as const)('with a longer one it ends in peace, and so does who waits (%s)', async (kind) => {
-  const line = await startLine({ pods: 1 });
-  const client = kind === 'h2' ? line.h2() : line.http1();
+  const queue = await startQueue({ pods: 1 });
+  const client = kind === 'h2' ? queue.h2() : queue.http1();
   const old = startLoad(client, burst(3, { work: fixed(2000) }));
-  await line.untilWaiting(2);
-  const port = await movePort(line);
+  await queue.untilWaiting(2);
+  const port = await movePort(queue);
   const results = await old.results;
-  await expectKept(line, results, { title: `the port is changed under long jobs, ${kind}` });
+  await expectKept(queue, results, { title: `the port is changed under long jobs, ${kind}` });
   // None of these connections is to be used again.
   if (kind === 'http1') expect(results.map(({ headers }) => headers['connection'])).toEqual(Array(3).fill('close'));
   expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
 });
 
 test('the port is changed under load: nobody is lost, and the limit holds for both ports together', async () => {
-  const line = await startLine({ pods: 2, limit: 2 });
-  const before = startLoad(line.h2(), burst(20, { name: 'old', work: fixed(300) }));
-  await line.untilWaiting(16);
-  const client = closedAfterTest(http1Client({ port: await movePort(line) }));
+  const queue = await startQueue({ pods: 2, limit: 2 });
+  const before = startLoad(queue.h2(), burst(20, { name: 'old', work: fixed(300) }));
+  await queue.untilWaiting(16);
+  const client = closedAfterTest(http1Client({ port: await movePort(queue) }));
   const after = startLoad(client, spaced(30, 15, { name: 'new', work: fixed(100) }));
   const results = [...(await before.results), ...(await after.results)];
-  await expectKept(line, results, { title: 'the port is changed under load', ordered: true, slots: [] });
+  await expectKept(queue, results, { title: 'the port is changed under load', ordered: true, slots: [] });
 });
 
 test('a client that reads nothing for a while gets the whole answer, also on a connection that is to be closed', async () => {
@@ -92,8 +92,8 @@ test('a client that reads nothing for a while gets the whole answer, also on a c
 });
 
 test('no default of Envoy limits how long a request, a stream or its idle time may be', async () => {
-  const line = await startLine({ pods: 1, service: { timeout: { request: '3h' } } });
-  const { admin } = line.sluice.envoy;
+  const queue = await startQueue({ pods: 1, service: { timeout: { request: '3h' } } });
+  const { admin } = queue.sluice.envoy;
   const routes = await admin.configDump({ resource: 'dynamic_route_configs' });
   // Defaults: 15 s for the whole, 5 min without a byte.
   const actions = valuesOf(routes, 'route').filter((action) => valuesOf(action, 'retry_policy').length > 0);

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Pods } from '../kit/pods.ts';
 import { rawExchange, statusesIn } from '../kit/raw.ts';
-import { startSluice } from './line.ts';
+import { startSluice } from './queue.ts';
 
 /** `/open` leads to one service; `/secret` to another, for those who know a key. Nothing else leads anywhere. */
 async function startDoors() {

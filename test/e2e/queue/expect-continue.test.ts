@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startLoad } from '../kit/load.ts';
 import { burst } from '../kit/load-plan.ts';
 import { fixed } from '../kit/random.ts';
-import { startLine } from './line.ts';
+import { startQueue } from './queue.ts';
 
 /** A request that asks whether it may send its body; what it was told so far. */
 function askFirst(port: number, id: string) {
@@ -29,13 +29,13 @@ function askFirst(port: number, id: string) {
 test.each(['http1', 'h2c'] as const)(
   'Expect: 100-continue: told to go ahead with the slot, not while it waits, and never when refused (%s)',
   async (protocol) => {
-    const line = await startLine({ pods: 1, protocol, service: { queue: { max: 1 } } });
-    const busy = startLoad(line.h2(), burst(1, { name: 'busy', work: fixed(1500) }));
-    await line.untilHeld(1);
-    const waits = askFirst(line.sluice.port, 'waits');
-    await line.untilWaiting(1);
-    const refused = askFirst(line.sluice.port, 'refused');
-    expect(await refused.answer).toMatchObject({ status: 429, body: { error: 'line full' } });
+    const queue = await startQueue({ pods: 1, protocol, service: { queue: { max: 1 } } });
+    const busy = startLoad(queue.h2(), burst(1, { name: 'busy', work: fixed(1500) }));
+    await queue.untilHeld(1);
+    const waits = askFirst(queue.sluice.port, 'waits');
+    await queue.untilWaiting(1);
+    const refused = askFirst(queue.sluice.port, 'refused');
+    expect(await refused.answer).toMatchObject({ status: 429, body: { error: 'queue full' } });
     expect({ refused: refused.told.goAhead, waits: waits.told.goAhead }).toEqual({ refused: false, waits: false });
     await busy.results;
     const { status, body } = await waits.answer;
@@ -46,13 +46,13 @@ test.each(['http1', 'h2c'] as const)(
     });
     // The pod has nothing to say to it any more.
     expect(body.headers.expect).toBeUndefined();
-    expect((await line.pods.requests()).map(({ id }) => id)).toEqual(['busy0', 'waits']);
+    expect((await queue.pods.requests()).map(({ id }) => id)).toEqual(['busy0', 'waits']);
   },
 );
 
-test('Expect: 100-continue without a line is for the pod to answer', async () => {
-  const line = await startLine({ pods: 1, limit: undefined });
-  const { told, answer } = askFirst(line.sluice.port, 'asks');
+test('Expect: 100-continue without a queue is for the pod to answer', async () => {
+  const queue = await startQueue({ pods: 1, limit: undefined });
+  const { told, answer } = askFirst(queue.sluice.port, 'asks');
   expect(await answer).toMatchObject({ status: 200, body: { bytes: 5 } });
   expect(told.goAhead).toBe(true);
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { until } from '../kit/instant.ts';
-import { startLine } from './line.ts';
+import { startQueue } from './queue.ts';
 
 /** Makes a certificate for localhost, with its key, in a new folder. */
 function makeCertificate(folder: string, name: string): void {
@@ -56,8 +56,8 @@ test('TLS at the public listener; a renewed certificate is taken when it is move
   const live = join(folder, 'live');
   makeCertificate(live, 'first');
   const tls = { cert: join(live, 'tls.crt'), key: join(live, 'tls.key') };
-  const line = await startLine({ pods: 1, tls });
-  const { port } = line.sluice;
+  const queue = await startQueue({ pods: 1, tls });
+  const { port } = queue.sluice;
   expect(await status(port, false)).toBe(200);
   expect(await shown(port)).toBe('first');
   expect(await agreed(port, ['h2', 'http/1.1'])).toBe('h2');

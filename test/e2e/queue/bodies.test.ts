@@ -6,19 +6,19 @@ import { exchangeLarge, watchMemory } from '../kit/large-body.ts';
 import { load, startLoad } from '../kit/load.ts';
 import { burst } from '../kit/load-plan.ts';
 import { fixed } from '../kit/random.ts';
-import { startLine } from './line.ts';
+import { startQueue } from './queue.ts';
 
 const MB = 1024 * 1024;
 
 test('a body of 256 MB each way through a request that waits: Envoy keeps none of it', {
   timeout: 180_000,
 }, async () => {
-  const line = await startLine({ pods: 1 });
-  const busy = startLoad(line.h2(), burst(1, { name: 'busy', work: fixed(1500) }));
-  await line.untilHeld(1);
-  const memory = watchMemory(line.sluice.envoy.pid);
-  const large = exchangeLarge({ port: line.sluice.port, id: 'large', bytes: 256 * MB });
-  await line.untilWaiting(1);
+  const queue = await startQueue({ pods: 1 });
+  const busy = startLoad(queue.h2(), burst(1, { name: 'busy', work: fixed(1500) }));
+  await queue.untilHeld(1);
+  const memory = watchMemory(queue.sluice.envoy.pid);
+  const large = exchangeLarge({ port: queue.sluice.port, id: 'large', bytes: 256 * MB });
+  await queue.untilWaiting(1);
   expect((await busy.results).map(({ status }) => status)).toEqual([200]);
   const { status, sent, received } = await large;
   const grown = memory.stop() - memory.before;
@@ -32,8 +32,8 @@ test('a body of 256 MB each way through a request that waits: Envoy keeps none o
 test.each(['http1', 'h2c'] as const)(
   'a body in chunks arrives whole, with nothing said of its length (%s)',
   async (protocol) => {
-    const line = await startLine({ pods: 1, protocol });
-    const asked = request({ host: '127.0.0.1', port: line.sluice.port, method: 'POST', agent: false });
+    const queue = await startQueue({ pods: 1, protocol });
+    const asked = request({ host: '127.0.0.1', port: queue.sluice.port, method: 'POST', agent: false });
     asked.setHeader('x-echo', '1');
     for (const piece of ['one', 'two', 'three']) {
       asked.write(piece);
@@ -47,16 +47,16 @@ test.each(['http1', 'h2c'] as const)(
   },
 );
 
-test('HTTP/1.0, HTTP/1.1 and HTTP/2 clients on the same port stand in one line', async () => {
-  const line = await startLine({ pods: 1 });
-  const busy = startLoad(line.h2(), burst(1, { name: 'busy', work: fixed(1000) }));
-  await line.untilHeld(1);
-  const first = startLoad(line.http1(), burst(1, { name: 'http1' }));
-  await line.untilWaiting(1);
-  const second = startLoad(line.h2(), burst(1, { name: 'h2' }));
-  await line.untilWaiting(2);
-  const third = startLoad(line.http1(), burst(1, { name: 'again' }));
-  await line.untilWaiting(3);
+test('HTTP/1.0, HTTP/1.1 and HTTP/2 clients on the same port stand in one queue', async () => {
+  const queue = await startQueue({ pods: 1 });
+  const busy = startLoad(queue.h2(), burst(1, { name: 'busy', work: fixed(1000) }));
+  await queue.untilHeld(1);
+  const first = startLoad(queue.http1(), burst(1, { name: 'http1' }));
+  await queue.untilWaiting(1);
+  const second = startLoad(queue.h2(), burst(1, { name: 'h2' }));
+  await queue.untilWaiting(2);
+  const third = startLoad(queue.http1(), burst(1, { name: 'again' }));
+  await queue.untilWaiting(3);
   const results = [
     ...(await busy.results),
     ...(await first.results),
@@ -64,6 +64,6 @@ test('HTTP/1.0, HTTP/1.1 and HTTP/2 clients on the same port stand in one line',
     ...(await third.results),
   ];
   expect(results.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-  expect((await line.pods.requests()).map(({ id }) => id)).toEqual(['busy0', 'http10', 'h20', 'again0']);
-  expect(await load(line.http1(), burst(1))).toMatchObject([{ status: 200 }]);
+  expect((await queue.pods.requests()).map(({ id }) => id)).toEqual(['busy0', 'http10', 'h20', 'again0']);
+  expect(await load(queue.http1(), burst(1))).toMatchObject([{ status: 200 }]);
 });

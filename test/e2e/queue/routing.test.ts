@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { LoadResult } from '../kit/load.ts';
 import { load } from '../kit/load.ts';
-import { type Keys, type Line, startLine } from './line.ts';
+import { type Keys, type Queue, startQueue } from './queue.ts';
 
 interface Ask {
   readonly path: string;
@@ -17,7 +17,7 @@ interface Seen {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-async function ask(line: Line, asks: readonly Ask[]): Promise<readonly LoadResult[]> {
+async function ask(queue: Queue, asks: readonly Ask[]): Promise<readonly LoadResult[]> {
   const plan = asks.map(({ path, host, post, workMs = 1, headers }, index) => ({
     id: `${path} ${index}`,
     at: 0,
@@ -26,7 +26,7 @@ async function ask(line: Line, asks: readonly Ask[]): Promise<readonly LoadResul
     headers: { 'x-echo': '1', ...(host && { host }), ...headers },
     ...(post && { body: Buffer.from('{}') }),
   }));
-  return load(line.http1(), plan);
+  return load(queue.http1(), plan);
 }
 
 function seen({ status, body }: LoadResult): Seen {
@@ -37,7 +37,7 @@ function seen({ status, body }: LoadResult): Seen {
 const to = (match: Keys, more: Keys = {}): Keys => ({ match, service: 'codec', ...more });
 
 test('paths, hosts, methods and headers lead where the file says', async () => {
-  const line = await startLine({
+  const queue = await startQueue({
     pods: 4,
     routes: [
       to({ path: '/exact' }),
@@ -63,10 +63,10 @@ test('paths, hosts, methods and headers lead where the file says', async () => {
     { path: '/posted', post: true },
     { path: '/headed', headers: { 'x-model': 'large', 'x-any': 'thing' } },
   ];
-  const results = await ask(line, good);
+  const results = await ask(queue, good);
   expect(results.map((result) => seen(result).url)).toEqual(good.map(({ path }) => path));
 
-  const nowhere = await ask(line, [
+  const nowhere = await ask(queue, [
     { path: '/' },
     { path: '/exact/' },
     { path: '/exactly' },
@@ -88,7 +88,7 @@ test('paths, hosts, methods and headers lead where the file says', async () => {
 });
 
 test('a rewrite changes what the pods see', async () => {
-  const line = await startLine({
+  const queue = await startQueue({
     pods: 4,
     routes: [
       to({ prefix: '/v1' }, { rewrite: { prefix: '/' } }),
@@ -100,7 +100,7 @@ test('a rewrite changes what the pods see', async () => {
   });
   const paths = ['/v1', '/v1/', '/v1/x?q=1', '/v2/', '/v2/x/y', '/v3', '/v3/x', '/health', '/health?q', '/same'];
   const results = await ask(
-    line,
+    queue,
     paths.map((path) => ({ path })),
   );
   expect(results.map((result) => seen(result).url)).toEqual([
@@ -118,7 +118,7 @@ test('a rewrite changes what the pods see', async () => {
 });
 
 test("Sluice's own headers mean nothing from a client, and reach no pod", async () => {
-  const line = await startLine({
+  const queue = await startQueue({
     pods: 1,
     service: { queue: { timeout: '10s', full_status: 503 }, timeout: { request: '20s' } },
     routes: [{ match: { prefix: '/' }, service: 'codec', timeout: { request: '10s' } }],
@@ -135,7 +135,7 @@ test("Sluice's own headers mean nothing from a client, and reach no pod", async 
     'x-envoy-upstream-stream-duration-ms': '1',
     'x-envoy-external-address': '192.0.2.1',
   };
-  const [result = expect.fail()] = await ask(line, [{ path: '/x', workMs: 50, headers }]);
+  const [result = expect.fail()] = await ask(queue, [{ path: '/x', workMs: 50, headers }]);
   const own = Object.entries(seen(result).headers).filter(([name]) => /^x-(sluice|envoy)/.test(name));
   // Who the client is: from Envoy, not from the client.
   expect(own).toEqual([['x-envoy-external-address', '127.0.0.1']]);
@@ -144,7 +144,7 @@ test("Sluice's own headers mean nothing from a client, and reach no pod", async 
 });
 
 test('query parameters lead where the file says, compared as they are sent', async () => {
-  const line = await startLine({
+  const queue = await startQueue({
     pods: 4,
     routes: [
       to({ path: '/q', query: { model: 'large' } }, { rewrite: { prefix: '/large' } }),
@@ -159,7 +159,7 @@ test('query parameters lead where the file says, compared as they are sent', asy
     '/q?debug=0&name=a%20b',
   ];
   const results = await ask(
-    line,
+    queue,
     good.map((path) => ({ path })),
   );
   expect(results.map((result) => seen(result).url.split('?')[0])).toEqual([
@@ -179,7 +179,7 @@ test('query parameters lead where the file says, compared as they are sent', asy
     '/q?debug&name=a+b',
   ];
   const nowhere = await ask(
-    line,
+    queue,
     bad.map((path) => ({ path })),
   );
   expect(nowhere.map(({ status }) => status)).toEqual(bad.map(() => 404));
@@ -187,7 +187,7 @@ test('query parameters lead where the file says, compared as they are sent', asy
 
 test('a redirect is answered at once, and keeps what the file does not name', async () => {
   const redirect = (match: Keys, where: Keys): Keys => ({ match, redirect: where });
-  const line = await startLine({
+  const queue = await startQueue({
     pods: 1,
     routes: [
       redirect({ path: '/secure' }, { scheme: 'https' }),
@@ -202,7 +202,7 @@ test('a redirect is answered at once, and keeps what the file does not name', as
   });
   const paths = ['/secure?a=1', '/host', '/port', '/whole?a=1', '/v1/x?b', '/api/x/y', '/api', '/r12'];
   const results = await ask(
-    line,
+    queue,
     paths.map((path) => ({ path, host: 'old.example:81' })),
   );
   expect(results.map(({ status, headers }) => `${status} ${headers['location']}`)).toEqual([
@@ -215,7 +215,7 @@ test('a redirect is answered at once, and keeps what the file does not name', as
     '303 http://api.example/',
     '302 https://r.example/r',
   ]);
-  expect(await line.pods.requests()).toEqual([]);
+  expect(await queue.pods.requests()).toEqual([]);
 });
 
 test('headers are set, added and removed, literally', async () => {
@@ -223,7 +223,7 @@ test('headers are set, added and removed, literally', async () => {
     request: { set: { 'x-a': 'set', 'x-percent': '50% %START_TIME% %%' }, add: { 'x-b': 'added' }, remove: ['x-c'] },
     response: { set: { 'x-pod': 'hidden' }, add: { vary: 'x-a' }, remove: ['content-type'] },
   };
-  const line = await startLine({
+  const queue = await startQueue({
     pods: 1,
     routes: [
       to({ path: '/changed' }, { headers }),
@@ -237,7 +237,7 @@ test('headers are set, added and removed, literally', async () => {
   });
   const sent = { 'x-a': 'client', 'x-b': 'client', 'x-c': 'client' };
   const results = await ask(
-    line,
+    queue,
     ['/changed', '/same', '/moved'].map((path) => ({ path, headers: sent })),
   );
   const [changed = expect.fail(), same = expect.fail(), moved = expect.fail()] = results;
