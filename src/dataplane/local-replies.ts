@@ -1,7 +1,7 @@
 import type { envoy } from '#xds';
 import type { Service } from '../model/service.ts';
 import { DETAILS, METADATA, ROUTE_KEYS } from './contract.ts';
-import { anyStatus, byDetails, byFlags, byRoute, mappers, type Reply } from './reply-mappers.ts';
+import { anyStatus, byDetails, byFlags, byRoute, mappers, type Reply, untouched } from './reply-mappers.ts';
 
 type LocalReplyConfig = envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig.$Properties;
 
@@ -61,6 +61,11 @@ const BY_ROUTER: readonly Reply[] = [
     error: 'no route',
     message: 'No route takes this host, path and method.',
     grpcStatus: 12, // UNIMPLEMENTED
+  },
+  {
+    when: [...byFlags('NC'), ...byRoute(ROUTE_KEYS.missing, 1)],
+    error: 'no backend',
+    message: 'The backend that this request was to go to is not there. No pod has seen it.',
   },
   {
     // Clusters come before the routes that lead to them, so one is missing only where the Envoy does not carry the service.
@@ -146,6 +151,9 @@ const ABOUT_REQUESTS: readonly Reply[] = [
   },
 ];
 
+/** A route's own answer stays as it is written. */
+const OWN_ANSWER = untouched(byDetails('direct_response'));
+
 const OTHER: Reply = {
   when: anyStatus(),
   error: 'refused',
@@ -160,7 +168,7 @@ export function localReplies(services: readonly Service[]): LocalReplyConfig {
   const statuses = [...new Set(services.map(({ discipline }) => fullStatusOf(discipline)))].sort((a, b) => a - b);
   const overflow = statuses.filter((status) => status !== 429).map(fullWith);
   const replies = [...BY_FILTER, ...overflow, FULL_BY_ENVOY, ...BY_ROUTER, ...ABOUT_REQUESTS, OTHER];
-  return { mappers: replies.flatMap(mappers) };
+  return { mappers: [OWN_ANSWER, ...replies.flatMap(mappers)] };
 }
 
 /** Envoy's circuit breakers refuse: of services without a limit, and of all where the filter is off. */
@@ -170,6 +178,7 @@ function fullWith(status: number): Reply {
   return { ...FULL_BY_ENVOY, when: [...byFlags('UO'), ...byRoute(ROUTE_KEYS.fullStatus, status)], status };
 }
 
-function fullStatusOf(discipline: Service['discipline']): number {
+/** The status of a refusal. */
+export function fullStatusOf(discipline: Service['discipline']): number {
   return discipline.kind === 'limited' ? discipline.queue.fullStatus : discipline.fullStatus;
 }
