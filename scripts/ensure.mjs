@@ -3,7 +3,8 @@
 //  2. where the running Node is too old to run this project, links a pinned
 //     Node 24 as node_modules/.bin/node, which npm puts first on the PATH of
 //     every script. Machines with a good Node download nothing;
-//  3. generates gen/ from Envoy's protos when what it is made from has changed.
+//  3. generates gen/ from Envoy's protos when what it is made from has changed;
+//  4. compiles envoy/filter, which runs inside Envoy, to gen/queue.wasm when it has changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -65,20 +66,29 @@ if (tooOld && !existsSync(bin)) {
   symlinkSync(`../.node/node_modules/${pkg}/bin/node`, bin);
 }
 
-/** What gen/ is made from, as one hash. */
-function genKey() {
-  const hash = createHash('sha256');
-  const files = readdirSync(join(root, 'proto'), { recursive: true, withFileTypes: true })
+/** All files below a folder. */
+function filesOf(folder) {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .sort();
-  for (const file of [...files, join(root, 'buf.gen.yaml'), join(root, 'buf.yaml')]) hash.update(readFileSync(file));
-  hash.update(readFileSync(fileURLToPath(import.meta.url)));
-  const { packages } = json('package-lock.json');
-  for (const name of ['@grpc/grpc-js-xds', '@bufbuild/buf', 'protobufjs-cli', 'esbuild']) {
-    hash.update(`${name} ${packages[`node_modules/${name}`].version}`);
-  }
+}
+
+/** What something is made from, as one hash: files, packages of npm, and this script. */
+function keyOf(files, packages) {
+  const hash = createHash('sha256');
+  for (const file of [...files, fileURLToPath(import.meta.url)]) hash.update(readFileSync(file));
+  const locked = json('package-lock.json').packages;
+  for (const name of packages) hash.update(`${name} ${locked[`node_modules/${name}`].version}`);
   return hash.digest('hex');
+}
+
+/** Calls `make` when the key of what it makes differs from the one in `keyFile`. */
+function makeWhenChanged(keyFile, key, make) {
+  const path = join(root, keyFile);
+  if (existsSync(path) && readFileSync(path, 'utf8') === key) return;
+  make();
+  writeFileSync(path, key);
 }
 
 /** Runs a program of node_modules/.bin and ends this script with its exit code when it fails. */
@@ -95,9 +105,9 @@ function run(program, ...args) {
   process.exit(status || 1);
 }
 
-const key = genKey();
-const keyFile = join(root, 'gen/key');
-if (!existsSync(keyFile) || readFileSync(keyFile, 'utf8') !== key) {
+const protoFiles = [...filesOf('proto'), join(root, 'buf.gen.yaml'), join(root, 'buf.yaml')];
+const protoPackages = ['@grpc/grpc-js-xds', '@bufbuild/buf', 'protobufjs-cli', 'esbuild'];
+makeWhenChanged('gen/key', keyOf(protoFiles, protoPackages), () => {
   console.error("ensure: generating gen/ from Envoy's protos …");
   run('buf', 'generate');
   // 10 MB of readable code becomes 3.3 MB that loads in a third of the time.
@@ -106,5 +116,11 @@ if (!existsSync(keyFile) || readFileSync(keyFile, 'utf8') !== key) {
   // The same messages as descriptors: what `sluice render` prints with.
   const paths = readFileSync(join(root, 'buf.gen.yaml'), 'utf8').match(/(node_modules|proto)\/.*\.proto$/gm);
   run('buf', 'build', '--exclude-source-info', ...paths.flatMap((path) => ['--path', path]), '-o', 'gen/xds.binpb');
-  writeFileSync(keyFile, key);
-}
+});
+
+makeWhenChanged('gen/filter-key', keyOf(filesOf('envoy/filter'), ['assemblyscript', 'binaryen']), () => {
+  console.error('ensure: compiling envoy/filter to gen/queue.wasm …');
+  // Its memory grows to 512 MiB at most; it bounds itself before (envoy/filter/host.ts).
+  const options = ['-O3', '--runtime', 'minimal', '--exportStart', '_initialize', '--use', 'abort='];
+  run('asc', 'envoy/filter/filter.ts', ...options, '--maximumMemory', '8192', '--outFile', 'gen/queue.wasm');
+});

@@ -2,15 +2,8 @@
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from './base/version.ts';
-import { addBootstrap } from './commands/bootstrap.ts';
-import { addDemoPod } from './commands/demo-pod.ts';
+import { addCommands } from './commands/all.ts';
 import { EXIT } from './commands/exit.ts';
-import { addExplain } from './commands/explain.ts';
-import { addRender } from './commands/render.ts';
-import { addRun } from './commands/run.ts';
-import { addServe } from './commands/serve.ts';
-import { addStatus } from './commands/status.ts';
-import { addValidate } from './commands/validate.ts';
 
 // Its errors reach the user in Sluice's own words; lines of its own on standard error only repeat them.
 setLogVerbosity(logVerbosity.NONE);
@@ -28,8 +21,7 @@ const program = new Command('sluice')
     '\nExit codes: 0 done, 1 it failed, 2 bad input. `sluice COMMAND --help` has an example of each command.',
   )
   .exitOverride();
-for (const add of [addRun, addServe, addValidate, addExplain, addRender, addBootstrap, addStatus, addDemoPod])
-  add(program);
+addCommands(program);
 
 try {
   await program.parseAsync();

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { routeFileSchema } from '../../src/routes/file/schema.ts';
 import { markdownFiles, ROOT } from './files.ts';
 import { pictures } from './picture.ts';
 import { refresh } from './refresh.ts';
@@ -7,6 +8,7 @@ import { refresh } from './refresh.ts';
 // npm run docs: makes the generated parts of the documentation again.
 for (const file of markdownFiles()) renew(file, refresh(readFileSync(join(ROOT, file), 'utf8')));
 for (const [name, svg] of Object.entries(pictures())) renew(join('docs', name), svg);
+renew('docs/route-file.schema.json', `${JSON.stringify(routeFileSchema(), null, 2)}\n`);
 
 function renew(file: string, text: string): void {
   const path = join(ROOT, file);

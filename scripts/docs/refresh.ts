@@ -33,6 +33,12 @@ export function verdict(text: string): string {
   return problems.map((problem) => `${formatProblem(problem)}\n`).join('');
 }
 
+/** Every route file among the examples of a Markdown file, those with faults included. */
+export function routeFiles(markdown: string): readonly string[] {
+  const faulty = [...markdown.matchAll(VERDICT)].map(([, , file = '']) => file);
+  return [...new Set([...faulty, ...soundRouteFiles(markdown)])];
+}
+
 /** The route files among the examples of a Markdown file that nothing is said to be wrong with. */
 export function soundRouteFiles(markdown: string): readonly string[] {
   const faulty = new Set([...markdown.matchAll(VERDICT)].map(([, , file]) => file));

@@ -25,15 +25,40 @@ export function parseDuration(text: string): Result<Millis, string> {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
     const bare = /^\d+(\.\d+)?$/.test(text);
-    return fail(
-      `not a duration: ${JSON.stringify(text)}; write ${bare ? `"${text}s"` : 'one like 250ms, 30s, 5m, 3h or 0'}`,
-    );
+    const meant = bare ? `${text}s` : durationMeant(text);
+    return fail(`not a duration: ${JSON.stringify(text)}; write ${meant ?? 'one like 250ms, 30s, 5m, 3h or 0'}`);
   }
   const total = parts.reduce((sum, part) => sum + Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? Number.NaN), 0);
   if (!Number.isInteger(total))
     return fail(`finer than a millisecond: ${JSON.stringify(text)}; write whole milliseconds`);
   if (total > LONGEST_MS) return fail(`longer than a year: ${JSON.stringify(text)}; write 0 for no limit`);
   return ok(millis(total));
+}
+
+/** Units as other programs write them, by what they are here. */
+const UNITS: readonly (readonly [RegExp, string, number])[] = [
+  [/^(ms|msecs?|millis|milliseconds?)$/, 'ms', 1],
+  [/^(s|secs?|seconds?)$/, 's', 1],
+  [/^(m|mins?|minutes?)$/, 'm', 1],
+  [/^(h|hrs?|hours?)$/, 'h', 1],
+  [/^(d|days?)$/, 'h', 24],
+  [/^(w|weeks?)$/, 'h', 24 * 7],
+];
+
+/** The duration that was meant by `30 s`, `30min`, `1d`, `PT30S`; undefined: nobody knows. */
+function durationMeant(text: string): string | undefined {
+  if (/^(none|off|never|infinity|infinite|inf|unlimited|-1)$/i.test(text)) return '0 for none';
+  const plain = text
+    .toLowerCase()
+    .replace(/^p(?=[\dt])/, '')
+    .replace(/(?<=\d)d?t(?=\d)/, (found) => found.replace('t', ''));
+  const parts = [...plain.replace(/^t/, '').matchAll(/(\d+)\s*([a-z]+)\s*/g)];
+  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== plain.replace(/^t/, '')) return undefined;
+  const written = parts.map(([, number, unit = '']) => {
+    const known = UNITS.find(([words]) => words.test(unit));
+    return known === undefined ? undefined : `${Number(number) * known[2]}${known[1]}`;
+  });
+  return written.includes(undefined) ? undefined : written.join('');
 }
 
 /** A duration as people write it: `0`, `250ms`, `90s`, `5m`, `3h`, `1h30m`. */

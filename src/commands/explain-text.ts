@@ -1,13 +1,13 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
 import { clusterName, PLUGINS, PUBLIC } from '../dataplane/contract.ts';
+import { describeLocator, describePath, describePathChange } from '../model/describe.ts';
 import { fittingHosts } from '../model/host.ts';
-import type { Locator } from '../model/locator.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
+import { type Asked, changedPath, redirectTarget } from '../model/path-change.ts';
 import {
   type ForwardRoute,
   type HeaderChanges,
-  type PathChange,
   type PathMatch,
   type RedirectRoute,
   type Rewrite,
@@ -17,8 +17,22 @@ import {
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 
+/** What is asked, of which routing. */
+export interface ExplainInput {
+  readonly routing: Routing;
+  readonly request: RequestHead;
+  /** The same, as the client wrote it. */
+  readonly asked: Asked;
+  /** The port that the client named. */
+  readonly port?: number;
+  readonly wholeMatch: WholeMatch;
+  /** Where a route is written: `routes.yaml:12`. */
+  readonly placeOf: (route: Route) => string | undefined;
+}
+
 /** Which route takes a request and why not the others, where it waits, and what carries it in Envoy. */
-export function explainRequest(routing: Routing, request: RequestHead, wholeMatch: WholeMatch): string {
+export function explainRequest(input: ExplainInput): { readonly taken: boolean; readonly text: string } {
+  const { routing, request, asked, wholeMatch } = input;
   const tried = routing.routes.map((route) => ({ route, why: mismatches(route.match, request, wholeMatch) }));
   const index = tried.findIndex(({ why }) => why.length === 0);
   const taken = tried[index]?.route;
@@ -26,38 +40,67 @@ export function explainRequest(routing: Routing, request: RequestHead, wholeMatc
     .filter((_, other) => other !== index)
     .map(({ route, why }) => {
       const first = taken === undefined ? '' : `${taken.name} comes first`;
-      return [route.name, `${pathText(route.match.path)}: ${why.length === 0 ? first : why.join('; ')}`] as const;
+      const reason = why.length === 0 ? first : why.join('; ');
+      return [titleOf(route, input), `${describePath(route.match.path)}: ${reason}`] as const;
     });
-  return [
-    `${request.method} ${request.host}${request.path}`,
+  const lines = [
+    `${request.method} ${asked.authority === '' ? '' : `${asked.scheme}://${asked.authority}`}${asked.path}${asked.query}`,
+    ...arrivalNotes(input),
     ...(taken === undefined
       ? ['No route takes it: Envoy answers 404.']
-      : [`${taken.name} takes it, ${pathText(taken.match.path)}.`, '', ...block(routeFacts(routing, taken))]),
+      : [
+          `${titleOf(taken, input)} takes it, ${describePath(taken.match.path)}.`,
+          '',
+          ...block(routeFacts(routing, taken, asked)),
+        ]),
     ...(others.length === 0 ? [] : ['', 'The other routes, in the order in which they are tried:', ...block(others)]),
     ...(taken === undefined ? [] : ['', 'In Envoy:', ...block(resources(routing, taken, request.host))]),
     '',
-  ].join('\n');
+  ];
+  return { taken: taken !== undefined, text: lines.join('\n') };
 }
 
-function routeFacts(routing: Routing, route: Route): Lines {
+function titleOf(route: Route, { placeOf }: ExplainInput): string {
+  const place = placeOf(route);
+  return place === undefined ? route.name : `${route.name} (${place})`;
+}
+
+/** What keeps the request from arriving as it was written: routes are looked at only by what does. */
+function arrivalNotes({ routing: { listeners }, asked, port }: ExplainInput): readonly string[] {
+  const ports = [...new Set(listeners.map((listener) => listener.port))];
+  if (port !== undefined && !ports.includes(port)) {
+    const here = ports.join(' and ');
+    return [
+      `Note: Envoy listens on port ${here}, not on ${port}: something else must lead it here, such as a Service.`,
+    ];
+  }
+  const there = listeners.filter((listener) => port === undefined || listener.port === port);
+  const secure = asked.scheme === 'https';
+  if (there.length === 0 || there.some(({ tls }) => (tls !== undefined) === secure)) return [];
+  return secure
+    ? ['Note: Envoy takes plain HTTP here (no listen.tls): something in front must end TLS.']
+    : ['Note: Envoy takes TLS only here (listen.tls): with http:// the connection is closed.'];
+}
+
+function routeFacts(routing: Routing, route: Route, asked: Asked): Lines {
   const answers = headerFacts('answer', route.responseHeaders);
   switch (route.kind) {
     case 'redirect':
-      return [['redirect', redirectText(route)], ...answers];
+      return [['redirect', redirectText(route, asked)], ...answers];
     case 'answer':
       return [['answer', `${route.status}, from Envoy itself; no pod sees it`], ...answers];
     case 'forward':
-      return [...forwardFacts(routing, route), ...headerFacts('request', route.requestHeaders), ...answers];
+      return [...forwardFacts(routing, route, asked), ...headerFacts('request', route.requestHeaders), ...answers];
     default:
       return assertNever(route);
   }
 }
 
-function forwardFacts(routing: Routing, route: ForwardRoute): Lines {
+function forwardFacts(routing: Routing, route: ForwardRoute, asked: Asked): Lines {
   const sum = route.backends.reduce((total, { weight }) => total + weight, 0);
   if (sum === 0) return [['answer', '500: no backend of the route is there']];
   return [
-    ...(route.rewrite === undefined ? [] : rewriteFacts(route.rewrite)),
+    ...(route.rewrite === undefined ? [] : rewriteFacts(route.match.path, route.rewrite, asked)),
     ...route.backends.flatMap((backend): Lines => {
       const share = `${Math.round((backend.weight / sum) * 1000) / 10} % of the requests`;
       if (backend.kind === 'missing') return [['answer', `500 for ${share}: a backend that is not there`]];
@@ -67,24 +110,14 @@ function forwardFacts(routing: Routing, route: ForwardRoute): Lines {
   ];
 }
 
-function rewriteFacts({ path, host }: Rewrite): Lines {
+function rewriteFacts(matched: PathMatch, { path, host }: Rewrite, asked: Asked): Lines {
+  const now = path === undefined ? undefined : changedPath(matched, path, asked.path);
   return [
-    ...(path === undefined ? [] : [['path', `rewritten to ${pathChangeText(path)}`] as const]),
+    ...(path === undefined
+      ? []
+      : [['path', `rewritten to ${now === undefined ? describePathChange(path) : `${now}${asked.query}`}`] as const]),
     ...(host === undefined ? [] : [['host', `rewritten to ${host}`] as const]),
   ];
-}
-
-function pathChangeText(path: PathChange): string {
-  switch (path.kind) {
-    case 'prefix':
-      return `prefix ${path.prefix}`;
-    case 'whole':
-      return `path ${path.path}`;
-    case 'regex':
-      return `path ${path.substitution} of ${path.regex}`;
-    default:
-      return assertNever(path);
-  }
 }
 
 /** A routing is not made when a route leads nowhere. */
@@ -94,14 +127,10 @@ function serviceOf({ services }: Routing, name: ServiceName): Service {
   return service;
 }
 
-function redirectText({ redirect: { scheme, host, port, path, status } }: RedirectRoute): string {
-  const parts = [
-    ...(scheme === undefined ? [] : [`scheme ${scheme}`]),
-    ...(host === undefined ? [] : [`host ${host}`]),
-    ...(port === undefined ? [] : [`port ${port}`]),
-    ...(path === undefined ? [] : [pathChangeText(path)]),
-  ];
-  return `${status}, to the same with ${parts.join(', ')}; no pod sees it`;
+function redirectText({ redirect, match }: RedirectRoute, asked: Asked): string {
+  const target = redirectTarget(redirect, match.path, asked);
+  const path = redirect.path === undefined ? '' : ` with ${describePathChange(redirect.path)}`;
+  return `${redirect.status}, to ${target ?? `the same${path}`}; no pod sees it`;
 }
 
 function headerFacts(of: string, changes: HeaderChanges | undefined): Lines {
@@ -122,21 +151,6 @@ function block(lines: Lines): readonly string[] {
   return lines.map(([name, text]) => `  ${name.padEnd(width)}   ${text}`);
 }
 
-function pathText(path: PathMatch): string {
-  switch (path.kind) {
-    case 'exact':
-      return `path ${path.path}`;
-    case 'prefix':
-      return `prefix ${path.prefix}`;
-    case 'start':
-      return `beginning ${path.prefix}`;
-    case 'regex':
-      return `regex ${path.regex}`;
-    default:
-      return assertNever(path);
-  }
-}
-
 function facts(route: ForwardRoute, service: Service): Lines {
   const { discipline, timeout, protocol, locator } = service;
   const work = route.requestTimeout ?? timeout.request;
@@ -147,7 +161,7 @@ function facts(route: ForwardRoute, service: Service): Lines {
     ...disciplineFacts(discipline),
     ['work', limit],
     ['connect', `at most ${formatDuration(timeout.connect)} to reach a pod (timeout.connect)`],
-    ['pods', podsText(locator)],
+    ['pods', describeLocator(locator)],
   ];
 }
 
@@ -167,23 +181,6 @@ function disciplineFacts(discipline: Service['discipline']): Lines {
     }
     default:
       return assertNever(discipline);
-  }
-}
-
-function podsText(locator: Locator): string {
-  switch (locator.kind) {
-    case 'kubernetes': {
-      const namespace = locator.namespace === undefined ? '' : `${locator.namespace}/`;
-      return `Kubernetes Service ${namespace}${locator.service}, ${locator.port.kind} port ${locator.port.port}`;
-    }
-    case 'dns':
-      return `what DNS says of ${locator.host}, port ${locator.port}`;
-    case 'static':
-      return locator.addresses
-        .map(({ ip, port }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`))
-        .join(', ');
-    default:
-      return assertNever(locator);
   }
 }
 

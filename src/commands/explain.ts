@@ -1,10 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { RE2 } from 're2-wasm';
-import type { RequestHead } from '../model/match.ts';
 import { formatProblem } from '../model/problem.ts';
-import { readRouteFile } from '../routes/file/read.ts';
+import { fileTitle, readRouteFile } from '../routes/file/read.ts';
 import { EXIT, failWith } from './exit.ts';
-import { explainRequest } from './explain-text.ts';
+import { type ExplainInput, explainRequest } from './explain-text.ts';
 
 interface Options {
   readonly method: string;
@@ -22,7 +21,7 @@ export function addExplain(program: Command): void {
     .option('-H, --header <name:value>', 'a header it has; may be given several times', parseHeader, new Map())
     .addHelpText(
       'after',
-      "\nExample:\n  sluice explain routes.yaml http://infer.example/v1/codec -X POST -H 'x-tier: gold'",
+      "\nExample:\n  sluice explain routes.yaml http://infer.example/v1/codec -X POST -H 'x-tier: gold'\n\nExit codes: 0 a route takes it, 1 none does.",
     )
     .action(async (file: string, url: URL, { method, header }: Options) => {
       const read = await readRouteFile(file, process.env);
@@ -30,7 +29,18 @@ export function addExplain(program: Command): void {
         failWith(EXIT.badInput, read.errors.map(formatProblem));
         return;
       }
-      process.stdout.write(explainRequest(read.value.routing, requestOf(url, method, header), wholeMatch));
+      const { routing, places } = read.value;
+      const { taken, text } = explainRequest({
+        routing,
+        ...askedOf(url, method, header),
+        wholeMatch,
+        placeOf: ({ name }) => {
+          const place = places.get(name);
+          return place === undefined ? undefined : `${fileTitle(file)}:${place.line}`;
+        },
+      });
+      process.stdout.write(text);
+      if (!taken) process.exitCode = EXIT.failed;
     });
 }
 
@@ -54,12 +64,22 @@ function parseHeader(text: string, before: ReadonlyMap<string, string>): Readonl
   return new Map([...before, [name.toLowerCase(), value.trimEnd()]]);
 }
 
-/** A `host` header goes before the URL's, as with curl. */
-function requestOf(url: URL, method: string, headers: ReadonlyMap<string, string>): RequestHead {
-  const named = url.hostname === NO_HOST ? '' : url.hostname;
-  const host = (headers.get('host') ?? named).toLowerCase().replace(/:\d+$/, '');
+/** What is asked for. A `host` header goes before the URL's, as with curl. */
+export function askedOf(
+  url: URL,
+  method: string,
+  headers: ReadonlyMap<string, string>,
+): Pick<ExplainInput, 'request' | 'asked' | 'port'> {
+  const named = url.hostname === NO_HOST ? '' : url.host;
+  const authority = (headers.get('host') ?? named).toLowerCase();
+  const host = authority.replace(/:\d+$/, '');
   // The URL class resolves `.` and `..` as Envoy does.
-  return { method, host, path: url.pathname, headers, query: queryOf(url.search) };
+  const { pathname: path, search, port } = url;
+  return {
+    request: { method, host, path, headers, query: queryOf(search) },
+    asked: { scheme: url.protocol === 'https:' ? 'https' : 'http', authority, path, query: search },
+    ...(port === '' ? {} : { port: Number(port) }),
+  };
 }
 
 /** Not decoded, as Envoy compares it; the first of several values counts. */

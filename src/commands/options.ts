@@ -2,9 +2,6 @@ import { InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS, type LogLevel } from '../base/log.ts';
 import type { BindAddress } from '../xds/server/address.ts';
 
-/** Port on which Envoy takes kicks unless told otherwise. */
-export const DEFAULT_KICK_PORT = 18002;
-
 /** `--routes FILE`. */
 export function routesOption(): Option {
   return new Option('-r, --routes <file>', 'the route file').env('SLUICE_ROUTES');
@@ -18,15 +15,15 @@ export function logLevelOption(): Option {
     .env('SLUICE_LOG_LEVEL');
 }
 
-/** `--kick-port PORT`. */
-export function kickPortOption(): Option {
+/** `--filter on|off`. */
+export function filterOption(): Option {
   return new Option(
-    '--kick-port <port>',
-    'loopback port where Envoy is woken after a limit was raised; Envoy and Sluice must share it',
+    '--filter <on|off>',
+    'off: for an Envoy without Wasm; each pod of a service with a limit has a queue of its own then',
   )
-    .argParser(parsePort)
-    .default(DEFAULT_KICK_PORT)
-    .env('SLUICE_KICK_PORT');
+    .choices(['on', 'off'])
+    .default('on')
+    .env('SLUICE_FILTER');
 }
 
 /** A TCP port, 0 to 65535. Throws what commander prints to the user. */

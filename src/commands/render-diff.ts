@@ -1,4 +1,5 @@
 import { editEffect } from '../dataplane/edit-effect.ts';
+import { describeEdit } from '../model/edit.ts';
 import type { Routing } from '../model/routing.ts';
 import { type Change, diffSnapshots } from '../snapshot/diff.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -15,10 +16,19 @@ const MOST_LINES = 12;
 
 const MARKS = { added: '+', removed: '-', changed: '~' } as const;
 
-/** What Envoy gets when the old routing is replaced by the new one, and whether requests under way notice it. */
-export function renderDiff(before: Rendered, after: Rendered): string {
+/**
+ * What a person changed, then what Envoy gets when the old routing is replaced by the new one, and whether requests under
+ * way notice it. `differs`: whether the two mean anything else.
+ */
+export function renderDiff(before: Rendered, after: Rendered): { readonly differs: boolean; readonly text: string } {
+  const edit = describeEdit(before.routing, after.routing);
   const changes = diffSnapshots(before.snapshot, after.snapshot);
-  if (changes.length === 0) return 'Nothing changes in Envoy.\n';
+  const envoy = changes.length === 0 ? ['Nothing changes in Envoy.'] : envoyChanges(changes);
+  const lines = edit.length === 0 ? envoy : [...edit, '', ...(changes.length === 0 ? [] : ['In Envoy:']), ...envoy];
+  return { differs: edit.length > 0 || changes.length > 0, text: `${lines.join('\n')}\n` };
+}
+
+function envoyChanges(changes: readonly Change[]): readonly string[] {
   const effects = changes.map((change) => ({ change, effect: editEffect(change) }));
   const touched = effects.filter(({ effect }) => effect.touches).map(({ change }) => titleOf(change));
   const verdict =
@@ -28,7 +38,7 @@ export function renderDiff(before: Rendered, after: Rendered): string {
   const blocks = effects.map(({ change, effect }) =>
     [`${MARKS[change.kind]} ${titleOf(change)}: ${effect.what}`, ...details(change)].join('\n'),
   );
-  return `${blocks.join('\n')}\n\n${verdict}\n`;
+  return [...blocks, '', verdict];
 }
 
 function titleOf(change: Change): string {

@@ -21,18 +21,20 @@ export function addRender(program: Command): void {
     .argument('<file>', 'the route file')
     .argument('[new]', 'with --diff: the route file after the edit')
     .option('--diff', 'print what changes in Envoy from one route file to another, and whether running traffic notices')
+    .option('--exit-code', 'with --diff: end with 1 when the two files mean different things')
     .addHelpText(
       'after',
-      '\nPods of static services are shown; those that Kubernetes or DNS will tell are not known here. The code of the queue filter is left out.\n\nExamples:\n  sluice render routes.yaml\n  sluice render --diff routes.yaml routes-new.yaml',
+      '\nPods of static services are shown; those that Kubernetes or DNS will tell are not known here. The code of the queue filter is left out.\n\nExamples:\n  sluice render routes.yaml\n  sluice render --diff routes.yaml routes-new.yaml\n  sluice render --diff --exit-code routes.yaml routes-new.yaml',
     )
     .action(render);
 }
 
 interface Options {
   readonly diff?: boolean;
+  readonly exitCode?: boolean;
 }
 
-async function render(file: string, after: string | undefined, { diff }: Options): Promise<void> {
+async function render(file: string, after: string | undefined, { diff, exitCode }: Options): Promise<void> {
   if ((after !== undefined) !== (diff === true)) {
     failWith(EXIT.badInput, [
       'Two route files are compared with `sluice render --diff OLD NEW`; one is printed without.',
@@ -48,8 +50,13 @@ async function render(file: string, after: string | undefined, { diff }: Options
     return;
   }
   const rendered = (routing: Routing): Rendered => ({ routing, snapshot: snapshotOf(routing) });
-  const text = second === undefined ? renderResources(first) : renderDiff(rendered(first), rendered(second));
+  if (second === undefined) {
+    process.stdout.write(renderResources(first));
+    return;
+  }
+  const { differs, text } = renderDiff(rendered(first), rendered(second));
   process.stdout.write(text);
+  if (differs && exitCode === true) process.exitCode = EXIT.failed;
 }
 
 /** All resources of a routing as a stream of YAML documents, in the order in which Envoy gets them. */

@@ -11,7 +11,7 @@ import { type SupervisedEnvoy, superviseEnvoy } from '../envoy/process/supervise
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { freePort } from './free-port.ts';
-import { kubeconfigOption, logLevelOption, parsePort, routesOption } from './options.ts';
+import { filterOption, kubeconfigOption, logLevelOption, parsePort, routesOption } from './options.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 
@@ -19,6 +19,7 @@ interface Options extends DnsFlags {
   readonly routes?: string;
   readonly envoyAdminPort?: number;
   readonly admin?: HostPort;
+  readonly filter: 'on' | 'off';
   readonly kubeconfig?: string;
   readonly logLevel: LogLevel;
 }
@@ -38,6 +39,7 @@ export function addRun(program: Command): void {
       parseAdminUrl,
     )
     .option('--envoy-admin-port <port>', `port of Envoy's admin, on loopback (default: ${ENVOY_ADMIN_PORT})`, parsePort)
+    .addOption(filterOption())
     .addOption(kubeconfigOption());
   addDnsOptions(command)
     .addOption(logLevelOption())
@@ -76,7 +78,7 @@ class Run {
     const demo = this.#options.routes === undefined ? await startDemo(await freePort(8080)) : undefined;
     if (demo !== undefined) this.#cleanups.push(() => demo.stop());
     const adminPort = await this.#adminPort();
-    const xds = await this.#startControlPlane(demo, adminPort);
+    const xds = await this.#startControlPlane(demo);
     if (xds === undefined) return;
     const envoy = this.#startEnvoy(found.value.path, xds, adminPort);
     this.#cleanups.push(() => envoy.stop());
@@ -99,15 +101,14 @@ class Run {
   }
 
   /** Where the control plane listens; undefined when it could not be started, which has been told. */
-  async #startControlPlane(demo: Demo | undefined, envoyAdminPort: number): Promise<XdsAddress | undefined> {
+  async #startControlPlane(demo: Demo | undefined): Promise<XdsAddress | undefined> {
     const started = await startControlPlane({
       routes: this.#options.routes ?? demo?.routes ?? '',
       burst: demo && ((count) => demo.burst(count)),
       // Both on this machine, under one command: any free ports will do.
       xds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
       admin: await this.#adminAddress(),
-      envoyAdmin: { host: '127.0.0.1', port: envoyAdminPort },
-      kickPort: await freePort(),
+      filter: this.#options.filter,
       kubeconfig: this.#options.kubeconfig,
       dns: dnsSettings(this.#options),
       log: this.#log,

@@ -7,7 +7,7 @@ import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane/assembl
 import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
-import { kickPortOption, kubeconfigOption, logLevelOption, parseBindAddress, routesOption } from './options.ts';
+import { filterOption, kubeconfigOption, logLevelOption, parseBindAddress, routesOption } from './options.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
@@ -16,17 +16,13 @@ interface Options extends DnsFlags, XdsSecurityFlags {
   readonly routes: string;
   readonly xds: readonly BindAddress[];
   readonly admin?: HostPort;
-  readonly envoyAdmin?: HostPort;
   readonly ownerGrace: Millis;
-  readonly kickPort: number;
+  readonly filter: 'on' | 'off';
   readonly kubeconfig?: string;
   readonly logLevel: LogLevel;
 }
 
 const DEFAULT_XDS: readonly BindAddress[] = [{ kind: 'tcp', host: '127.0.0.1', port: 18_000 }];
-
-/** As in Envoy's own examples, and on the machine Sluice runs on: it listens on loopback only. */
-const DEFAULT_ENVOY_ADMIN: HostPort = { host: '127.0.0.1', port: 9901 };
 
 /** `sluice serve`. */
 export function addServe(program: Command): void {
@@ -48,11 +44,6 @@ export function addServe(program: Command): void {
       'where Sluice serves health, status and metrics (default: 127.0.0.1:18001)',
       parseAdminUrl,
     )
-    .option(
-      '--envoy-admin <host:port>',
-      "where Envoy's admin answers; its statistics tell how many wait (default: 127.0.0.1:9901)",
-      parseAdminUrl,
-    )
     .addOption(
       new Option(
         '--owner-grace <duration>',
@@ -61,7 +52,7 @@ export function addServe(program: Command): void {
         .argParser(parseGrace)
         .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
     )
-    .addOption(kickPortOption())
+    .addOption(filterOption())
     .addOption(kubeconfigOption());
   addDnsOptions(command)
     .addOption(logLevelOption())
@@ -76,16 +67,7 @@ function parseGrace(text: string): Millis {
 }
 
 async function serve(options: Options): Promise<void> {
-  const {
-    routes,
-    xds,
-    admin = DEFAULT_ADMIN,
-    envoyAdmin = DEFAULT_ENVOY_ADMIN,
-    ownerGrace,
-    kickPort,
-    kubeconfig,
-    logLevel,
-  } = options;
+  const { routes, xds, admin = DEFAULT_ADMIN, ownerGrace, filter, kubeconfig, logLevel } = options;
   const stopping = stopSignal();
   const log = makeLogger(logLevel);
   const security = await xdsSecurity(options, xds, { clock: systemClock, log });
@@ -99,9 +81,8 @@ async function serve(options: Options): Promise<void> {
     xds,
     xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,
-    envoyAdmin,
     ownerGrace,
-    kickPort,
+    filter,
     kubeconfig,
     dns: dnsSettings(options),
     log,

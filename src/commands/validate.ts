@@ -1,27 +1,66 @@
 import type { Command } from 'commander';
-import { formatProblem } from '../model/problem.ts';
-import { readRouteFile } from '../routes/file/read.ts';
+import type { Result } from '../base/result.ts';
+import { formatProblem, type Problem } from '../model/problem.ts';
+import type { RouteFile } from '../routes/file/parse.ts';
+import { fileTitle, readRouteFile } from '../routes/file/read.ts';
 import { EXIT, failWith } from './exit.ts';
 
-/** `sluice validate FILE`. */
+/** A file with what was read of it. */
+interface Checked {
+  readonly file: string;
+  readonly read: Result<RouteFile, Problem>;
+}
+
+/** `sluice validate FILE...`. */
 export function addValidate(program: Command): void {
   program
     .command('validate')
-    .description('check a route file and print everything that is wrong with it')
-    .argument('<file>', 'the route file')
-    .addHelpText('after', '\nExample:\n  sluice validate routes.yaml\n\nExit codes: 0 it can be used, 2 it cannot.')
-    .action(async (file: string) => {
-      const read = await readRouteFile(file, process.env);
-      if (!read.ok) {
-        failWith(EXIT.badInput, read.errors.map(formatProblem));
-        return;
-      }
-      const { routing, warnings } = read.value;
-      for (const warning of warnings) process.stderr.write(`${formatProblem(warning)}\n`);
-      process.stdout.write(
-        `${file}: ok, ${count(routing.services.length, 'service')}, ${count(routing.routes.length, 'route')}\n`,
-      );
+    .description('check route files and print everything that is wrong with them')
+    .argument('<files...>', 'the route files; - for standard input')
+    .option('--json', 'print the result as JSON', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice validate routes.yaml\n  sluice validate routes/*.yaml\n  sluice validate - < routes.yaml\n  sluice validate --json routes.yaml\n\nExit codes: 0 all can be used, 2 one cannot.',
+    )
+    .action(async (files: readonly string[], { json }: { readonly json: boolean }) => {
+      const checked: Checked[] = [];
+      // One after the other: standard input can be read once, and what is said keeps the order of the files.
+      for (const file of files) checked.push({ file, read: await readRouteFile(file, process.env) });
+      if (json) process.stdout.write(`${JSON.stringify(asJson(checked), null, 2)}\n`);
+      else for (const one of checked) tell(one);
+      if (checked.some(({ read }) => !read.ok)) process.exitCode = EXIT.badInput;
     });
+}
+
+function tell({ file, read }: Checked): void {
+  if (!read.ok) {
+    failWith(EXIT.badInput, read.errors.map(formatProblem));
+    return;
+  }
+  const { routing, warnings } = read.value;
+  for (const warning of warnings) process.stderr.write(`${formatProblem(warning)}\n`);
+  process.stdout.write(
+    `${fileTitle(file)}: ok, ${count(routing.services.length, 'service')}, ${count(routing.routes.length, 'route')}\n`,
+  );
+}
+
+/** What programs read; docs/operations.md describes it. */
+function asJson(checked: readonly Checked[]): unknown {
+  return {
+    ok: checked.every(({ read }) => read.ok),
+    files: checked.map(({ file, read }) => ({
+      file,
+      ok: read.ok,
+      ...(read.ok ? { services: read.value.routing.services.length, routes: read.value.routing.routes.length } : {}),
+      problems: (read.ok ? read.value.warnings : read.errors).map(({ severity, position, path, message, fix }) => ({
+        severity,
+        ...(position === undefined ? {} : position),
+        ...(path === undefined ? {} : { path }),
+        message,
+        ...(fix === undefined ? {} : { fix }),
+      })),
+    })),
+  };
 }
 
 function count(number: number, noun: string): string {

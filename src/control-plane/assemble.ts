@@ -1,34 +1,34 @@
 import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { systemClock } from '../base/clock.ts';
 import { type Millis, millis } from '../base/duration.ts';
-import type { HostPort } from '../base/host-port.ts';
 import type { Logger } from '../base/log.ts';
 import { openToAll } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { VERSION } from '../base/version.ts';
+import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../dataplane/options.ts';
 import type { DnsOptions } from '../endpoints/dns/source.ts';
-import { kick } from '../envoy/kick.ts';
 import { formatProblem } from '../model/problem.ts';
-import type { ServiceName } from '../model/service.ts';
-import { Carriers } from '../nodes/carriers.ts';
+import { Envoys } from '../nodes/envoys.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
-import { mayWait } from '../slots/may-wait.ts';
+import { SlotsServer } from '../slots/server.ts';
 import { SnapshotCache } from '../snapshot/cache.ts';
 import { Metrics } from '../status/metrics.ts';
 import { observe } from '../status/observe.ts';
 import { observed } from '../status/observed.ts';
-import { LoadReports } from '../telemetry/envoy/load-reports.ts';
-import { RequestEnded } from '../telemetry/envoy/request-ended.ts';
-import { followRequests } from '../telemetry/requests.ts';
-import { loadsByService, nodeLoad, outPods } from '../telemetry/running.ts';
+import { Telemetry } from '../telemetry/telemetry.ts';
 import type { BindAddress } from '../xds/server/address.ts';
 import { XdsServer } from '../xds/server/server.ts';
 import type { XdsServerOptions } from '../xds/server/server-options.ts';
 import { Controller } from './controller.ts';
+import { EventQueue } from './events.ts';
+import { loadFilter } from './filter-code.ts';
+import { filterProblems } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
 import { EventLog } from './log-events.ts';
+import { ModelSnapshots } from './model-snapshots.ts';
 import { openPodSources } from './open-pod-sources.ts';
+import { Rollouts } from './rollouts.ts';
 
 /** What a control plane is started with. */
 export interface ControlPlaneOptions {
@@ -44,10 +44,10 @@ export interface ControlPlaneOptions {
   readonly admin: AdminAddress;
   /** Sends so many requests at once, for the dashboard's button; undefined: it has none. */
   readonly burst?: ((count: number) => void) | undefined;
-  /** The loopback port where Envoy takes kicks. */
-  readonly kickPort: number;
-  /** Where Envoy's admin answers; undefined: its statistics are not asked. */
-  readonly envoyAdmin?: HostPort | undefined;
+  /** `off`: for Envoys without Wasm. Each pod of a service with a limit has a queue of its own then. */
+  readonly filter?: 'on' | 'off' | undefined;
+  /** A request with the header `x-sluice-trap` ends the filter's VM: for tests. */
+  readonly allowTrap?: boolean | undefined;
   /** A kubeconfig file; undefined: the route file's (lbagent form, see `chooseKubeconfig`), else what `openCluster` finds. */
   readonly kubeconfig?: string | undefined;
   /** How DNS is asked, where it differs from `DNS_DEFAULTS`. */
@@ -77,14 +77,7 @@ export interface StartFailure {
  */
 export const DEFAULT_OWNER_GRACE = millis(30_000);
 
-/** How often Envoys report what their pods hold, while limits follow it or somebody looks. */
-const REPORT_MS = 500;
-
-/** How often otherwise: nothing but the history is made of it. */
-const QUIET_REPORT_MS = 2000;
-
-/** Who has asked for the status looks at it for so long. */
-const LOOKS_MS = 2000;
+const clock = systemClock;
 
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
@@ -92,13 +85,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const routeFile = new RouteFileSource({ path: options.routes, env: process.env, clock });
   const file = await routeFile.load();
   if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
-  const parts = assemble(options, routeFile, file.value);
-  const { server, controller, carriers, observation, metrics, requests } = parts;
+  const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
+  const { server, controller, envoys, observation, metrics } = assemble(options, routeFile, {
+    file: file.value,
+    filter,
+  });
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
   const giveUp = async (errors: readonly string[]) => {
     observation.stop();
     await server.stop(0);
-    carriers.stop();
+    envoys.stop();
     return failed('failed', errors);
   };
   const bound = await server.start();
@@ -112,7 +108,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   });
   if (!admin.ok) return giveUp(admin.errors);
   const stopping = new AbortController();
-  const running = Promise.all([controller.run(stopping.signal), requests.run(stopping.signal)]);
+  const running = controller.run(stopping.signal);
   return ok({
     xds: bound.value,
     admin: admin.value.address,
@@ -121,54 +117,35 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       observation.stop();
       await Promise.all([server.stop(), admin.value.stop()]);
       // After the server: for each Envoy that goes with it they would wait for its return.
-      carriers.stop();
+      envoys.stop();
       await running;
     },
   });
 }
 
-const clock = systemClock;
-
-/** Everything that runs, connected and not yet started. */
-function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file: RouteFile) {
-  const { log, routes } = options;
-  const cache = new SnapshotCache();
-  const metrics = new Metrics({ version: VERSION });
+/**
+ * Everything that runs, connected and not yet started. What happens anywhere goes through the controller's queue of
+ * events; what is to be done goes down from the controller.
+ */
+function assemble(
+  options: ControlPlaneOptions,
+  routeFile: RouteFileSource,
+  { file, filter }: { readonly file: RouteFile; readonly filter: FilterOptions },
+) {
+  const { log } = options;
   const guard = options.xdsSecurity?.guard ?? openToAll;
-  const requests = followRequests({
-    clock,
-    guard,
-    listener: metrics.traffic,
-    statistics: options.envoyAdmin,
-    worked: (service, ms) => controller.worked(service, ms),
-    areChecked: () => controller.state().model?.services.some(({ service }) => service.health !== undefined) ?? false,
-    mayWait: () => mayWait(controller.state().model, controller.loads()),
-    onSample: (oneIn) => {
-      log.info({ oneIn }, oneIn === 1 ? 'every request is counted again' : 'so many requests that a sample is counted');
-      controller.sample(oneIn);
-    },
-    onOut: (out) => controller.ejected(outPods(out)),
-  });
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  const looks = () => clock.monotonic() - lookedAt < LOOKS_MS;
-  const loadReports = new LoadReports({
-    clock,
-    guard,
-    intervalMs: () => (controller.isMoving() || looks() ? REPORT_MS : QUIET_REPORT_MS),
-    onReport: (observations, nodeId, at) => {
-      const clusters = observations.map(({ cluster }) => cluster);
-      if (carriers.isCarriers(nodeId, clusters)) controller.report(nodeId, nodeLoad(observations, at));
-    },
-    onGone: (nodeId) => controller.report(nodeId, undefined),
-  });
+  const events = new EventQueue();
+  const cache = new SnapshotCache();
+  const telemetry = new Telemetry(clock, (event) => log.info({ ...event }, event.message));
+  const metrics = new Metrics({ version: VERSION, telemetry });
   const eventLog = new EventLog(log, clock);
-  const carriers = new Carriers({
+  const slots = new SlotsServer({
     clock,
-    log,
-    graceMs: options.ownerGrace ?? DEFAULT_OWNER_GRACE,
-    ask: (stream) => server.ask(stream),
-    drop: (stream, reason) => server.drop(stream, reason),
-    changed: () => controller.carriersChanged(),
+    guard,
+    onEvent: (event) => {
+      telemetry.record(event);
+      events.post({ kind: 'slots', event });
+    },
   });
   const server = new XdsServer({
     ...options.xdsSecurity,
@@ -176,60 +153,62 @@ function assemble(options: ControlPlaneOptions, routeFile: RouteFileSource, file
     cache,
     clock,
     onEvent: (event) => {
-      carriers.record(event);
+      // Before all else: what an Envoy is given depends on what it says.
+      envoys.record(event);
       metrics.recordXdsEvent(event);
       eventLog.record(event);
+      events.post({ kind: 'xds', event });
     },
-    extraServices: [
-      loadReports,
-      requests.accessLogs,
-      new RequestEnded((...ended) => controller.requestEnded(...ended), guard),
-    ],
+    extraServices: [slots],
+  });
+  const envoys = new Envoys({
+    clock,
+    log,
+    graceMs: options.ownerGrace ?? DEFAULT_OWNER_GRACE,
+    ask: (stream) => server.ask(stream),
+    drop: (stream, reason) => server.drop(stream, reason),
+    changed: () => events.post({ kind: 'ownership' }),
   });
   const pods = openPodSources(options, file, metrics);
+  const rollouts = new Rollouts({
+    clock,
+    envoys,
+    holdings: (stream) => server.holdings(stream),
+    slots: filter.kind === 'off' ? undefined : slots,
+    podsOf: (locator) => pods.pods(locator),
+    snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
+    changed: () => events.post({ kind: 'ownership' }),
+  });
+  const hasFilter = (node: string) => slots.members(node).some(({ closedAt }) => closedAt === undefined);
   const controller = new Controller({
-    routeFile: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
+    events,
+    routes: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
     pods,
+    envoys,
+    rollouts,
     cache,
-    carriers,
-    envoys: {
-      waitForAck: (types, timeoutMs) => server.waitForAck(types, timeoutMs),
-      kick: (gate) => sendKick(options, gate),
-    },
-    translate: { kickPort: options.kickPort },
+    filterProblems: () =>
+      filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, now: clock.now() }),
     clock,
     log,
   });
   // After the server: it must hear of a publication before those who ask it about Envoy's answers.
-  const source = { path: routes, source: routeFile };
   const observation = observe({
     version: VERSION,
-    routeFile: source,
+    routeFile: { path: options.routes, source: routeFile },
     pods,
-    controller: { state: () => controller.state(), loads: () => loadsByService(controller.loads()) },
+    controller,
     cache,
     server,
     metrics,
-    traffic: requests.traffic,
-    statisticsFrom: requests.statisticsFrom,
+    telemetry,
+    isFilterOff: () => filter.kind === 'off',
     clock,
   });
-  cache.subscribe(() => loadReports.quicken());
-  metrics.watchWithheld(() => carriers.withheld());
-  const status = () => {
-    lookedAt = clock.monotonic();
-    loadReports.quicken();
-    return observation.status();
-  };
-  return { server, controller, carriers, observation: { ...observation, status }, metrics, requests };
+  metrics.watchWithheld(() => envoys.withheld());
+  return { server, controller, envoys, observation, metrics };
 }
 
 function failed(kind: StartFailure['kind'], messages: readonly string[]): Result<never, StartFailure> {
   return fail(...messages.map((message) => ({ kind, message })));
-}
-
-async function sendKick({ kickPort, log }: ControlPlaneOptions, gate: ServiceName): Promise<'full' | 'done'> {
-  const kicked = await kick({ host: '127.0.0.1', port: kickPort }, gate);
-  if (!kicked.ok) log.debug({ gate, reason: kicked.errors }, 'the gate could not be kicked');
-  return kicked.ok && kicked.value.kind === 'full' ? 'full' : 'done';
 }

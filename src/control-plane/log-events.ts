@@ -40,7 +40,8 @@ export class EventLog {
         this.#refused(event);
         break;
       case 'nacked':
-        this.#log.error(
+        // What is refused is tried again and again; once is enough to say so.
+        this.#log[event.again ? 'debug' : 'error'](
           { node: node.id, typeUrl: event.typeUrl, resources: event.resources, message: event.message },
           'Envoy refused',
         );

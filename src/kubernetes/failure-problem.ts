@@ -73,5 +73,7 @@ function describe(question: Question, failure: ApiFailure): Omit<Problem, 'subje
 
 /** What a person is told of a question that the API server did not answer. */
 export function failureProblem(question: Question, failure: ApiFailure): Problem {
-  return { subject: `kubernetes ${question.namespace}`, ...describe(question, failure) };
+  // A kubeconfig that cannot be used is one fault, whatever was asked.
+  const subject = failure.kind === 'config' ? 'kubernetes' : `kubernetes ${question.namespace}`;
+  return { subject, ...describe(question, failure) };
 }

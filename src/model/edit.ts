@@ -1,117 +1,245 @@
-import { formatDuration, millis } from '../base/duration.ts';
-import type { Route } from './route.ts';
+import { assertNever } from '../base/assert-never.ts';
+import { formatDuration } from '../base/duration.ts';
+import { describeLocator, describeMatch, describePathChange } from './describe.ts';
+import { type Certificate, FILE_LISTENER, type Listener } from './listener.ts';
+import { formatAddress, type Locator } from './locator.ts';
+import type { Backend, HeaderChanges, Route } from './route.ts';
 import type { Routing } from './routing.ts';
+import type { Discipline, Service } from './service.ts';
 
-/** What an edit changes, in the user's words: `codec: limit 1 → 2`, `service web added`. Empty: nothing that is used. */
+/** What is said of a thing, by the key that says it in the route file; undefined: nothing is said. */
+type Facts = Readonly<Record<string, string | undefined>>;
+
+/**
+ * What a person changed, one line for each listener, service and route: `codec: limit 1 → 2, 3 pods added`. Empty: the
+ * two mean the same.
+ */
 export function describeEdit(before: Routing, after: Routing): readonly string[] {
-  if (before === after) return [];
+  const services = {
+    of: 'service',
+    title: String,
+    nameOf: ({ name }: Service) => name,
+    factsOf: serviceFacts,
+    summary: serviceSummary,
+  };
+  const listeners = {
+    of: 'listener',
+    title: listenerTitle,
+    nameOf: ({ name }: Listener) => name,
+    factsOf: listenerFacts,
+    summary: listenAt,
+  };
+  const routes = {
+    of: 'route',
+    title: (name: string) => `route ${name}`,
+    nameOf: routeTitle,
+    factsOf: routeFacts,
+    summary: routeSummary,
+  };
   return [
-    ...listenerChanges(before, after),
-    ...named(before.services, after.services, 'service'),
-    ...routeChanges(before.routes, after.routes),
+    ...changes(before.listeners, after.listeners, listeners),
+    ...changes(before.services, after.services, { ...services, more: podChanges }),
+    ...changes(before.routes, after.routes, routes),
+    ...orderChange(before.routes, after.routes),
   ];
 }
 
-function listenerChanges(before: Routing, after: Routing): readonly string[] {
-  return named(before.listeners, after.listeners, 'listener');
+interface Kind<T> {
+  /** What a change of it begins with. */
+  readonly title: (name: string) => string;
+  /** What it is called when it comes or goes. */
+  readonly of: string;
+  readonly nameOf: (one: T) => string;
+  readonly factsOf: (one: T) => Facts;
+  readonly summary: (one: T) => string;
+  /** Changes that are no single facts. */
+  readonly more?: (before: T, after: T) => readonly string[];
 }
 
-function named<T extends { readonly name: string }>(
-  before: readonly T[],
-  after: readonly T[],
-  what: string,
-): readonly string[] {
-  const old = new Map(before.map((one) => [one.name, one]));
-  const now = new Map(after.map((one) => [one.name, one]));
-  const removed = before.filter(({ name }) => !now.has(name)).map(({ name }) => `${what} ${name} removed`);
-  const others = after.flatMap((one) => {
-    const was = old.get(one.name);
-    if (was === undefined) return [`${what} ${one.name} added`];
-    if (was === one) return [];
-    const changes = differences(was, one);
-    return changes.length === 0 ? [] : [`${one.name}: ${changes.join(', ')}`];
+function changes<T>(before: readonly T[], after: readonly T[], kind: Kind<T>): readonly string[] {
+  const { of, title, nameOf, factsOf, summary, more = () => [] } = kind;
+  const [old, now] = [byName(before, nameOf), byName(after, nameOf)];
+  const gone = [...old].filter(([name]) => !now.has(name)).map(([name]) => `${of} ${name} removed`);
+  const changed = [...now].flatMap(([name, one]) => {
+    const was = old.get(name);
+    if (was === undefined) return [`${of} ${name} added: ${summary(one)}`];
+    const parts = [...factChanges(factsOf(was), factsOf(one)), ...more(was, one)];
+    return parts.length === 0 ? [] : [`${title(name)}: ${parts.join(', ')}`];
   });
-  return [...removed, ...others];
+  return [...gone, ...changed];
 }
 
-/** `limit 1 → 2`, for everything below that differs. */
-function differences(before: object, after: object): readonly string[] {
-  const [old, now] = [leaves(before), leaves(after)];
-  return [...new Set([...old.keys(), ...now.keys()])].flatMap((key) => {
-    const [was, is] = [old.get(key), now.get(key)];
-    if (was === is) return [];
-    // Certificates come with their private keys, which nobody may read in a log.
-    return [key.startsWith('tls') ? 'certificates changed' : `${key} ${was ?? 'none'} → ${is ?? 'none'}`];
+/** Two of one name (the same match at two listeners) are told apart by their order. */
+function byName<T>(all: readonly T[], nameOf: (one: T) => string): ReadonlyMap<string, T> {
+  const named = new Map<string, T>();
+  for (const one of all) {
+    const name = nameOf(one);
+    let unique = name;
+    for (let count = 2; named.has(unique); count++) unique = `${name} (${count})`;
+    named.set(unique, one);
+  }
+  return named;
+}
+
+function factChanges(before: Facts, after: Facts): readonly string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return keys.flatMap((key) => {
+    const [old, now] = [before[key], after[key]];
+    return old === now ? [] : [`${key} ${old ?? 'none'} → ${now ?? 'none'}`];
   });
 }
 
-/** What stands in the model is called by these names in the route file. */
-const NAMES: Readonly<Record<string, string>> = {
-  'discipline.kind': 'discipline',
-  'locator.kind': 'pods from',
-  'discipline.fullStatus': 'queue.full_status',
-  'discipline.queueMax': 'queue.max',
-  'outlier.eject': 'outlier.eject',
-};
-
-/** These are lengths of time in milliseconds. */
-const TIMES = /^(timeout\.(request|connect)|queue\.timeout|health\.interval|outlier\.eject)$/;
-
-/** Every value by its key in the route file: `queue.max`, `timeout.request`. */
-function leaves(value: unknown, path = ''): ReadonlyMap<string, string> {
-  if (Array.isArray(value)) return new Map([[nameOf(path), value.map(text).join(', ') || 'none']]);
-  if (typeof value === 'object' && value !== null)
-    return new Map(
-      Object.entries(value).flatMap(([key, inner]) => [...leaves(inner, path === '' ? key : `${path}.${key}`)]),
-    );
-  const name = nameOf(path);
-  return new Map([[name, TIMES.test(name) && typeof value === 'number' ? duration(value) : text(value)]]);
+/** The route file's own has a key. */
+function listenerTitle(name: string): string {
+  return name === FILE_LISTENER ? 'listen' : `listener ${name}`;
 }
 
-function nameOf(path: string): string {
-  const own = NAMES[path];
-  if (own !== undefined) return own;
-  // As the route file writes it.
-  return path.replace(/^(discipline|locator)\./, '').replaceAll(/[A-Z0-9]+/g, (part) => `_${part.toLowerCase()}`);
+function listenAt({ address, port, tls }: Listener): string {
+  return `${address} port ${port}${tls === undefined ? '' : ', TLS'}`;
 }
 
-function duration(ms: number): string {
-  return ms === 0 ? 'none' : formatDuration(millis(ms));
+function listenerFacts({ address, port, hostname, tls }: Listener): Facts {
+  return { address, port: String(port), hostname, tls: tls?.certificates.map(certificateName).join(', ') };
 }
 
-function text(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value);
-  if ('ip' in value && 'port' in value) return `${String(value.ip)}:${String(value.port)}`;
-  return JSON.stringify(value);
+function certificateName(certificate: Certificate): string {
+  return certificate.kind === 'files' ? certificate.cert : certificate.name;
 }
 
-/** Routes have no names of their own that stay: they are counted. */
-function routeChanges(before: readonly Route[], after: readonly Route[]): readonly string[] {
-  const [old, now] = [before.map(content), after.map(content)];
-  const added = without(now, old);
-  const removed = without(old, now);
-  if (added === 0 && removed === 0) return old.join('\n') === now.join('\n') ? [] : ['order of routes changed'];
+function serviceSummary(service: Service): string {
+  const { discipline, locator } = service;
+  const limit = discipline.kind === 'limited' ? `limit ${discipline.limit}` : 'no limit';
+  return `${limit}, pods ${describeLocator(locator)}`;
+}
+
+function serviceFacts(service: Service): Facts {
+  const { name: _, locator, protocol, discipline, timeout, health, outlier, ...rest } = service;
+  // A new key of a service is not forgotten here: this line would not compile.
+  rest satisfies Readonly<Record<string, never>>;
+  return {
+    ...disciplineFacts(discipline),
+    protocol,
+    'timeout.request': formatDuration(timeout.request),
+    'timeout.connect': formatDuration(timeout.connect),
+    health: health === undefined ? undefined : `${health.path} every ${formatDuration(health.interval)}`,
+    'outlier.consecutive_5xx': String(outlier.consecutive5xx),
+    'outlier.eject': formatDuration(outlier.eject),
+    // The addresses of a list are compared one by one.
+    pods: locator.kind === 'static' ? 'a list of addresses' : describeLocator(locator),
+  };
+}
+
+function disciplineFacts(discipline: Discipline): Facts {
+  switch (discipline.kind) {
+    case 'limited': {
+      const { max, timeout, fullStatus } = discipline.queue;
+      return {
+        limit: String(discipline.limit),
+        'queue.max': String(max),
+        'queue.timeout': formatDuration(timeout),
+        'queue.full_status': String(fullStatus),
+      };
+    }
+    case 'balanced': {
+      const { balance, maxRequests, queueMax, fullStatus } = discipline;
+      return {
+        balance,
+        max_requests: String(maxRequests),
+        'queue.max': String(queueMax),
+        'queue.full_status': String(fullStatus),
+      };
+    }
+    default:
+      return assertNever(discipline);
+  }
+}
+
+function podChanges(before: Service, after: Service): readonly string[] {
+  const [old, now] = [addressesOf(before.locator), addressesOf(after.locator)];
+  if (old === undefined || now === undefined) return [];
+  const added = now.filter((one) => !old.includes(one));
+  const removed = old.filter((one) => !now.includes(one));
+  return [...podsText(added, 'added'), ...podsText(removed, 'removed')];
+}
+
+function addressesOf(locator: Locator): readonly string[] | undefined {
+  return locator.kind === 'static' ? locator.addresses.map(formatAddress) : undefined;
+}
+
+/** More addresses than this are only counted. */
+const MOST_ADDRESSES = 3;
+
+function podsText(addresses: readonly string[], what: string): readonly string[] {
+  const { length } = addresses;
+  if (length === 0) return [];
+  const names = length > MOST_ADDRESSES ? '' : ` (${addresses.join(', ')})`;
+  return [`${length} ${length === 1 ? 'pod' : 'pods'} ${what}${names}`];
+}
+
+function routeTitle({ match, origin, name }: Route): string {
+  return origin === undefined ? describeMatch(match) : name;
+}
+
+function routeSummary(route: Route): string {
+  return routeFacts(route)['to'] ?? '';
+}
+
+function routeFacts(route: Route): Facts {
+  const { match, listeners, responseHeaders, cors } = route;
+  return {
+    ...targetFacts(route),
+    match: describeMatch(match),
+    listeners: listeners.join(' '),
+    'headers.response': headersText(responseHeaders),
+    cors: cors === undefined ? undefined : JSON.stringify(cors),
+  };
+}
+
+function targetFacts(route: Route): Facts {
+  switch (route.kind) {
+    case 'forward': {
+      const { rewrite, requestTimeout, requestHeaders, mirrors = [] } = route;
+      return {
+        to: backendsText(route.backends),
+        rewrite: rewrite?.path === undefined ? undefined : describePathChange(rewrite.path),
+        'rewrite.host': rewrite?.host,
+        'timeout.request': requestTimeout === undefined ? undefined : formatDuration(requestTimeout),
+        'headers.request': headersText(requestHeaders),
+        mirrors: mirrors.length === 0 ? undefined : mirrors.map(({ service }) => service).join(' '),
+      };
+    }
+    case 'redirect':
+      return { to: `redirect ${JSON.stringify(route.redirect)}` };
+    case 'answer':
+      return { to: `answer ${route.status}`, body: route.body };
+    default:
+      return assertNever(route);
+  }
+}
+
+function backendsText(backends: readonly Backend[]): string {
+  const names = backends.map((backend) => {
+    const name = backend.kind === 'service' ? backend.service : 'nothing';
+    return backends.length === 1 ? name : `${name} (weight ${backend.weight})`;
+  });
+  return names.length === 0 ? 'nothing' : names.join(' and ');
+}
+
+function headersText(changed: HeaderChanges | undefined): string | undefined {
+  if (changed === undefined) return undefined;
+  const { set, add, remove } = changed;
   return [
-    ...(added > 0 ? [`${many(added, 'route')} added`] : []),
-    ...(removed > 0 ? [`${many(removed, 'route')} removed`] : []),
-  ];
+    ...set.map(({ name, value }) => `set ${name}: ${value}`),
+    ...add.map(({ name, value }) => `add ${name}: ${value}`),
+    ...remove.map((name) => `remove ${name}`),
+  ].join('; ');
 }
 
-function content({ name: _, order: __, ...route }: Route): string {
-  return JSON.stringify(route);
-}
-
-/** How many of these are not among the others. */
-function without(these: readonly string[], others: readonly string[]): number {
-  const left = new Map<string, number>();
-  for (const one of others) left.set(one, (left.get(one) ?? 0) + 1);
-  return these.filter((one) => {
-    const count = left.get(one) ?? 0;
-    left.set(one, count - 1);
-    return count <= 0;
-  }).length;
-}
-
-function many(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** The order in which routes are tried, where nothing else about them differs. */
+function orderChange(before: readonly Route[], after: readonly Route[]): readonly string[] {
+  const now = new Set(after.map(routeTitle));
+  const old = new Set(before.map(routeTitle));
+  const kept = before.map(routeTitle).filter((title) => now.has(title));
+  const order = after.map(routeTitle).filter((title) => old.has(title));
+  return kept.join('\n') === order.join('\n') ? [] : ['routes are tried in another order'];
 }

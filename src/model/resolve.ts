@@ -15,12 +15,14 @@ export interface Resolved {
   readonly found: readonly (readonly Pod[] | undefined)[];
   /** Services whose source has never answered. */
   readonly pending: readonly ServiceName[];
+  /** Those of them whose source has not complained either: an answer may come any moment. */
+  readonly awaited: readonly ServiceName[];
   /** Everything that sources complain about, and services nobody can reach. */
   readonly problems: readonly Problem[];
 }
 
 /** Nothing resolved yet. */
-export const UNRESOLVED: Resolved = { services: [], found: [], pending: [], problems: [] };
+export const UNRESOLVED: Resolved = { services: [], found: [], pending: [], awaited: [], problems: [] };
 
 /**
  * Finds each service's pods. A service in trouble keeps the pods last known and disturbs no other. A service of which
@@ -33,6 +35,7 @@ export function resolve(
   before: Resolved = UNRESOLVED,
 ): Resolved {
   const pending: ServiceName[] = [];
+  const awaited: ServiceName[] = [];
   const problems: Problem[] = [];
   const found: (readonly Pod[] | undefined)[] = [];
   const services = routing.services.map((service, at): ServiceWithPods => {
@@ -42,11 +45,12 @@ export function resolve(
     const pods = podsIn(state);
     found.push(pods);
     if (pods === undefined) pending.push(service.name);
+    if (pods === undefined && state.problems.length === 0) awaited.push(service.name);
     return asBefore(service, pods, { was: before.services[at], found: before.found[at] });
   });
   const isSame =
     services.length === before.services.length && services.every((service, at) => service === before.services[at]);
-  return { services: isSame ? before.services : services, found, pending, problems };
+  return { services: isSame ? before.services : services, found, pending, awaited, problems };
 }
 
 function podsIn(state: SourceState<readonly Pod[]>): readonly Pod[] | undefined {

@@ -1,12 +1,11 @@
 import type { Brand } from '../base/brand.ts';
-import type { Retiring } from '../model/model.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 
 /** How an Envoy is called. */
 export type NodeId = Brand<string, 'NodeId'>;
 
-/** An Envoy that carries services, or did a moment ago. */
-export interface Carrier {
+/** An Envoy that owns services, or may. */
+export interface Candidate {
   readonly id: NodeId;
   /** The services it is there for; undefined: all. */
   readonly services: ReadonlySet<string> | undefined;
@@ -25,68 +24,51 @@ export interface Carrier {
 export type Ownership = ReadonlyMap<ServiceName, NodeId>;
 
 /** What owners are found for. */
-export interface Owned {
-  readonly services: readonly { readonly service: Pick<Service, 'name' | 'discipline'> }[];
-  readonly retiring: readonly Pick<Retiring, 'service' | 'heir'>[];
-}
+export type Owned = readonly { readonly service: Pick<Service, 'name' | 'discipline'> }[];
 
 /**
- * The owners now. An owner stays one for as long as it is among `carriers` (first come first) and wants the service;
- * a service under a new name stays with the owner of its old one; what nobody owns goes to an Envoy that holds it, else
- * to the first that may have it. A service without a limit has no owner: every Envoy may carry it.
+ * The owners now. An owner stays one for as long as it is among `candidates` (first come first) and wants the service;
+ * what nobody owns goes to an Envoy that holds it, else to the first that may have it. A service without a limit has no
+ * owner: every Envoy may have it.
  */
-export function assignOwners(
-  { services, retiring }: Owned,
-  carriers: readonly Carrier[],
-  before: Ownership,
-): Ownership {
-  const byId = new Map(carriers.map((carrier) => [carrier.id, carrier]));
-  const connected = carriers.filter((carrier) => carrier.connected);
-  const stays = (name: ServiceName, id: NodeId | undefined): id is NodeId => {
-    const carrier = id === undefined ? undefined : byId.get(id);
-    return carrier !== undefined && wants(carrier, name);
-  };
+export function assignOwners(owned: Owned, candidates: readonly Candidate[], before: Ownership): Ownership {
+  const byId = new Map(candidates.map((candidate) => [candidate.id, candidate]));
+  const connected = candidates.filter((candidate) => candidate.connected);
   const ownerOf = (name: ServiceName): NodeId | undefined => {
-    const last = before.get(name);
-    if (stays(name, last)) return last;
-    const old = retiring.find(({ heir, service }) => heir === name && service.name !== name)?.service.name;
-    const inherited = old && before.get(old);
-    if (stays(name, inherited)) return inherited;
-    const able = connected.filter((carrier) => wants(carrier, name));
+    const last = byId.get(before.get(name) ?? NOBODY);
+    if (last !== undefined && wants(last, name)) return last.id;
+    const able = connected.filter((candidate) => wants(candidate, name));
     return (able.find(({ holds }) => holds.has(name)) ?? able.find(({ waits }) => !waits))?.id;
   };
-  const limited = [...services, ...retiring].filter(({ service }) => service.discipline.kind === 'limited');
   const owners = new Map<ServiceName, NodeId>();
-  for (const { service } of limited) {
-    const owner = ownerOf(service.name);
+  for (const { service } of owned) {
+    const owner = service.discipline.kind === 'limited' ? ownerOf(service.name) : undefined;
     if (owner !== undefined) owners.set(service.name, owner);
   }
   return owners;
 }
 
+/** No Envoy is called so. */
+const NOBODY = '\0' as NodeId;
+
 /** Whether they are the very same services: mostly only pods have changed. */
 export function sameServices(a: Owned, b: Owned): boolean {
-  return (
-    a.retiring.length === 0 &&
-    b.retiring.length === 0 &&
-    a.services.length === b.services.length &&
-    a.services.every(({ service }, at) => service === b.services[at]?.service)
-  );
+  return a.length === b.length && a.every(({ service }, at) => service === b[at]?.service);
 }
 
 /** Whether an Envoy is there for the service. */
-export function wants({ services }: Pick<Carrier, 'services'>, name: ServiceName): boolean {
+export function wants({ services }: Pick<Candidate, 'services'>, name: ServiceName): boolean {
   return services === undefined || services.has(name);
 }
 
 /** The services an Envoy does not get: those it is not there for, and those with a limit that it does not own. */
 export function absentFrom(
-  carrier: Pick<Carrier, 'id' | 'services'>,
-  { services, retiring }: Owned,
+  candidate: Pick<Candidate, 'id' | 'services'>,
+  owned: Owned,
   owners: Ownership,
 ): ReadonlySet<ServiceName> {
-  const absent = [...services, ...retiring].filter(({ service: { name, discipline } }) => {
-    return !wants(carrier, name) || (discipline.kind === 'limited' && owners.get(name) !== carrier.id);
+  const absent = owned.filter(({ service: { name, discipline } }) => {
+    return !wants(candidate, name) || (discipline.kind === 'limited' && owners.get(name) !== candidate.id);
   });
   return new Set(absent.map(({ service }) => service.name));
 }

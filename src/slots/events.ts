@@ -108,13 +108,14 @@ export type SlotsEvent = MemberId &
     | {
         readonly kind: 'waiting list';
         readonly query: number;
+        readonly service: ServiceName;
         readonly requests: readonly WaitingRequest[];
         readonly waiting: number;
       }
     /** Something it was sent could not be applied; what was before stays. */
     | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }
     /** It has applied something that it was sent. */
-    | { readonly kind: 'acked' }
+    | { readonly kind: 'acked'; readonly services: ReadonlySet<ServiceName> }
     /** It has been told everything, and has applied it. */
     | { readonly kind: 'synced' }
     /** Its stream has ended; the member itself may go on with what it knows. */

@@ -28,6 +28,8 @@ interface MemberService {
   readonly pods: Map<string, MemberPod>;
   waiting: number;
   inUse: number;
+  /** When the question was asked whose answer told how many wait; before that it is as was reported. */
+  lookedAt: number;
 }
 
 /** A message with its place in the stream. */
@@ -38,6 +40,9 @@ export interface Numbered {
 
 /** More messages than this without an acknowledgement, and only the newest state is kept for later. */
 const MOST_UNACKED = 1000;
+
+/** So many questions may be open. */
+const MOST_QUERIES = 1000;
 
 /**
  * What Sluice knows of one member, and what it wants it to have. No I/O, no clock: who calls brings messages and times,
@@ -54,6 +59,9 @@ export class Member {
   /** Which services the messages were about that are not acknowledged yet, oldest first. */
   #unacked: (readonly [number, ServiceName])[] = [];
   readonly #requests: ToFilter[] = [];
+  /** Which service a query is about, by its number. */
+  readonly #asked = new Map<number, { readonly service: ServiceName; readonly at: number }>();
+  #queries = 0;
   #greeted: 'not yet' | 'welcome' | 'synced' = 'not yet';
   #isIntroduced = false;
   #introduction: ServiceReport[] = [];
@@ -109,7 +117,7 @@ export class Member {
         if (message.event.kind === 'forgotten') this.#forget(message.event.service, message.event.address);
         return [{ ...this.id, kind: 'pod', event: message.event }];
       case 'waiting list':
-        return [{ ...this.id, ...message }];
+        return this.#waitingList(message);
       case 'rejected':
         return [{ ...this.id, ...message }];
       case 'hello':
@@ -147,6 +155,16 @@ export class Member {
     this.#requests.push(message);
   }
 
+  /** Asks who waits for a service, at most so many of them; the answer has the number that is returned. */
+  askWaiting(service: ServiceName, most: number, now: number): number {
+    const query = ++this.#queries;
+    // Answers come in order; of those that never come not many are kept.
+    if (this.#asked.size >= MOST_QUERIES) this.#asked.clear();
+    this.#asked.set(query, { service, at: now });
+    this.#requests.push({ kind: 'list waiting', query, service, most });
+    return query;
+  }
+
   /** What is to be written now. A member that acknowledges nothing gets the newest state once it does. */
   takeMessages(now: number): readonly Numbered[] {
     if (!this.#isIntroduced || this.#closedAt !== undefined) return [];
@@ -179,7 +197,7 @@ export class Member {
   }
 
   /** What it has of a service; undefined: nothing. */
-  service(name: ServiceName): Pick<MemberService, 'waiting' | 'inUse' | 'removed'> | undefined {
+  service(name: ServiceName): Pick<MemberService, 'waiting' | 'inUse' | 'removed' | 'lookedAt'> | undefined {
     return this.#services.get(name);
   }
 
@@ -228,6 +246,7 @@ export class Member {
       pods: new Map(pods.map((pod) => [pod.address, introduced(pod)])),
       waiting,
       inUse,
+      lookedAt: Number.NEGATIVE_INFINITY,
     };
     this.#services.set(name, service);
   }
@@ -245,8 +264,9 @@ export class Member {
     this.#acked = Math.max(this.#acked, Math.min(sequence, this.#sequence));
     const open = this.#unacked.findIndex(([at]) => at > this.#acked);
     const settled = this.#unacked.splice(0, open < 0 ? this.#unacked.length : open);
-    for (const name of new Set(settled.map(([, each]) => each))) this.#applied(name, now);
-    const acked: SlotsEvent = { ...this.id, kind: 'acked' };
+    const services = new Set(settled.map(([, each]) => each));
+    for (const name of services) this.#applied(name, now);
+    const acked: SlotsEvent = { ...this.id, kind: 'acked', services };
     if (this.#syncedAt === undefined || this.#syncedAt > this.#acked) return [acked];
     this.#syncedAt = undefined;
     return [acked, { ...this.id, kind: 'synced' }];
@@ -272,6 +292,18 @@ export class Member {
     }
   }
 
+  #waitingList(list: FromFilter & { readonly kind: 'waiting list' }): readonly SlotsEvent[] {
+    const asked = this.#asked.get(list.query);
+    if (asked === undefined) return [];
+    this.#asked.delete(list.query);
+    const service = this.#services.get(asked.service);
+    if (service !== undefined) {
+      service.waiting = list.waiting;
+      service.lookedAt = asked.at;
+    }
+    return [{ ...this.id, ...list, service: asked.service }];
+  }
+
   /** A service that was removed is forgotten by the member with its last request. */
   #forgetIdle(name: ServiceName): void {
     const service = this.#services.get(name);
@@ -290,11 +322,15 @@ export class Member {
     const service = this.#services.get(name);
     if (wanted === undefined) return undefined;
     if (wanted.kind === 'removed') return this.#remove(name, service, now);
+    if (wanted.kind === 'pods') {
+      if (service === undefined || service.removed) return undefined;
+      return this.#changePods(name, { service, wanted: wanted.pods, now });
+    }
     const settings = service?.removed ? undefined : service?.settings;
     if (service !== undefined && settings !== undefined && sameSettings(settings, wanted.settings)) {
       return this.#changePods(name, { service, wanted: wanted.pods, now });
     }
-    const next = service ?? { settings: undefined, removed: false, sequence: 0, pods: new Map(), waiting: 0, inUse: 0 };
+    const next = service ?? newService();
     this.#services.set(name, next);
     next.settings = wanted.settings;
     next.removed = false;
@@ -363,6 +399,18 @@ export class Member {
     const isReported = pod.ackedAt !== undefined && now - pod.ackedAt >= this.lagMs;
     return Math.max(pod.removed ? 0 : pod.limit, isReported ? pod.inUse : pod.ceiling);
   }
+}
+
+function newService(): MemberService {
+  return {
+    settings: undefined,
+    removed: false,
+    sequence: 0,
+    pods: new Map(),
+    waiting: 0,
+    inUse: 0,
+    lookedAt: Number.NEGATIVE_INFINITY,
+  };
 }
 
 function introduced({ limit, inUse, state }: PodReport): MemberPod {

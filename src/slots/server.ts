@@ -80,13 +80,10 @@ export class SlotsServer {
       this.#write(stream, message, sequence);
   }
 
-  /** Asks a member for something; false: it has no stream. */
-  request(id: MemberId, message: ToFilter): boolean {
-    const member = this.#members.get(id.node)?.get(id.epoch);
-    if (member === undefined || this.#streamOf(member) === undefined) return false;
-    member.request(message);
-    this.flush(member);
-    return true;
+  /** The member of this id, while it has a stream. */
+  member({ node, epoch }: MemberId): Member | undefined {
+    const member = this.#members.get(node)?.get(epoch);
+    return member?.closedAt === undefined ? member : undefined;
   }
 
   /** Ends all streams in order: the server is about to stop. */

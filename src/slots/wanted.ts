@@ -31,6 +31,8 @@ export type Wanted =
       /** By address, as `formatAddress` writes it. Others get no further request. */
       readonly pods: ReadonlyMap<string, PodSlots>;
     }
+  /** Only these pods, whatever its settings are: of a service that Sluice knows from the member alone. */
+  | { readonly kind: 'pods'; readonly pods: ReadonlyMap<string, PodSlots> }
   /** It goes: what waits is answered with 503, and it is forgotten when its last request has ended. */
   | { readonly kind: 'removed' };
 

@@ -5,7 +5,7 @@ import { shortType } from './describe-node.ts';
 /** What the metrics need of an event on an xDS stream. */
 export type XdsTraffic =
   | { readonly kind: 'sent'; readonly typeUrl: string; readonly bytes: number }
-  | { readonly kind: 'acked' | 'nacked'; readonly typeUrl: string }
+  | { readonly kind: 'acked' | 'nacked' | 'asked'; readonly typeUrl: string }
   | { readonly kind: 'connected' | 'holds' | 'disconnected' | 'limited' | 'refused' };
 
 const KNOWN = new Map<string, string>(PUSH_ORDER.map((typeUrl) => [typeUrl, shortType(typeUrl)]));

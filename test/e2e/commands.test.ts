@@ -45,10 +45,22 @@ routes:
 `;
 
 describe('help', () => {
-  test.each(['run', 'serve', 'validate', 'render', 'bootstrap', 'demo-pod'])('of %s has an example', (command) => {
+  test.each([
+    'run',
+    'serve',
+    'init',
+    'validate',
+    'explain',
+    'render',
+    'bootstrap',
+    'status',
+    'schema',
+    'completion',
+    'demo-pod',
+  ])('of %s has an example', (command) => {
     const { status, stdout } = sluice(command, '--help');
     expect(status).toBe(0);
-    expect(stdout).toMatch(/Examples?:\n {2}sluice /);
+    expect(stdout).toMatch(/Examples?:\n {2}(?:source <\()?sluice /);
   });
 
   test('names all commands', () => {
@@ -108,6 +120,46 @@ describe('good input', () => {
       stdout: 'good.yaml: ok, 1 service, 1 route\n',
       stderr: '',
     });
+  });
+
+  test('validate reads several files and standard input, and prints JSON', () => {
+    file('good.yaml', GOOD);
+    file('five.yaml', FIVE_MISTAKES);
+    const all = sluice('validate', 'good.yaml', 'five.yaml');
+    expect([all.status, all.stdout]).toEqual([2, 'good.yaml: ok, 1 service, 1 route\n']);
+    expect(all.stderr.match(/^five\.yaml:/gm)).toHaveLength(5);
+    const options = { cwd: folder, encoding: 'utf8', input: GOOD } as const;
+    const piped = spawnSync(process.execPath, [MAIN, 'validate', '-'], options);
+    expect([piped.status, piped.stdout]).toEqual([0, 'standard input: ok, 1 service, 1 route\n']);
+    const json = sluice('validate', '--json', 'five.yaml', 'good.yaml');
+    expect(json.status).toBe(2);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      ok: false,
+      files: [
+        {
+          file: 'five.yaml',
+          ok: false,
+          problems: [{ severity: 'error', line: 2, column: 10, path: 'listen.prot' }, {}, {}, {}, {}],
+        },
+        { file: 'good.yaml', ok: true, services: 1, routes: 1, problems: [] },
+      ],
+    });
+  });
+
+  test('explain ends with 1 when no route takes the request', () => {
+    file('good.yaml', GOOD);
+    const taken = sluice('explain', 'good.yaml', '/encode');
+    expect([taken.status, taken.stdout]).toEqual([0, expect.stringContaining('routes[0] (good.yaml:5) takes it')]);
+    expect(sluice('explain', 'good.yaml', '/other')).toMatchObject({ status: 1, stderr: '' });
+  });
+
+  test('render --diff says what was edited, and on request by its exit code', () => {
+    file('good.yaml', GOOD);
+    file('edited.yaml', GOOD.replace('limit: 2', 'limit: 3'));
+    const diff = sluice('render', '--diff', 'good.yaml', 'edited.yaml');
+    expect([diff.status, diff.stdout]).toEqual([0, expect.stringMatching(/^codec: limit 2 → 3\n/)]);
+    expect(sluice('render', '--diff', '--exit-code', 'good.yaml', 'edited.yaml').status).toBe(1);
+    expect(sluice('render', '--diff', '--exit-code', 'good.yaml', 'good.yaml').status).toBe(0);
   });
 
   test('render prints the resources as YAML documents', () => {

@@ -34,6 +34,9 @@ export type Found =
   | { readonly kind: 'empty' | 'absent' }
   | { readonly kind: 'failed'; readonly reason: string; readonly silent: boolean };
 
+/** Names that mean this machine everywhere. */
+const LOCALHOST = /^(?:.+\.)?localhost\.?$/i;
+
 /**
  * Asks DNS servers directly with `Resolver`: `lookup` (getaddrinfo) reads /etc/hosts, may be served from a cache (nscd,
  * systemd-resolved), sorts by the machine's own routes and may cut the list. A truncated answer is asked for again over
@@ -49,6 +52,9 @@ export function createHostResolver(host: string, options: ResolveOptions): HostR
   return {
     async ask() {
       if (isIP(host) !== 0) return { kind: 'addresses', ips: [host] };
+      // DNS servers are not to be asked, and say that there is no such name (RFC 6761). One address: with ::1 as well one
+      // process would be two pods.
+      if (LOCALHOST.test(host)) return { kind: 'addresses', ips: ['127.0.0.1'] };
       const from = await whomToAsk(options);
       if (!from.ok) return { kind: 'failed', reason: from.errors.join('; ') };
       if (asked !== from.value.servers.join(' ')) resolver.setServers(from.value.servers);

@@ -55,6 +55,8 @@ export class KubeSource implements PodSource {
   #run: { readonly signal: AbortSignal; readonly changed: () => void } | undefined;
   #defaultNamespace: string | undefined;
   #asking = false;
+  /** The fault of the kubeconfig that was logged last. */
+  #loggedFault: string | undefined;
   /** Why the default namespace is not known. */
   #problem: Problem | undefined;
 
@@ -116,7 +118,16 @@ export class KubeSource implements PodSource {
     const changed = () => {
       if (!stop.signal.aborted) this.#run?.changed();
     };
-    const tools = { api: this.#cluster, clock, log, random: this.#random, timing, count, changed };
+    const tools = {
+      api: this.#cluster,
+      clock,
+      log,
+      random: this.#random,
+      timing,
+      count,
+      changed,
+      isLogged: (fault: string) => this.#isLogged(fault),
+    };
     const pods = new NamespacePods(namespace, tools);
     this.#namespaces.set(namespace, { pods, stop });
     this.#keep(pods.run(stop.signal));
@@ -154,13 +165,20 @@ export class KubeSource implements PodSource {
     this.#asking = false;
   }
 
+  #isLogged(fault: string): boolean {
+    const known = this.#loggedFault === fault;
+    this.#loggedFault = fault;
+    return known;
+  }
+
   #tell(failures: readonly ApiFailure[], changed: () => void): void {
     for (const failure of failures) {
       const question = { verb: 'list', resource: 'services', namespace: '(default)' } as const;
       const problem = failureProblem(question, failure);
       if (problem.message === this.#problem?.message) continue;
       this.#problem = problem;
-      this.#options.log('warn', 'no way to the API server', { message: problem.message, fix: problem.fix });
+      const level = failure.kind === 'config' && this.#isLogged(failure.message) ? 'debug' : 'warn';
+      this.#options.log(level, 'no way to the API server', { message: problem.message, fix: problem.fix });
       changed();
     }
   }

@@ -46,7 +46,7 @@ export function stateOf(
 ): SourceState<readonly Pod[]> {
   const needed = services === undefined ? [slices] : [slices, services];
   const troubles = needed.flatMap(({ trouble }) => trouble ?? []);
-  const problems = [...troubles.map(({ problem }) => problem), ...found.problems, ...minor];
+  const problems = distinct([...troubles.map(({ problem }) => problem), ...found.problems, ...minor]);
   if (!needed.every(({ listed }) => listed)) return { kind: 'pending', problems };
   const value = found.pods ?? [];
   // With no pods to be kept there is nothing that could be out of date.
@@ -54,6 +54,11 @@ export function stateOf(
   const since = [...troubles.map((trouble) => trouble.since), ...unclear];
   if (since.length === 0) return { kind: 'ready', value, problems };
   return { kind: 'stale', value, problems, since: Math.min(...since) };
+}
+
+/** Each once: what keeps Sluice from the API server keeps it from the Services and from the slices. */
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.toReversed().map((problem) => [formatProblem(problem), problem])).values()].reverse();
 }
 
 /** Whether nothing that anybody sees is different. */

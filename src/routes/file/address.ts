@@ -32,13 +32,24 @@ export function checkPodAddress(text: string): Result<PodAddress, Complaint> {
 }
 
 function addressFix(text: string, ip: string | undefined): string {
+  const bare = /^https?:\/\/(.*?)\/*$/i.exec(text)?.[1];
+  if (bare !== undefined && checkPodAddress(bare).ok) return `write ${bare}, the address and port alone`;
+  const [, front, end] = /^([0-9a-fA-F:]+):(\d{2,5})$/.exec(text) ?? [];
+  const before = front === undefined || !front.includes(':') ? undefined : normalizeIp(front);
+  if (before !== undefined && Number(end) >= 1 && Number(end) <= 65_535)
+    return `write IPv6 addresses in brackets: "[${before}]:${end}"`;
   const alone = normalizeIp(text.replace(/^\[(.*)\]$/, '$1'));
   if (alone !== undefined) return `write the port as well: "${alone.includes(':') ? `[${alone}]` : alone}:8080"`;
   if (ip !== undefined) return 'write a port from 1 to 65535';
   const [, host = '', port = '8080'] = /^(?:https?:\/\/)?([^:/]+)(?::(\d+))?\/?$/.exec(text) ?? [];
+  if (isLocalhost(host)) return `static takes IP addresses: write 127.0.0.1:${port}`;
   if (isHostname(host.toLowerCase()) && /[a-z]/i.test(host))
-    return `for a host name write dns: {host: ${host}, port: ${port}}`;
+    return `static takes IP addresses: write dns: {host: ${host}, port: ${port}} instead of static, and its addresses are followed`;
   return 'write one such as 10.0.0.1:8080 or "[fd00::1]:8080"';
+}
+
+function isLocalhost(host: string): boolean {
+  return /^localhost\.?$/i.test(host);
 }
 
 function isHostname(text: string): boolean {

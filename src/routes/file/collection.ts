@@ -1,6 +1,8 @@
 import type { Position } from '../../model/problem.ts';
-import { itemPath, keyPath } from './report.ts';
+import type { JsonKeywords } from './json-schema.ts';
+import { itemPath, keyPath, quote } from './report.ts';
 import { type Got, mismatch, need, type Shape } from './shape.ts';
+import type { ScalarTree } from './tree.ts';
 
 /** An entry of a map with free keys. */
 export interface Named<T> extends Got<T> {
@@ -8,14 +10,26 @@ export interface Named<T> extends Got<T> {
   readonly nameAt: Position;
 }
 
-/** A map with free keys, each leading to an `item`; `itemName` stands for the key in key paths. */
+/** A map with free keys, each leading to an `item`; `itemName` stands for the key in key paths, `names` is a pattern for keys. */
 export function dictionary<T>(
   item: Shape<T>,
-  options: { readonly says: string; readonly example: string; readonly itemName: string },
+  options: {
+    readonly says: string;
+    readonly example: string;
+    readonly itemName: string;
+    readonly names?: string;
+    readonly advice?: NonNullable<Shape<unknown>['advice']>;
+  },
 ): Shape<readonly Named<T>[]> {
+  const { names, ...rest } = options;
   const shape: Shape<readonly Named<T>[]> = {
-    ...options,
+    ...rest,
     item,
+    schema: {
+      type: 'object',
+      ...(names === undefined ? {} : { propertyNames: { pattern: names } }),
+      additionalProperties: item.schema,
+    },
     read(tree, path, report) {
       if (tree.kind !== 'map') return mismatch(tree, path, shape, report);
       return tree.entries.map(({ key, keyAt, value }) => {
@@ -32,11 +46,12 @@ export function dictionary<T>(
 /** A list; what is wrong with one item leaves the others readable. */
 export function list<T>(
   item: Shape<T>,
-  options: { readonly says: string; readonly example: string },
+  options: { readonly says: string; readonly example: string; readonly advice?: NonNullable<Shape<unknown>['advice']> },
 ): Shape<readonly Got<T>[]> {
   const shape: Shape<readonly Got<T>[]> = {
     ...options,
     item,
+    schema: { type: 'array', items: item.schema },
     read(tree, path, report) {
       if (tree.kind !== 'list') return mismatch(tree, path, shape, report);
       return tree.items.map((value, index) => {
@@ -47,6 +62,12 @@ export function list<T>(
     write: (value) => (value.length === 0 ? '[]' : options.example),
   };
   return shape;
+}
+
+/** A value as an item of a list in brackets. */
+function inBrackets({ text, quoted }: ScalarTree): string {
+  if (!quoted && text.includes(',')) return text.split(/\s*,\s*/).join(', ');
+  return /^[\w.:/-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 /** A list of plain values without duplicates (`same` gives equal texts for equal values); undefined when one is wrong. */
@@ -60,9 +81,23 @@ export function values<T>(
   },
 ): Shape<readonly T[]> {
   const items = list(item, options);
+  const schema: JsonKeywords = {
+    ...items.schema,
+    uniqueItems: true,
+    ...(options.empty === undefined ? {} : { minItems: 1 }),
+  };
   return {
     ...items,
+    schema,
     read(tree, path, report) {
+      if (tree.kind === 'scalar') {
+        const { says } = options;
+        report.error(
+          { at: tree.at, path },
+          { message: `must be ${says}, not ${quote(tree.text)}`, fix: `write it in brackets: [${inBrackets(tree)}]` },
+        );
+        return undefined;
+      }
       const got = items.read(tree, path, report);
       if (got === undefined) return undefined;
       if (got.length === 0 && options.empty !== undefined) {

@@ -26,6 +26,7 @@ function condition(part: string, exact: (text: string) => Result<string, Complai
             return assertNever(value);
         }
       },
+      schema: { anyOf: [{ const: true }, { type: ['string', 'number'], minLength: 1 }] },
     },
     ({ text, quoted }) => {
       const plain = !quoted && text.toLowerCase();

@@ -7,8 +7,10 @@ import { type Complaint, type Place, quote, type Report } from './report.ts';
 import { scalar, text } from './scalar.ts';
 import { type Got, need, optional, type ReadOf } from './shape.ts';
 
+const VALUE_SCHEMA = { type: ['string', 'number', 'boolean'], minLength: 1 } as const;
+
 /** The value that a header gets. What Envoy would replace (`%…%`) is text here. */
-const value = scalar<string>({ says: 'a text', example: 'blue' }, ({ text: written }) => {
+const value = scalar<string>({ says: 'a text', example: 'blue', schema: VALUE_SCHEMA }, ({ text: written }) => {
   if (isHeaderValue(written)) return ok(written);
   const fix = 'write text without control characters and outer spaces, or the name of the header under remove';
   return fail({ message: `not a value of a header: ${quote(written)}`, fix });

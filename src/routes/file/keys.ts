@@ -47,12 +47,22 @@ export const version1 = map(
     version: required(whole({ min: 1, max: 1, example: '1' }), 'Version of this form.'),
     listen: section(listen, 'Where Envoy takes requests.'),
     services: optional(
-      dictionary(service, { says: 'a map of services', example: '{}', itemName: '<name>' }),
+      dictionary(service, {
+        says: 'a map of services',
+        example: '{}',
+        itemName: '<name>',
+        advice: () => 'write each service under its name: "codec: {static: [10.0.0.1:8080], limit: 2}"',
+        names: '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$',
+      }),
       'Services by name: 1 to 63 small letters, digits and inner - . _',
       'none',
     ),
     routes: required(
-      list(route, { says: 'a list of routes', example: '[]' }),
+      list(route, {
+        says: 'a list of routes',
+        example: '[]',
+        advice: () => 'write routes: and below it one item for each route: "- {match: {prefix: /}, service: codec}"',
+      }),
       'Which requests go to which service. An exact path comes before the longest prefix, and that before a regex; between equals named hosts come before "*." hosts, and those before no hosts; then the order of the file decides.',
     ),
   },
@@ -97,7 +107,12 @@ export const lbagent = map(
             unknown: 'warning',
           },
         ),
-        { says: 'a list of routes', example: '[]' },
+        {
+          says: 'a list of routes',
+          example: '[]',
+          advice: () =>
+            'write routes: and below it one item for each route: "- {uri: /codec, limit: 2, service_name: codec, http_port: 8080}"',
+        },
       ),
       'One route per path. Routes to the same service and port share one limit.',
     ),

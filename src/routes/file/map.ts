@@ -1,3 +1,4 @@
+import { type JsonSchema, mapSchema } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 import { type Complaint, enumerate, keyPath, quote, type Report } from './report.ts';
 import { type Field, type Fields, type Got, mismatch, type Presence, type ReadFields, type Shape } from './shape.ts';
@@ -12,6 +13,8 @@ export interface MapOptions {
   readonly elsewhere?: Readonly<Record<string, string>>;
   /** Whether an unknown key is an error (as it is when nothing is said), or a warning. */
   readonly unknown?: 'error' | 'warning';
+  /** What JSON Schema can say of keys that mean nothing together. */
+  readonly rules?: readonly JsonSchema[];
 }
 
 /** A map whose keys are `fields`. */
@@ -20,10 +23,11 @@ export function map<F extends Fields>(fields: F, options: MapOptions): Shape<Rea
     says: `a map of ${enumerate(Object.keys(fields))}`,
     example: options.example,
     fields,
+    schema: mapSchema(fields, options),
     read(tree, path, report) {
       if (tree.kind !== 'map') return mismatch(tree, path, shape, report);
-      const meant = reportUnknown({ tree, path, report, meant: [] }, Object.keys(fields), options);
-      const parent = { tree, path, report, meant };
+      const { meant, misspelt } = reportUnknown({ tree, path, report }, Object.keys(fields), options);
+      const parent = { tree, path, report, meant, misspelt };
       if (options.exactlyOne !== undefined) checkExactlyOne(options.exactlyOne, parent);
       const read = Object.entries(fields).map(([key, field]) => [key, readField(field, key, parent)]);
       // Each key of `fields` has been read with its own shape: what ReadFields says.
@@ -34,38 +38,50 @@ export function map<F extends Fields>(fields: F, options: MapOptions): Shape<Rea
   return shape;
 }
 
-interface Parent {
+interface Place {
   readonly tree: MapTree;
   readonly path: string;
   readonly report: Report;
-  /** Keys that an unknown key was meant to be, as it was told: that they are missing is no second mistake. */
-  readonly meant: readonly string[];
 }
 
-/** Reports unknown keys; returns the known ones that were advised instead. */
-function reportUnknown(
-  { tree, path, report }: Parent,
-  known: readonly string[],
-  options: MapOptions,
-): readonly string[] {
+interface Unknown {
+  /** Keys that an unknown key was meant to be, as it was told: that they are missing is no second mistake. */
+  readonly meant: readonly string[];
+  /** What stands under another spelling, by the key that was meant: it is read as well, for its own mistakes. */
+  readonly misspelt: ReadonlyMap<string, MapTree['entries'][number]>;
+}
+
+type Parent = Place & Unknown;
+
+/** Reports unknown keys, and what was most likely meant by them. */
+function reportUnknown({ tree, path, report }: Place, known: readonly string[], options: MapOptions): Unknown {
   const complaints = tree.entries
     .filter(({ key }) => !known.includes(key))
-    .map(({ key, keyAt }) => ({ place: { at: keyAt, path: keyPath(path, key) }, ...unknownKey(key, known, options) }));
-  for (const { place, ...complaint } of complaints) {
+    .map((entry) => ({ entry, complaint: unknownKey(entry.key, known, options) }));
+  for (const { entry, complaint } of complaints) {
+    const place = { at: entry.keyAt, path: keyPath(path, entry.key) };
     if (options.unknown === 'warning') report.warn(place, complaint);
     else report.error(place, complaint);
   }
-  if (options.unknown === 'warning') return [];
-  return complaints.flatMap(({ fix }) => [...fix.matchAll(/\b(?:write|under) (\w+)/g)].map(([, word = '']) => word));
+  if (options.unknown === 'warning') return { meant: [], misspelt: new Map() };
+  const fixes = complaints.map(({ complaint: { fix } }) => fix);
+  const renamed = complaints.flatMap(({ entry, complaint: { fix } }) => {
+    const word = /^write (\w+)$/.exec(fix)?.[1];
+    return word === undefined ? [] : [[word, entry] as const];
+  });
+  return {
+    meant: fixes.flatMap((fix) => [...fix.matchAll(/\b(?:write|under) (\w+)/g)].map(([, word = '']) => word)),
+    misspelt: new Map(renamed),
+  };
 }
 
 function readField<T>(
   field: Field<T, Presence>,
   key: string,
-  { tree, path, report, meant }: Parent,
+  { tree, path, report, meant, misspelt }: Parent,
 ): Got<T> | undefined {
-  const own = keyPath(path, key);
-  const entry = tree.entries.find((candidate) => candidate.key === key);
+  const entry = tree.entries.find((candidate) => candidate.key === key) ?? misspelt.get(key);
+  const own = keyPath(path, entry?.key ?? key);
   if (entry !== undefined) {
     return { path: own, at: entry.value.at, written: true, value: field.shape.read(entry.value, own, report) };
   }
@@ -74,7 +90,7 @@ function readField<T>(
     const value = field.shape.read({ kind: 'map', at: tree.at, entries: [] }, own, report);
     return { path: own, at: tree.at, written: false, value };
   }
-  const fix = `write ${key}: ${field.shape.example}`;
+  const fix = field.shape.advice?.(undefined) ?? `write ${key}: ${field.shape.example}`;
   if (field.presence === 'required' && !meant.includes(key)) {
     report.error({ at: tree.at, path: own }, { message: 'is missing', fix });
   }
@@ -83,6 +99,8 @@ function readField<T>(
 
 function unknownKey(key: string, known: readonly string[], { elsewhere = {} }: MapOptions): Required<Complaint> {
   const message = `unknown key ${quote(key)}`;
+  if (key.startsWith('x-'))
+    return { message, fix: 'remove it, and write an anchor (&name) where its value is first used' };
   if (key === '<<') return { message: 'merge keys (<<) are not understood', fix: 'write the keys out' };
   if (Object.hasOwn(elsewhere, key)) return { message, fix: elsewhere[key] ?? '' };
   const meant = nearest(key, known);

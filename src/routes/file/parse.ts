@@ -1,10 +1,13 @@
 import { fail, ok, type Result } from '../../base/result.ts';
-import type { Problem } from '../../model/problem.ts';
+import type { Position, Problem } from '../../model/problem.ts';
 import type { Routing } from '../../model/routing.ts';
+import { nameLookAlikes } from './characters.ts';
 import { lbagent, version1 } from './keys.ts';
 import { checkLbagent, toLbagentRouting } from './lbagent.ts';
+import { reportObject } from './object.ts';
 import type { Environment } from './placeholder.ts';
 import { quote, Report } from './report.ts';
+import type { Got } from './shape.ts';
 import { type MapTree, readTree } from './tree.ts';
 import { checkVersion1, toRouting, warnOfVersion1 } from './version1.ts';
 
@@ -13,6 +16,8 @@ export interface RouteFile {
   readonly routing: Routing;
   /** What is probably not meant so; all of severity `warning`. */
   readonly warnings: readonly Problem[];
+  /** Where each route begins, by its name, for those who read the file beside what is said of it. */
+  readonly places: ReadonlyMap<string, Position>;
   /** What only the lbagent form says. */
   readonly lbagent?: LbagentExtras;
 }
@@ -41,7 +46,7 @@ export interface ParseOptions {
 export function parseRouteFile(text: string, { path, env, baseDir }: ParseOptions): Result<RouteFile, Problem> {
   const report = new Report(path);
   const file = readFile(text, { env, baseDir }, report);
-  if (file === undefined || report.hasErrors) return fail(...report.problems);
+  if (file === undefined || report.hasErrors) return fail(...nameLookAlikes(report.problems, text));
   return ok({ ...file, warnings: report.problems });
 }
 
@@ -55,6 +60,7 @@ function readFile(text: string, options: Omit<ParseOptions, 'path'>, report: Rep
     report.error({ at: tree.at, path: '' }, { message: 'a route file is a map of keys', fix });
     return undefined;
   }
+  if (reportObject(tree, report)) return undefined;
   return formOf(tree, report) === 'lbagent' ? readLbagent(tree, report) : readVersion1(tree, options.baseDir, report);
 }
 
@@ -88,7 +94,11 @@ function readVersion1(tree: MapTree, baseDir: string, report: Report): Content |
   checkVersion1(file, report);
   if (report.hasErrors) return undefined;
   warnOfVersion1(file, report);
-  return { routing: toRouting(file, baseDir) };
+  return { routing: toRouting(file, baseDir), places: placesOf(file.routes) };
+}
+
+function placesOf({ value = [] }: Got<readonly Got<unknown>[]>): RouteFile['places'] {
+  return new Map(value.map(({ path, at }) => [path, at]));
 }
 
 /** Stands for a `version` whose absence has been reported. */
@@ -109,6 +119,7 @@ function readLbagent(tree: MapTree, report: Report): Content | undefined {
   }
   return {
     routing: toLbagentRouting(file),
+    places: placesOf(file.routes),
     lbagent: {
       ...(kubeConfigFile?.value === undefined ? {} : { kubeConfigFile: kubeConfigFile.value }),
       ...(logFile?.value === undefined ? {} : { logFile: logFile.value }),

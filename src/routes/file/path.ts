@@ -12,6 +12,12 @@ export function checkPath(text: string): Result<string, Complaint> {
   return complaint === undefined ? ok(text) : fail(complaint);
 }
 
+/** As `checkPath`, for what a route matches: patterns of other proxies are named, with what to write instead. */
+export function checkMatchedPath(text: string): Result<string, Complaint> {
+  const complaint = complainOfPattern(text) ?? complainOfPath(text);
+  return complaint === undefined ? ok(text) : fail(complaint);
+}
+
 function complainOfPath(text: string): Complaint | undefined {
   const shown = quote(text);
   const fix = `write ${repaired(text)}`;
@@ -30,6 +36,47 @@ function complainOfPath(text: string): Complaint | undefined {
     return { message: `. and .. are resolved before routes are looked at: ${shown}`, fix };
   if (text.includes('//')) return { message: `slashes in a row: ${shown}`, fix };
   return undefined;
+}
+
+/** Paths of other proxies have patterns in them; here they would be taken literally, and match no request. */
+function complainOfPattern(text: string): Complaint | undefined {
+  const shown = quote(text);
+  const literal = asRegex(text);
+  if (/^\^|\.\*|\.\+|\[[^\]]*\]|\\/.test(text)) {
+    return { message: `this looks like a regular expression: ${shown}`, fix: `write it as regex: ${inQuotes(text)}` };
+  }
+  const below = /^(\/(?:[^*?^$\\[\](){}|]*\/)?)\*{1,2}$/.exec(text)?.[1];
+  if (below !== undefined) {
+    const fix = `write prefix: ${below} (for the character itself, regex: "${literal}")`;
+    return { message: `* stands for itself in a path: ${shown}`, fix };
+  }
+  const beginning = /^(\/[^*?^$\\[\](){}|]+)\*{1,2}$/.exec(text)?.[1];
+  if (beginning !== undefined) {
+    const fix = `write regex: "${asRegex(beginning)}.*" (for the character itself, "${literal}")`;
+    return { message: `* stands for itself in a path: ${shown}`, fix };
+  }
+  if (/\/\{[^/{}]*\}/.test(text)) {
+    const parts = text.split(/(\{[^/{}]*\})/).map((part) => (part.startsWith('{') ? '[^/]+' : asRegex(part)));
+    return {
+      message: `a part in braces stands for itself in a path: ${shown}`,
+      fix: `write regex: "${parts.join('')}"`,
+    };
+  }
+  if (!text.includes('*')) return undefined;
+  const wild = text.split(/\*+/).map(asRegex).join('[^/]*');
+  return {
+    message: `* stands for itself in a path: ${shown}`,
+    fix: `write regex: "${wild}" (for the character itself, "${literal}")`,
+  };
+}
+
+function asRegex(path: string): string {
+  return path.replace(/[.*+?^${}()|[\]\\]/g, '[$&]');
+}
+
+function inQuotes(regex: string): string {
+  const bare = regex.replace(/^\^/, '').replace(/\$$/, '');
+  return bare.includes('\\') ? `'${bare.replaceAll("'", "''")}'` : `"${bare}"`;
 }
 
 /** The nearest path that is one. */

@@ -21,10 +21,36 @@ const UNREADABLE: Readonly<Record<string, readonly [message: string, fix: string
   ELOOP: ['its symbolic links lead in a circle', 'let them lead to a file'],
 };
 
-/** Reads and parses the route file at `path`. Errors: why it cannot be read, or everything that is wrong with it. */
+/** What stands for standard input in the place of a route file's path. */
+const STDIN = '-';
+
+/** What a route file is called in messages: its path, or words for standard input. */
+export function fileTitle(path: string): string {
+  return path === STDIN ? 'standard input' : path;
+}
+
+/** Reads and parses the route file at `path`, or standard input. Errors: why it cannot be read, or everything that is wrong with it. */
 export async function readRouteFile(path: string, env: Environment): Promise<Result<RouteFile, Problem>> {
+  if (path === STDIN) {
+    const name = fileTitle(path);
+    const text = decode(await readStream(process.stdin), name);
+    return text.ok ? parseRouteFile(text.value, { path: name, env, baseDir: process.cwd() }) : text;
+  }
   const text = await readText(path);
   return text.ok ? parseRouteFile(text.value, { path, env, baseDir: dirname(resolve(path)) }) : text;
+}
+
+/** At most what is needed to see that it is too large. */
+async function readStream(stream: AsyncIterable<Uint8Array | string>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk);
+    chunks.push(bytes);
+    length += bytes.length;
+    if (length > LARGEST_BYTES) break;
+  }
+  return Buffer.concat(chunks);
 }
 
 /** The text of the file at `path`. Errors: not readable, too large, or not UTF-8. */

@@ -7,7 +7,11 @@ import { defaulted, type Got, need, optional, type ReadOf } from './shape.ts';
 import { path, requestHost, tcpPort } from './values.ts';
 
 const status = scalar<Redirect['status']>(
-  { says: enumerate(REDIRECT_STATUSES.map(String), 'or'), example: '302' },
+  {
+    says: enumerate(REDIRECT_STATUSES.map(String), 'or'),
+    example: '302',
+    schema: { enum: REDIRECT_STATUSES },
+  },
   ({ text: written }) => {
     const known = REDIRECT_STATUSES.find((one) => String(one) === written);
     if (known !== undefined) return ok(known);

@@ -5,16 +5,22 @@ import { map } from './map.ts';
 import { redirect } from './redirect.ts';
 import { duration, oneOf, text } from './scalar.ts';
 import { optional, required } from './shape.ts';
-import { path, regex, requestHost } from './values.ts';
+import { matchedPath, path, regex, requestHost } from './values.ts';
+
+/** Not for names that have a key of their own or are internal. */
+const HEADER_NAME = "^(?!([Hh]ost|[xX]-([eE]nvoy|[sS]luice)-.*)$)[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 
 /** `routes[].match` */
 export const match = map(
   {
     path: optional(
-      path('/v1/models'),
+      matchedPath('/v1/models'),
       'The exact path; the query is not looked at. Each match has exactly one of path, prefix, regex.',
     ),
-    prefix: optional(path('/v1/'), 'What the path begins with: /v1/ takes /v1/x; /v1 takes /v1 and /v1/x, not /v10.'),
+    prefix: optional(
+      matchedPath('/v1/'),
+      'What the path begins with: /v1/ takes /v1/x; /v1 takes /v1 and /v1/x, not /v10.',
+    ),
     regex: optional(regex, 'A regular expression in RE2 syntax that takes the whole path.'),
     hosts: optional(
       values(requestHost, {
@@ -41,6 +47,7 @@ export const match = map(
         says: 'a map of header names and values',
         example: '{x-model: large}',
         itemName: '<header>',
+        names: HEADER_NAME,
       }),
       'Headers that must be there: each with its exact value, or `true` for any value.',
       'no header is looked at',

@@ -43,7 +43,10 @@ export const serviceFields = {
   dns: optional(
     map(
       {
-        host: required(dnsHost, 'Name whose every address is a pod, such as that of a headless Service.'),
+        host: required(
+          dnsHost,
+          'Name whose every address is a pod, such as that of a headless Service; `localhost` is 127.0.0.1, without asking DNS.',
+        ),
         port: required(tcpPort, 'Port of the pods.'),
       },
       { example: '{host: codec.example, port: 8080}' },
@@ -168,6 +171,14 @@ export const serviceFields = {
 export const service = map(serviceFields, {
   example: '{dns: {host: codec.example, port: 8080}, limit: 2}',
   exactlyOne: LOCATORS,
+  rules: [
+    {
+      if: { required: ['limit'] },
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+      then: { properties: { balance: false, max_requests: false } },
+      else: { properties: { queue: { properties: { timeout: false } } } },
+    },
+  ],
   elsewhere: {
     namespace: 'write it under kubernetes',
     service: 'write it under kubernetes',

@@ -1,4 +1,5 @@
 import type { Position } from '../../model/problem.ts';
+import type { JsonKeywords } from './json-schema.ts';
 import { quote, type Report } from './report.ts';
 import type { Tree } from './tree.ts';
 
@@ -12,6 +13,10 @@ export interface Shape<T> {
   readonly fields?: Fields;
   /** The value's shape, if it is a list or a map with free keys. */
   readonly item?: Shape<unknown>;
+  /** What to write instead of a value of another shape (undefined: of none), where the example alone would mislead. */
+  readonly advice?: (tree: Tree | undefined) => string;
+  /** What JSON Schema can say of the values it reads; editors check and complete by it. */
+  readonly schema: JsonKeywords;
   /** Its item's name in a key path, if it is a map with free keys: `<name>`. */
   readonly itemName?: string;
   /** Reads and checks; undefined when something is wrong, which has then been reported. */
@@ -89,7 +94,7 @@ export function mismatch(tree: Tree, path: string, shape: Shape<unknown>, report
   if (tree.kind === 'broken') return undefined;
   const place = { at: tree.at, path };
   const key = /([\w-]+)$/.exec(path)?.[1];
-  const fix = `write ${key === undefined ? '' : `${key}: `}${shape.example}`;
+  const fix = shape.advice?.(tree) ?? `write ${key === undefined ? '' : `${key}: `}${shape.example}`;
   if (tree.kind === 'empty') {
     report.error(place, { message: 'has no value', fix });
   } else {

@@ -34,6 +34,12 @@ const SIGNS: Readonly<Record<string, string>> = {
   scalar: 'a value',
 };
 
+/** Said of a file of a chart, before Helm has filled it in. */
+export const TEMPLATE: Complaint = {
+  message: 'a template that is not filled in: {{ }}',
+  fix: 'use the file that `helm template` (or what else fills it in) writes',
+};
+
 /** Said of a file that would keep the parser busy for minutes. */
 export const TOO_DEEP: Complaint = {
   message: 'the values are nested too deeply',
@@ -58,6 +64,9 @@ export function explainSyntax(error: YAMLError, line: string): Complaint {
   if (/[{[].*\$\{/.test(line)) {
     return { message: 'not valid YAML', fix: `inside { } and [ ] put a placeholder in quotes: "\${NAME}"` };
   }
+  if (/\{\{.*\}\}/.test(line)) return TEMPLATE;
+  const v6 = /\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]:\d+/.exec(line)?.[0];
+  if (v6 !== undefined) return { message: 'a text that begins with "["', fix: `write it in quotes: "${v6}"` };
   if (error.code === 'MISSING_CHAR' && /^Implicit (map )?keys need/.test(error.message)) {
     return { message: 'a key without a value', fix: 'write "key: value", with a space after the colon' };
   }

@@ -1,9 +1,11 @@
 import type { Alias, Document, Node, YAMLError, YAMLMap, YAMLSeq } from 'yaml';
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments, Scalar } from 'yaml';
 import type { Position } from '../../model/problem.ts';
+import { lookAlikeAtEdge } from './characters.ts';
+import { isObject } from './object.ts';
 import { type Environment, replacePlaceholders } from './placeholder.ts';
 import { type Complaint, itemPath, keyPath, type Report } from './report.ts';
-import { explainSyntax, isConsequence, nestsTooDeeply, TOO_DEEP } from './syntax.ts';
+import { explainSyntax, isConsequence, nestsTooDeeply, TEMPLATE, TOO_DEEP } from './syntax.ts';
 
 /** A YAML value with its position, aliases followed and placeholders replaced. */
 export type Tree =
@@ -48,6 +50,16 @@ export function readTree(text: string, env: Environment, report: Report): Tree |
     report.error({ at: START, path: '' }, TOO_DEEP);
     return undefined;
   }
+  if (text.includes('\r') && !text.includes('\n')) {
+    report.error(
+      { at: START, path: '' },
+      {
+        message: 'its lines end with CR alone, and YAML sees one line',
+        fix: 'save it with LF (Unix) or CRLF line ends',
+      },
+    );
+    return undefined;
+  }
   const lines = new LineCounter();
   try {
     const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
@@ -68,7 +80,8 @@ export function readTree(text: string, env: Environment, report: Report): Tree |
 function readOnly(documents: readonly Document[], reader: TreeReader, report: Report): Tree | undefined {
   const [first, second] = documents;
   const tree = first?.contents ? reader.read(first.contents, '') : undefined;
-  if (second !== undefined) {
+  // Manifests hold several objects, and a route file none of them: that alone is told.
+  if (second !== undefined && !(tree?.kind === 'map' && isObject(tree))) {
     const at = second.contents ? reader.position(second.contents) : reader.offset(second.range?.[0] ?? 0);
     report.error(
       { at, path: '' },
@@ -121,7 +134,8 @@ class TreeReader {
     if (isAlias(node)) return this.#alias(node, path);
     if (node.tag !== undefined) {
       const fix = 'remove it, and put the value in quotes if it is to be text';
-      return this.#broken(node, path, { message: `the tag ${node.tag} is not understood`, fix });
+      const tag = node.tag.replace(/^tag:yaml\.org,2002:/, '!!');
+      return this.#broken(node, path, { message: `the tag ${tag} is not understood`, fix });
     }
     const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined;
     if (anchor !== undefined) this.#anchors.set(anchor, 'reading');
@@ -157,8 +171,12 @@ class TreeReader {
       for (const complaint of result.errors) this.#report.error({ at, path }, complaint);
       return { kind: 'broken', at };
     }
+    // A block of text ends with a line break, which no value of a route file has.
+    const block = node.type === Scalar.BLOCK_FOLDED || node.type === Scalar.BLOCK_LITERAL;
     // A plain value is read again after the replacement: ${LIMIT} may be a number, or nothing.
-    const text = quoted ? result.value.text : result.value.text.trim();
+    const text = block ? result.value.text.replace(/\n+$/, '') : quoted ? result.value.text : result.value.text.trim();
+    const edge = quoted ? undefined : lookAlikeAtEdge(text);
+    if (edge !== undefined) this.#report.warn({ at, path }, { message: edge, fix: 'write it with plain characters' });
     return !quoted && NULL.test(text) ? { kind: 'empty', at } : { kind: 'scalar', at, quoted, ...result.value, text };
   }
 
@@ -168,6 +186,8 @@ class TreeReader {
   }
 
   #map(node: YAMLMap, path: string): Tree {
+    // {{ .Values.limit }}: a map in a map's place of a key.
+    if (node.flow && node.items.some(({ key }) => isMap(key) && key.flow)) return this.#broken(node, path, TEMPLATE);
     const seen = new Map<string, Position>();
     const entries: MapTree['entries'][number][] = [];
     for (const { key, value } of node.items) {

@@ -2,16 +2,36 @@ import { fail, ok } from '../../base/result.ts';
 import { formatAddress } from '../../model/locator.ts';
 import { checkDnsHost, checkIp, checkPodAddress, checkRequestHost } from './address.ts';
 import { checkLabel, checkPortName } from './names.ts';
-import { checkPath } from './path.ts';
+import { checkMatchedPath, checkPath } from './path.ts';
 import { checkRegex } from './regex.ts';
 import { scalar, text, whole } from './scalar.ts';
+
+/*
+ * What the checks of this file can be said of in JSON Schema, for editors: somewhat more is allowed than by the checks,
+ * which have the last word.
+ */
+const LABEL = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$';
+const PORT_NAME = '^(?=.*[a-z])[a-z0-9]([a-z0-9-]*[a-z0-9])?$';
+const PATH = "^(?!.*//)(?!.*/\\.{1,2}(/|$))/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$";
+const IPV4 = '[0-9]{1,3}(\\.[0-9]{1,3}){3}';
+const IPV6 = '[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*';
+const HOST = '[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*';
 
 /** A TCP port. */
 export const tcpPort = whole({ min: 1, max: 65_535, example: '8080' });
 
 /** A port of a Kubernetes Service: its number or its name. */
 export const servicePort = scalar<number | string>(
-  { says: 'a port number or the name of a port', example: '80' },
+  {
+    says: 'a port number or the name of a port',
+    example: '80',
+    schema: {
+      anyOf: [
+        { type: 'integer', minimum: 1, maximum: 65_535 },
+        { type: 'string', maxLength: 15, pattern: PORT_NAME },
+      ],
+    },
+  },
   ({ text: written, quoted, replaced }) => {
     const number = Number(written);
     if (!/^\d+$/.test(written) || number < 1 || number > 65_535) return checkPortName(written);
@@ -24,31 +44,55 @@ export const servicePort = scalar<number | string>(
 );
 
 /** Requests one pod may hold at a time. */
-export const limit = whole({ min: 1, max: 10_000, example: '2', zero: 'remove the route to switch it off' });
+export const limit = whole({
+  min: 1,
+  max: 10_000,
+  example: '2',
+  zero: 'remove the route to switch it off',
+  endless: 'remove the key: without a limit pods are balanced, and max_requests bounds them all together',
+});
 
 /** A path as requests have it, such as `example`. */
-export const path = (example: string) => text({ says: 'a path such as /v1/models', example }, checkPath);
+export const path = (example: string) => text({ says: 'a path such as /v1/models', example, pattern: PATH }, checkPath);
+
+/** A path, or its beginning, that a route matches. */
+export const matchedPath = (example: string) =>
+  text({ says: 'a path such as /v1/models', example, pattern: PATH }, checkMatchedPath);
 
 /** A regular expression for whole paths. */
 export const regex = text({ says: 'a regular expression', example: '"/v[0-9]+/models"' }, checkRegex);
 
 /** The name of a Kubernetes object, such as `example`. */
-export const label = (example: string) => text({ says: 'a Kubernetes name', example }, checkLabel);
+export const label = (example: string) => text({ says: 'a Kubernetes name', example, pattern: LABEL }, checkLabel);
 
 /** An IP address to listen on. */
-export const ipAddress = text({ says: 'an IP address', example: '0.0.0.0' }, checkIp);
+export const ipAddress = text(
+  { says: 'an IP address', example: '0.0.0.0', pattern: `^(${IPV4}|\\[?${IPV6}\\]?)$` },
+  checkIp,
+);
 
 /** A pod's address. */
 export const podAddress = scalar(
-  { says: 'an IP address and port', example: '10.0.0.1:8080', write: formatAddress },
+  {
+    says: 'an IP address and port',
+    example: '10.0.0.1:8080',
+    schema: { type: 'string', pattern: `^(${IPV4}|\\[${IPV6}\\]):[0-9]{1,5}$` },
+    write: formatAddress,
+  },
   (tree) => checkPodAddress(tree.text),
 );
 
 /** The name of a host whose addresses DNS knows. */
-export const dnsHost = text({ says: 'a host name', example: 'codec.example' }, checkDnsHost);
+export const dnsHost = text(
+  { says: 'a host name', example: 'codec.example', pattern: `^(?!${IPV4}$)${HOST.replaceAll('a-z', 'A-Za-z')}\\.?$` },
+  checkDnsHost,
+);
 
 /** A host that requests ask for. */
-export const requestHost = text({ says: 'a host name', example: 'infer.example' }, checkRequestHost);
+export const requestHost = text(
+  { says: 'a host name', example: 'infer.example', pattern: `^((\\*\\.)?${HOST}|\\[${IPV6}\\])$` },
+  checkRequestHost,
+);
 
 /** The name of a file, such as `example`. */
 export const fileName = (example: string) => text({ says: 'a file name', example });

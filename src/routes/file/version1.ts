@@ -56,6 +56,8 @@ function checkShared(services: readonly Named<ReadService>[], report: Report): v
     if (service.value === undefined || locator === undefined) continue;
     for (const pods of podKeys(locator)) {
       const other = owners.get(pods.key);
+      // An address twice in one list was told where the list was read.
+      if (other === service) continue;
       if (other === undefined) {
         owners.set(pods.key, service);
       } else if (other.value?.limit !== undefined || service.value.limit !== undefined) {

@@ -16,6 +16,7 @@ import type { ExtraService } from '../server/extra-service.ts';
 import { compileMatchers, type NodeTest } from './node-matcher.ts';
 
 const { ClientStatusRequest, ClientStatusResponse, ConfigStatus } = envoy.service.status.v3;
+const { ClientResourceStatus } = envoy.admin.v3;
 type ClientConfig = envoy.service.status.v3.ClientConfig.$Properties;
 type XdsConfig = envoy.service.status.v3.ClientConfig.GenericXdsConfig.$Properties;
 
@@ -113,7 +114,7 @@ interface Content {
 
 function xdsConfig(resource: ResourceState, content: Content | undefined): XdsConfig {
   const { typeUrl, name, version: versionInfo, firstSentAt } = resource;
-  const config: XdsConfig = { typeUrl, name, versionInfo, configStatus: configStatus(resource) };
+  const config: XdsConfig = { typeUrl, name, versionInfo, ...statuses(resource) };
   // Something newer may be in force by now; then there is nothing to show of the old one.
   if (content?.version === versionInfo) config.xdsConfig = { typeUrl, value: content.body };
   if (firstSentAt !== undefined) {
@@ -123,15 +124,16 @@ function xdsConfig(resource: ResourceState, content: Content | undefined): XdsCo
   return config;
 }
 
-function configStatus({ status: state }: ResourceState): envoy.service.status.v3.ConfigStatus {
+/** How the server sees it, and how the client does, as far as it has said so. */
+function statuses({ status: state }: ResourceState): Pick<XdsConfig, 'configStatus' | 'clientStatus'> {
   switch (state) {
     case 'acked':
-      return ConfigStatus.SYNCED;
+      return { configStatus: ConfigStatus.SYNCED, clientStatus: ClientResourceStatus.ACKED };
     case 'sent':
-      return ConfigStatus.STALE;
+      return { configStatus: ConfigStatus.STALE, clientStatus: ClientResourceStatus.REQUESTED };
     case 'nacked':
-      return ConfigStatus.ERROR;
+      return { configStatus: ConfigStatus.ERROR, clientStatus: ClientResourceStatus.NACKED };
     case 'missing':
-      return ConfigStatus.NOT_SENT;
+      return { configStatus: ConfigStatus.NOT_SENT, clientStatus: ClientResourceStatus.DOES_NOT_EXIST };
   }
 }

@@ -3,6 +3,7 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { status } from '@grpc/grpc-js';
 import { descriptors } from './descriptors.ts';
+import { HEALTH_FILE, healthFile } from './health-file.ts';
 
 /** What may be asked: the field numbers of `ServerReflectionRequest`. */
 const FILE_BY_FILENAME = 3;
@@ -26,7 +27,8 @@ export function reflect(request: Buffer, services: readonly string[]): Buffer {
   const writer = new BinaryWriter().tag(ORIGINAL_REQUEST, WireType.LengthDelimited).bytes(request);
   if (question.field === LIST_SERVICES) {
     writer.tag(LIST_SERVICES_RESPONSE, WireType.LengthDelimited).fork();
-    for (const name of services)
+    // What is listed can also be asked for.
+    for (const name of services.filter((service) => findFile({ field: FILE_CONTAINING_SYMBOL, text: service })))
       writer.tag(1, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string(name).join();
     return Buffer.from(writer.join().finish());
   }
@@ -57,6 +59,7 @@ function read(request: Uint8Array): Question {
 }
 
 function findFile({ field, text }: Question): Uint8Array | undefined {
+  if (field === FILE_BY_FILENAME ? text === HEALTH_FILE : /^grpc\.health\.v1\./.test(text)) return healthFile(text);
   const registry = descriptors();
   const file = field === FILE_BY_FILENAME ? registry.getFile(text) : fileOfSymbol(registry, text);
   return file && toBinary(FileDescriptorProtoSchema, file.proto);

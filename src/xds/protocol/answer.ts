@@ -28,6 +28,12 @@ export function refusedNames(message: string, names: readonly string[]): readonl
   return named.length > 0 ? named : names;
 }
 
+/** The client has `name` by now: a newer version of it that is on its way is not its first. */
+function notFresh(unanswered: readonly Unanswered[], name: string): readonly Unanswered[] {
+  if (!unanswered.some(({ fresh }) => fresh.includes(name))) return unanswered;
+  return unanswered.map((later) => ({ ...later, fresh: later.fresh.filter((other) => other !== name) }));
+}
+
 function acked<H extends Held>(state: TypeState<H>, response: Unanswered): Step<H> {
   const names = response.resources.map((resource) => resource.name);
   const mended = state.nacks.size === 0 ? [] : [...names, ...response.removed].filter((name) => state.nacks.has(name));
@@ -36,20 +42,23 @@ function acked<H extends Held>(state: TypeState<H>, response: Unanswered): Step<
     mended.map((name) => [name, undefined]),
   );
   const effect: Effect = { kind: 'acked', typeUrl: state.typeUrl, version: response.version, names };
-  return [{ ...state, nacks, ackedVersion: response.version }, [effect]];
+  const unanswered = names.reduce(notFresh, state.unanswered);
+  return [{ ...state, nacks, unanswered, ackedVersion: response.version }, [effect]];
 }
 
 function nacked<H extends Held>(state: TypeState<H>, response: Unanswered, message: string): Step<H> {
   const carried = response.resources.map((resource) => resource.name);
   const names = new Set(refusedNames(message, carried));
   const retried = state.isolates && carried.length > 1 && !isFullListType(state.typeUrl);
-  const refused = { version: response.version, names: [...names], message, retried };
+  const again = [...names].every((name) => state.nacks.get(name)?.message === message);
+  const refused = { version: response.version, names: [...names], message, retried, again };
   const effect: Effect = { kind: 'nacked', typeUrl: state.typeUrl, ...refused };
   if (retried) return [isolate(state, response), [effect]];
   const nacks = new Map<string, Nack>(state.nacks);
   for (const { name, version } of response.resources) {
     // Not subscribed any more, or a newer version is on its way: that one is not refused.
-    if (names.has(name) && state.held.get(name)?.version === version) nacks.set(name, { version, message });
+    if (!names.has(name) || state.held.get(name)?.version !== version) continue;
+    nacks.set(name, { version, message, fresh: response.fresh.includes(name) });
   }
   return [{ ...state, nacks }, [effect]];
 }

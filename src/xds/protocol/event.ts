@@ -24,6 +24,8 @@ export type XdsEvent =
     })
   /** The clusters that a returning client holds already, told when it asks for clusters. Delta only. */
   | (StreamIdentity & { readonly kind: 'holds'; readonly names: readonly string[] })
+  /** It asks for resources of this type for the first time on its stream. Nothing of it is answered yet. */
+  | (StreamIdentity & { readonly kind: 'asked'; readonly typeUrl: string })
   | (StreamIdentity & { readonly kind: 'disconnected'; readonly reason: string })
   /** The client may not speak for the node it names; its stream was ended before it began. */
   | (StreamIdentity & { readonly kind: 'refused'; readonly reason: string })
@@ -52,6 +54,8 @@ export type XdsEvent =
       readonly message: string;
       /** Each is sent once more by itself, so this says nothing about one of them yet. */
       readonly retried?: boolean;
+      /** They were refused before, with the same words, and were tried once more. */
+      readonly again?: boolean;
     })
   /** The client asks faster than is allowed; it is read more slowly, and nothing of what it says is lost. */
   | (StreamIdentity & { readonly kind: 'limited'; readonly requestsPerSecond: number });

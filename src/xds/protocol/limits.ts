@@ -8,14 +8,18 @@ export interface StreamLimits {
   readonly requestsPerSecond: number;
   /** Requests that are read at once after a quiet time. */
   readonly requestBurst: number;
-  /** Names a stream may subscribe to, per type; more end the stream. */
+  /** Names a stream may subscribe to, of all types together; more end the stream. */
   readonly names: number;
+  /** Characters of all these names together; more end the stream. */
+  readonly nameLength: number;
   /** Types a stream may ask for; more end the stream. */
   readonly types: number;
   /** How many bytes of resources a response holds, where the protocol allows several; one resource always fits. */
   readonly responseBytes: number;
   /** How long listeners and routes wait for the answer to new clusters, in milliseconds. */
   readonly clusterWaitMs: number;
+  /** After how many milliseconds an Envoy gets again what it has refused, at first and at most: half as long again each time. */
+  readonly retryMs: { readonly first: number; readonly longest: number };
 }
 
 /** Limits no honest client meets; 1 MiB stays below the 4 MiB that gRPC clients receive by default. */
@@ -24,9 +28,11 @@ export const DEFAULT_LIMITS: StreamLimits = {
   requestsPerSecond: 1000,
   requestBurst: 2000,
   names: 200_000,
+  nameLength: 16 * 1024 * 1024,
   types: 64,
   responseBytes: 1024 * 1024,
   clusterWaitMs: 5000,
+  retryMs: { first: 2000, longest: 5000 },
 };
 
 /**
@@ -35,13 +41,17 @@ export const DEFAULT_LIMITS: StreamLimits = {
  */
 export const MOST_IN_FLIGHT = 32 * 1024;
 
-/** What a stream asks for beyond its limits, in words; undefined: nothing. `typeUrl` is the type of its newest request. */
-export function excessOf(
-  limits: StreamLimits,
-  types: ReadonlyMap<string, TypeState>,
-  typeUrl: string,
-): string | undefined {
+/** What a stream asks for beyond its limits, in words; undefined: nothing. */
+export function excessOf(limits: StreamLimits, types: ReadonlyMap<string, TypeState>): string | undefined {
   if (types.size > limits.types) return `more than ${limits.types} types`;
-  const names = types.get(typeUrl)?.subscription.names.size ?? 0;
-  return names > limits.names ? `more than ${limits.names} names of ${typeUrl}` : undefined;
+  let names = 0;
+  let length = 0;
+  for (const { subscription } of types.values()) {
+    names += subscription.names.size;
+    length += subscription.length;
+  }
+  if (names > limits.names) return `more than ${limits.names} names of all types together`;
+  return length > limits.nameLength
+    ? `more than ${limits.nameLength} characters of names of all types together`
+    : undefined;
 }

@@ -23,6 +23,8 @@ export interface TypeStatus {
   readonly wildcard: boolean;
   /** How many it asked for by name. */
   readonly names: number;
+  /** Listeners it has taken in some version, sorted; only of that type. */
+  readonly active?: readonly string[];
   /** Of the newest response; empty: none yet. */
   readonly sentVersion: string;
   /** Of the newest response it took; empty: none yet. */
@@ -89,8 +91,18 @@ function typeStatus(state: TypeState, at: number | undefined, sequence: number):
     names: state.subscription.names.size,
     sentVersion: state.sentVersion,
     ackedVersion: state.ackedVersion,
-    ...(first && { nack: { ...first, names: [...state.nacks.keys()], at: at ?? 0 } }),
+    ...(state.typeUrl === TYPE_URLS.listener && { active: activeNames(state) }),
+    ...(first && {
+      nack: { message: first.message, version: first.version, names: [...state.nacks.keys()], at: at ?? 0 },
+    }),
   };
+}
+
+/** What was refused, or is not answered yet, the client has if it had another version before. */
+function activeNames({ held, nacks, unanswered }: TypeState): readonly string[] {
+  const underway = new Set(unanswered.flatMap(({ fresh }) => fresh));
+  const names = [...held].filter(([, { version }]) => version !== '').map(([name]) => name);
+  return names.filter((name) => !underway.has(name) && nacks.get(name)?.fresh !== true).sort();
 }
 
 const ORDER: readonly TypeStatus['status'][] = ['in sync', 'pending', 'nacked'];

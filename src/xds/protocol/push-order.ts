@@ -10,6 +10,7 @@ import {
   type Response,
   type Step,
   type TypeState,
+  UNKNOWN_VERSION,
 } from './type-state.ts';
 
 /** Everything a stream remembers: one state per type, as the types share nothing but the order of their pushes. */
@@ -130,6 +131,27 @@ export function release<H extends Held>(state: StreamState<H>): StreamState<H> {
 export function askForAnswer<H extends Held>(state: StreamState<H>): StreamState<H> | undefined {
   const type = state.types.get(TYPE_URLS.cluster);
   return type?.started ? withType(state, type, { ...type, owedAll: true }) : undefined;
+}
+
+/**
+ * Makes the next pushes send what was refused once more: what stood in its way (a port that was busy, an address that was
+ * not there yet) may be gone. Each goes by itself, as far as the protocol allows, so that one keeps no other from being
+ * taken. Undefined: nothing is refused.
+ */
+export function retryRefused<H extends Held>(state: StreamState<H>): StreamState<H> | undefined {
+  const refused = [...state.types.values()].filter(({ nacks }) => nacks.size > 0);
+  if (refused.length === 0) return undefined;
+  return refused.reduce((after, type) => withType(after, type, forgetRefused(type)), state);
+}
+
+function forgetRefused<H extends Held>(type: TypeState<H>): TypeState<H> {
+  const held = new Map(type.held);
+  for (const [name, { version }] of type.nacks) {
+    const refused = held.get(name);
+    if (refused?.version === version) held.set(name, { ...refused, version: UNKNOWN_VERSION });
+  }
+  const alone = new Set([...type.alone, ...type.nacks.keys()]);
+  return { ...type, held, alone, added: undefined, complete: undefined };
 }
 
 /** Whether no other type has anything to send: then what has gone need not wait for them. */

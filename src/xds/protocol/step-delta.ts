@@ -36,9 +36,8 @@ const ABSENT: Held = { name: '', version: '' };
  * The delta protocol for one type: pure. A request changes what is subscribed and never sends by itself; a push sends
  * at most one response. Names explicitly subscribed are always answered, if only with `removed_resources`.
  *
- * After a NACK the refused version of a resource is not sent again, not even when its name is subscribed once more:
- * that client would refuse it again, for ever. Unsubscribing forgets the NACK with all else about the name, so
- * subscribing afterwards is answered as if it were the first time. For clients that take a response as a whole see
+ * After a NACK the refused version of a resource is not sent again by itself; when its name is subscribed once more the
+ * client gets it once more, as every explicit subscription is answered. For clients that take a response as a whole see
  * `TypeState.isolates`.
  */
 export function stepDelta(state: DeltaState, event: DeltaRequest | PushEvent): Step<Held> {
@@ -115,7 +114,10 @@ function push(state: DeltaState, event: PushEvent): Step<Held> {
     removed,
   };
   const awaited = state.typeUrl === TYPE_URLS.cluster && resources.length > 0;
-  return [noteSent(settled, response, { sequence: event.sequence, awaited }), [{ kind: 'send', response }]];
+  return [
+    noteSent(settled, response, { before: state, sequence: event.sequence, awaited }),
+    [{ kind: 'send', response }],
+  ];
 }
 
 function hasGone(held: DeltaState['held'], event: PushEvent): boolean {
@@ -125,7 +127,7 @@ function hasGone(held: DeltaState['held'], event: PushEvent): boolean {
 
 /** By name alone: there are many, and an entry of a map is an object that is made for nothing. */
 function isGone(held: DeltaState['held'], { snapshot }: PushEvent, name: string): boolean {
-  return !snapshot.resources.has(name) && held.get(name) !== ABSENT;
+  return !snapshot.resources.has(name) && !snapshot.kept?.has(name) && held.get(name) !== ABSENT;
 }
 
 /** The resources that are due: those a request waits for, then those that changed. */
@@ -133,7 +135,7 @@ function due(state: DeltaState, { snapshot, scope }: PushEvent): readonly XdsRes
   const found: XdsResource[] = [];
   for (const name of state.owed) {
     const resource = snapshot.resources.get(name);
-    if (resource !== undefined && state.nacks.get(name)?.version !== resource.version) found.push(resource);
+    if (resource !== undefined) found.push(resource);
   }
   if (scope === 'owed' && !state.owedAll) return found;
   const names: Named = state.subscription.wildcard ? snapshot.resources : state.subscription.names;

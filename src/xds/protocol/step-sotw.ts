@@ -86,6 +86,7 @@ function pushList(state: SotwState, event: PushEvent): Step<XdsResource> {
   const settled: SotwState = noteReached({ ...state, owed: NO_NAMES, owedAll: false }, event, hold);
   if (!changed && list.size === state.held.size && !state.owedAll) return [settled, []];
   return send({ ...settled, held: list }, event, {
+    before: state,
     version: hold ? `${snapshot.version}+removing` : snapshot.version,
     resources: [...list.values()],
     awaited: changed && state.typeUrl === TYPE_URLS.cluster,
@@ -105,7 +106,7 @@ function pushNamed(state: SotwState, event: PushEvent): Step<XdsResource> {
   const next: SotwState = { ...state, held, alone, owed: more ? state.owed : NO_NAMES, owedAll: false };
   const settled = more || event.scope === 'owed' ? noteUnfinished(next) : noteReached(next, event, false);
   if (resources.length === 0 && !state.owedAll) return [settled, []];
-  return send(settled, event, { version: snapshot.version, resources, awaited: false });
+  return send(settled, event, { before: state, version: snapshot.version, resources, awaited: false });
 }
 
 function* due(state: SotwState, { snapshot, scope }: PushEvent): Generator<XdsResource> {
@@ -116,11 +117,13 @@ function* due(state: SotwState, { snapshot, scope }: PushEvent): Generator<XdsRe
   }
 }
 
-function send(
-  state: SotwState,
-  event: PushEvent,
-  { awaited, ...content }: Pick<Response, 'version' | 'resources'> & { readonly awaited: boolean },
-): Step<XdsResource> {
+/** What is sent, and the state it was made of. */
+interface Sending extends Pick<Response, 'version' | 'resources'> {
+  readonly before: SotwState;
+  readonly awaited: boolean;
+}
+
+function send(state: SotwState, event: PushEvent, { before, awaited, ...content }: Sending): Step<XdsResource> {
   const response: Response = { typeUrl: state.typeUrl, nonce: event.nonce, removed: [], ...content };
-  return [noteSent(state, response, { sequence: event.sequence, awaited }), [{ kind: 'send', response }]];
+  return [noteSent(state, response, { before, sequence: event.sequence, awaited }), [{ kind: 'send', response }]];
 }

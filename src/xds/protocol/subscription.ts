@@ -5,12 +5,14 @@ export interface Subscription {
   readonly wildcard: boolean;
   /** Names asked for, `*` not among them. */
   readonly names: ReadonlySet<string>;
+  /** Characters of all names together. */
+  readonly length: number;
   /** Whether a name was ever asked for: from then on an empty list means "nothing" (xDS, "how the client specifies what resources to return"). */
   readonly named: boolean;
 }
 
 /** Nothing asked for yet. */
-export const NO_SUBSCRIPTION: Subscription = { wildcard: false, names: new Set(), named: false };
+export const NO_SUBSCRIPTION: Subscription = { wildcard: false, names: new Set(), length: 0, named: false };
 
 /** The name that stands for all resources of a type. */
 export const WILDCARD = '*';
@@ -34,7 +36,13 @@ export function replaceNames(before: Subscription, typeUrl: string, list: readon
   const names = new Set(list);
   const explicit = names.delete(WILDCARD);
   names.delete('');
-  return { wildcard: explicit || (!named && isFullListType(typeUrl)), names, named };
+  return { wildcard: explicit || (!named && isFullListType(typeUrl)), names, length: lengthOf(names), named };
+}
+
+function lengthOf(names: ReadonlySet<string>): number {
+  let length = 0;
+  for (const name of names) length += name.length;
+  return length;
 }
 
 /** The names of a delta request. */
@@ -55,5 +63,6 @@ export function changeNames(before: Subscription, typeUrl: string, changes: Name
   names.delete('');
   const legacy = first && changes.subscribe.length === 0 && isFullListType(typeUrl);
   const kept = before.wildcard && !changes.unsubscribe.includes(WILDCARD);
-  return { wildcard: explicit || legacy || kept, names, named: before.named || changes.subscribe.length > 0 };
+  const named = before.named || changes.subscribe.length > 0;
+  return { wildcard: explicit || legacy || kept, names, length: lengthOf(names), named };
 }

@@ -1,4 +1,4 @@
-import type { XdsResource } from '../../snapshot/resource.ts';
+import { TYPE_URLS, type XdsResource } from '../../snapshot/resource.ts';
 import type { TypeSnapshot } from '../../snapshot/snapshot.ts';
 import { NO_SUBSCRIPTION, type Subscription } from './subscription.ts';
 
@@ -11,11 +11,13 @@ export interface Held {
 /** The client holds something, nobody knows what; the version of no resource. */
 export const UNKNOWN_VERSION = '?';
 
-/** A refusal that stands: this version of a resource is not sent again. */
+/** A refusal that stands: this version of a resource is not sent again unasked, but for tries in longer intervals. */
 export interface Nack {
   readonly version: string;
   /** The client's own words. */
   readonly message: string;
+  /** Whether the client has never taken another version of it: then it has nothing of that name. Listeners only. */
+  readonly fresh: boolean;
 }
 
 /** A response on its way: the client owes an ACK or NACK. */
@@ -27,6 +29,8 @@ export interface Unanswered {
   readonly sequence: number;
   readonly resources: readonly Held[];
   readonly removed: readonly string[];
+  /** Names of which the client had nothing before; listeners only. */
+  readonly fresh: readonly string[];
   /** Whether types that refer to this one still wait for the answer. */
   readonly awaited: boolean;
 }
@@ -110,6 +114,8 @@ export type Effect =
       readonly message: string;
       /** Each is sent once more by itself, so this says nothing about one of them yet. */
       readonly retried: boolean;
+      /** All of them were refused before, with the same words. */
+      readonly again: boolean;
     };
 
 /** A state and what it wants done. */
@@ -139,19 +145,36 @@ export function isSettled(state: TypeState, sequence: number): boolean {
 /** More responses than this without an answer, and the oldest are forgotten: that client never answers. */
 const MOST_UNANSWERED = 1000;
 
-/** The state after `response` was sent for `event`. */
+/** The state after `response` was sent for `event`; `before` is what it was when that was made. */
 export function noteSent<H extends Held>(
   state: TypeState<H>,
   response: Response,
-  { sequence, awaited }: { readonly sequence: number; readonly awaited: boolean },
+  { before, sequence, awaited }: Sending<H>,
 ): TypeState<H> {
   const { nonce, version, resources, removed } = response;
   const unanswered = [
     ...state.unanswered.slice(1 - MOST_UNANSWERED),
-    { nonce, version, sequence, resources, removed, awaited },
+    { nonce, version, sequence, resources, removed, fresh: freshNames(before, resources), awaited },
   ];
   return { ...state, unanswered, lastNonce: nonce, sentVersion: version };
 }
+
+/** How a response is sent. */
+interface Sending<H extends Held> {
+  readonly before: TypeState<H>;
+  readonly sequence: number;
+  readonly awaited: boolean;
+}
+
+function freshNames(before: TypeState, resources: readonly Held[]): readonly string[] {
+  if (before.typeUrl !== TYPE_URLS.listener) return NO_LIST;
+  const underway = new Set(before.unanswered.flatMap(({ fresh }) => fresh));
+  const isFresh = ({ name }: Held) =>
+    (before.held.get(name)?.version ?? '') === '' || before.nacks.get(name)?.fresh === true || underway.has(name);
+  return resources.filter(isFresh).map(({ name }) => name);
+}
+
+const NO_LIST: readonly string[] = [];
 
 /** The state once nothing of `event` is left to send, but perhaps what has gone (`removalsLeft`). */
 export function noteReached<H extends Held>(

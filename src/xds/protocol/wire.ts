@@ -85,8 +85,16 @@ export interface Incoming<Request> {
 
 /** Reads a `DiscoveryRequest`. Throws on bytes that are not one. */
 export function decodeSotw(bytes: Uint8Array): Incoming<SotwRequest> {
-  const { typeUrl, node, responseNonce: nonce, resourceNames, errorDetail } = DiscoveryRequest.decode(bytes);
-  const request = { kind: 'request', nonce, names: resourceNames.map(intern), error: refusal(errorDetail) } as const;
+  const {
+    typeUrl,
+    node,
+    responseNonce: nonce,
+    resourceNames,
+    resourceLocators,
+    errorDetail,
+  } = DiscoveryRequest.decode(bytes);
+  const names = [...resourceNames, ...namesIn(resourceLocators)].map(intern);
+  const request = { kind: 'request', nonce, names, error: refusal(errorDetail) } as const;
   return { typeUrl: intern(typeUrl), introduction: introduction(node), held: [], request };
 }
 
@@ -96,13 +104,18 @@ export function decodeDelta(bytes: Uint8Array): Incoming<DeltaRequest> {
   const request = {
     kind: 'request',
     nonce: message.responseNonce,
-    subscribe: message.resourceNamesSubscribe.map(intern),
-    unsubscribe: message.resourceNamesUnsubscribe.map(intern),
+    subscribe: [...message.resourceNamesSubscribe, ...namesIn(message.resourceLocatorsSubscribe)].map(intern),
+    unsubscribe: [...message.resourceNamesUnsubscribe, ...namesIn(message.resourceLocatorsUnsubscribe)].map(intern),
     initialVersions: new Map(Object.entries(message.initialResourceVersions)),
     error: refusal(message.errorDetail),
   } as const;
   const held = [...request.initialVersions.keys()];
   return { typeUrl: intern(message.typeUrl), introduction: introduction(message.node), held, request };
+}
+
+/** A locator is a name with parameters for variants of a resource, of which there are none here. */
+function namesIn(locators: readonly envoy.service.discovery.v3.ResourceLocator.$Properties[]): readonly string[] {
+  return locators.map(({ name }) => name ?? '');
 }
 
 function refusal(error: google.rpc.Status.$Properties | null | undefined): string | undefined {

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { NodeGuard } from '../../base/node-guard.ts';
 import type { SnapshotCache } from '../../snapshot/cache.ts';
 import type { StreamIdentity, XdsEvent } from '../protocol/event.ts';
+import type { Holdings } from '../protocol/holdings.ts';
 import type { StreamLimits } from '../protocol/limits.ts';
 import type { Held, TypeState } from '../protocol/type-state.ts';
 import type { Variant } from '../protocol/variant.ts';
@@ -24,11 +25,15 @@ export interface StreamHost {
   readonly written: (bytes: number) => void;
   /** Asks for a turn of `stream`. */
   readonly wake: (stream: XdsStream) => void;
+  /** Told once of the node that a stream belongs to. */
+  readonly introduced: (stream: XdsStream, nodeId: string) => void;
   readonly closed: (stream: XdsStream) => void;
 }
 
 /** An open stream, whichever variant it speaks. */
 export interface XdsStream {
+  /** As in its identity. */
+  readonly id: number;
   readonly identity: StreamIdentity;
   /** Undefined until the first request. */
   readonly introduction: Introduction | undefined;
@@ -37,6 +42,8 @@ export interface XdsStream {
   readonly isAggregated: boolean;
   types(): Iterable<TypeState>;
   type(typeUrl: string): TypeState | undefined;
+  /** What its client has taken by now. */
+  holdings(): Holdings;
   /** When the last NACK of a type came, in milliseconds since the epoch. */
   nackedAt(typeUrl: string): number | undefined;
   /** Whether there is anything for this node. */

@@ -14,6 +14,7 @@ import type { TypeUrl } from '../../snapshot/resource.ts';
 import { clientStatusService } from '../debug/csds.ts';
 import { HealthService } from '../debug/health.ts';
 import { reflectionService } from '../debug/reflection.ts';
+import type { Holdings } from '../protocol/holdings.ts';
 import { DEFAULT_LIMITS } from '../protocol/limits.ts';
 import { answered, type NodeState, nodeStates, type ResourceState, resourceStates } from '../protocol/node-state.ts';
 import { TurnQueue } from '../protocol/turn-queue.ts';
@@ -42,7 +43,9 @@ export class XdsServer {
     // Before the first snapshot clients would wait in vain.
     isServing: () => this.#options.cache.changes > 0 && !this.#stopping,
   });
-  readonly #streams = new Set<XdsStream>();
+  readonly #streams = new Map<number, XdsStream>();
+  /** The streams of each node that has introduced itself. */
+  readonly #byNode = new Map<string, Set<XdsStream>>();
   /** Ends the wait for the age at which a stream is to end. */
   readonly #ages = new Map<XdsStream, () => void>();
   readonly #waits = new Set<() => void>();
@@ -87,8 +90,14 @@ export class XdsServer {
         this.#inFlight += bytes;
       },
       wake: (stream) => this.#queue.add(stream),
+      introduced: (stream, nodeId) => {
+        const own = this.#byNode.get(nodeId);
+        if (own === undefined) this.#byNode.set(nodeId, new Set([stream]));
+        else own.add(stream);
+      },
       closed: (stream) => {
-        this.#streams.delete(stream);
+        this.#streams.delete(stream.id);
+        this.#leave(stream);
         this.#ages.get(stream)?.();
         this.#ages.delete(stream);
         this.#queue.remove(stream);
@@ -97,7 +106,10 @@ export class XdsServer {
     for (const service of DISCOVERY_SERVICES)
       this.#server.addService(definitionOf(service), this.#implementation(service));
     const described = [clientStatusService(this, options.cache, guard), ...(options.extraServices ?? [])];
-    const services = [...DISCOVERY_SERVICES.map((service) => service.name), ...described.flatMap(serviceNames)];
+    const services = [
+      ...DISCOVERY_SERVICES.map((service) => service.name),
+      ...[...described, this.#health].flatMap(serviceNames),
+    ];
     this.#extras = [
       ...described,
       this.#health,
@@ -107,7 +119,7 @@ export class XdsServer {
     for (const { definition, implementation } of this.#extras) this.#server.addService(definition, implementation);
     this.#unsubscribe = options.cache.subscribe(() => {
       this.#health.changed();
-      for (const stream of this.#streams) this.#queue.add(stream);
+      for (const stream of this.#streams.values()) this.#queue.add(stream);
     });
   }
 
@@ -123,13 +135,17 @@ export class XdsServer {
 
   /** All connected nodes, by id. */
   nodes(): readonly NodeState[] {
-    return nodeStates(this.#streams, this.#options.cache.changes);
+    return nodeStates(this.#streams.values(), this.#options.cache.changes);
   }
 
   /** Every resource that was sent to a node and is still subscribed. */
   resources(nodeId: string): readonly ResourceState[] {
-    const own = [...this.#streams].filter((stream) => stream.introduction?.node.id === nodeId);
-    return resourceStates(own, this.#firstSent);
+    return resourceStates(this.#byNode.get(nodeId) ?? [], this.#firstSent);
+  }
+
+  /** What the client of a stream has taken by now; undefined: there is no such stream. */
+  holdings(stream: number): Holdings | undefined {
+    return this.#stream(stream)?.holdings();
   }
 
   /** Makes the client of a stream answer something if it is alive; false: there is no way, or no such stream. */
@@ -159,7 +175,7 @@ export class XdsServer {
         resolve(result);
       };
       const check = () => {
-        const result = answered(this.#streams, types, target);
+        const result = answered(this.#streams.values(), types, target);
         if (result !== undefined) finish(result);
       };
       const cancel = this.#clock.after(timeoutMs, () => finish('timeout'));
@@ -181,7 +197,7 @@ export class XdsServer {
     this.#unsubscribe();
     this.#stopping = true;
     this.#health.changed();
-    for (const stream of [...this.#streams]) stream.end('the server stops');
+    for (const stream of [...this.#streams.values()]) stream.end('the server stops');
     for (const service of this.#extras) service.end?.();
     return new Promise((resolve) => {
       const force = () => {
@@ -237,14 +253,21 @@ export class XdsServer {
     const stream: XdsStream = delta
       ? new GrpcXdsStream({ ...common, variant: this.#delta })
       : new GrpcXdsStream({ ...common, variant: this.#sotw });
-    this.#streams.add(stream);
+    this.#streams.set(stream.id, stream);
     const { maxAgeMs } = this.#options;
     if (maxAgeMs === undefined) return;
     const cancel = this.#clock.after(streamAge(maxAgeMs), () => stream.end('its connection is too old'));
     this.#ages.set(stream, cancel);
   }
 
+  #leave(stream: XdsStream): void {
+    const nodeId = stream.introduction?.node.id;
+    const own = nodeId === undefined ? undefined : this.#byNode.get(nodeId);
+    own?.delete(stream);
+    if (nodeId !== undefined && own?.size === 0) this.#byNode.delete(nodeId);
+  }
+
   #stream(id: number): XdsStream | undefined {
-    return [...this.#streams].find(({ identity }) => identity.stream === id);
+    return this.#streams.get(id);
   }
 }

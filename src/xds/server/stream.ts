@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { TYPE_URLS } from '../../snapshot/resource.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { StreamIdentity } from '../protocol/event.ts';
+import { Holdings } from '../protocol/holdings.ts';
 import { excessOf, MOST_IN_FLIGHT } from '../protocol/limits.ts';
 import {
   askForAnswer,
@@ -9,6 +10,7 @@ import {
   newStreamState,
   nextPush,
   release,
+  retryRefused,
   type StreamState,
   takeRequest,
 } from '../protocol/push-order.ts';
@@ -18,8 +20,14 @@ import type { Effect, Held, Response, TypeState } from '../protocol/type-state.t
 import type { Incoming, Introduction } from '../protocol/wire.ts';
 import type { StreamOptions, XdsStream } from './open-stream.ts';
 
+const ENDED_BY_CLIENT = 'the client ended the stream';
+
+/** A client that says no more has so many milliseconds to take the last answers. */
+const LAST_ANSWER_MS = 5000;
+
 /** Ties a gRPC stream to the steps: it reads, writes and keeps time, and decides nothing about the protocol. */
 export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
+  readonly id: number;
   readonly connectedSince: number;
   readonly #options: StreamOptions<H, Request>;
   readonly #peer: string;
@@ -33,17 +41,23 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
   #closed = false;
   #cancelWait: (() => void) | undefined;
   #cancelPause: (() => void) | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #retryMs = 0;
+  /** The client says no more: the stream ends once it has what it asked for. */
+  #isLast = false;
+  #cancelEnd: (() => void) | undefined;
 
   constructor(options: StreamOptions<H, Request>) {
     const { call, host } = options;
     this.#options = options;
+    this.id = options.id;
     this.#peer = call.getPeer();
     this.connectedSince = host.clock.now();
     const { requestsPerSecond: perSecond, requestBurst: burst } = host.limits;
     this.#rate = new RequestRate({ perSecond, burst, clock: host.clock });
     call.on('data', (bytes: Buffer) => this.#guard(() => this.#receive(bytes)));
     // The client has nothing more to say; without our own end() its stream would stay open for ever.
-    call.on('end', () => this.end('the client ended the stream'));
+    call.on('end', () => this.#endOnceAnswered());
     call.on('cancelled', () => this.#close('the client went away'));
     call.on('error', (error: Error) => this.#close(error.message));
     call.on('close', () => this.#close('closed'));
@@ -68,6 +82,10 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
 
   type(typeUrl: string): TypeState | undefined {
     return this.#state.types.get(typeUrl);
+  }
+
+  holdings(): Holdings {
+    return new Holdings(this.#state.types);
   }
 
   nackedAt(typeUrl: string): number | undefined {
@@ -109,14 +127,29 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     const { variant, host } = this.#options;
     const snapshot = this.#snapshot();
     if (this.#closed || snapshot === undefined) return;
-    while (this.#inFlight < MOST_IN_FLIGHT) {
+    let isDone = false;
+    while (!isDone && this.#inFlight < MOST_IN_FLIGHT) {
       const target = { snapshot, sequence: host.sequence(), maxBytes: host.limits.responseBytes };
       const [state, response] = nextPush(variant.step, this.#state, target);
       this.#state = state;
-      if (response === undefined) break;
-      this.#send(response);
+      isDone = response === undefined;
+      if (response !== undefined) this.#send(response);
     }
-    this.#boundWait(snapshot);
+    if (isDone && this.#isLast) this.end(ENDED_BY_CLIENT);
+    else this.#boundWait(snapshot);
+  }
+
+  #endOnceAnswered(): void {
+    if (this.#closed) return;
+    if (!this.hasSnapshot()) {
+      this.end(ENDED_BY_CLIENT);
+      return;
+    }
+    this.#isLast = true;
+    // It will not acknowledge its clusters any more.
+    this.#state = release(this.#state);
+    this.#cancelEnd = this.#options.host.clock.after(LAST_ANSWER_MS, () => this.end(ENDED_BY_CLIENT));
+    this.#options.host.wake(this);
   }
 
   #snapshot(): Snapshot | undefined {
@@ -145,6 +178,7 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
       return;
     }
     this.#introduction = introduction;
+    host.introduced(this, introduction.node.id);
     const { userAgent } = introduction;
     this.#state = newStreamState(userAgent.startsWith('envoy'));
     const how = { delta: variant.delta, service: service.name, userAgent, returning: held.length > 0 };
@@ -162,10 +196,11 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     } else {
       const holds = typeUrl === TYPE_URLS.cluster && held.length > 0;
       if (holds) host.emit({ kind: 'holds', ...this.identity, names: held });
+      if (!this.#state.types.has(typeUrl)) host.emit({ kind: 'asked', ...this.identity, typeUrl });
       const [state, effects] = takeRequest(variant.step, this.#state, typeUrl, request);
       this.#state = state;
       for (const effect of effects) this.#report(effect);
-      const excess = excessOf(host.limits, state.types, typeUrl);
+      const excess = excessOf(host.limits, state.types);
       if (excess !== undefined) this.#fail(status.RESOURCE_EXHAUSTED, excess);
     }
   }
@@ -174,8 +209,25 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     if (effect.kind === 'send') return;
     const { host } = this.#options;
     const { names: resources, ...rest } = effect;
-    if (effect.kind === 'nacked') this.#nackedAt.set(effect.typeUrl, host.clock.now());
+    if (effect.kind === 'nacked') {
+      this.#nackedAt.set(effect.typeUrl, host.clock.now());
+      if (this.#introduction?.userAgent.startsWith('envoy')) this.#retryLater(effect.again);
+    }
     host.emit({ ...this.identity, ...rest, resources });
+  }
+
+  /** A port may be free soon, an address come up: what keeps an Envoy from taking something often goes by itself. */
+  #retryLater(again: boolean): void {
+    const { clock, limits, wake } = this.#options.host;
+    if (this.#cancelRetry !== undefined) return;
+    this.#retryMs = again ? Math.min(this.#retryMs * 1.5, limits.retryMs.longest) : limits.retryMs.first;
+    this.#cancelRetry = clock.after(Math.round(this.#retryMs), () => {
+      this.#cancelRetry = undefined;
+      const retrying = retryRefused(this.#state);
+      if (this.#closed || retrying === undefined) return;
+      this.#state = retrying;
+      wake(this);
+    });
   }
 
   #send(response: Response): void {
@@ -244,6 +296,8 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     this.#closed = true;
     this.#cancelWait?.();
     this.#cancelPause?.();
+    this.#cancelRetry?.();
+    this.#cancelEnd?.();
     if (this.#introduction !== undefined) this.#options.host.emit({ kind: 'disconnected', ...this.identity, reason });
     this.#options.host.closed(this);
   }

@@ -132,16 +132,26 @@ describe('a client that does not answer', () => {
 });
 
 describe('limits', () => {
-  const world = useWorld({ limits: { names: 3, types: 2 } });
+  const world = useWorld({ limits: { names: 3, nameLength: 20, types: 2 } });
 
   test.each([
-    ['names', { typeUrl: 'two', resourceNamesSubscribe: ['a', 'b', 'c', 'd'] }, /more than 3 names of two/],
+    [
+      'names',
+      { typeUrl: 'two', resourceNamesSubscribe: ['a', 'b', 'c', 'd'] },
+      /more than 3 names of all types together/,
+    ],
+    ['names of two types', { typeUrl: 'two', resourceNamesSubscribe: ['c', 'd'] }, /more than 3 names of all types/],
+    ['characters', { typeUrl: 'two', resourceNamesSubscribe: ['n'.repeat(19)] }, /more than 20 characters of names/],
     ['types', { typeUrl: 'three' }, /more than 2 types/],
   ])('more %s than allowed end the stream', async (_, request, message) => {
     const stream = world().client().delta();
-    for (const typeUrl of ['one', 'two']) stream.send({ node, typeUrl });
+    stream.send({ node, typeUrl: 'one', resourceNamesSubscribe: ['a', 'b'] });
+    stream.send({ typeUrl: 'two' });
     stream.send(request);
-    expect((await stream.end()).details).toMatch(message);
+    expect(await stream.end()).toEqual({
+      code: status.RESOURCE_EXHAUSTED,
+      details: expect.stringMatching(message),
+    });
   });
 });
 

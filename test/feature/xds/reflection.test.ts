@@ -3,9 +3,13 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
+import { rawMethod } from '../../../src/base/raw-method.ts';
 import { useWorld } from './world.ts';
 
-const world = useWorld();
+// A service of which there is no description is served, and not listed.
+const world = useWorld({
+  extraServices: [{ definition: { Ask: rawMethod('/sluice.unknown.v1.Service/Ask', 'neither') }, implementation: {} }],
+});
 const [BY_FILENAME, BY_SYMBOL, LIST] = [3, 4, 7];
 const [FILES, SERVICES, ERROR] = [4, 6, 7];
 
@@ -35,12 +39,14 @@ test.each(['v1', 'v1alpha'])('%s lists the services, and gives the file of each'
   const names = only(list ?? new Uint8Array(), 1).map((service) => Buffer.from(only(service, 1)[0] ?? '').toString());
   expect(names).toContain('envoy.service.discovery.v3.AggregatedDiscoveryService');
   expect(names).toContain('envoy.service.status.v3.ClientStatusDiscoveryService');
+  expect(names).toContain('grpc.health.v1.Health');
+  expect(names).not.toContain('sluice.unknown.v1.Service');
   for (const name of names) {
     stream.send(question(BY_SYMBOL, name));
     const [files] = only(await stream.next(), FILES);
     const file = fromBinary(FileDescriptorProtoSchema, only(files ?? new Uint8Array(), 1)[0] ?? new Uint8Array());
     expect(file.service.map((service) => `${file.package}.${service.name}`)).toContain(name);
-    const [dependency = ''] = file.dependency;
+    const [dependency = file.name] = file.dependency;
     stream.send(question(BY_FILENAME, dependency));
     const [found] = only(await stream.next(), FILES);
     expect(fromBinary(FileDescriptorProtoSchema, only(found ?? new Uint8Array(), 1)[0] ?? new Uint8Array()).name).toBe(

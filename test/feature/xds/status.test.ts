@@ -4,6 +4,7 @@ import { envoy, google } from '#xds';
 import { ackDelta, nackDelta, SHORT, useWorld } from './world.ts';
 
 const { ClientStatusRequest, ClientStatusResponse, ConfigStatus } = envoy.service.status.v3;
+const { ClientResourceStatus } = envoy.admin.v3;
 const { StringValue, UInt32Value } = google.protobuf;
 type StatusRequest = envoy.service.status.v3.ClientStatusRequest.$Properties;
 type StatusResponse = envoy.service.status.v3.ClientStatusResponse;
@@ -50,14 +51,15 @@ describe('client status discovery', () => {
       config?.genericXdsConfigs?.map((each) => [
         each.name,
         each.configStatus,
+        each.clientStatus,
         each.errorState?.details,
         each.xdsConfig?.value?.toString(),
       ]);
     expect(rows()).toEqual([
-      ['evil', ConfigStatus.ERROR, 'evil is not wanted', 'E'],
-      ['good', ConfigStatus.SYNCED, undefined, 'G'],
-      ['good', ConfigStatus.STALE, undefined, 'GE'],
-      ['nobody', ConfigStatus.NOT_SENT, undefined, undefined],
+      ['evil', ConfigStatus.ERROR, ClientResourceStatus.NACKED, 'evil is not wanted', 'E'],
+      ['good', ConfigStatus.SYNCED, ClientResourceStatus.ACKED, undefined, 'G'],
+      ['good', ConfigStatus.STALE, ClientResourceStatus.REQUESTED, undefined, 'GE'],
+      ['nobody', ConfigStatus.NOT_SENT, ClientResourceStatus.DOES_NOT_EXIST, undefined, undefined],
     ]);
     const now = Date.now();
     const ages = config?.genericXdsConfigs?.map(({ lastUpdated }) => {

@@ -73,17 +73,34 @@ test('ACK, NACK: nothing is sent again until it changes, and the others stay in 
   await expect.poll(() => world().server.nodes()[0]?.types[0]?.status).toBe('in sync');
 });
 
-test('ACK, NACK: subscribing a refused name once more is no reason to send it, unsubscribing it before is', async () => {
+test('ACK, NACK: subscribing a refused name once more is answered, as every explicit subscription', async () => {
   world().publish({ eds: { a: 'bad' } });
   const stream = world().client().delta();
   stream.send({ node, typeUrl: SHORT.eds, resourceNamesSubscribe: ['a'] });
   nackDelta(stream, await stream.next(), 'no');
   stream.send({ typeUrl: SHORT.eds, resourceNamesSubscribe: ['a'] });
+  const again = await stream.next();
+  expect(contents(again)).toEqual(['bad']);
+  nackDelta(stream, again, 'no');
   await delay(QUIET_MS);
   expect(stream.unread).toBe(0);
   stream.send({ typeUrl: SHORT.eds, resourceNamesUnsubscribe: ['a'] });
   stream.send({ typeUrl: SHORT.eds, resourceNamesSubscribe: ['a'] });
   expect(contents(await stream.next())).toEqual(['bad']);
+});
+
+test('wildcard: a resource locator alone is a name, not everything', async () => {
+  world().publish({ cds: { a: 'A', b: 'B' } });
+  const stream = world().client().delta();
+  stream.send({ node, typeUrl: SHORT.cds, resourceLocatorsSubscribe: [{ name: 'b' }] });
+  const first = await stream.next();
+  expect(contents(first)).toEqual(['B']);
+  ackDelta(stream, first);
+  stream.send({ typeUrl: SHORT.cds, resourceLocatorsUnsubscribe: [{ name: 'b' }] });
+  await expect.poll(() => world().server.nodes()[0]?.types[0]?.names).toBe(0);
+  world().publish({ cds: { a: 'A2', b: 'B2' } });
+  await delay(QUIET_MS);
+  expect(stream.unread).toBe(0);
 });
 
 test('send when something subscribed changed; names subscribed again are always answered', async () => {

@@ -15,7 +15,7 @@ describe('durations', () => {
   });
 
   test.each([
-    ['30', 'write "30s"'],
+    ['30', 'write 30s'],
     ['', 'not a duration'],
     ['5 m', 'not a duration'],
     ['-5s', 'not a duration'],

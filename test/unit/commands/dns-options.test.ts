@@ -25,7 +25,7 @@ test('servers, also several, and times', () => {
 
 test.each([
   ['--dns-server', 'dns.example', '10.96.0.10'],
-  ['--dns-poll', '2', '"2s"'],
+  ['--dns-poll', '2', 'write 2s'],
   ['--dns-poll', '0', '10ms'],
   ['--dns-confirm', '0', '1 to 9999'],
   ['--dns-confirm', '2.5', '1 to 9999'],

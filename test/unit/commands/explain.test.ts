@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { askedOf } from '../../../src/commands/explain.ts';
 import { explainRequest } from '../../../src/commands/explain-text.ts';
 import { parseRouteFile } from '../../../src/routes/file/parse.ts';
 
@@ -19,30 +20,41 @@ routes:
     service: web
 `;
 
-function explain(method: string, host: string, path: string, file = FILE, query = new Map<string, string>()): string {
+/** What is explained of this request to a file, and whether a route takes it. */
+function explained(method: string, url: string, file = FILE) {
   const parsed = parseRouteFile(file, { path: 'routes.yaml', env: {}, baseDir: '/' });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
-  return explainRequest(parsed.value.routing, { method, host, path, headers: new Map(), query }, () => false);
+  const { routing, places } = parsed.value;
+  return explainRequest({
+    routing,
+    ...askedOf(new URL(url), method, new Map()),
+    wholeMatch: () => false,
+    placeOf: ({ name }) => `routes.yaml:${places.get(name)?.line}`,
+  });
 }
 
+const explain = (...args: Parameters<typeof explained>) => explained(...args).text;
+
 test('the route, the service, the line, and what carries it', () => {
-  const text = explain('POST', 'eu.infer.example', '/codec/a');
-  expect(text).toMatch(/^POST eu\.infer\.example\/codec\/a\nroutes\[0\] takes it, prefix \/codec\.\n/);
+  const text = explain('POST', 'http://eu.infer.example/codec/a');
+  expect(text).toMatch(
+    /^POST http:\/\/eu\.infer\.example\/codec\/a\nroutes\[0\] \(routes\.yaml:11\) takes it, prefix \/codec\.\n/,
+  );
   expect(text).toMatch(/limit +each pod works on at most 2 at a time/);
   expect(text).toMatch(/line +first in, first out: at most 50 wait \(queue\.max\), for at most 30s .*; above it 429/);
   expect(text).toMatch(/work +at most 5m \(timeout\.request, the route's own\)/);
   expect(text).toMatch(/pods +Kubernetes Service ai\/codec, service port http/);
-  expect(text).toMatch(/routes\[1\] +prefix \/: routes\[0\] comes first/);
+  expect(text).toMatch(/routes\[1\] \(routes\.yaml:\d+\) +prefix \/: routes\[0\] comes first/);
   expect(text).toMatch(/RouteConfiguration +public, virtual host \*\.infer\.example, route routes\[0\]/);
   expect(text).toMatch(/Cluster +gate\/codec: the line/);
   expect(text).toMatch(/Cluster +pods\/codec@[0-9a-f]{6}: chooses the pod/);
 });
 
 test('why another route does not take it', () => {
-  const text = explain('GET', 'other.example', '/codec');
-  expect(text).toContain('routes[1] takes it, prefix /.');
+  const text = explain('GET', 'http://other.example/codec');
+  expect(text).toContain('routes[1] (routes.yaml:14) takes it, prefix /.');
   expect(text).toMatch(
-    /routes\[0\] +prefix \/codec: the host is other\.example, not \*\.infer\.example; the method is GET, not POST/,
+    /routes\[0\] \(routes\.yaml:\d+\) +prefix \/codec: the host is other\.example, not \*\.infer\.example; the method is GET, not POST/,
   );
   expect(text).toMatch(/virtual host \*, route routes\[1\]/);
   expect(text).not.toContain('gate/');
@@ -60,21 +72,71 @@ routes:
 `;
 
 test('a redirect, and changed headers', () => {
-  const redirected = explain('GET', 'a.example', '/old', CHANGED, new Map([['to', 'new']]));
-  expect(redirected).toContain('routes[0] takes it, path /old.');
-  expect(redirected).toMatch(
-    /redirect +301, to the same with scheme https, host new\.example, path \/new; no pod sees it/,
-  );
+  const redirected = explain('GET', 'http://a.example/old?to=new', CHANGED);
+  expect(redirected).toContain('routes[0] (routes.yaml:4) takes it, path /old.');
+  expect(redirected).toMatch(/redirect +301, to https:\/\/new\.example\/new\?to=new; no pod sees it/);
   expect(redirected).toMatch(/answer +cache-control set to no-store/);
   expect(redirected).toMatch(/RouteConfiguration +public, virtual host \*, route routes\[0\]/);
   expect(redirected).not.toContain('Cluster');
-  const other = explain('GET', 'a.example', '/old', CHANGED);
-  expect(other).toMatch(/routes\[0\] +path \/old: there is no query parameter to/);
+  const other = explain('GET', 'http://a.example/old', CHANGED);
+  expect(other).toMatch(/routes\[0\] \(routes\.yaml:\d+\) +path \/old: there is no query parameter to/);
   expect(other).toMatch(/request +x-a set to b; x-c removed/);
 });
 
 test('no route at all', () => {
-  const text = explain('GET', 'other.example', '/codec', FILE.slice(0, FILE.indexOf('  - match: { prefix: / }')));
+  const { text, taken } = explained(
+    'GET',
+    'http://other.example/codec',
+    FILE.slice(0, FILE.indexOf('  - match: { prefix: / }')),
+  );
   expect(text).toContain('No route takes it: Envoy answers 404.');
   expect(text).not.toContain('In Envoy:');
+  expect(taken).toBe(false);
+});
+
+const REWRITES = `version: 1
+services: { a: { static: [], limit: 1 } }
+routes:
+  - match: { prefix: /v1 }
+    service: a
+    rewrite: { prefix: / }
+  - match: { prefix: /v2/ }
+    service: a
+    rewrite: { prefix: /old/ }
+  - match: { path: /whole }
+    service: a
+    rewrite: { prefix: /other }
+  - match: { prefix: /moved/ }
+    redirect: { scheme: https, prefix: /new/ }
+`;
+
+test.each([
+  ['/v1', '/'],
+  ['/v1/x/y?z=1', '/x/y?z=1'],
+  ['/v2/x', '/old/x'],
+  ['/whole', '/other'],
+])('%s is rewritten to %s', (path, wanted) => {
+  expect(explain('GET', `http://h${path}`, REWRITES)).toContain(`path      rewritten to ${wanted}\n`);
+});
+
+test('a redirect says where to, with the port that is left', () => {
+  const to = (url: string) => /redirect +(.*); no pod/.exec(explain('GET', url, REWRITES))?.[1];
+  expect(to('http://h:8080/moved/x?y')).toBe('302, to https://h:8080/new/x?y');
+  expect(to('http://h/moved/x')).toBe('302, to https://h/new/x');
+});
+
+test('port and scheme of the request are looked at', () => {
+  const notes = (url: string, file = FILE) =>
+    explain('POST', url, file)
+      .split('\n')
+      .filter((line) => line.startsWith('Note:'));
+  expect(notes('http://eu.infer.example/codec')).toEqual([]);
+  expect(notes('http://eu.infer.example:8080/codec')).toEqual([]);
+  expect(notes('http://eu.infer.example:9090/codec')).toEqual([
+    'Note: Envoy listens on port 8080, not on 9090: something else must lead it here, such as a Service.',
+  ]);
+  expect(notes('https://eu.infer.example/codec')).toEqual([expect.stringContaining('no listen.tls')]);
+  const tls = FILE.replace('port: 8080', 'port: 8443, tls: { cert: a.crt, key: a.key }');
+  expect(notes('https://eu.infer.example/codec', tls)).toEqual([]);
+  expect(notes('http://eu.infer.example:8443/codec', tls)).toEqual([expect.stringContaining('takes TLS only')]);
 });

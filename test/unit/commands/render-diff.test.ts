@@ -24,7 +24,7 @@ function rendered(file: string) {
 
 function diff(from: string, to: string): string {
   expect(FILE).toContain(from);
-  return renderDiff(rendered(FILE), rendered(FILE.replace(from, to)));
+  return renderDiff(rendered(FILE), rendered(FILE.replace(from, to))).text;
 }
 
 test('an edit that means nothing', () => {
@@ -34,6 +34,7 @@ test('an edit that means nothing', () => {
 test('a longer line moves by the runtime alone', () => {
   const text = diff('max: 50', 'max: 60');
   expect(text).toContain('layer.circuit_breakers.gate/codec.default.max_pending_requests: 50 → 60');
+  expect(text).toMatch(/^codec: queue\.max 50 → 60\n\nIn Envoy:\n~ /);
   expect(text).not.toMatch(/Cluster|Listener/);
   expect(text).toMatch(/\n\nRunning traffic is not touched\.\n$/);
 });
@@ -64,11 +65,16 @@ test('what touches running traffic is named', () => {
 test('a service that comes, and one that goes', () => {
   const service = '  new: { static: ["127.0.0.1:9200"], limit: 1 }\n  web:';
   const more = `${FILE.replace('  web:', service)}  - match: { prefix: /a-new-one }\n    service: new\n`;
-  const come = renderDiff(rendered(FILE), rendered(more));
+  const come = renderDiff(rendered(FILE), rendered(more)).text;
   expect(come).toMatch(/^\+ Cluster gate\/new: new$/m);
   // The routes after it have moved on by one, which is no change of theirs.
   expect(come).toContain('virtual_hosts[*].routes[2].match.path_separated_prefix: (none) → "/a-new-one"');
   expect(come).not.toContain('"/codec" →');
-  const gone = renderDiff(rendered(more), rendered(FILE));
+  const gone = renderDiff(rendered(more), rendered(FILE)).text;
   expect(gone).toMatch(/^- Cluster gate\/new: stays until the requests it has are answered, then goes$/m);
+});
+
+test('whether two files differ', () => {
+  expect(renderDiff(rendered(FILE), rendered(`${FILE}# a comment\n`)).differs).toBe(false);
+  expect(renderDiff(rendered(FILE), rendered(FILE.replace('max: 50', 'max: 60'))).differs).toBe(true);
 });

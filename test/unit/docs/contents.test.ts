@@ -6,14 +6,7 @@ import { Command } from 'commander';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { markdownFiles, ROOT } from '../../../scripts/docs/files.ts';
 import { pictures } from '../../../scripts/docs/picture.ts';
-import { addBootstrap } from '../../../src/commands/bootstrap.ts';
-import { addDemoPod } from '../../../src/commands/demo-pod.ts';
-import { addExplain } from '../../../src/commands/explain.ts';
-import { addRender } from '../../../src/commands/render.ts';
-import { addRun } from '../../../src/commands/run.ts';
-import { addServe } from '../../../src/commands/serve.ts';
-import { addStatus } from '../../../src/commands/status.ts';
-import { addValidate } from '../../../src/commands/validate.ts';
+import { addCommands } from '../../../src/commands/all.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import { busyTelemetry, exampleInput } from '../status/example.ts';
@@ -53,8 +46,7 @@ const KUBECTL = ['--role', '--serviceaccount', '--user'];
 
 test('every option in the documents is one', () => {
   const program = new Command();
-  for (const add of [addRun, addServe, addValidate, addExplain, addRender, addBootstrap, addStatus, addDemoPod])
-    add(program);
+  addCommands(program);
   const options = program.commands.flatMap((command) => command.options.map(({ long }) => long ?? ''));
   const known = new Set([...options, '--help', ...FOREIGN, ...BENCH, ...KUBECTL]);
   const files = markdownFiles().filter((file) => !file.startsWith('test/'));

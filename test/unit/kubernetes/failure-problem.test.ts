@@ -28,7 +28,7 @@ describe('failureProblem', () => {
       'cannot list endpointslices: 404 not found; check the address of the API server (Kubernetes 1.21 or newer)',
     ],
   ])('%j', (failure, text) => {
-    expect(say(failure)).toBe(`kubernetes ai: ${text}`);
+    expect(say(failure)).toBe(`kubernetes${failure.kind === 'config' ? '' : ' ai'}: ${text}`);
   });
 
   test('403 names verb, resource, namespace, user, the Role and how to bind it', () => {

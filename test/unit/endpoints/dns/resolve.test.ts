@@ -60,6 +60,14 @@ describe('whom to ask', () => {
     });
   });
 
+  test.each(['localhost', 'LOCALHOST.', 'codec.localhost'])(
+    '%s is this machine, and no server is asked',
+    async (host) => {
+      const resolver = createHostResolver(host, { ...DNS_DEFAULTS, resolvConf: '/no/such/file' });
+      expect(await resolver.ask()).toEqual({ kind: 'addresses', ips: ['127.0.0.1'] });
+    },
+  );
+
   test('an IP address is its own answer', async () => {
     const resolver = createHostResolver('fd00::1', { ...DNS_DEFAULTS, resolvConf: '/nonexistent/resolv.conf' });
     expect(await resolver.ask()).toEqual({ kind: 'addresses', ips: ['fd00::1'] });

@@ -121,6 +121,30 @@ describe('KubeSource', () => {
     expect(source.pods(locator(undefined))).toEqual({ kind: 'pending', problems: [] });
   });
 
+  test('a fault of the kubeconfig is told once, however many namespaces and questions it keeps from being answered', async () => {
+    const log: string[] = [];
+    source = new KubeSource({
+      clock,
+      cluster,
+      random: () => 0.5,
+      log: (level, message) => log.push(`${level} ${message}`),
+    });
+    const byServicePort: Locator = {
+      kind: 'kubernetes',
+      namespace: 'b',
+      service: 'codec',
+      port: { kind: 'service', port: 80 },
+    };
+    source.want([locator('a'), byServicePort]);
+    await run();
+    for (const list of cluster.lists.slice()) list.fail({ kind: 'config', message: 'no such file', fix: 'name one' });
+    await settle();
+    expect(log.filter((line) => line.startsWith('warn'))).toHaveLength(1);
+    expect(source.pods(byServicePort).problems).toEqual([
+      { severity: 'error', subject: 'kubernetes', message: 'no such file', fix: 'name one' },
+    ]);
+  });
+
   test('ends everything with its signal', async () => {
     source.want([locator('a')]);
     await run();

@@ -40,7 +40,7 @@ describe('parseRouteFile', () => {
       '3:9: listen.port: must be a whole number from 1 to 65,535, not 0; write one such as 8080',
       '8:12: services.codec.limit: must be a whole number from 1 to 10,000, not 0; remove the route to switch it off',
       '16:5: services.llm.protocl: unknown key "protocl"; write protocol',
-      '36:24: routes[2].timeout.request: not a duration: "10"; write "10s"',
+      '36:24: routes[2].timeout.request: not a duration: "10"; write 10s',
       '43:14: routes[4].service: there is no service "kodec"; write codec',
     ]);
   });
@@ -67,9 +67,18 @@ describe('parseRouteFile', () => {
       'routes:\n- match: {path: /}\n  service: x\nservices: {x: {static: []}}',
       '1:1: version: is missing; write version: 1 on the first line',
     ],
-    ['version: 1', '1:1: routes: is missing; write routes: []'],
-    ['version: 1\nroutes:', '2:8: routes: has no value; write routes: []'],
-    ['version: 1\nroutes: {}', '2:9: routes: must be a list of routes, not a map of keys; write routes: []'],
+    [
+      'version: 1',
+      '1:1: routes: is missing; write routes: and below it one item for each route: "- {match: {prefix: /}, service: codec}"',
+    ],
+    [
+      'version: 1\nroutes:',
+      '2:8: routes: has no value; write routes: and below it one item for each route: "- {match: {prefix: /}, service: codec}"',
+    ],
+    [
+      'version: 1\nroutes: {}',
+      '2:9: routes: must be a list of routes, not a map of keys; write routes: and below it one item for each route: "- {match: {prefix: /}, service: codec}"',
+    ],
     ['version: 1\nport: 80\nroutes: []', '2:1: port: unknown key "port"; write listen: {port: ...}'],
   ])('explains %j', (text, ...lines) => {
     expect(told(text)).toEqual(lines);

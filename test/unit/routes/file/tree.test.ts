@@ -100,9 +100,7 @@ describe('YAML', () => {
     [
       'a tag',
       limited('!!int "2"'),
-      [
-        'services.s.limit: the tag tag:yaml.org,2002:int is not understood; remove it, and put the value in quotes if it is to be text',
-      ],
+      ['services.s.limit: the tag !!int is not understood; remove it, and put the value in quotes if it is to be text'],
     ],
     ['a list as key', `${head}? [a]\n: 1`, ['a key must be a plain word; write "key: value"']],
     [

@@ -78,8 +78,18 @@ describe('addresses', () => {
     ['10.0.0.1:65536', ['write a port from 1 to 65535']],
     ['10.0.0.1', ['write the port as well: "10.0.0.1:8080"']],
     ['fd00::1', ['write the port as well: "[fd00::1]:8080"']],
-    ['http://codec.example:80/', ['for a host name write dns: {host: codec.example, port: 80}']],
-    ['codec', ['for a host name write dns: {host: codec, port: 8080}']],
+    [
+      'http://codec.example:80/',
+      [
+        'static takes IP addresses: write dns: {host: codec.example, port: 80} instead of static, and its addresses are followed',
+      ],
+    ],
+    [
+      'codec',
+      [
+        'static takes IP addresses: write dns: {host: codec, port: 8080} instead of static, and its addresses are followed',
+      ],
+    ],
     ['1.2.3:80', ['write one such as 10.0.0.1:8080 or "[fd00::1]:8080"']],
     ['010.0.0.1:80', ['write one such as 10.0.0.1:8080 or "[fd00::1]:8080"']],
     ['[fe80::1%eth0]:80', ['write one such as 10.0.0.1:8080 or "[fd00::1]:8080"']],

@@ -30,6 +30,7 @@ describe('answer', () => {
       sequence: 0,
       resources: held(resources),
       removed: [],
+      fresh: [],
       awaited: false,
     };
   };
@@ -52,9 +53,17 @@ describe('answer', () => {
 
   test('a NACK marks what was not replaced since then', () => {
     const [after, effects] = answer(state, '1', 'bad');
-    expect([...after.nacks]).toEqual([['b', { version: 'b1', message: 'bad' }]]);
+    expect([...after.nacks]).toEqual([['b', { version: 'b1', message: 'bad', fresh: false }]]);
     expect(after.unanswered.map(({ nonce }) => nonce)).toEqual(['2']);
     expect(effects).toMatchObject([{ kind: 'nacked', names: ['a', 'b'], message: 'bad', retried: false }]);
+  });
+
+  test('a refusal of the same in the same words is told to be the same again', () => {
+    const [refused, [first]] = answer(state, '2', 'bad');
+    const again = (message: string) => answer({ ...refused, unanswered: [response('3', { a: 'a2' })] }, '3', message);
+    expect(first).toMatchObject({ kind: 'nacked', again: false });
+    expect(again('bad')[1]).toMatchObject([{ kind: 'nacked', again: true }]);
+    expect(again('worse')[1]).toMatchObject([{ kind: 'nacked', again: false }]);
   });
 
   test('an ACK of something newer ends a NACK', () => {

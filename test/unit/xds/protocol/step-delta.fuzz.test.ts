@@ -21,6 +21,8 @@ class DeltaModel {
   readonly #open: Response[] = [];
   /** Name to the version that was refused, while it may not be sent again. */
   readonly #refused = new Map<string, string>();
+  /** Names that were asked for and not answered yet. */
+  readonly #askedFor = new Set<string>();
   readonly #known: ReadonlyMap<string, string>;
 
   constructor(typeUrl: TypeUrl, isolates: boolean, known: Readonly<Record<string, number>>) {
@@ -74,6 +76,8 @@ class DeltaModel {
       this.#wildcard = true;
     for (const name of names.filter((name) => name !== '*' && name !== '')) this.#names.add(name);
     for (const name of NAMES) if (!this.#wants(name) || (leave.includes(name) && !underWildcard)) this.#forget(name);
+    // What is asked for by name is answered, refused before or not.
+    for (const name of [...names, ...leave]) this.#askedFor.add(name);
     const initialVersions = first ? this.#known : new Map<string, string>();
     for (const [name, version] of initialVersions) if (this.#wants(name)) this.#holds.set(name, { version, nonce: '' });
     const request = {
@@ -110,10 +114,12 @@ class DeltaModel {
     expect(new Set(names).size).toBe(names.length);
     for (const { name, version } of response.resources) {
       expect([name, this.#wants(name)]).toEqual([name, true]);
-      expect(this.#refused.get(name)).not.toBe(version);
+      if (!this.#askedFor.has(name)) expect(this.#refused.get(name)).not.toBe(version);
+      this.#refused.delete(name);
       this.#holds.set(name, { version, nonce: response.nonce });
     }
     for (const name of response.removed) this.#holds.delete(name);
+    for (const name of names) this.#askedFor.delete(name);
     this.#received.push(response);
     this.#open.push(response);
   }

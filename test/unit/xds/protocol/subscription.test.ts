@@ -109,7 +109,7 @@ test.each(cases)('delta: %s', (_, typeUrl, changes, expected) => {
 
 test('a name is wanted by itself or by the wildcard', () => {
   const names = new Set(['a']);
-  expect(wants({ wildcard: false, names, named: true }, 'a')).toBe(true);
-  expect(wants({ wildcard: false, names, named: true }, 'b')).toBe(false);
-  expect(wants({ wildcard: true, names, named: true }, 'b')).toBe(true);
+  expect(wants({ wildcard: false, names, length: 1, named: true }, 'a')).toBe(true);
+  expect(wants({ wildcard: false, names, length: 1, named: true }, 'b')).toBe(false);
+  expect(wants({ wildcard: true, names, length: 1, named: true }, 'b')).toBe(true);
 });

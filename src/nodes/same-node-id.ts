@@ -1,16 +1,16 @@
 import type { Clock } from '../base/clock.ts';
 
-/** What a stream that says it is a certain Envoy gets: everything, nothing yet, or all but services with a limit. */
-export type Seat = 'holds' | 'waits' | 'second';
+/** Whose a stream with a certain node id is: that Envoy's, another's, or that is not known yet. */
+export type Whose = 'own' | 'unknown' | 'another';
 
-/** What `Seats` works with. */
-export interface SeatsOptions {
+/** What `SameNodeId` works with. */
+export interface SameNodeIdOptions {
   readonly clock: Clock;
   /** Makes the client of a stream say something if it is alive; false: it cannot be asked. */
   readonly ask: (stream: number) => boolean;
   /** Ends a stream whose client says nothing. */
   readonly drop: (stream: number, reason: string) => void;
-  /** Told when streams have other seats than before, but for those that are just opened or closed. */
+  /** Told when it is known of more streams whose they are, or otherwise than before, but for those that are just opened or closed. */
   readonly changed: () => void;
 }
 
@@ -22,32 +22,32 @@ const PATIENCE_MS = 5000;
  * has ended. Two at a time are an Envoy that has lost its connection without the server's having noticed, or two Envoys.
  * Nothing in what they say tells these apart, so the older one is asked: if it answers, they are two.
  */
-export class Seats {
-  readonly #options: SeatsOptions;
+export class SameNodeId {
+  readonly #options: SameNodeIdOptions;
   /** In the order in which they were opened. */
-  readonly #seats = new Map<number, Seat>();
+  readonly #streams = new Map<number, Whose>();
   /** Whose clients had services with a limit when they came. */
   readonly #claims = new Set<number>();
   #asked: number | undefined;
   #cancel: () => void = () => {};
 
-  constructor(options: SeatsOptions) {
+  constructor(options: SameNodeIdOptions) {
     this.#options = options;
   }
 
   /** How many streams are of other Envoys with the same node id. */
-  get seconds(): number {
-    return [...this.#seats.values()].filter((seat) => seat === 'second').length;
+  get others(): number {
+    return [...this.#streams.values()].filter((whose) => whose === 'another').length;
   }
 
-  /** The seat of a stream; one of another service goes with the Envoy's own. */
-  seat(stream: number | undefined): Seat {
-    return (stream === undefined ? undefined : this.#seats.get(stream)) ?? 'holds';
+  /** Whose a stream is; one of another service goes with the Envoy's own. */
+  whose(stream: number | undefined): Whose {
+    return (stream === undefined ? undefined : this.#streams.get(stream)) ?? 'own';
   }
 
   opened(stream: number): void {
     const holder = this.#holder();
-    this.#seats.set(stream, holder === undefined ? 'holds' : 'waits');
+    this.#streams.set(stream, holder === undefined ? 'own' : 'unknown');
     if (holder !== undefined) this.#ask(holder);
   }
 
@@ -58,9 +58,9 @@ export class Seats {
   claimed(stream: number): void {
     this.#claims.add(stream);
     const holder = this.#holder();
-    if (holder === undefined || this.#claims.has(holder) || this.#seats.get(stream) !== 'waits') return;
+    if (holder === undefined || this.#claims.has(holder) || this.#streams.get(stream) !== 'unknown') return;
     this.stop();
-    this.#seats.set(stream, 'holds').set(holder, 'waits');
+    this.#streams.set(stream, 'own').set(holder, 'unknown');
     this.#ask(stream);
     this.#options.changed();
   }
@@ -71,15 +71,15 @@ export class Seats {
   }
 
   closed(stream: number): void {
-    const seat = this.#seats.get(stream);
-    this.#seats.delete(stream);
+    const whose = this.#streams.get(stream);
+    this.#streams.delete(stream);
     this.#claims.delete(stream);
-    if (seat !== 'holds') return;
+    if (whose !== 'own') return;
     this.stop();
-    const [next] = this.#seats.keys();
+    const [next] = this.#streams.keys();
     if (next === undefined) return;
-    this.#seats.set(next, 'holds');
-    if ([...this.#seats.values()].includes('waits')) this.#ask(next);
+    this.#streams.set(next, 'own');
+    if ([...this.#streams.values()].includes('unknown')) this.#ask(next);
     this.#options.changed();
   }
 
@@ -90,7 +90,7 @@ export class Seats {
   }
 
   #holder(): number | undefined {
-    return [...this.#seats].find(([, seat]) => seat === 'holds')?.[0];
+    return [...this.#streams].find(([, whose]) => whose === 'own')?.[0];
   }
 
   #ask(holder: number): void {
@@ -107,7 +107,7 @@ export class Seats {
 
   #areTwo(): void {
     this.stop();
-    for (const [stream, seat] of this.#seats) if (seat === 'waits') this.#seats.set(stream, 'second');
+    for (const [stream, whose] of this.#streams) if (whose === 'unknown') this.#streams.set(stream, 'another');
     this.#options.changed();
   }
 }

@@ -3,20 +3,23 @@ import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
 import type { ChosenServices } from './chosen-services.ts';
 import { type NodeId, type Ownership, wants } from './ownership.ts';
-import type { Seats } from './seats.ts';
+import { OLDEST_ENVOY } from './release.ts';
+import type { SameNodeId } from './same-node-id.ts';
 
 /** What is known of one Envoy. */
-export interface CarrierState extends ChosenServices {
+export interface EnvoyState extends ChosenServices {
   readonly id: NodeId;
   /** Open streams; empty: it has lost its connection. */
   readonly streams: ReadonlySet<number>;
   /** Which of its streams are of other Envoys that say they are this one. */
-  readonly seats: Pick<Seats, 'seconds'>;
+  readonly sameId: Pick<SameNodeId, 'others'>;
+  /** The release it says it is, where that is one that breaks what Sluice promises. */
+  readonly tooOld: string | undefined;
 }
 
 /** What problems are looked for in. */
-export interface CarrierProblemsInput {
-  readonly carriers: readonly CarrierState[];
+export interface EnvoyProblemsInput {
+  readonly envoys: readonly EnvoyState[];
   /** By node, the services with a limit that it does not get as another Envoy has them. */
   readonly withheld: ReadonlyMap<NodeId, readonly ServiceName[]>;
   readonly owners: Ownership;
@@ -29,28 +32,29 @@ export interface CarrierProblemsInput {
 /** More services than this are counted, not named. */
 const MOST_NAMED = 5;
 
-/** By carrier, the services it is there for and whose owner makes it one that does not get them. */
-export function withheld<C extends CarrierState>(
-  carriers: readonly C[],
+/** By Envoy, the services it is there for and whose owner makes it one that does not get them. */
+export function withheld<E extends EnvoyState>(
+  envoys: readonly E[],
   owners: Ownership,
-  isWithout: (carrier: C, owner: NodeId) => boolean,
+  isWithout: (envoy: E, owner: NodeId) => boolean,
 ): ReadonlyMap<NodeId, readonly ServiceName[]> {
   return new Map(
-    carriers.map((carrier) => {
-      const without = [...owners].filter(([name, owner]) => isWithout(carrier, owner) && wants(carrier, name));
-      return [carrier.id, without.map(([name]) => name)];
+    envoys.map((envoy) => {
+      const without = [...owners].filter(([name, owner]) => isWithout(envoy, owner) && wants(envoy, name));
+      return [envoy.id, without.map(([name]) => name)];
     }),
   );
 }
 
 /** Everything about the Envoys that somebody has to mend. */
-export function carrierProblems(input: CarrierProblemsInput): readonly Problem[] {
+export function envoyProblems(input: EnvoyProblemsInput): readonly Problem[] {
   return [
     ...[...input.withheld].flatMap(([id, names]) => withheldFrom(id, names, input)),
-    ...input.carriers.flatMap((carrier) => [
-      ...unreadable(carrier),
-      ...unknownServices(carrier, input),
-      ...twins(carrier),
+    ...input.envoys.flatMap((envoy) => [
+      ...unreadable(envoy),
+      ...unknownServices(envoy, input),
+      ...twins(envoy),
+      ...tooOld(envoy),
     ]),
   ];
 }
@@ -58,47 +62,59 @@ export function carrierProblems(input: CarrierProblemsInput): readonly Problem[]
 function withheldFrom(
   id: NodeId,
   names: readonly ServiceName[],
-  { owners, carriers, graceMs }: CarrierProblemsInput,
+  { owners, envoys, graceMs }: EnvoyProblemsInput,
 ): readonly Problem[] {
   return [...Map.groupBy(names, (name) => owners.get(name))].map(([owner = '', services]) => {
-    const isLost = carriers.some((carrier) => carrier.id === owner && carrier.streams.size === 0);
+    const isLost = envoys.some((envoy) => envoy.id === owner && envoy.streams.size === 0);
     const lost = isLost ? ` (it has lost its connection, and keeps them for ${formatDuration(graceMs)})` : '';
     return {
       severity: 'error',
       subject: `Envoy ${id}`,
-      message: `does not get ${listed(services)}, which Envoy ${owner} carries${lost}: slots are not shared between Envoys yet, so with both of them pods would get twice the limit`,
+      message: `does not get ${listed(services)}, which Envoy ${owner} has${lost}: slots are not shared between Envoys yet, so with both of them pods would get twice the limit`,
       fix: 'name the services of each Envoy in its node metadata (sluice bootstrap --service), or run one Envoy',
     };
   });
 }
 
-function unreadable(carrier: CarrierState): readonly Problem[] {
-  if (!carrier.unreadable) return [];
+function unreadable(envoy: EnvoyState): readonly Problem[] {
+  if (!envoy.unreadable) return [];
   return [
     {
       severity: 'error',
-      subject: `Envoy ${carrier.id}`,
+      subject: `Envoy ${envoy.id}`,
       message: 'gets no service: sluice.services in its node metadata is not a list of names',
       fix: 'write it as metadata: {sluice: {services: [codec]}}',
     },
   ];
 }
 
-function unknownServices({ id, services }: CarrierState, { existing }: CarrierProblemsInput): readonly Problem[] {
+function unknownServices({ id, services }: EnvoyState, { existing }: EnvoyProblemsInput): readonly Problem[] {
   const missing = existing === undefined ? [] : [...(services ?? [])].filter((name) => !existing.has(name));
   if (missing.length === 0) return [];
   const message = `is there for ${listed(missing)} by its node metadata; the route file has no such service`;
   return [{ severity: 'warning', subject: `Envoy ${id}`, message }];
 }
 
-function twins({ id, seats: { seconds } }: CarrierState): readonly Problem[] {
-  if (seconds === 0) return [];
+function twins({ id, sameId: { others } }: EnvoyState): readonly Problem[] {
+  if (others === 0) return [];
   return [
     {
       severity: 'error',
       subject: `Envoy ${id}`,
-      message: `${seconds + 1} Envoys say that this is their node id; only the first gets services with a limit, as slots are not shared between Envoys yet`,
+      message: `${others + 1} Envoys say that this is their node id; only the first gets services with a limit, as slots are not shared between Envoys yet`,
       fix: 'give each Envoy a node id of its own (sluice bootstrap --node-id)',
+    },
+  ];
+}
+
+function tooOld({ id, tooOld }: EnvoyState): readonly Problem[] {
+  if (tooOld === undefined) return [];
+  return [
+    {
+      severity: 'error',
+      subject: `Envoy ${id}`,
+      message: `gets no configuration: it is Envoy ${tooOld}, and the limits hold from ${OLDEST_ENVOY} on`,
+      fix: `run Envoy ${OLDEST_ENVOY} or newer`,
     },
   ];
 }

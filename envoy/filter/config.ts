@@ -1,0 +1,67 @@
+// How the plugins are configured: `PluginConfig` of queue.proto.
+import { found, foundSize, getBuffer, PLUGIN_CONFIGURATION, release, Text } from './host.ts';
+import { queues } from './state.ts';
+import { setStatisticsMax } from './statistics.ts';
+import { broken, bytesAt, bytesSize, nextField, readBool, readBytes, readFrom, readInt, skip } from './wire.ts';
+
+export const ROLE_QUEUE: i32 = 1;
+export const ROLE_TRY: i32 = 2;
+export const ROLE_CONTROL: i32 = 3;
+
+export let xdsCluster: Text = new Text(0, 0);
+export let selfCluster: Text = new Text(0, 0);
+export let codeVersion: Text = new Text(0, 0);
+export let allowTrap: bool = false;
+
+/** Reads the configuration of a plugin and answers its role; 0: it cannot be read. */
+export function configure(size: i32): i32 {
+  if (size <= 0 || !getBuffer(PLUGIN_CONFIGURATION, size)) return 0;
+  const at = found;
+  const role = readRole(at, foundSize);
+  if (role === ROLE_CONTROL) readControl(at, foundSize);
+  release(at);
+  return role < ROLE_QUEUE || role > ROLE_CONTROL ? 0 : role;
+}
+
+function readRole(at: usize, size: i32): i32 {
+  let role = 0;
+  readFrom(at, size);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) role = readInt();
+    else skip();
+  }
+  return broken ? 0 : role;
+}
+
+function readControl(at: usize, size: i32): void {
+  allowTrap = false;
+  queues.requestsMax = 200000;
+  queues.unknownWait = 5000;
+  setStatisticsMax(1000);
+  readFrom(at, size);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 2) xdsCluster = kept(xdsCluster);
+    else if (field === 3) selfCluster = kept(selfCluster);
+    else if (field === 4) codeVersion = kept(codeVersion);
+    else if (field === 5) queues.requestsMax = orDefault(readInt(), 200000);
+    else if (field === 6) queues.unknownWait = orDefault(readInt(), 5000) as f64;
+    else if (field === 7) setStatisticsMax(orDefault(readInt(), 1000));
+    else if (field === 8) allowTrap = readBool();
+    else skip();
+  }
+}
+
+function orDefault(value: i32, otherwise: i32): i32 {
+  return value > 0 ? value : otherwise;
+}
+
+/** A copy of the bytes of this field, in the place of the old one. */
+function kept(old: Text): Text {
+  readBytes();
+  if (old.at !== 0) heap.free(old.at);
+  const at = heap.alloc(bytesSize + 1);
+  memory.copy(at, bytesAt, bytesSize);
+  old.at = at;
+  old.size = bytesSize;
+  return old;
+}

@@ -1,0 +1,284 @@
+// What Sluice says: `ControlMessage` of queue.proto, read from wire.ts and applied to the queues.
+//
+// A message is read twice: first whether it can be read, then it is applied. So one that cannot be read changes nothing.
+import { cancelWaiting, drainEvents, refuseWaiting } from './flow.ts';
+import { begin, put, Text, text } from './host.ts';
+import { listWaiting } from './list.ts';
+import { NONE } from './queue.ts';
+import { contexts, findPod, findService, queues, removeUnmarked, serviceOf, setFullStatus, setPod } from './state.ts';
+import { acknowledge, applied, reject, welcome } from './stream.ts';
+import {
+  broken,
+  bytesAt,
+  bytesSize,
+  enterMessage,
+  leaveMessage,
+  nextField,
+  position,
+  readBool,
+  readBytes,
+  readFrom,
+  readInt,
+  readNumber,
+  rewind,
+  skip,
+} from './wire.ts';
+
+const UNREADABLE = text('the message cannot be read');
+const NAMELESS = text('a service or pod without a name');
+const TOO_MANY = text('too many services or pods');
+
+// Fields of ControlMessage.
+const WELCOME: u32 = 2;
+const SERVICE: u32 = 3;
+const REMOVE_SERVICE: u32 = 4;
+const PODS_DELTA: u32 = 5;
+const HEARTBEAT: u32 = 7;
+const LIST_WAITING: u32 = 8;
+const CANCEL_REQUEST: u32 = 9;
+
+/** Counts the messages with pods, so that those of the newest can be told from the others. */
+let mark: i32 = 0;
+
+export function applyMessage(at: usize, size: i32, now: f64): void {
+  let sequence: f64 = 0;
+  let kind: u32 = 0;
+  let bodyAt: usize = 0;
+  let bodySize: i32 = 0;
+  readFrom(at, size);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) {
+      sequence = readNumber();
+    } else if (field <= CANCEL_REQUEST) {
+      readBytes();
+      kind = field;
+      bodyAt = bytesAt;
+      bodySize = bytesSize;
+    } else skip();
+  }
+  if (broken || !isReadable(kind, bodyAt, bodySize)) {
+    refuse(UNREADABLE, sequence, now);
+    return;
+  }
+  readFrom(bodyAt, bodySize);
+  const problem = apply(kind, now);
+  if (problem !== null) refuse(problem, sequence, now);
+  drainEvents(now);
+  applied(sequence);
+  // A heartbeat needs none.
+  if (kind !== HEARTBEAT) acknowledge(now);
+}
+
+/** Whether the messages within a message end where they say. */
+function isReadable(kind: u32, at: usize, size: i32): bool {
+  readFrom(at, size);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    const pod = (kind === SERVICE && field === 3) || (kind === PODS_DELTA && field === 2);
+    const settings = kind === SERVICE && field === 2;
+    if (!pod && !settings) {
+      skip();
+      continue;
+    }
+    const outer = enterMessage();
+    for (let inner = nextField(); inner !== 0; inner = nextField()) {
+      if (!settings || inner !== 5) {
+        skip();
+        continue;
+      }
+      const middle = enterMessage();
+      for (let innermost = nextField(); innermost !== 0; innermost = nextField()) skip();
+      leaveMessage(middle);
+    }
+    leaveMessage(outer);
+  }
+  return !broken;
+}
+
+function refuse(why: Text, sequence: f64, now: f64): void {
+  begin();
+  put(why);
+  reject(sequence, now);
+}
+
+function apply(kind: u32, now: f64): Text | null {
+  if (kind === WELCOME) applyWelcome();
+  else if (kind === SERVICE) return applyService();
+  else if (kind === REMOVE_SERVICE) removeService();
+  else if (kind === PODS_DELTA) return applyDelta();
+  else if (kind === LIST_WAITING) list(now);
+  else if (kind === CANCEL_REQUEST) cancel();
+  return null;
+}
+
+function applyWelcome(): void {
+  let heartbeat: f64 = 0;
+  let report: f64 = 0;
+  let dead: f64 = 0;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) heartbeat = readNumber();
+    else if (field === 2) report = readNumber();
+    else if (field === 3) dead = readNumber();
+    else skip();
+  }
+  welcome(heartbeat, report, dead);
+}
+
+/** Finds the name of a message, wherever it stands, and goes back to its beginning. */
+function readName(): bool {
+  const start = position();
+  let nameAt: usize = 0;
+  let nameSize: i32 = 0;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) {
+      readBytes();
+      nameAt = bytesAt;
+      nameSize = bytesSize;
+    } else skip();
+  }
+  rewind(start);
+  foundAt = nameAt;
+  foundSize = nameSize;
+  return nameSize > 0;
+}
+let foundAt: usize = 0;
+let foundSize: i32 = 0;
+
+function applyService(): Text | null {
+  if (!readName()) return NAMELESS;
+  const s = serviceOf(foundAt, foundSize);
+  if (s === NONE) return TOO_MANY;
+  mark++;
+  let complete = true;
+  let configured = false;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 2) {
+      const outer = enterMessage();
+      applySettings(s);
+      leaveMessage(outer);
+      configured = true;
+    } else if (field === 3) {
+      const outer = enterMessage();
+      if (!applyPod(s)) complete = false;
+      leaveMessage(outer);
+    } else skip();
+  }
+  // Without settings all of them are 0.
+  if (!configured) {
+    queues.configureEjection(s, 0, 0, 0, 0);
+    queues.configure(s, 0, 0, 0);
+    setFullStatus(s, 0);
+  }
+  if (broken) return UNREADABLE;
+  removeUnmarked(s, mark);
+  return complete ? null : TOO_MANY;
+}
+
+function applySettings(s: i32): void {
+  let queueMax: i32 = 0;
+  let queueTimeout: f64 = 0;
+  let fullStatus: i32 = 0;
+  let abortHold: f64 = 0;
+  queues.configureEjection(s, 0, 0, 0, 0);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) queueMax = readInt();
+    else if (field === 2) queueTimeout = readNumber();
+    else if (field === 3) fullStatus = readInt();
+    else if (field === 4) abortHold = readNumber();
+    else if (field === 5) {
+      const outer = enterMessage();
+      applyEjection(s);
+      leaveMessage(outer);
+    } else skip();
+  }
+  queues.configure(s, queueMax, queueTimeout, abortHold);
+  setFullStatus(s, fullStatus);
+}
+
+function applyEjection(s: i32): void {
+  let consecutive5xx: i32 = 0;
+  let gateway: i32 = 0;
+  let base: f64 = 0;
+  let max: f64 = 0;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) consecutive5xx = readInt();
+    else if (field === 2) gateway = readInt();
+    else if (field === 3) base = readNumber();
+    else if (field === 4) max = readNumber();
+    else skip();
+  }
+  queues.configureEjection(s, consecutive5xx, gateway, base, max < base ? base : max);
+}
+
+function applyPod(s: i32): bool {
+  let limit: i32 = 0;
+  let unhealthy: bool = false;
+  let at: usize = 0;
+  let size: i32 = 0;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) {
+      readBytes();
+      at = bytesAt;
+      size = bytesSize;
+    } else if (field === 2) limit = readInt();
+    else if (field === 3) unhealthy = readBool();
+    else skip();
+  }
+  return size > 0 && setPod(s, at, size, limit, unhealthy, mark) !== NONE;
+}
+
+function removeService(): void {
+  if (!readName()) return;
+  const s = findService(foundAt, foundSize);
+  if (s === NONE) return;
+  refuseWaiting(s);
+  queues.removeService(s);
+}
+
+function applyDelta(): Text | null {
+  if (!readName()) return NAMELESS;
+  const s = serviceOf(foundAt, foundSize);
+  if (s === NONE) return TOO_MANY;
+  let complete = true;
+  const start = position();
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 2) {
+      const outer = enterMessage();
+      if (!applyPod(s)) complete = false;
+      leaveMessage(outer);
+    } else skip();
+  }
+  rewind(start);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 3) {
+      readBytes();
+      const p = findPod(s, bytesAt, bytesSize);
+      if (p !== NONE) queues.removePod(p);
+    } else skip();
+  }
+  return complete ? null : TOO_MANY;
+}
+
+function list(now: f64): void {
+  let query: f64 = 0;
+  let most: i32 = 0;
+  let s: i32 = NONE;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) query = readNumber();
+    else if (field === 2) {
+      readBytes();
+      s = findService(bytesAt, bytesSize);
+    } else if (field === 3) most = readInt();
+    else skip();
+  }
+  listWaiting(query, s, most, now);
+}
+
+function cancel(): void {
+  let context: u32 = 0;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 2) context = readNumber() as u32;
+    else skip();
+  }
+  const r = contexts.find(context);
+  if (r !== NONE) cancelWaiting(r);
+}

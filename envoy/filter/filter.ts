@@ -1,0 +1,372 @@
+// What Envoy calls: the callbacks of proxy-wasm 0.2.1.
+
+import { Ints } from './columns.ts';
+import { allowTrap, configure, ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './config.ts';
+import {
+  admit,
+  advance,
+  answerFull,
+  answerUnserved,
+  arm,
+  direct,
+  endAnswer,
+  expire,
+  isTickRoot,
+  setOutcome,
+  setTickRoot,
+  ticked,
+} from './flow.ts';
+import {
+  addHeader,
+  allocate,
+  answer,
+  begin,
+  beginHeaders,
+  found,
+  foundSize,
+  fresh,
+  getHeader,
+  getNumber,
+  getProperty,
+  lineAt,
+  lineSize,
+  now,
+  put,
+  putByte,
+  putNumber,
+  REQUEST_HEADERS,
+  RESPONSE_HEADERS,
+  RESPONSE_TRAILERS,
+  release,
+  removeHeader,
+  same,
+  text,
+} from './host.ts';
+import { FAILED, FULL, NONE, TIMED_OUT, UNSERVED, WORKING } from './queue.ts';
+import { contexts, findPod, queues, serviceOf } from './state.ts';
+import {
+  called,
+  epochTag,
+  isSelf,
+  onClose,
+  onMessage,
+  rootDeleted,
+  setRoot,
+  startEpoch,
+  tickStream,
+  VM_HEADER,
+} from './stream.ts';
+
+const CONTINUE: i32 = 0;
+const PAUSE: i32 = 1;
+
+const CLUSTER_NAME = text('xds\0cluster_name');
+const UPSTREAM_ADDRESS = text('upstream\0address');
+const RESPONSE_FLAGS = text('response\0flags');
+const ROOT_ID = text('plugin_root_id');
+const REQUEST_OF_TRY = text('metadata\0filter_metadata\0sluice\0request');
+const REQUEST = text('x-sluice-request');
+const STATUS = text(':status');
+const GRPC_STATUS = text('grpc-status');
+const CONTENT_TYPE = text('content-type');
+const SERVER_TIMING = text('server-timing');
+const QUEUE_DUR = text('queue;dur=');
+const TRAP = text('sluice-test-trap');
+const CONTROL_ID = text('sluice.control');
+const TRY_ID = text('sluice.try');
+const DETAIL_SELF = text('sluice_self');
+
+// Envoy's response flags.
+const LOCAL_TIMEOUT: i64 = 0x4;
+const REMOTE_RESET: i64 = 0x10;
+const CONNECT_FAILURE: i64 = 0x20;
+const CONNECTION_ENDED: i64 = 0x40;
+const PROTOCOL_ERROR: i64 = 0x800000;
+/** The pod ended the stream or the connection, or could not be understood. */
+const POD_BROKE_OFF: i64 = REMOTE_RESET | CONNECT_FAILURE | CONNECTION_ENDED | PROTOCOL_ERROR;
+
+// Roots and what they are for. A new configuration makes a new root, so there are a few.
+const roots: Ints = new Ints();
+const roles: Ints = new Ints();
+let rootCount: i32 = 0;
+// The newest stream context: its first callback follows.
+let newest: u32 = 0;
+let newestRole: i32 = 0;
+
+export function proxy_abi_version_0_2_1(): void {}
+
+export function proxy_on_memory_allocate(size: usize): usize {
+  return allocate(size);
+}
+
+// ---- Roots ----
+
+export function proxy_on_vm_start(_root: u32, _size: i32): i32 {
+  startEpoch();
+  return 1;
+}
+
+export function proxy_on_configure(root: u32, size: i32): i32 {
+  fresh();
+  const role = configure(size);
+  if (role === 0) return 0;
+  setRole(root, role);
+  const at = now();
+  if (role === ROLE_CONTROL) setRoot(root);
+  if (role === ROLE_CONTROL || rootCount === 1) setTickRoot(root, at);
+  return 1;
+}
+
+function setRole(root: u32, role: i32): void {
+  let i = 0;
+  while (i < rootCount && roots.get(i) !== (root as i32)) i++;
+  if (i === rootCount) {
+    rootCount++;
+    roots.grow(rootCount + 8);
+    roles.grow(rootCount + 8);
+  }
+  roots.set(i, root as i32);
+  roles.set(i, role);
+}
+
+function roleOf(root: u32): i32 {
+  for (let i = 0; i < rootCount; i++) if (roots.get(i) === (root as i32)) return roles.get(i);
+  return 0;
+}
+
+export function proxy_on_context_create(context: u32, parent: u32): void {
+  if (parent === 0) return;
+  newest = context;
+  newestRole = roleOf(parent);
+}
+
+export function proxy_on_delete(context: u32): void {
+  const role = roleOf(context);
+  if (role === 0) return;
+  let i = 0;
+  while (roots.get(i) !== (context as i32)) i++;
+  rootCount--;
+  roots.set(i, roots.get(rootCount));
+  roles.set(i, roles.get(rootCount));
+  rootDeleted(context);
+  if (isTickRoot(context)) setTickRoot(rootCount > 0 ? (roots.get(0) as u32) : 0, now());
+}
+
+export function proxy_on_tick(root: u32): void {
+  if (!isTickRoot(root)) return;
+  fresh();
+  const at = now();
+  ticked(at);
+  if (queues.grown) {
+    queues.grown = false;
+    __collect();
+  }
+  if (queues.soonest <= at) {
+    queues.tick(at);
+    expire(at);
+    queues.nextDeadline();
+  }
+  const stream = tickStream(at);
+  // Armed for what is known before `advance`: that arms for less where it leaves something.
+  arm(stream < queues.soonest ? stream : queues.soonest, at);
+  advance(at);
+}
+
+// ---- Requests ----
+
+export function proxy_on_request_headers(context: u32, _count: i32, _end: i32): i32 {
+  fresh();
+  const role = context === newest ? newestRole : askRole();
+  if (role === ROLE_QUEUE) return arrive(context);
+  if (role === ROLE_TRY) {
+    onTry();
+    return CONTINUE;
+  }
+  return role === ROLE_CONTROL ? onCall() : CONTINUE;
+}
+
+function askRole(): i32 {
+  if (!getProperty(ROOT_ID)) return ROLE_QUEUE;
+  if (same(found, foundSize, CONTROL_ID)) return ROLE_CONTROL;
+  return same(found, foundSize, TRY_ID) ? ROLE_TRY : ROLE_QUEUE;
+}
+
+function arrive(context: u32): i32 {
+  if (allowTrap && getHeader(REQUEST_HEADERS, TRAP)) unreachable();
+  if (!getProperty(CLUSTER_NAME)) return CONTINUE;
+  const at = now();
+  const s = serviceOf(found, foundSize);
+  release(found);
+  if (s === NONE) {
+    answerUnserved();
+    return PAUSE;
+  }
+  const r = queues.arrive(s, at);
+  if (r === FULL || r === UNSERVED) {
+    if (r === FULL) answerFull(s);
+    else answerUnserved();
+    return PAUSE;
+  }
+  admit(context, r);
+  if (queues.state(r) === WORKING) {
+    direct(r);
+    return CONTINUE;
+  }
+  advance(at);
+  return PAUSE;
+}
+
+/** A try of a request begins: it has a host now. */
+function onTry(): void {
+  const first = getHeader(REQUEST_HEADERS, REQUEST);
+  if (!first && !getProperty(REQUEST_OF_TRY)) return;
+  const r = requestNamed(found, foundSize);
+  if (first) removeHeader(REQUEST_HEADERS, REQUEST);
+  if (r === NONE || !queues.isWorking(r) || !getProperty(UPSTREAM_ADDRESS)) return;
+  const before = queues.podOf(r);
+  const p = findPod(queues.serviceOf(r), found, foundSize);
+  if (p !== NONE) queues.move(r, p);
+  if (first) return;
+  const at = now();
+  queues.unreachable(before, at);
+  advance(at);
+}
+
+/** The request of this VM that was named by `direct`. */
+function requestNamed(start: usize, size: i32): i32 {
+  let r: i32 = 0;
+  let i: i32 = 0;
+  while (i < size && load<u8>(start + i) !== 46 /* . */) {
+    r = r * 10 + (load<u8>(start + i) as i32) - 48;
+    i++;
+  }
+  return same(start + i, size - i, epochTag) ? r : NONE;
+}
+
+function onCall(): i32 {
+  if (!getHeader(REQUEST_HEADERS, VM_HEADER) || !isSelf(found, foundSize)) return CONTINUE;
+  called();
+  beginHeaders();
+  begin();
+  answer(200, DETAIL_SELF, -1);
+  return PAUSE;
+}
+
+// ---- Answers ----
+
+export function proxy_on_response_headers(context: u32, _count: i32, end: i32): i32 {
+  const r = contexts.find(context);
+  if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
+  fresh();
+  const at = now();
+  const status = getHeader(RESPONSE_HEADERS, STATUS) ? statusAt(found) : 0;
+  const flags: i64 = status >= 500 ? getNumber(RESPONSE_FLAGS) : 0;
+  if (flags === 0) {
+    judge(r, status, end !== 0, at);
+    addTiming(queues.began(r) - queues.came(r));
+  } else judgeLocal(r, flags, at);
+  if (end !== 0) endAnswer(r, at);
+  return CONTINUE;
+}
+
+function statusAt(start: usize): i32 {
+  return (
+    ((load<u8>(start) as i32) - 48) * 100 +
+    ((load<u8>(start + 1) as i32) - 48) * 10 +
+    ((load<u8>(start + 2) as i32) - 48)
+  );
+}
+
+/** The pod has answered. gRPC says with the trailers how it went. */
+function judge(r: i32, status: i32, isEnd: bool, at: f64): void {
+  if (status === 200 && isEnd) judgeGrpc(r, RESPONSE_HEADERS, at);
+  else if (status === 200 && queues.isSuspect(r) && isGrpc()) return;
+  else queues.answered(r, status, at);
+  if (status >= 500) setOutcome(r, FAILED, status >= 502 && status <= 504);
+}
+
+/** Envoy answers in place of the pod. */
+function judgeLocal(r: i32, flags: i64, at: f64): void {
+  if ((flags & CONNECT_FAILURE) !== 0) queues.unreachable(queues.podOf(r), at);
+  else if ((flags & CONNECTION_ENDED) !== 0) queues.answered(r, 503, at);
+  setOutcome(r, (flags & LOCAL_TIMEOUT) !== 0 ? TIMED_OUT : FAILED, true);
+}
+
+function isGrpc(): bool {
+  if (!getHeader(RESPONSE_HEADERS, CONTENT_TYPE)) return false;
+  const grpc = foundSize >= APPLICATION_GRPC.size && same(found, APPLICATION_GRPC.size, APPLICATION_GRPC);
+  release(found);
+  return grpc;
+}
+const APPLICATION_GRPC = text('application/grpc');
+
+/** Judges the pod by the status of gRPC, as the HTTP status that it stands for. */
+function judgeGrpc(r: i32, map: i32, at: f64): void {
+  let status: i32 = 200;
+  if (getHeader(map, GRPC_STATUS) && foundSize <= 2) {
+    const first = (load<u8>(found) as i32) - 48;
+    const code = foundSize === 1 ? first : first * 10 + (load<u8>(found + 1) as i32) - 48;
+    if (code === 14) status = 503;
+    else if (code === 4) status = 504;
+    else if (code === 2 || code === 13 || code === 15) status = 500;
+  }
+  if (status >= 500) setOutcome(r, FAILED, false);
+  queues.answered(r, status, at);
+}
+
+function addTiming(wait: f64): void {
+  const tenths = Math.round(wait * 10) as u64;
+  begin();
+  put(QUEUE_DUR);
+  putNumber(tenths / 10);
+  putByte(46 /* . */);
+  putNumber(tenths % 10);
+  addHeader(RESPONSE_HEADERS, SERVER_TIMING, lineAt(), lineSize());
+}
+
+export function proxy_on_response_body(context: u32, _size: i32, end: i32): i32 {
+  if (end === 0) return CONTINUE;
+  const r = contexts.find(context);
+  if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
+  fresh();
+  endAnswer(r, now());
+  return CONTINUE;
+}
+
+export function proxy_on_response_trailers(context: u32, _count: i32): i32 {
+  const r = contexts.find(context);
+  if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
+  fresh();
+  const at = now();
+  judgeGrpc(r, RESPONSE_TRAILERS, at);
+  endAnswer(r, at);
+  return CONTINUE;
+}
+
+/** The stream is over, whoever ended it. */
+export function proxy_on_done(context: u32): i32 {
+  const r = contexts.find(context);
+  if (r === NONE) return 1;
+  fresh();
+  const at = now();
+  if (queues.state(r) === WORKING && (getNumber(RESPONSE_FLAGS) & POD_BROKE_OFF) !== 0) queues.end(r, FAILED, at);
+  contexts.remove(r);
+  queues.gone(r, at);
+  advance(at);
+  return 1;
+}
+
+// ---- The stream ----
+
+export function proxy_on_grpc_receive(_root: u32, token: u32, size: i32): void {
+  fresh();
+  const at = now();
+  onMessage(token, size, at);
+  advance(at);
+}
+
+export function proxy_on_grpc_close(_root: u32, token: u32, _status: i32): void {
+  onClose(token, now());
+}
+
+export function proxy_on_http_call_response(_root: u32, _token: u32, _headers: i32, _body: i32, _trailers: i32): void {}

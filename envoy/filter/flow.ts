@@ -1,0 +1,240 @@
+// From the queues to Envoy: requests that go on, requests that are answered, and the tick.
+import { Ints } from './columns.ts';
+import {
+  answer,
+  begin,
+  beginHeaders,
+  enter,
+  header,
+  lineAt,
+  lineSize,
+  put,
+  putBytes,
+  putNumber,
+  REQUEST_HEADERS,
+  resume,
+  setHeader,
+  setTick,
+  text,
+} from './host.ts';
+import { nameAt, nameSize } from './names.ts';
+import { ANSWERED, NONE, POD_FORGOTTEN, SERVICE_FORGOTTEN } from './queue.ts';
+import { contexts, forgetPodName, forgetServiceName, fullStatus, podEntry, queues } from './state.ts';
+import { forgetStatistics } from './statistics.ts';
+import { epochTag, tellPod } from './stream.ts';
+
+const POD = text('x-sluice-pod');
+const REQUEST = text('x-sluice-request');
+const RETRY_AFTER = text('retry-after');
+
+const QUEUE_FULL = text('sluice_queue_full');
+const QUEUE_TIMEOUT = text('sluice_queue_timeout');
+const NO_STATE = text('sluice_no_state');
+const TOO_MANY = text('sluice_too_many_requests');
+const REMOVED = text('sluice_service_removed');
+const CANCELLED = text('sluice_cancelled');
+
+const SAY_FULL = text('The queue of this service is full. Try again in ');
+const SAY_SECONDS = text(' s.\n');
+const SAY_TIMEOUT = text('No pod became free in the time that a request may wait.\n');
+const SAY_NO_STATE = text('Envoy does not know the pods of this service: Sluice has not sent them.\n');
+const SAY_TOO_MANY = text('Envoy has more requests than it has memory for.\n');
+const SAY_REMOVED = text('This service was removed while the request waited.\n');
+const SAY_CANCELLED = text('The request was cancelled while it waited.\n');
+
+// Statuses of gRPC.
+const RESOURCE_EXHAUSTED: i32 = 8;
+const UNAVAILABLE: i32 = 14;
+
+/**
+ * So many requests at most go on in one call into the VM. Envoy lets them go on after the call, and where one fails at once it
+ * calls the VM from within, which lets the next go on, and so on: V8's stack was full at a depth of 289.
+ */
+const BATCH: i32 = 48;
+
+/** How a request will have ended, once its answer is over. */
+const outcomes: Ints = new Ints();
+/** Whether Envoy answered it itself: the next one goes with the tick, see BATCH. */
+const fast: Ints = new Ints();
+let room: i32 = 0;
+
+export function setOutcome(r: i32, outcome: i32, failedFast: bool): void {
+  outcomes.set(r, outcome);
+  fast.set(r, failedFast ? 1 : 0);
+}
+
+/** A request has a place now. */
+export function admit(context: u32, r: i32): void {
+  if (r >= room) {
+    room = r < 128 ? 256 : r * 2;
+    outcomes.grow(room);
+    fast.grow(room);
+  }
+  setOutcome(r, ANSWERED, false);
+  contexts.add(context, r);
+}
+
+/** Its answer is over: the slot goes to the next one before the answer does. */
+export function endAnswer(r: i32, now: f64): void {
+  queues.end(r, outcomes.get(r), now);
+  if (fast.get(r) === 0) advance(now);
+  else {
+    wake(now + 1, now);
+    settle(now);
+  }
+}
+
+// ---- Going on ----
+
+/** Lets go on who may, and tells what happened. The last thing that a callback does. */
+export function advance(now: f64): void {
+  let left = BATCH;
+  while (left > 0) {
+    const s = queues.nextReady();
+    if (s === NONE) break;
+    const r = queues.start(s, now);
+    enter(contexts.of(r));
+    direct(r);
+    resume();
+    left--;
+  }
+  if (left === 0 && queues.nextReady() !== NONE) wake(now + 1, now);
+  settle(now);
+}
+
+/** Tells Envoy where the request of this context goes. */
+export function direct(r: i32): void {
+  const pod = podEntry(queues.podOf(r));
+  setHeader(REQUEST_HEADERS, POD, nameAt(pod), nameSize(pod));
+  begin();
+  putNumber(r as u64);
+  putBytes(epochTag.at, epochTag.size);
+  setHeader(REQUEST_HEADERS, REQUEST, lineAt(), lineSize());
+}
+
+function settle(now: f64): void {
+  drainEvents(now);
+  if (queues.soonest < armedFor) wake(queues.soonest, now);
+}
+
+/** Tells what happened to pods, and forgets the names of what is forgotten. */
+export function drainEvents(now: f64): void {
+  if (queues.eventCount === 0) return;
+  for (let i = 0; i < queues.eventCount; i++) {
+    const subject = queues.eventSubject(i);
+    const kind = queues.eventKind(i);
+    if (kind === SERVICE_FORGOTTEN) {
+      forgetStatistics(subject);
+      forgetServiceName(subject);
+      continue;
+    }
+    tellPod(subject, kind, queues.eventReason(i), queues.eventTime(i), now);
+    if (kind === POD_FORGOTTEN) forgetPodName(subject);
+  }
+  queues.clearEvents();
+}
+
+// ---- Answering ----
+
+export function answerFull(s: i32): void {
+  const seconds = queues.retryAfter(s);
+  beginHeaders();
+  begin();
+  putNumber(seconds as u64);
+  header(RETRY_AFTER, lineAt(), lineSize());
+  begin();
+  put(SAY_FULL);
+  putNumber(seconds as u64);
+  put(SAY_SECONDS);
+  const status = fullStatus(s);
+  answer(status, QUEUE_FULL, status === 503 ? UNAVAILABLE : RESOURCE_EXHAUSTED);
+}
+
+export function answerUnserved(): void {
+  beginHeaders();
+  begin();
+  put(SAY_TOO_MANY);
+  answer(503, TOO_MANY, UNAVAILABLE);
+}
+
+/** Answers those that wait for a service that is removed. */
+export function refuseWaiting(s: i32): void {
+  for (let r = queues.firstWaiting(s); r !== NONE; r = queues.firstWaiting(s)) {
+    queues.takeOut(r);
+    enter(contexts.of(r));
+    beginHeaders();
+    begin();
+    put(SAY_REMOVED);
+    answer(503, REMOVED, UNAVAILABLE);
+  }
+}
+
+/** Answers a waiting request, because an operator wants it. */
+export function cancelWaiting(r: i32): void {
+  if (!queues.isWaiting(r)) return;
+  queues.takeOut(r);
+  enter(contexts.of(r));
+  beginHeaders();
+  begin();
+  put(SAY_CANCELLED);
+  answer(503, CANCELLED, UNAVAILABLE);
+}
+
+/** Answers those that have waited too long; at most `BATCH`, because each may call the VM again. */
+export function expire(now: f64): void {
+  for (let left = BATCH; left > 0; left--) {
+    const r = queues.expire(now);
+    if (r === NONE) return;
+    const known = queues.isKnown(queues.serviceOf(r));
+    enter(contexts.of(r));
+    beginHeaders();
+    begin();
+    put(known ? SAY_TIMEOUT : SAY_NO_STATE);
+    answer(503, known ? QUEUE_TIMEOUT : NO_STATE, UNAVAILABLE);
+  }
+}
+
+// ---- The tick ----
+
+let tickRoot: u32 = 0;
+let period: f64 = 0;
+let armedFor: f64 = Infinity;
+
+/** The root whose tick drives everything. */
+export function setTickRoot(root: u32, now: f64): void {
+  if (root === tickRoot) return;
+  if (tickRoot !== 0) {
+    enter(tickRoot);
+    setTick(0);
+  }
+  tickRoot = root;
+  period = 0;
+  armedFor = Infinity;
+  wake(now + 1, now);
+}
+
+export function isTickRoot(root: u32): bool {
+  return root === tickRoot;
+}
+
+/** The tick comes at this time, or before. */
+export function wake(at: f64, now: f64): void {
+  if (at < armedFor) arm(at, now);
+}
+
+/** The next tick comes at this time. */
+export function arm(at: f64, now: f64): void {
+  if (tickRoot === 0) return;
+  let ms = Math.ceil(at - now);
+  if (!(ms >= 1)) ms = 1;
+  if (ms > 1000) ms = 1000;
+  armedFor = now + ms;
+  period = ms;
+  enter(tickRoot);
+  setTick(ms as u32);
+}
+
+/** The tick has come: the next one would come after the same time. */
+export function ticked(now: f64): void {
+  armedFor = now + period;
+}

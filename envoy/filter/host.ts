@@ -1,0 +1,255 @@
+// Envoy, as the filter sees it: proxy-wasm 0.2.1 without its pointers and out parameters.
+//
+// What Envoy hands over lies in `scratch` until the callback ends; a larger piece is allocated, and freed by `release`. Nothing
+// here allocates once the module has started, but for such pieces.
+import {
+  proxy_add_header_map_value,
+  proxy_continue_stream,
+  proxy_get_buffer_bytes,
+  proxy_get_current_time_nanoseconds,
+  proxy_get_header_map_value,
+  proxy_get_property,
+  proxy_http_call,
+  proxy_log,
+  proxy_remove_header_map_value,
+  proxy_replace_header_map_value,
+  proxy_send_local_response,
+  proxy_set_effective_context,
+  proxy_set_tick_period_milliseconds,
+} from './env.ts';
+import { clock_time_get } from './wasi_snapshot_preview1.ts';
+
+export const REQUEST_HEADERS: i32 = 0;
+export const RESPONSE_HEADERS: i32 = 2;
+export const RESPONSE_TRAILERS: i32 = 3;
+export const PLUGIN_CONFIGURATION: i32 = 7;
+export const GRPC_MESSAGE: i32 = 5;
+
+const OK: i32 = 0;
+const WARN: i32 = 3;
+const MONOTONIC: i32 = 1;
+/** Bytes of memory beyond which nothing more is taken from Envoy. The module may have 512 MiB. */
+const MEMORY_BOUND: usize = 448 << 20;
+
+/** Bytes that stay where they are. */
+export class Text {
+  constructor(
+    public at: usize,
+    public size: i32,
+  ) {}
+}
+
+/** A constant as bytes. `\0` separates the parts of a property's path. */
+export function text(s: string): Text {
+  const size = String.UTF8.byteLength(s);
+  const at = heap.alloc(size + 1);
+  String.UTF8.encodeUnsafe(changetype<usize>(s), s.length, at);
+  return new Text(at, size as i32);
+}
+
+// ---- Memory that Envoy writes to ----
+
+const SCRATCH: usize = 16384;
+const scratch: usize = heap.alloc(SCRATCH);
+let used: usize = 0;
+const out: usize = heap.alloc(16);
+
+/** What the last `getHeader`, `getProperty` or `getBuffer` found. */
+export let found: usize = 0;
+export let foundSize: i32 = 0;
+
+/** A callback begins: what Envoy handed over before is not needed any more. */
+export function fresh(): void {
+  used = 0;
+}
+
+export function allocate(size: usize): usize {
+  const need = (size + 7) & ~7;
+  if (used + need <= SCRATCH) {
+    const at = scratch + used;
+    used += need;
+    return at;
+  }
+  if (((memory.size() as usize) << 16) + need > MEMORY_BOUND) return 0;
+  return heap.alloc(need);
+}
+
+/** Gives a piece back that Envoy handed over. */
+export function release(at: usize): void {
+  if (at !== 0 && (at < scratch || at >= scratch + SCRATCH)) heap.free(at);
+}
+
+function take(status: i32): bool {
+  if (status !== OK) {
+    found = 0;
+    foundSize = 0;
+    return false;
+  }
+  found = load<usize>(out);
+  foundSize = load<i32>(out + 4);
+  return true;
+}
+
+// ---- Time ----
+
+let latest: f64 = 0;
+
+/** Milliseconds of a clock that never goes back. */
+export function now(): f64 {
+  clock_time_get(MONOTONIC, 0, out);
+  const at = (load<u64>(out) as f64) / 1e6;
+  if (at > latest) latest = at;
+  return latest;
+}
+
+/** Nanoseconds since 1970. */
+export function wallClock(): u64 {
+  proxy_get_current_time_nanoseconds(out);
+  return load<u64>(out);
+}
+
+export function setTick(ms: u32): void {
+  proxy_set_tick_period_milliseconds(ms);
+}
+
+/** What follows concerns this stream or root. */
+export function enter(context: u32): void {
+  proxy_set_effective_context(context);
+}
+
+// ---- Headers, properties, buffers ----
+
+export function getHeader(map: i32, name: Text): bool {
+  return take(proxy_get_header_map_value(map, name.at, name.size, out, out + 4)) && foundSize > 0;
+}
+
+export function setHeader(map: i32, name: Text, value: usize, size: i32): void {
+  proxy_replace_header_map_value(map, name.at, name.size, value, size);
+}
+
+export function addHeader(map: i32, name: Text, value: usize, size: i32): void {
+  proxy_add_header_map_value(map, name.at, name.size, value, size);
+}
+
+export function removeHeader(map: i32, name: Text): void {
+  proxy_remove_header_map_value(map, name.at, name.size);
+}
+
+export function getProperty(path: Text): bool {
+  return take(proxy_get_property(path.at, path.size, out, out + 4)) && foundSize > 0;
+}
+
+/** A property that is a whole number. 0 where there is none. */
+export function getNumber(path: Text): i64 {
+  if (!getProperty(path)) return 0;
+  const value = foundSize === 8 ? load<i64>(found) : 0;
+  release(found);
+  return value;
+}
+
+export function getBuffer(buffer: i32, size: i32): bool {
+  return take(proxy_get_buffer_bytes(buffer, 0, size, out, out + 4));
+}
+
+export function same(at: usize, size: i32, other: Text): bool {
+  return size === other.size && memory.compare(at, other.at, size) === 0;
+}
+
+// ---- Text that is put together ----
+
+const LINE: i32 = 4096;
+const line: usize = heap.alloc(LINE);
+let lineEnd: i32 = 0;
+
+export function begin(): void {
+  lineEnd = 0;
+}
+
+export function put(t: Text): void {
+  putBytes(t.at, t.size);
+}
+
+export function putBytes(at: usize, size: i32): void {
+  if (lineEnd + size > LINE) return;
+  memory.copy(line + lineEnd, at, size);
+  lineEnd += size;
+}
+
+export function putByte(byte: u8): void {
+  if (lineEnd >= LINE) return;
+  store<u8>(line + lineEnd, byte);
+  lineEnd++;
+}
+
+export function putNumber(value: u64): void {
+  let digits = 1;
+  for (let rest = value; rest >= 10; rest /= 10) digits++;
+  if (lineEnd + digits > LINE) return;
+  for (let i = digits - 1; i >= 0; i--) {
+    store<u8>(line + lineEnd + i, (48 + (value % 10)) as u8);
+    value /= 10;
+  }
+  lineEnd += digits;
+}
+
+export function lineAt(): usize {
+  return line;
+}
+
+export function lineSize(): i32 {
+  return lineEnd;
+}
+
+/** Envoy logs what was put together. */
+export function warn(): void {
+  proxy_log(WARN, line, lineEnd);
+}
+
+// ---- Answers and calls ----
+
+export function resume(): void {
+  proxy_continue_stream(0);
+}
+
+const PAIRS: usize = heap.alloc(1024);
+let pairCount: i32 = 0;
+let pairBytes: i32 = 0;
+const pairData: usize = heap.alloc(512);
+
+/** Begins a list of headers. */
+export function beginHeaders(): void {
+  pairCount = 0;
+  pairBytes = 0;
+}
+
+/** Adds a header to the list; at most 8 in 512 bytes. */
+export function header(name: Text, value: usize, size: i32): void {
+  if (pairCount === 8 || pairBytes + name.size + size + 2 > 512) return;
+  const sizes = PAIRS + 4 + pairCount * 8;
+  store<i32>(sizes, name.size);
+  store<i32>(sizes + 4, size);
+  const at = pairData + pairBytes;
+  memory.copy(at, name.at, name.size);
+  store<u8>(at + name.size, 0);
+  memory.copy(at + name.size + 1, value, size);
+  store<u8>(at + name.size + 1 + size, 0);
+  pairBytes += name.size + size + 2;
+  pairCount++;
+}
+
+function headersSize(): i32 {
+  if (pairCount === 0) return 0;
+  store<i32>(PAIRS, pairCount);
+  memory.copy(PAIRS + 4 + pairCount * 8, pairData, pairBytes);
+  return 4 + pairCount * 8 + pairBytes;
+}
+
+/** Answers the request of this context, with the list of headers and as body the line that was put together. */
+export function answer(status: i32, details: Text, grpcStatus: i32): void {
+  proxy_send_local_response(status, details.at, details.size, line, lineEnd, PAIRS, headersSize(), grpcStatus);
+}
+
+/** Calls a cluster, with the list of headers. False: it could not even be begun. */
+export function call(cluster: Text, timeoutMs: u32): bool {
+  return proxy_http_call(cluster.at, cluster.size, PAIRS, headersSize(), 0, 0, 0, 0, timeoutMs, out) === OK;
+}

@@ -1,0 +1,1098 @@
+// The queue of every service, and the slots of its pods: which request goes when, and where.
+//
+// Pure: no clock, no host, no names. The caller passes the time (milliseconds, a clock that never goes back) and knows services,
+// pods and requests by number; it pulls what follows: `nextReady` and `start` for requests that may go, `expire` for those that
+// waited too long, `eventCount` for what happened to pods. Nothing is allocated per request: everything lies in columns that
+// grow by doubling. Compiles with tsc and asc, so the same lines run in Envoy and in Node.
+//
+// The order of a queue is `join`, `leave` and `first`, and nothing else knows it.
+import { Floats, Ints } from './columns.ts';
+import { BUCKETS, bucketOf } from './durations.ts';
+
+/** No request, pod or service. */
+export const NONE: i32 = -1;
+/** `arrive`: too many wait. */
+export const FULL: i32 = -2;
+/** `arrive`: too many requests are known in all. */
+export const UNSERVED: i32 = -3;
+
+/** Where a request stands. FREE: its place is unused. */
+export const FREE: i32 = 0;
+export const WAITING: i32 = 1;
+export const WORKING: i32 = 2;
+/** Its client has left, or its time is over; the pod may not know yet, so it keeps its slot for a moment. */
+export const HELD: i32 = 3;
+/** It has ended; its place is kept until `gone`. */
+export const ENDED: i32 = 4;
+
+/** What a pod is, as in queue.proto. */
+export const READY: i32 = 0;
+export const DRAINING: i32 = 1;
+export const EJECTED: i32 = 2;
+export const UNHEALTHY: i32 = 3;
+export const TRYING: i32 = 4;
+
+/** What happened to a pod, as in queue.proto; and to a service. */
+export const POD_EJECTED: i32 = 0;
+export const POD_RETURNED: i32 = 1;
+export const POD_FORGOTTEN: i32 = 2;
+export const SERVICE_FORGOTTEN: i32 = 3;
+
+/** Why a pod was ejected, as in queue.proto. */
+export const NO_REASON: i32 = 0;
+export const UNREACHABLE: i32 = 1;
+export const GATEWAY_ERRORS: i32 = 2;
+export const CONSECUTIVE_5XX: i32 = 3;
+
+/** How a request at a pod ended. */
+export const ANSWERED: i32 = 0;
+export const FAILED: i32 = 1;
+export const TIMED_OUT: i32 = 2;
+
+/** The counts of a service, in the order of `Counts` in queue.proto. */
+export const ARRIVED: i32 = 0;
+export const STARTED: i32 = 1;
+export const COUNT_ANSWERED: i32 = 2;
+export const COUNT_FAILED: i32 = 3;
+export const REFUSED: i32 = 4;
+export const WAIT_TIMEOUTS: i32 = 5;
+export const ABANDONED_WAITING: i32 = 6;
+export const ABANDONED_WORKING: i32 = 7;
+export const WORK_TIMEOUTS: i32 = 8;
+export const RETRIED: i32 = 9;
+export const EJECTIONS: i32 = 10;
+export const COUNT_UNSERVED: i32 = 11;
+export const COUNTS: i32 = 12;
+
+// What is known of a service.
+const UNKNOWN: i32 = 0;
+const KNOWN: i32 = 1;
+const FORGOTTEN: i32 = 2;
+
+// Bits of a pod.
+const REMOVED_BIT: i32 = 1;
+const UNHEALTHY_BIT: i32 = 2;
+const EJECTED_BIT: i32 = 4;
+const TRYING_BIT: i32 = 8;
+
+/** How much the newest duration counts in the usual work of a service. */
+const NEWEST: f64 = 0.05;
+
+export class Queues {
+  /** Bounds. One more request is UNSERVED, one more service or pod NONE. */
+  requestsMax: i32 = 200000;
+  servicesMax: i32 = 20000;
+  podsMax: i32 = 400000;
+  /** How long a request waits for a service that was never configured. */
+  unknownWait: f64 = 5000;
+  /** Since the last growth there is memory that nobody uses any more. The caller may collect it, and set this to false. */
+  grown: bool = false;
+  /** Requests that have a place. */
+  requests: i32 = 0;
+  /** Nothing is due before: `tick` and `expire` may be left until then. `nextDeadline` brings it up to date. */
+  soonest: f64 = Infinity;
+
+  // Services. A service is in use from `addService` until SERVICE_FORGOTTEN.
+  private serviceRoom: i32 = 0;
+  private serviceEnd: i32 = 0;
+  private serviceFree: i32 = NONE;
+  private known: Ints = new Ints();
+  private queueMax: Ints = new Ints();
+  private queueTimeout: Floats = new Floats();
+  private abortHold: Floats = new Floats();
+  private eject5xx: Ints = new Ints();
+  private ejectGateway: Ints = new Ints();
+  private ejectBase: Floats = new Floats();
+  private ejectMax: Floats = new Floats();
+  private waitingCount: Ints = new Ints();
+  private inUseCount: Ints = new Ints();
+  private mostWaitingCount: Ints = new Ints();
+  private mostInUseCount: Ints = new Ints();
+  private slotCount: Ints = new Ints();
+  private freeSlots: Ints = new Ints();
+  private counts: Floats = new Floats();
+  private waits: Floats = new Floats();
+  private works: Floats = new Floats();
+  private waitSums: Floats = new Floats();
+  private workSums: Floats = new Floats();
+  private usualWork: Floats = new Floats();
+  // The queue of a service.
+  private heads: Ints = new Ints();
+  private tails: Ints = new Ints();
+  // Its slots whose clients have left: first in, first released.
+  private heldHeads: Ints = new Ints();
+  private heldTails: Ints = new Ints();
+  // Its pods: a ring, and the one whose turn it is.
+  private turns: Ints = new Ints();
+  private podCounts: Ints = new Ints();
+  private ejectedCounts: Ints = new Ints();
+  private lastFreed: Ints = new Ints();
+  // Lists of services: those that wait beside free slots, those with a deadline, those with changes to report.
+  private readyNext: Ints = new Ints();
+  private isReady: Ints = new Ints();
+  private readyHead: i32 = NONE;
+  private timedNext: Ints = new Ints();
+  private isTimed: Ints = new Ints();
+  private timedHead: i32 = NONE;
+  private dirtyNext: Ints = new Ints();
+  private isDirty: Ints = new Ints();
+  private dirtyHead: i32 = NONE;
+
+  // Pods.
+  private podRoom: i32 = 0;
+  private podEnd: i32 = 0;
+  private podFree: i32 = NONE;
+  private podService: Ints = new Ints();
+  private podNext: Ints = new Ints();
+  private podPrev: Ints = new Ints();
+  private podBits: Ints = new Ints();
+  private podLimit: Ints = new Ints();
+  private podInUse: Ints = new Ints();
+  private podFreeSlots: Ints = new Ints();
+  private podSlots: Ints = new Ints();
+  private podGatewayRow: Ints = new Ints();
+  private pod5xxRow: Ints = new Ints();
+  private podEjections: Ints = new Ints();
+  private podEjectedUntil: Floats = new Floats();
+  private podReturnedAt: Floats = new Floats();
+  private podDirty: Ints = new Ints();
+
+  // Requests.
+  private requestRoom: i32 = 0;
+  private requestEnd: i32 = 0;
+  private requestFree: i32 = NONE;
+  private requestState: Ints = new Ints();
+  private requestMapped: Ints = new Ints();
+  private requestService: Ints = new Ints();
+  private requestPod: Ints = new Ints();
+  private requestNext: Ints = new Ints();
+  private requestPrev: Ints = new Ints();
+  private requestCame: Floats = new Floats();
+  // When it got its slot; for a HELD one when that is free.
+  private requestSince: Floats = new Floats();
+
+  // What happened since `clearEvents`.
+  eventCount: i32 = 0;
+  private eventRoom: i32 = 0;
+  private eventSubjects: Ints = new Ints();
+  private eventKinds: Ints = new Ints();
+  private eventReasons: Ints = new Ints();
+  private eventTimes: Floats = new Floats();
+
+  // ---- Services ----
+
+  /** A service that nobody has configured: its requests wait. NONE: there are too many. */
+  addService(): i32 {
+    let s = this.serviceFree;
+    if (s !== NONE) {
+      this.serviceFree = this.readyNext.get(s);
+    } else {
+      if (this.serviceEnd >= this.servicesMax) return NONE;
+      s = this.serviceEnd++;
+      if (s >= this.serviceRoom) this.growServices();
+    }
+    this.known.set(s, UNKNOWN);
+    this.queueMax.set(s, 0);
+    this.queueTimeout.set(s, 0);
+    this.abortHold.set(s, 0);
+    this.configureEjection(s, 0, 0, 0, 0);
+    this.waitingCount.set(s, 0);
+    this.inUseCount.set(s, 0);
+    this.mostWaitingCount.set(s, 0);
+    this.mostInUseCount.set(s, 0);
+    this.slotCount.set(s, 0);
+    this.freeSlots.set(s, 0);
+    this.counts.clear(s * COUNTS, COUNTS);
+    this.waits.clear(s * BUCKETS, BUCKETS);
+    this.works.clear(s * BUCKETS, BUCKETS);
+    this.waitSums.set(s, 0);
+    this.workSums.set(s, 0);
+    this.usualWork.set(s, 0);
+    this.heads.set(s, NONE);
+    this.tails.set(s, NONE);
+    this.heldHeads.set(s, NONE);
+    this.heldTails.set(s, NONE);
+    this.turns.set(s, NONE);
+    this.podCounts.set(s, 0);
+    this.ejectedCounts.set(s, 0);
+    this.lastFreed.set(s, NONE);
+    this.changed(s);
+    return s;
+  }
+
+  /** Sets what holds for a service from now on. Those that wait stay, also where there are now more than may. */
+  configure(s: i32, queueMax: i32, queueTimeout: f64, abortHold: f64): void {
+    this.known.set(s, KNOWN);
+    this.queueMax.set(s, queueMax);
+    this.queueTimeout.set(s, queueTimeout);
+    this.abortHold.set(s, abortHold);
+    this.timeQueue(s);
+    this.changed(s);
+  }
+
+  /** Sets when its pods are ejected, and for how long. 0 errors in a row: never. */
+  configureEjection(s: i32, consecutive5xx: i32, consecutiveGateway: i32, base: f64, max: f64): void {
+    this.eject5xx.set(s, consecutive5xx);
+    this.ejectGateway.set(s, consecutiveGateway);
+    this.ejectBase.set(s, base);
+    this.ejectMax.set(s, max);
+  }
+
+  /** Takes back what was configured, and removes the pods. Its waiting requests are to be taken out with `takeOut`. */
+  removeService(s: i32): void {
+    this.known.set(s, UNKNOWN);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      const p = this.turns.get(s);
+      this.turns.set(s, this.podNext.get(p));
+      this.removePod(p);
+    }
+    this.timeQueue(s);
+    this.changed(s);
+    this.forgetIfEmpty(s);
+  }
+
+  isKnown(s: i32): bool {
+    return this.known.get(s) === KNOWN;
+  }
+
+  waiting(s: i32): i32 {
+    return this.waitingCount.get(s);
+  }
+
+  inUse(s: i32): i32 {
+    return this.inUseCount.get(s);
+  }
+
+  /** The slots of the pods that get requests. */
+  slots(s: i32): i32 {
+    return this.slotCount.get(s);
+  }
+
+  mostWaiting(s: i32): i32 {
+    return this.mostWaitingCount.get(s);
+  }
+
+  mostInUse(s: i32): i32 {
+    return this.mostInUseCount.get(s);
+  }
+
+  /** From now on `mostWaiting` and `mostInUse` are counted anew. */
+  clearMost(s: i32): void {
+    this.mostWaitingCount.set(s, this.waitingCount.get(s));
+    this.mostInUseCount.set(s, this.inUseCount.get(s));
+  }
+
+  /** One of the counts: ARRIVED, STARTED … */
+  count(s: i32, which: i32): f64 {
+    return this.counts.get(s * COUNTS + which);
+  }
+
+  waitBucket(s: i32, bucket: i32): f64 {
+    return this.waits.get(s * BUCKETS + bucket);
+  }
+
+  workBucket(s: i32, bucket: i32): f64 {
+    return this.works.get(s * BUCKETS + bucket);
+  }
+
+  waitSum(s: i32): f64 {
+    return this.waitSums.get(s);
+  }
+
+  workSum(s: i32): f64 {
+    return this.workSums.get(s);
+  }
+
+  /** How long the oldest waiting request has waited. */
+  oldestWait(s: i32, now: f64): f64 {
+    const r = this.first(s);
+    return r === NONE ? 0 : now - this.requestCame.get(r);
+  }
+
+  /** Seconds until a refused request may expect a place: how long those that wait take at the usual pace, at least 1. */
+  retryAfter(s: i32): i32 {
+    const slots = this.slotCount.get(s);
+    if (slots === 0) return 1;
+    const seconds = (this.usualWork.get(s) * (this.waitingCount.get(s) as f64)) / (slots as f64) / 1000;
+    if (!(seconds > 1)) return 1;
+    return seconds > 3600 ? 3600 : (Math.ceil(seconds) as i32);
+  }
+
+  // ---- Pods ----
+
+  /** A pod that gets requests from now on. NONE: there are too many. */
+  addPod(s: i32, limit: i32, unhealthy: bool): i32 {
+    let p = this.podFree;
+    if (p !== NONE) {
+      this.podFree = this.podNext.get(p);
+    } else {
+      if (this.podEnd >= this.podsMax) return NONE;
+      p = this.podEnd++;
+      if (p >= this.podRoom) this.growPods();
+    }
+    this.podService.set(p, s);
+    this.podBits.set(p, 0);
+    this.podInUse.set(p, 0);
+    this.podFreeSlots.set(p, 0);
+    this.podSlots.set(p, 0);
+    this.podGatewayRow.set(p, 0);
+    this.pod5xxRow.set(p, 0);
+    this.podEjections.set(p, 0);
+    this.podEjectedUntil.set(p, 0);
+    this.podReturnedAt.set(p, 0);
+    const turn = this.turns.get(s);
+    if (turn === NONE) {
+      this.podNext.set(p, p);
+      this.podPrev.set(p, p);
+      this.turns.set(s, p);
+    } else {
+      const last = this.podPrev.get(turn);
+      this.podNext.set(last, p);
+      this.podPrev.set(p, last);
+      this.podNext.set(p, turn);
+      this.podPrev.set(turn, p);
+    }
+    this.podCounts.add(s, 1);
+    this.setPod(p, limit, unhealthy);
+    return p;
+  }
+
+  /** Sets limit and health of a pod. One that was removed gets requests again. */
+  setPod(p: i32, limit: i32, unhealthy: bool): void {
+    this.podLimit.set(p, limit);
+    let bits = this.podBits.get(p) & ~(REMOVED_BIT | UNHEALTHY_BIT);
+    if (unhealthy) bits |= UNHEALTHY_BIT;
+    this.podBits.set(p, bits);
+    this.settle(p);
+  }
+
+  /** The pod gets no further request. POD_FORGOTTEN follows, when its last one has ended. */
+  removePod(p: i32): void {
+    const bits = this.podBits.get(p);
+    if ((bits & REMOVED_BIT) !== 0) return;
+    if ((bits & EJECTED_BIT) !== 0) this.ejectedCounts.add(this.podService.get(p), -1);
+    this.podBits.set(p, (bits & ~(EJECTED_BIT | TRYING_BIT)) | REMOVED_BIT);
+    this.settle(p);
+    this.forgetPodIfIdle(p);
+  }
+
+  isRemoved(p: i32): bool {
+    return (this.podBits.get(p) & REMOVED_BIT) !== 0;
+  }
+
+  /** READY, DRAINING, EJECTED, UNHEALTHY or TRYING. */
+  podState(p: i32): i32 {
+    const bits = this.podBits.get(p);
+    if ((bits & REMOVED_BIT) !== 0) return DRAINING;
+    if ((bits & EJECTED_BIT) !== 0) return EJECTED;
+    if ((bits & UNHEALTHY_BIT) !== 0) return UNHEALTHY;
+    return (bits & TRYING_BIT) !== 0 ? TRYING : READY;
+  }
+
+  podLimitOf(p: i32): i32 {
+    return this.podLimit.get(p);
+  }
+
+  podInUseOf(p: i32): i32 {
+    return this.podInUse.get(p);
+  }
+
+  serviceOfPod(p: i32): i32 {
+    return this.podService.get(p);
+  }
+
+  /** How long until an ejected pod is tried again. */
+  ejectedFor(p: i32, now: f64): f64 {
+    if ((this.podBits.get(p) & EJECTED_BIT) === 0) return 0;
+    const left = this.podEjectedUntil.get(p) - now;
+    return left > 0 ? left : 0;
+  }
+
+  podCount(s: i32): i32 {
+    return this.podCounts.get(s);
+  }
+
+  /** Any pod of a service, or NONE; with `podAfter` all of them. */
+  anyPod(s: i32): i32 {
+    return this.turns.get(s);
+  }
+
+  podAfter(p: i32): i32 {
+    return this.podNext.get(p);
+  }
+
+  /** Whether it changed since the last call. */
+  takePodChange(p: i32): bool {
+    const dirty = this.podDirty.get(p) !== 0;
+    this.podDirty.set(p, 0);
+    return dirty;
+  }
+
+  // ---- Requests ----
+
+  /** A new request. It has a slot (WORKING), or waits; FULL or UNSERVED: it got no place. */
+  arrive(s: i32, now: f64): i32 {
+    this.addCount(s, ARRIVED);
+    const first = this.waitingCount.get(s) === 0;
+    const p = first && this.freeSlots.get(s) > 0 ? this.choose(s) : NONE;
+    if (p === NONE && this.isKnown(s) && this.waitingCount.get(s) >= this.queueMax.get(s)) {
+      this.addCount(s, REFUSED);
+      return FULL;
+    }
+    const r = this.newRequest();
+    if (r === NONE) {
+      this.addCount(s, COUNT_UNSERVED);
+      return UNSERVED;
+    }
+    this.requestService.set(r, s);
+    this.requestCame.set(r, now);
+    if (p !== NONE) this.begin(r, p, now);
+    else this.join(r);
+    return r;
+  }
+
+  /** A service in which requests wait beside free slots, or NONE. It stays one until `start` has nothing more to start. */
+  nextReady(): i32 {
+    while (this.readyHead !== NONE) {
+      const s = this.readyHead;
+      if (this.waitingCount.get(s) > 0 && this.freeSlots.get(s) > 0) return s;
+      this.readyHead = this.readyNext.get(s);
+      this.isReady.set(s, 0);
+    }
+    return NONE;
+  }
+
+  /** Gives the first of the queue a slot, if there is one. NONE: nobody waits, or no slot is free. */
+  start(s: i32, now: f64): i32 {
+    if (this.freeSlots.get(s) <= 0) return NONE;
+    const r = this.first(s);
+    if (r === NONE) return NONE;
+    this.leave(r);
+    this.begin(r, this.choose(s), now);
+    return r;
+  }
+
+  state(r: i32): i32 {
+    return this.requestState.get(r);
+  }
+
+  isWaiting(r: i32): bool {
+    return r >= 0 && r < this.requestEnd && this.requestState.get(r) === WAITING;
+  }
+
+  isWorking(r: i32): bool {
+    return r >= 0 && r < this.requestEnd && this.requestState.get(r) === WORKING;
+  }
+
+  serviceOf(r: i32): i32 {
+    return this.requestService.get(r);
+  }
+
+  podOf(r: i32): i32 {
+    return this.requestPod.get(r);
+  }
+
+  came(r: i32): f64 {
+    return this.requestCame.get(r);
+  }
+
+  /** When a WORKING request got its slot. */
+  began(r: i32): f64 {
+    return this.requestSince.get(r);
+  }
+
+  /** The first that waits, or NONE; with `after` all that wait, in their order. */
+  firstWaiting(s: i32): i32 {
+    return this.first(s);
+  }
+
+  after(r: i32): i32 {
+    return this.requestNext.get(r);
+  }
+
+  /** It goes to another pod than the chosen one (a retry): from now on it has a slot there, also beyond the limit. */
+  move(r: i32, p: i32): void {
+    const from = this.requestPod.get(r);
+    if (this.requestState.get(r) !== WORKING || from === p) return;
+    this.addCount(this.requestService.get(r), RETRIED);
+    this.podInUse.add(p, 1);
+    this.settle(p);
+    this.requestPod.set(r, p);
+    this.podInUse.add(from, -1);
+    this.settle(from);
+    this.forgetPodIfIdle(from);
+  }
+
+  /** The pod of a request has answered with this status. */
+  answered(r: i32, status: i32, now: f64): void {
+    if (this.requestState.get(r) !== WORKING) return;
+    this.judge(this.requestPod.get(r), status, now);
+  }
+
+  /** Whether a good answer of the pod of a request would change what is thought of that pod. */
+  isSuspect(r: i32): bool {
+    const p = this.requestPod.get(r);
+    if (p === NONE) return false;
+    const trying = (this.podBits.get(p) & TRYING_BIT) !== 0;
+    return trying || this.podGatewayRow.get(p) > 0 || this.pod5xxRow.get(p) > 0;
+  }
+
+  /** A request could not reach this pod. */
+  unreachable(p: i32, now: f64): void {
+    this.eject(p, UNREACHABLE, now);
+  }
+
+  /** The answer is complete, or there will be none: its slot is free. With TIMED_OUT it is kept for a moment. */
+  end(r: i32, how: i32, now: f64): void {
+    if (this.requestState.get(r) !== WORKING) return;
+    const s = this.requestService.get(r);
+    const work = now - this.requestSince.get(r);
+    this.works.add(s * BUCKETS + bucketOf(work), 1);
+    this.workSums.add(s, work);
+    if (how === TIMED_OUT) {
+      this.addCount(s, WORK_TIMEOUTS);
+      this.hold(r, now);
+      return;
+    }
+    this.addCount(s, how === ANSWERED ? COUNT_ANSWERED : COUNT_FAILED);
+    if (how === ANSWERED) {
+      const usual = this.usualWork.get(s);
+      this.usualWork.set(s, usual === 0 ? work : usual + (work - usual) * NEWEST);
+    }
+    this.requestState.set(r, ENDED);
+    this.vacate(r);
+  }
+
+  /** Takes a waiting request out of the queue: it is not served (a removed service, an operator's wish). */
+  takeOut(r: i32): void {
+    if (this.requestState.get(r) !== WAITING) return;
+    this.leave(r);
+    this.requestState.set(r, ENDED);
+    this.addCount(this.requestService.get(r), COUNT_UNSERVED);
+  }
+
+  /** The stream of a request is over: whatever it still had is given back (a slot after a moment). `r` is not used again. */
+  gone(r: i32, now: f64): void {
+    if (this.requestMapped.get(r) === 0) return;
+    this.requestMapped.set(r, 0);
+    const state = this.requestState.get(r);
+    const s = this.requestService.get(r);
+    if (state === WAITING) {
+      this.leave(r);
+      this.addCount(s, ABANDONED_WAITING);
+      this.freeRequest(r);
+      this.forgetIfEmpty(s);
+    } else if (state === WORKING) {
+      this.addCount(s, ABANDONED_WORKING);
+      this.hold(r, now);
+    } else if (state === ENDED) {
+      this.freeRequest(r);
+    }
+  }
+
+  // ---- Time ----
+
+  /** Frees slots that were kept long enough, and lets ejected pods return. */
+  tick(now: f64): void {
+    for (let s = this.timedHead; s !== NONE; s = this.timedNext.get(s)) {
+      while (this.heldHeads.get(s) !== NONE && this.requestSince.get(this.heldHeads.get(s)) <= now) {
+        const r = this.heldHeads.get(s);
+        this.heldHeads.set(s, this.requestNext.get(r));
+        if (this.requestNext.get(r) === NONE) this.heldTails.set(s, NONE);
+        this.release(r);
+      }
+      if (this.ejectedCounts.get(s) > 0) this.returnPods(s, now);
+    }
+  }
+
+  /** A request that has waited too long, and waits no more; NONE: there is no further one. */
+  expire(now: f64): i32 {
+    for (let s = this.timedHead; s !== NONE; s = this.timedNext.get(s)) {
+      const timeout = this.waitOf(s);
+      if (timeout <= 0) continue;
+      const r = this.first(s);
+      if (r === NONE || this.requestCame.get(r) + timeout > now) continue;
+      this.leave(r);
+      this.requestState.set(r, ENDED);
+      this.addCount(s, this.isKnown(s) ? WAIT_TIMEOUTS : COUNT_UNSERVED);
+      return r;
+    }
+    return NONE;
+  }
+
+  /** When `tick` or `expire` has something to do next: Infinity: never. Forgets the services without a deadline. */
+  nextDeadline(): f64 {
+    let soonest: f64 = Infinity;
+    let before: i32 = NONE;
+    let s = this.timedHead;
+    while (s !== NONE) {
+      const next = this.timedNext.get(s);
+      const at = this.deadlineOf(s);
+      if (at === Infinity) {
+        this.isTimed.set(s, 0);
+        if (before === NONE) this.timedHead = next;
+        else this.timedNext.set(before, next);
+        this.forgetIfEmpty(s);
+      } else {
+        if (at < soonest) soonest = at;
+        before = s;
+      }
+      s = next;
+    }
+    this.soonest = soonest;
+    return soonest;
+  }
+
+  // ---- What happened ----
+
+  /** The pod, or for SERVICE_FORGOTTEN the service. */
+  eventSubject(i: i32): i32 {
+    return this.eventSubjects.get(i);
+  }
+
+  eventKind(i: i32): i32 {
+    return this.eventKinds.get(i);
+  }
+
+  eventReason(i: i32): i32 {
+    return this.eventReasons.get(i);
+  }
+
+  /** For how long the pod is ejected. */
+  eventTime(i: i32): f64 {
+    return this.eventTimes.get(i);
+  }
+
+  /** The events are read: forgotten pods and services may be used anew. */
+  clearEvents(): void {
+    for (let i: i32 = 0; i < this.eventCount; i++) {
+      const subject = this.eventSubjects.get(i);
+      if (this.eventKinds.get(i) === POD_FORGOTTEN) {
+        this.podNext.set(subject, this.podFree);
+        this.podFree = subject;
+      } else if (this.eventKinds.get(i) === SERVICE_FORGOTTEN) {
+        this.unlist(subject);
+        this.readyNext.set(subject, this.serviceFree);
+        this.serviceFree = subject;
+      }
+    }
+    this.eventCount = 0;
+  }
+
+  /** A service with something to report, or NONE. It is reported by that. */
+  takeChanged(): i32 {
+    const s = this.dirtyHead;
+    if (s === NONE) return NONE;
+    this.dirtyHead = this.dirtyNext.get(s);
+    this.isDirty.set(s, 0);
+    return s;
+  }
+
+  /** Something about the service is to be reported. */
+  changed(s: i32): void {
+    if (this.isDirty.get(s) !== 0) return;
+    this.isDirty.set(s, 1);
+    this.dirtyNext.set(s, this.dirtyHead);
+    this.dirtyHead = s;
+  }
+
+  // ---- The order of the queue ----
+
+  private join(r: i32): void {
+    const s = this.requestService.get(r);
+    const last = this.tails.get(s);
+    this.requestPrev.set(r, last);
+    this.requestNext.set(r, NONE);
+    if (last === NONE) this.heads.set(s, r);
+    else this.requestNext.set(last, r);
+    this.tails.set(s, r);
+    this.requestState.set(r, WAITING);
+    this.waitingCount.add(s, 1);
+    if (this.waitingCount.get(s) > this.mostWaitingCount.get(s)) this.mostWaitingCount.set(s, this.waitingCount.get(s));
+    if (this.waitOf(s) > 0) this.time(s, this.requestCame.get(r) + this.waitOf(s));
+    this.ready(s);
+    this.changed(s);
+  }
+
+  private leave(r: i32): void {
+    const s = this.requestService.get(r);
+    const before = this.requestPrev.get(r);
+    const next = this.requestNext.get(r);
+    if (before === NONE) this.heads.set(s, next);
+    else this.requestNext.set(before, next);
+    if (next === NONE) this.tails.set(s, before);
+    else this.requestPrev.set(next, before);
+    this.waitingCount.add(s, -1);
+    this.changed(s);
+  }
+
+  private first(s: i32): i32 {
+    return this.heads.get(s);
+  }
+
+  // ---- Slots ----
+
+  /** The pod with the fewest requests among those with a free slot; among equals the one whose turn it is. */
+  private choose(s: i32): i32 {
+    const freed = this.lastFreed.get(s);
+    if (freed !== NONE && this.podFreeSlots.get(freed) === this.freeSlots.get(s)) return freed;
+    let best: i32 = NONE;
+    let fewest: i32 = 0x7fffffff;
+    let p = this.turns.get(s);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      if (this.podFreeSlots.get(p) > 0 && this.podInUse.get(p) < fewest) {
+        best = p;
+        fewest = this.podInUse.get(p);
+        if (fewest === 0) break;
+      }
+      p = this.podNext.get(p);
+    }
+    return best;
+  }
+
+  private begin(r: i32, p: i32, now: f64): void {
+    const s = this.requestService.get(r);
+    const wait = now - this.requestCame.get(r);
+    this.turns.set(s, this.podNext.get(p));
+    this.requestState.set(r, WORKING);
+    this.requestPod.set(r, p);
+    this.requestSince.set(r, now);
+    this.addCount(s, STARTED);
+    this.waits.add(s * BUCKETS + bucketOf(wait), 1);
+    this.waitSums.add(s, wait);
+    this.podInUse.add(p, 1);
+    this.inUseCount.add(s, 1);
+    if (this.inUseCount.get(s) > this.mostInUseCount.get(s)) this.mostInUseCount.set(s, this.inUseCount.get(s));
+    this.settle(p);
+  }
+
+  private vacate(r: i32): void {
+    const s = this.requestService.get(r);
+    const p = this.requestPod.get(r);
+    this.requestPod.set(r, NONE);
+    this.podInUse.add(p, -1);
+    this.inUseCount.add(s, -1);
+    this.lastFreed.set(s, p);
+    this.settle(p);
+    this.forgetPodIfIdle(p);
+    this.forgetIfEmpty(s);
+  }
+
+  /** Keeps the slot of a request for the moment that its pod needs to learn that nobody waits for it any more. */
+  private hold(r: i32, now: f64): void {
+    const s = this.requestService.get(r);
+    const moment = this.abortHold.get(s);
+    if (moment <= 0) {
+      this.release(r);
+      return;
+    }
+    this.requestState.set(r, HELD);
+    this.requestSince.set(r, now + moment);
+    this.requestNext.set(r, NONE);
+    const last = this.heldTails.get(s);
+    if (last === NONE) this.heldHeads.set(s, r);
+    else this.requestNext.set(last, r);
+    this.heldTails.set(s, r);
+    this.time(s, now + moment);
+  }
+
+  private release(r: i32): void {
+    this.requestState.set(r, ENDED);
+    this.vacate(r);
+    if (this.requestMapped.get(r) === 0) this.freeRequest(r);
+  }
+
+  /** Brings what is derived of a pod up to date: after each change of it. */
+  private settle(p: i32): void {
+    const s = this.podService.get(p);
+    const bits = this.podBits.get(p);
+    const inUse = this.podInUse.get(p);
+    let slots = (bits & (REMOVED_BIT | UNHEALTHY_BIT | EJECTED_BIT)) !== 0 ? 0 : this.podLimit.get(p);
+    if ((bits & TRYING_BIT) !== 0 && slots > 1) slots = 1;
+    const free: i32 = slots > inUse ? slots - inUse : 0;
+    this.slotCount.add(s, slots - this.podSlots.get(p));
+    this.podSlots.set(p, slots);
+    this.freeSlots.add(s, free - this.podFreeSlots.get(p));
+    this.podFreeSlots.set(p, free);
+    this.podDirty.set(p, 1);
+    this.ready(s);
+    this.changed(s);
+  }
+
+  // ---- Ejection ----
+
+  private judge(p: i32, status: i32, now: f64): void {
+    const s = this.podService.get(p);
+    const trying = (this.podBits.get(p) & TRYING_BIT) !== 0;
+    const gateway = status === 502 || status === 503 || status === 504;
+    if (gateway && this.ejectGateway.get(s) > 0) {
+      this.podGatewayRow.add(p, 1);
+      if (trying || this.podGatewayRow.get(p) >= this.ejectGateway.get(s)) {
+        this.eject(p, GATEWAY_ERRORS, now);
+        return;
+      }
+    } else if (!gateway) {
+      this.podGatewayRow.set(p, 0);
+    }
+    if (status >= 500 && this.eject5xx.get(s) > 0) {
+      this.pod5xxRow.add(p, 1);
+      if (trying || this.pod5xxRow.get(p) >= this.eject5xx.get(s)) this.eject(p, CONSECUTIVE_5XX, now);
+      return;
+    }
+    this.pod5xxRow.set(p, 0);
+    if (trying && !(gateway && this.ejectGateway.get(s) > 0)) {
+      this.podBits.set(p, this.podBits.get(p) & ~TRYING_BIT);
+      this.settle(p);
+    }
+  }
+
+  private eject(p: i32, reason: i32, now: f64): void {
+    const bits = this.podBits.get(p);
+    if ((bits & (EJECTED_BIT | REMOVED_BIT)) !== 0) return;
+    const s = this.podService.get(p);
+    const max = this.ejectMax.get(s);
+    // Good for longer than it can be ejected: what was before is forgiven.
+    if (now - this.podReturnedAt.get(p) > max) this.podEjections.set(p, 0);
+    this.podEjections.add(p, 1);
+    let time = this.ejectBase.get(s) * (this.podEjections.get(p) as f64);
+    if (time > max) time = max;
+    if (time <= 0) return;
+    this.podBits.set(p, (bits & ~TRYING_BIT) | EJECTED_BIT);
+    this.podEjectedUntil.set(p, now + time);
+    this.podGatewayRow.set(p, 0);
+    this.pod5xxRow.set(p, 0);
+    this.ejectedCounts.add(s, 1);
+    this.addCount(s, EJECTIONS);
+    this.settle(p);
+    this.time(s, now + time);
+    this.event(p, POD_EJECTED, reason, time);
+  }
+
+  private returnPods(s: i32, now: f64): void {
+    let p = this.turns.get(s);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      const bits = this.podBits.get(p);
+      if ((bits & EJECTED_BIT) !== 0 && this.podEjectedUntil.get(p) <= now) {
+        this.podBits.set(p, (bits & ~EJECTED_BIT) | TRYING_BIT);
+        this.podReturnedAt.set(p, now);
+        this.ejectedCounts.add(s, -1);
+        this.settle(p);
+        this.event(p, POD_RETURNED, NO_REASON, 0);
+      }
+      p = this.podNext.get(p);
+    }
+  }
+
+  // ---- Forgetting ----
+
+  private forgetPodIfIdle(p: i32): void {
+    if ((this.podBits.get(p) & REMOVED_BIT) === 0 || this.podInUse.get(p) > 0) return;
+    const s = this.podService.get(p);
+    const next = this.podNext.get(p);
+    if (next === p) {
+      this.turns.set(s, NONE);
+    } else {
+      const before = this.podPrev.get(p);
+      this.podNext.set(before, next);
+      this.podPrev.set(next, before);
+      if (this.turns.get(s) === p) this.turns.set(s, next);
+    }
+    if (this.lastFreed.get(s) === p) this.lastFreed.set(s, NONE);
+    this.podCounts.add(s, -1);
+    this.event(p, POD_FORGOTTEN, NO_REASON, 0);
+  }
+
+  private forgetIfEmpty(s: i32): void {
+    if (this.known.get(s) !== UNKNOWN || this.waitingCount.get(s) > 0 || this.inUseCount.get(s) > 0) return;
+    if (this.podCounts.get(s) > 0) return;
+    this.known.set(s, FORGOTTEN);
+    this.event(s, SERVICE_FORGOTTEN, NO_REASON, 0);
+  }
+
+  // ---- Lists ----
+
+  private ready(s: i32): void {
+    if (this.isReady.get(s) !== 0 || this.waitingCount.get(s) === 0 || this.freeSlots.get(s) <= 0) return;
+    this.isReady.set(s, 1);
+    this.readyNext.set(s, this.readyHead);
+    this.readyHead = s;
+  }
+
+  /** Something of the service is due at this time. */
+  private time(s: i32, at: f64): void {
+    if (at < this.soonest) this.soonest = at;
+    if (this.isTimed.get(s) !== 0) return;
+    this.isTimed.set(s, 1);
+    this.timedNext.set(s, this.timedHead);
+    this.timedHead = s;
+  }
+
+  /** What those that wait may wait has changed. */
+  private timeQueue(s: i32): void {
+    const r = this.first(s);
+    if (r !== NONE && this.waitOf(s) > 0) this.time(s, this.requestCame.get(r) + this.waitOf(s));
+  }
+
+  /** How long a request of this service may wait. 0: as long as it takes. */
+  private waitOf(s: i32): f64 {
+    return this.isKnown(s) ? this.queueTimeout.get(s) : this.unknownWait;
+  }
+
+  private deadlineOf(s: i32): f64 {
+    let soonest: f64 = Infinity;
+    const first = this.first(s);
+    const wait = this.waitOf(s);
+    if (first !== NONE && wait > 0) soonest = this.requestCame.get(first) + wait;
+    const held = this.heldHeads.get(s);
+    if (held !== NONE && this.requestSince.get(held) < soonest) soonest = this.requestSince.get(held);
+    if (this.ejectedCounts.get(s) === 0) return soonest;
+    let p = this.turns.get(s);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      const ejected = (this.podBits.get(p) & EJECTED_BIT) !== 0;
+      if (ejected && this.podEjectedUntil.get(p) < soonest) soonest = this.podEjectedUntil.get(p);
+      p = this.podNext.get(p);
+    }
+    return soonest;
+  }
+
+  /** Takes a service out of all lists. */
+  private unlist(s: i32): void {
+    this.readyHead = without(this.readyHead, s, this.readyNext);
+    this.timedHead = without(this.timedHead, s, this.timedNext);
+    this.dirtyHead = without(this.dirtyHead, s, this.dirtyNext);
+    this.isReady.set(s, 0);
+    this.isTimed.set(s, 0);
+    this.isDirty.set(s, 0);
+  }
+
+  private addCount(s: i32, which: i32): void {
+    this.counts.add(s * COUNTS + which, 1);
+    this.changed(s);
+  }
+
+  private event(subject: i32, kind: i32, reason: i32, time: f64): void {
+    const i = this.eventCount++;
+    if (i >= this.eventRoom) {
+      this.eventRoom = i < 8 ? 16 : i * 2;
+      this.eventSubjects.grow(this.eventRoom);
+      this.eventKinds.grow(this.eventRoom);
+      this.eventReasons.grow(this.eventRoom);
+      this.eventTimes.grow(this.eventRoom);
+      this.grown = true;
+    }
+    this.eventSubjects.set(i, subject);
+    this.eventKinds.set(i, kind);
+    this.eventReasons.set(i, reason);
+    this.eventTimes.set(i, time);
+  }
+
+  // ---- Places ----
+
+  private newRequest(): i32 {
+    if (this.requests >= this.requestsMax) return NONE;
+    let r = this.requestFree;
+    if (r !== NONE) {
+      this.requestFree = this.requestNext.get(r);
+    } else {
+      r = this.requestEnd++;
+      if (r >= this.requestRoom) this.growRequests();
+    }
+    this.requests++;
+    this.requestMapped.set(r, 1);
+    this.requestPod.set(r, NONE);
+    return r;
+  }
+
+  private freeRequest(r: i32): void {
+    this.requestState.set(r, FREE);
+    this.requestNext.set(r, this.requestFree);
+    this.requestFree = r;
+    this.requests--;
+  }
+
+  private growRequests(): void {
+    const room: i32 = this.requestRoom === 0 ? 256 : this.requestRoom * 2;
+    this.requestRoom = room;
+    this.requestState.grow(room);
+    this.requestMapped.grow(room);
+    this.requestService.grow(room);
+    this.requestPod.grow(room);
+    this.requestNext.grow(room);
+    this.requestPrev.grow(room);
+    this.requestCame.grow(room);
+    this.requestSince.grow(room);
+    this.grown = true;
+  }
+
+  private growPods(): void {
+    const room: i32 = this.podRoom === 0 ? 64 : this.podRoom * 2;
+    this.podRoom = room;
+    this.podService.grow(room);
+    this.podNext.grow(room);
+    this.podPrev.grow(room);
+    this.podBits.grow(room);
+    this.podLimit.grow(room);
+    this.podInUse.grow(room);
+    this.podFreeSlots.grow(room);
+    this.podSlots.grow(room);
+    this.podGatewayRow.grow(room);
+    this.pod5xxRow.grow(room);
+    this.podEjections.grow(room);
+    this.podEjectedUntil.grow(room);
+    this.podReturnedAt.grow(room);
+    this.podDirty.grow(room);
+    this.grown = true;
+  }
+
+  private growServices(): void {
+    const room: i32 = this.serviceRoom === 0 ? 16 : this.serviceRoom * 2;
+    this.serviceRoom = room;
+    this.known.grow(room);
+    this.queueMax.grow(room);
+    this.queueTimeout.grow(room);
+    this.abortHold.grow(room);
+    this.eject5xx.grow(room);
+    this.ejectGateway.grow(room);
+    this.ejectBase.grow(room);
+    this.ejectMax.grow(room);
+    this.waitingCount.grow(room);
+    this.inUseCount.grow(room);
+    this.mostWaitingCount.grow(room);
+    this.mostInUseCount.grow(room);
+    this.slotCount.grow(room);
+    this.freeSlots.grow(room);
+    this.counts.grow(room * COUNTS);
+    this.waits.grow(room * BUCKETS);
+    this.works.grow(room * BUCKETS);
+    this.waitSums.grow(room);
+    this.workSums.grow(room);
+    this.usualWork.grow(room);
+    this.heads.grow(room);
+    this.tails.grow(room);
+    this.heldHeads.grow(room);
+    this.heldTails.grow(room);
+    this.turns.grow(room);
+    this.podCounts.grow(room);
+    this.ejectedCounts.grow(room);
+    this.lastFreed.grow(room);
+    this.readyNext.grow(room);
+    this.isReady.grow(room);
+    this.timedNext.grow(room);
+    this.isTimed.grow(room);
+    this.dirtyNext.grow(room);
+    this.isDirty.grow(room);
+    this.grown = true;
+  }
+}
+
+/** The head of a list once `s` is not in it. */
+function without(head: i32, s: i32, next: Ints): i32 {
+  if (head === s) return next.get(s);
+  for (let x = head; x !== NONE; x = next.get(x)) {
+    if (next.get(x) === s) {
+      next.set(x, next.get(s));
+      return head;
+    }
+  }
+  return head;
+}

@@ -1,0 +1,66 @@
+// What the filter tells Sluice: the messages of `FilterMessage` in queue.proto, written into wire.ts.
+import { BUCKETS } from './durations.ts';
+import { nameAt, nameSize } from './names.ts';
+import { COUNTS, STARTED } from './queue.ts';
+import { podEntry, queues, serviceEntry } from './state.ts';
+import { close, messageSize, open, writeBytes, writeNumber, writePacked } from './wire.ts';
+
+/** A message of reports ends after so many bytes. */
+const CHUNK: usize = 32768;
+
+/** Writes `ServiceReport` as this field. All pods, or those that have changed. */
+export function writeService(field: u32, s: i32, now: f64, allPods: bool): void {
+  const message = open(field);
+  const entry = serviceEntry(s);
+  writeBytes(1, nameAt(entry), nameSize(entry));
+  writeNumber(2, queues.waiting(s) as f64);
+  writeNumber(3, Math.floor(queues.oldestWait(s, now)));
+  const counts = open(4);
+  for (let i = 0; i < COUNTS; i++) writeNumber(i + 1, queues.count(s, i));
+  close(counts);
+  if (queues.count(s, STARTED) > 0) writeDurations(s);
+  writePods(s, now, allPods);
+  writeNumber(8, queues.mostWaiting(s) as f64);
+  writeNumber(9, queues.mostInUse(s) as f64);
+  writeNumber(10, queues.inUse(s) as f64);
+  writeNumber(11, queues.isKnown(s) ? 1 : 0);
+  close(message);
+  queues.clearMost(s);
+}
+
+function writeDurations(s: i32): void {
+  const waits = open(5);
+  const waitBuckets = open(1);
+  for (let i = 0; i < BUCKETS; i++) writePacked(queues.waitBucket(s, i));
+  close(waitBuckets);
+  writeNumber(2, Math.floor(queues.waitSum(s)));
+  close(waits);
+  const works = open(6);
+  const workBuckets = open(1);
+  for (let i = 0; i < BUCKETS; i++) writePacked(queues.workBucket(s, i));
+  close(workBuckets);
+  writeNumber(2, Math.floor(queues.workSum(s)));
+  close(works);
+}
+
+function writePods(s: i32, now: f64, all: bool): void {
+  let p = queues.anyPod(s);
+  for (let left = queues.podCount(s); left > 0; left--) {
+    const changed = queues.takePodChange(p);
+    if (changed || all) {
+      const pod = open(7);
+      writeBytes(1, nameAt(podEntry(p)), nameSize(podEntry(p)));
+      writeNumber(2, queues.podLimitOf(p) as f64);
+      writeNumber(3, queues.podInUseOf(p) as f64);
+      writeNumber(4, queues.podState(p) as f64);
+      writeNumber(5, Math.ceil(queues.ejectedFor(p, now)));
+      close(pod);
+    }
+    p = queues.podAfter(p);
+  }
+}
+
+/** Whether a message of reports is long enough to be sent. */
+export function isFull(): bool {
+  return messageSize() > CHUNK;
+}

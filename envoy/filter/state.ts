@@ -1,0 +1,106 @@
+// What one VM knows: the queues, and what Envoy and Sluice call the services and pods in them.
+import { Ints } from './columns.ts';
+import { Contexts } from './contexts.ts';
+import { addName, findName, numberOf, removeName } from './names.ts';
+import { NONE, Queues } from './queue.ts';
+
+export const queues: Queues = new Queues();
+export const contexts: Contexts = new Contexts();
+
+/** The scope of services' names. Addresses of pods have their service's number as scope. */
+const SERVICES: i32 = -1;
+
+const fullStatuses: Ints = new Ints();
+const serviceEntries: Ints = new Ints();
+const podEntries: Ints = new Ints();
+const podMarks: Ints = new Ints();
+let serviceRoom: i32 = 0;
+let podRoom: i32 = 0;
+let serviceEnd: i32 = 0;
+
+/** One above the highest number that a service ever had. */
+export function servicesEnd(): i32 {
+  return serviceEnd;
+}
+
+/** The name of a service as an entry of names.ts. 0: this number is not in use. */
+export function serviceEntry(s: i32): usize {
+  return serviceEntries.get(s) as usize;
+}
+
+/** The address of a pod as an entry of names.ts. */
+export function podEntry(p: i32): usize {
+  return podEntries.get(p) as usize;
+}
+
+export function findService(at: usize, size: i32): i32 {
+  const entry = findName(SERVICES, at, size);
+  return entry === 0 ? NONE : numberOf(entry);
+}
+
+/** The service of this name; a new one that waits for what Sluice knows of it. NONE: there are too many. */
+export function serviceOf(at: usize, size: i32): i32 {
+  const known = findService(at, size);
+  if (known !== NONE) return known;
+  const s = queues.addService();
+  if (s === NONE) return NONE;
+  if (s >= serviceRoom) {
+    serviceRoom = s < 16 ? 32 : s * 2;
+    serviceEntries.grow(serviceRoom);
+    fullStatuses.grow(serviceRoom);
+  }
+  if (s >= serviceEnd) serviceEnd = s + 1;
+  serviceEntries.set(s, addName(SERVICES, at, size, s) as i32);
+  return s;
+}
+
+/** The status of a refusal because the queue is full. */
+export function fullStatus(s: i32): i32 {
+  return fullStatuses.get(s);
+}
+
+export function setFullStatus(s: i32, status: i32): void {
+  fullStatuses.set(s, status >= 400 && status <= 599 ? status : 429);
+}
+
+export function findPod(s: i32, at: usize, size: i32): i32 {
+  const entry = findName(s, at, size);
+  return entry === 0 ? NONE : numberOf(entry);
+}
+
+/** Sets a pod of a service, a new one if it is not there. NONE: there are too many. */
+export function setPod(s: i32, at: usize, size: i32, limit: i32, unhealthy: bool, mark: i32): i32 {
+  let p = findPod(s, at, size);
+  if (p === NONE) {
+    p = queues.addPod(s, limit, unhealthy);
+    if (p === NONE) return NONE;
+    if (p >= podRoom) {
+      podRoom = p < 32 ? 64 : p * 2;
+      podEntries.grow(podRoom);
+      podMarks.grow(podRoom);
+    }
+    podEntries.set(p, addName(s, at, size, p) as i32);
+  } else queues.setPod(p, limit, unhealthy);
+  podMarks.set(p, mark);
+  return p;
+}
+
+/** Removes the pods of a service that do not have this mark. */
+export function removeUnmarked(s: i32, mark: i32): void {
+  let p = queues.anyPod(s);
+  for (let left = queues.podCount(s); left > 0; left--) {
+    const next = queues.podAfter(p);
+    if (podMarks.get(p) !== mark) queues.removePod(p);
+    p = next;
+  }
+}
+
+export function forgetPodName(p: i32): void {
+  removeName(podEntry(p));
+  podEntries.set(p, 0);
+}
+
+export function forgetServiceName(s: i32): void {
+  removeName(serviceEntry(s));
+  serviceEntries.set(s, 0);
+}

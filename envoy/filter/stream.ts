@@ -1,0 +1,353 @@
+// The stream to Sluice: opened by the root of the control plugin, in the VMs of workers only.
+//
+// Envoy configures the plugins in three kinds of VM: a trial one, one of the main thread, one per worker. They are told apart by
+// a call to the internal listener: connections to it stay on their thread, and only workers have it. A stream belongs to the
+// root that opened it, and ends with it.
+import { codeVersion, selfCluster, xdsCluster } from './config.ts';
+import { applyMessage } from './control.ts';
+import { proxy_grpc_cancel, proxy_grpc_send, proxy_grpc_stream } from './env.ts';
+import {
+  begin,
+  beginHeaders,
+  call,
+  enter,
+  found,
+  foundSize,
+  GRPC_MESSAGE,
+  getBuffer,
+  getProperty,
+  header,
+  lineAt,
+  lineSize,
+  putNumber,
+  release,
+  Text,
+  text,
+  wallClock,
+} from './host.ts';
+import { nameAt, nameSize } from './names.ts';
+import { isFull, writeService } from './reports.ts';
+import { podEntry, queues, serviceEntry, servicesEnd } from './state.ts';
+import { updateStatistics } from './statistics.ts';
+import { beginMessage, close, messageAt, messageSize, open, writeBytes, writeFixed64, writeNumber } from './wire.ts';
+
+/** The protocol of queue.proto. */
+const PROTOCOL: f64 = 1;
+const SERVICE = text('sluice.queue.v1.QueueService');
+const METHOD = text('Stream');
+const NODE_ID = text('xds\0node\0id');
+const M_METHOD = text(':method');
+const M_PATH = text(':path');
+const M_AUTHORITY = text(':authority');
+const GET = text('GET');
+const SLASH = text('/');
+const SELF = text('sluice.control');
+/** With it a VM calls itself. */
+export const VM_HEADER = text('x-sluice-vm');
+
+/** Bytes that may be sent while nothing is heard of Sluice. Reports wait beyond that. */
+const UNHEARD_MAX: f64 = 65536;
+/** Until `Welcome` says otherwise. */
+const REPORT_MS: f64 = 1000;
+const HEARTBEAT_MS: f64 = 300;
+const DEAD_AFTER_MS: f64 = 1000;
+/** How long opening a stream may take. */
+const OPENING_MS: f64 = 3000;
+const RETRY_MS: f64 = 100;
+const RETRY_MAX_MS: f64 = 2000;
+
+/** Made when the VM started. */
+let epoch: u64 = 0;
+/** A part of it, which marks what this VM writes into requests. */
+export const epochTag: Text = text('.000000');
+
+/** The VM has started: from here on it has a name. */
+export function startEpoch(): void {
+  epoch = wallClock();
+  let rest = epoch / 1000;
+  for (let i = 6; i > 0; i--) {
+    store<u8>(epochTag.at + i, (48 + (rest % 10)) as u8);
+    rest /= 10;
+  }
+}
+
+const tokenAt: usize = heap.alloc(8);
+
+let root: u32 = 0;
+let isWorker: bool = false;
+let token: u32 = 0;
+let isOpen: bool = false;
+let isWelcome: bool = false;
+let streams: f64 = 0;
+let nextTry: f64 = 0;
+let retryDelay: f64 = RETRY_MS;
+let lastHeard: f64 = 0;
+let lastSent: f64 = 0;
+let lastReport: f64 = 0;
+let unheard: f64 = 0;
+let heartbeatMs: f64 = HEARTBEAT_MS;
+let reportMs: f64 = REPORT_MS;
+let deadAfterMs: f64 = DEAD_AFTER_MS;
+let sequence: f64 = 0;
+let acked: f64 = 0;
+
+/** The root that opens the stream. A stream of the one before ends. */
+export function setRoot(context: u32): void {
+  if (root === context) return;
+  if (isOpen) disconnect();
+  root = context;
+  nextTry = 0;
+}
+
+/** The root is deleted, and its stream with it. */
+export function rootDeleted(context: u32): void {
+  if (root !== context) return;
+  root = 0;
+  isOpen = false;
+}
+
+/** The call to itself has arrived: this is the VM of a worker. */
+export function called(): void {
+  if (isWorker) return;
+  isWorker = true;
+  nextTry = 0;
+}
+
+/** Whether the header of a call names this VM. */
+export function isSelf(at: usize, size: i32): bool {
+  begin();
+  putNumber(epoch);
+  return size === lineSize() && memory.compare(at, lineAt(), size) === 0;
+}
+
+// ---- What comes in ----
+
+export function onMessage(stream: u32, size: i32, now: f64): void {
+  if (stream !== token || !isOpen) return;
+  lastHeard = now;
+  unheard = 0;
+  if (!getBuffer(GRPC_MESSAGE, size)) return;
+  const at = found;
+  applyMessage(at, foundSize, now);
+  release(at);
+}
+
+export function onClose(stream: u32, now: f64): void {
+  if (stream !== token || !isOpen) return;
+  lost(now);
+}
+
+/** Sluice has said how often it wants to hear. */
+export function welcome(heartbeat: f64, report: f64, deadAfter: f64): void {
+  isWelcome = true;
+  retryDelay = RETRY_MS;
+  heartbeatMs = heartbeat > 0 ? heartbeat : HEARTBEAT_MS;
+  reportMs = report;
+  deadAfterMs = deadAfter > 0 ? deadAfter : DEAD_AFTER_MS;
+}
+
+/** Everything up to this message is applied. */
+export function applied(upTo: f64): void {
+  sequence = upTo;
+}
+
+// ---- What goes out ----
+
+/** Sends what lies in wire.ts. */
+export function send(now: f64): void {
+  if (!isOpen) return;
+  enter(root);
+  const size = messageSize();
+  if (proxy_grpc_send(token, messageAt(), size, 0) !== 0) {
+    lost(now);
+    return;
+  }
+  lastSent = now;
+  unheard += size as f64;
+}
+
+/** Acknowledges what was applied. */
+export function acknowledge(now: f64): void {
+  if (!isOpen || sequence === acked) return;
+  acked = sequence;
+  beginMessage();
+  const ack = open(4);
+  writeNumber(1, sequence);
+  close(ack);
+  send(now);
+}
+
+/** Tells what happened to a pod. */
+export function tellPod(p: i32, kind: i32, reason: i32, time: f64, now: f64): void {
+  if (!isOpen || !isWelcome) return;
+  const service = serviceEntry(queues.serviceOfPod(p));
+  const pod = podEntry(p);
+  beginMessage();
+  const event = open(6);
+  writeBytes(1, nameAt(service), nameSize(service));
+  writeBytes(2, nameAt(pod), nameSize(pod));
+  writeNumber(3, kind as f64);
+  writeNumber(4, reason as f64);
+  writeNumber(5, Math.ceil(time));
+  close(event);
+  send(now);
+}
+
+/** Tells that a message could not be applied. What lies in host.ts's line says why. */
+export function reject(upTo: f64, now: f64): void {
+  beginMessage();
+  const rejected = open(9);
+  writeNumber(1, upTo);
+  writeBytes(2, lineAt(), lineSize());
+  close(rejected);
+  send(now);
+}
+
+/** Does what is due, and answers when it is to be called next. */
+export function tickStream(now: f64): f64 {
+  if (isOpen && now - lastHeard >= (isWelcome ? deadAfterMs : OPENING_MS)) {
+    disconnect();
+    lost(now);
+  }
+  if (!isOpen && root !== 0 && now >= nextTry) connect(now);
+  // Before the report: it may be what Sluice still lacks.
+  if (now - lastReport >= reportEvery() && (!isOpen || unheard < UNHEARD_MAX)) report(now);
+  if (isOpen && now - lastSent >= heartbeatMs) heartbeat(now);
+  return nextDue();
+}
+
+function reportEvery(): f64 {
+  return isOpen && isWelcome && reportMs > 0 ? reportMs : REPORT_MS;
+}
+
+function nextDue(): f64 {
+  let soonest = lastReport + reportEvery();
+  if (!isOpen) return root !== 0 && nextTry < soonest ? nextTry : soonest;
+  const dead = lastHeard + (isWelcome ? deadAfterMs : OPENING_MS);
+  if (dead < soonest) soonest = dead;
+  const beat = lastSent + heartbeatMs;
+  return beat < soonest ? beat : soonest;
+}
+
+function connect(now: f64): void {
+  nextTry = now + retryDelay;
+  retryDelay = retryDelay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : retryDelay * 2;
+  if (!isWorker) {
+    callSelf();
+    return;
+  }
+  // GrpcService { envoy_grpc { cluster_name } }
+  beginMessage();
+  const envoyGrpc = open(1);
+  writeBytes(1, xdsCluster.at, xdsCluster.size);
+  close(envoyGrpc);
+  enter(root);
+  // Envoy may call `onClose` before this returns; the token is not known then.
+  const status = proxy_grpc_stream(
+    messageAt(),
+    messageSize(),
+    SERVICE.at,
+    SERVICE.size,
+    METHOD.at,
+    METHOD.size,
+    0,
+    0,
+    tokenAt,
+  );
+  if (status !== 0) return;
+  token = load<u32>(tokenAt);
+  isOpen = true;
+  isWelcome = false;
+  streams += 1;
+  sequence = 0;
+  acked = 0;
+  lastHeard = now;
+  unheard = 0;
+  hello(now);
+}
+
+function callSelf(): void {
+  if (selfCluster.size === 0) return;
+  enter(root);
+  begin();
+  putNumber(epoch);
+  beginHeaders();
+  header(M_METHOD, GET.at, GET.size);
+  header(M_PATH, SLASH.at, SLASH.size);
+  header(M_AUTHORITY, SELF.at, SELF.size);
+  header(VM_HEADER, lineAt(), lineSize());
+  call(selfCluster, 1000);
+}
+
+function hello(now: f64): void {
+  beginMessage();
+  const message = open(1);
+  writeNumber(1, PROTOCOL);
+  enter(root);
+  if (getProperty(NODE_ID)) {
+    writeBytes(2, found, foundSize);
+    release(found);
+  }
+  writeFixed64(3, epoch);
+  writeNumber(4, streams);
+  writeBytes(5, codeVersion.at, codeVersion.size);
+  writeNumber(6, (memory.size() as f64) * 65536);
+  close(message);
+  send(now);
+  for (let s: i32 = 0; s < servicesEnd(); s++) {
+    if (serviceEntry(s) === 0) continue;
+    beginMessage();
+    writeService(2, s, now, true);
+    send(now);
+  }
+  beginMessage();
+  close(open(3));
+  send(now);
+}
+
+function heartbeat(now: f64): void {
+  beginMessage();
+  close(open(7));
+  send(now);
+}
+
+/** Services whose requests wait change with the clock alone: they are in each report. */
+function report(now: f64): void {
+  lastReport = now;
+  const telling = isOpen && isWelcome && reportMs > 0;
+  beginMessage();
+  let message = open(5);
+  let services = 0;
+  for (let s = queues.takeChanged(); s !== -1; s = queues.takeChanged()) {
+    updateStatistics(s);
+    if (!telling) continue;
+    writeService(1, s, now, false);
+    services++;
+    if (!isFull()) continue;
+    close(message);
+    send(now);
+    beginMessage();
+    message = open(5);
+    services = 0;
+  }
+  if (services > 0) {
+    writeNumber(2, (memory.size() as f64) * 65536);
+    close(message);
+    send(now);
+  }
+  for (let s: i32 = 0; s < servicesEnd(); s++) {
+    if (serviceEntry(s) !== 0 && queues.waiting(s) > 0) queues.changed(s);
+  }
+}
+
+function disconnect(): void {
+  enter(root);
+  proxy_grpc_cancel(token);
+  isOpen = false;
+}
+
+function lost(now: f64): void {
+  isOpen = false;
+  isWelcome = false;
+  nextTry = now + retryDelay;
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { addBootstrap } from './bootstrap.ts';
+import { addCompletion } from './completion.ts';
+import { addDemoPod } from './demo-pod.ts';
+import { addExplain } from './explain.ts';
+import { addInit } from './init.ts';
+import { addRender } from './render.ts';
+import { addRun } from './run.ts';
+import { addSchema } from './schema.ts';
+import { addServe } from './serve.ts';
+import { addStatus } from './status.ts';
+import { addValidate } from './validate.ts';
+
+/** Adds every command of `sluice`, in the order in which its help names them. */
+export function addCommands(program: Command): void {
+  const all = [
+    addRun,
+    addServe,
+    addInit,
+    addValidate,
+    addExplain,
+    addRender,
+    addBootstrap,
+    addStatus,
+    addSchema,
+    addCompletion,
+    addDemoPod,
+  ];
+  for (const add of all) add(program);
+}

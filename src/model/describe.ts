@@ -1,0 +1,73 @@
+import { assertNever } from '../base/assert-never.ts';
+import { formatAddress, type Locator } from './locator.ts';
+import type { NamedMatch, PathChange, PathMatch, RouteMatch } from './route.ts';
+
+/** `prefix /v1/`: which paths are taken, as the route file says it. */
+export function describePath(path: PathMatch): string {
+  switch (path.kind) {
+    case 'exact':
+      return `path ${path.path}`;
+    case 'prefix':
+      return `prefix ${path.prefix}`;
+    case 'start':
+      return `beginning ${path.prefix}`;
+    case 'regex':
+      return `regex ${path.regex}`;
+    default:
+      return assertNever(path);
+  }
+}
+
+/** `prefix /v1/, hosts infer.example, methods POST`: all conditions. */
+export function describeMatch({ path, hosts, methods, headers, query }: RouteMatch): string {
+  return [
+    describePath(path),
+    ...(hosts.length === 0 ? [] : [`hosts ${hosts.join(' ')}`]),
+    ...(methods.length === 0 ? [] : [`methods ${methods.join(' ')}`]),
+    ...headers.map((header) => `header ${describeNamed(header)}`),
+    ...query.map((parameter) => `query ${describeNamed(parameter)}`),
+  ].join(', ');
+}
+
+function describeNamed({ name, value }: NamedMatch): string {
+  switch (value.kind) {
+    case 'present':
+      return name;
+    case 'exact':
+      return `${name}=${value.text}`;
+    case 'regex':
+      return `${name}~${value.regex}`;
+    default:
+      return assertNever(value);
+  }
+}
+
+/** What becomes of a path, in words. */
+export function describePathChange(change: PathChange): string {
+  switch (change.kind) {
+    case 'prefix':
+      return `prefix ${change.prefix}`;
+    case 'whole':
+      return `path ${change.path}`;
+    case 'regex':
+      return `path ${change.substitution} of ${change.regex}`;
+    default:
+      return assertNever(change);
+  }
+}
+
+/** Where the pods are, in words. */
+export function describeLocator(locator: Locator): string {
+  switch (locator.kind) {
+    case 'kubernetes': {
+      const namespace = locator.namespace === undefined ? '' : `${locator.namespace}/`;
+      return `Kubernetes Service ${namespace}${locator.service}, ${locator.port.kind} port ${locator.port.port}`;
+    }
+    case 'dns':
+      return `what DNS says of ${locator.host}, port ${locator.port}`;
+    case 'static':
+      return locator.addresses.length === 0 ? 'none' : locator.addresses.map(formatAddress).join(', ');
+    default:
+      return assertNever(locator);
+  }
+}

@@ -1,0 +1,59 @@
+import type { sluice } from '#xds';
+import { startEnvoy, type TestEnvoy } from '../../e2e/kit/envoy.ts';
+import { until } from '../../e2e/kit/instant.ts';
+import { type PodOptions, Pods } from '../../e2e/kit/pods.ts';
+import { freePorts } from '../../e2e/kit/ports.ts';
+import { type EnvoyService, type FilterEnvoy, filterBootstrap } from './bootstrap.ts';
+import { SluiceSide } from './sluice-side.ts';
+
+/** An Envoy with the filter, pods behind it, and Sluice's side of its stream. */
+export interface FilterRun {
+  readonly envoy: TestEnvoy;
+  readonly port: number;
+  readonly side: SluiceSide;
+  readonly pods: Pods;
+  stop(): Promise<void>;
+}
+
+/** What a run differs by. */
+export interface RunOptions {
+  readonly pods?: Partial<PodOptions>;
+  readonly limit?: number;
+  readonly settings?: sluice.queue.v1.ISettings;
+  readonly envoy?: Partial<FilterEnvoy>;
+  readonly service?: Partial<EnvoyService>;
+  /** Sluice does not send the service. */
+  readonly untold?: boolean;
+}
+
+/** What tests use where they do not say otherwise. */
+export const SETTINGS: sluice.queue.v1.ISettings = {
+  queueMax: 10_000,
+  fullStatus: 429,
+  abortHoldMs: 5,
+  ejection: { consecutiveGateway: 3, baseMs: 2000, maxMs: 10_000 },
+};
+
+/** Starts pods, Sluice's side and an Envoy with the service `work`; resolves when the filter knows it. */
+export async function startRun(options: RunOptions = {}): Promise<FilterRun> {
+  const { limit = 1, settings = SETTINGS } = options;
+  const pods = await Pods.start({ count: 4, ...options.pods });
+  const side = new SluiceSide();
+  const xds = await side.start();
+  const [port = 0] = await freePorts(1);
+  const work = { name: 'work', pods: pods.addresses, limit, ...options.service };
+  if (!options.untold) side.set({ name: 'work', settings, pods: work.pods.map((address) => ({ address, limit })) });
+  const envoy = await startEnvoy(filterBootstrap({ port, xds, services: [work], ...options.envoy }));
+  const stop = async () => {
+    await envoy.stop();
+    side.stop();
+    await pods.stop();
+  };
+  try {
+    await until(() => side.acked >= (options.untold ? 2 : 3), { what: 'the filter to have all that Sluice sent' });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { envoy, port, side, pods, stop };
+}
