@@ -16,7 +16,7 @@ import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { clusterName, HEADERS, METADATA, PUBLIC, ROUTE_KEYS } from './contract.ts';
 import { resource, struct } from './encode.ts';
-import { addedHeaders, header } from './header-changes.ts';
+import { addedHeaders } from './header-changes.ts';
 import type { FilterOptions } from './options.ts';
 import { rewritePrefix } from './path-rewrite.ts';
 import { queueOnRoute } from './queue-filter.ts';
@@ -99,12 +99,11 @@ function answerRoute(route: AnswerRoute): EnvoyRoute {
 }
 
 function forwardRoute(route: ForwardRoute, service: Service, filter: FilterOptions): EnvoyRoute {
-  const isLimited = service.discipline.kind === 'limited';
   return {
     name: route.name,
     match: envoyMatch(route),
     metadata: { filterMetadata: { [METADATA]: struct(replyFacts(service)) } },
-    typedPerFilterConfig: isLimited ? queueOnRoute(filter) : {},
+    typedPerFilterConfig: service.discipline.kind === 'limited' ? queueOnRoute(filter) : {},
     route: {
       ...NO_ROUTE_TIMEOUT,
       cluster: clusterName(service),
@@ -116,13 +115,10 @@ function forwardRoute(route: ForwardRoute, service: Service, filter: FilterOptio
       ...workTimeout(route.requestTimeout ?? service.timeout.request),
     ],
     requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
-    responseHeadersToAdd: [...(isLimited ? [SERVER_TIMING] : []), ...addedHeaders(route.responseHeaders)],
+    responseHeadersToAdd: [...addedHeaders(route.responseHeaders)],
     responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
   };
 }
-
-/** How long it took from the request's first byte to the first byte that a pod got, in milliseconds: mostly the queue. */
-const SERVER_TIMING = header('server-timing', 'queue;dur=%COMMON_DURATION(DS_RX_BEG:US_TX_BEG:ms)%', 'append');
 
 /** What the texts of local replies tell of a service. */
 function replyFacts({ name, discipline }: Service): Readonly<Record<string, string | number>> {
