@@ -94,4 +94,7 @@ export const DETAILS = {
  * How the filter's statistics in Envoy are tagged. They are called `wasmcustom.sluice_queue_waiting.SERVICE` and the like: in
  * Envoy's `/stats/prometheus` that is `sluice_queue_waiting{sluice_service="SERVICE"}`.
  */
-export const STATISTICS_TAG = { name: 'sluice_service', regex: '^wasmcustom\\.sluice_queue_[a-z_]+(\\.(.+))$' } as const;
+export const STATISTICS_TAG = {
+  name: 'sluice_service',
+  regex: '^wasmcustom\\.sluice_queue_[a-z_]+(\\.(.+))$',
+} as const;

@@ -30,13 +30,15 @@ export interface Stage {
   readonly podEvents: readonly string[];
 }
 
-const CODEC = `
-  codec: {static: [PODS], limit: 1}`;
-
-/** One limited service `codec` for everything; `pods` as `127.0.0.1:9000`, `more` in the form of the route file. */
-export function codecRoutes(pods: readonly string[], more = ''): string {
-  const services = CODEC.replace('PODS', pods.join(', ')).replace(/\}$/, `${more === '' ? '' : `, ${more}`}}`);
-  return `version: 1\nservices:${services}\nroutes:\n  - {match: {prefix: /}, service: codec}\n`;
+/** One service `codec` for everything; `settings` in the form of the route file. */
+export function codecRoutes(pods: readonly string[], settings = 'limit: 1'): string {
+  return [
+    'version: 1',
+    'services:',
+    `  codec: {static: [${pods.map((pod) => `"${pod}"`).join(', ')}], ${settings}}`,
+    'routes:',
+    '  - {match: {prefix: /}, service: codec}',
+  ].join('\n');
 }
 
 /** Starts it, until the test that runs now has ended. */
