@@ -91,15 +91,26 @@ export const ROUTE_KEYS = {
 /** Response code details of the answers that the filter gives itself. */
 export const DETAILS = {
   /** The queue is full. */
-  full: 'sluice_full',
+  full: 'sluice_queue_full',
   /** Waited for longer than `queue.timeout`. */
-  waitTimeout: 'sluice_wait_timeout',
+  waitTimeout: 'sluice_queue_timeout',
+  /** Sluice has not sent the service's pods and limits. */
+  noState: 'sluice_no_state',
   /** The filter has no room for one more request. */
-  memory: 'sluice_memory',
-  /** Sluice has not told what the service's pods and limits are. */
-  unknown: 'sluice_unknown',
+  tooMany: 'sluice_too_many_requests',
   /** The service was removed while the request waited. */
-  removed: 'sluice_removed',
+  removed: 'sluice_service_removed',
   /** Somebody cancelled it. */
   cancelled: 'sluice_cancelled',
+  /** Not the filter's, but Envoy's for it: its VM has failed. */
+  failed: 'wasm_fail_stream',
+} as const;
+
+/**
+ * How the filter's statistics in Envoy are tagged. They are called `wasmcustom.sluice_queue_waiting.SERVICE` and the like: in
+ * Envoy's `/stats/prometheus` that is `sluice_queue_waiting{sluice_service="SERVICE"}`.
+ */
+export const STATISTICS_TAG = {
+  name: 'sluice_service',
+  regex: '^wasmcustom\\.sluice_queue_[a-z_]+(\\.(.+))$',
 } as const;

@@ -21,6 +21,14 @@ const { DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 /** A client that has not sent its headers after this long is not going to. */
 const REQUEST_HEADERS_MS = 60_000;
 
+/**
+ * 0: a connection that is to be closed is closed once its client has everything, however long that takes. With any other
+ * value Envoy waits for so long after an answer that broke off before the client is told, and cuts a client that has not
+ * taken a byte for so long, in the middle of the answer (both seen on 1.40). What it costs: who is refused while it still
+ * sends a large body may see a connection that was reset in place of the answer, if it does not read while it sends.
+ */
+const CLOSE_DELAY_MS = 0;
+
 /** What HTTP/1.0 clients without a `Host` ask for: only routes for any host take it. */
 const HOST_OF_HTTP10 = 'localhost';
 
@@ -47,7 +55,7 @@ export function socketListener(
     name,
     address: { socketAddress: { address, portValue: port } },
     socketOptions: KEEPALIVE,
-    ...(socket.tls ? { listenerFilters: [extension('envoy.filters.listener.tls_inspector', TlsInspector, {})] } : {}),
+    ...(socket.tls && listeners.some(({ hostname }) => hostname !== undefined) ? { listenerFilters: [BY_NAME] } : {}),
     filterChains: socket.tls
       ? listeners.map((listener) => ({
           // Without a name it takes every connection that no other one is asked for by.
@@ -58,6 +66,9 @@ export function socketListener(
       : [{ filters: [requests(name, services, options)] }],
   });
 }
+
+/** Reads which name a client asks for, so that it finds the listener that is meant. */
+const BY_NAME = extension('envoy.filters.listener.tls_inspector', TlsInspector, {});
 
 function requests(routeConfigName: string, services: readonly Service[], { filter, headers }: TranslateOptions) {
   return connectionManager({
@@ -71,6 +82,7 @@ function requests(routeConfigName: string, services: readonly Service[], { filte
     // Who asks whether to send a body (`Expect: 100-continue`) is answered by the pod, and so when the request has
     // its slot; who is refused keeps the body.
     proxy100Continue: true,
+    delayedCloseTimeout: duration(CLOSE_DELAY_MS),
     requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
     maxRequestHeadersKb: wrap(headers.kilobytes),
     commonHttpProtocolOptions: { maxHeadersCount: wrap(headers.count) },

@@ -17,7 +17,7 @@ import { routesByListener, type Socket, type VirtualHost, virtualHosts, virtualH
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { clusterName, HEADERS, METADATA, NO_CLUSTER, ROUTE_KEYS, routesName } from './contract.ts';
 import { pack, resource, struct, wrap } from './encode.ts';
-import { addedHeaders, header } from './header-changes.ts';
+import { addedHeaders } from './header-changes.ts';
 import { fullStatusOf } from './local-replies.ts';
 import type { FilterOptions } from './options.ts';
 import { rewritePrefix } from './path-rewrite.ts';
@@ -155,7 +155,6 @@ function forwardRoute(route: ForwardRoute, { services, filter }: RouteTools): En
       ...(isOne ? (only.requestHeaders?.remove ?? []) : []),
     ],
     responseHeadersToAdd: [
-      ...(isLimited ? [SERVER_TIMING] : []),
       ...addedHeaders(route.responseHeaders),
       ...(isOne ? addedHeaders(only.responseHeaders) : []),
     ],
@@ -227,9 +226,6 @@ function corsOnRoute(cors: Cors): Readonly<Record<string, google.protobuf.Any.$P
   });
   return { 'envoy.filters.http.cors': policy };
 }
-
-/** How long it took from the request's first byte to the first byte that a pod got, in milliseconds: mostly the queue. */
-const SERVER_TIMING = header('server-timing', 'queue;dur=%COMMON_DURATION(DS_RX_BEG:US_TX_BEG:ms)%', 'append');
 
 /** What the texts of local replies tell of those who share a route. */
 function routeFacts(shares: readonly Share[]): Readonly<Record<string, string | number>> {
