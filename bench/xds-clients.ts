@@ -8,7 +8,7 @@ const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggreg
 const [port, count, services] = process.argv.slice(2).map(Number);
 if (port === undefined || count === undefined || services === undefined) throw new Error('PORT COUNT SERVICES');
 
-/** Clusters, endpoints and routes of every service, the listeners, the runtime. */
+/** Clusters, endpoints and routes of every service, the listeners, the queue filter. */
 const names = Array.from({ length: services }, (_, index) => `pods/service-${index}`);
 const wanted = services * 4 + 1;
 
@@ -31,7 +31,7 @@ function connect(index: number): void {
   call.write({ typeUrl: TYPE_URLS.endpoints, resourceNamesSubscribe: names });
   call.write({ typeUrl: TYPE_URLS.listener });
   call.write({ typeUrl: TYPE_URLS.routes, resourceNamesSubscribe: names });
-  call.write({ typeUrl: TYPE_URLS.runtime, resourceNamesSubscribe: ['limits'] });
+  call.write({ typeUrl: TYPE_URLS.extension, resourceNamesSubscribe: ['sluice.queue'] });
 }
 
 for (let index = 0; index < count; index++) connect(index);

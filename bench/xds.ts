@@ -35,11 +35,11 @@ function filler(typeUrl: EncodedResource['typeUrl'], name: string): EncodedResou
 
 function resources(podsOfFirst: number): EncodedResource[] {
   const names = Array.from({ length: SERVICES }, (_, index) => `pods/service-${index}`);
-  const { cluster, listener, routes, runtime } = TYPE_URLS;
+  const { cluster, listener, routes, extension } = TYPE_URLS;
   return [
     ...names.flatMap((name) => [cluster, listener, routes].map((typeUrl) => filler(typeUrl, name))),
     ...names.map((name, index) => endpoints(name, index, index === 0 ? podsOfFirst : PODS)),
-    filler(runtime, 'limits'),
+    filler(extension, 'sluice.queue'),
   ];
 }
 

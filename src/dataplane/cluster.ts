@@ -15,8 +15,11 @@ const { HttpProtocolOptions } = envoy.extensions.upstreams.http.v3;
 /** "No bound" in Envoy's circuit breakers, whose defaults are 1024 and 3. */
 const UNBOUNDED = 1_000_000_000;
 
-/** More slots than any service has: so many requests may await their connections beside those that wait for a slot. */
-const MOST_SLOTS = 100_000;
+/**
+ * Behind the filter only those wait in Envoy that have a slot and want its connection: never so many. The same for every
+ * length of the queue, so that another one changes no cluster.
+ */
+const PENDING_BEHIND_FILTER = 1_000_000;
 
 /**
  * A pod whose machine vanishes says nothing; its requests would keep their slots for ever. The kernel asks after 30 s
@@ -70,8 +73,7 @@ function circuitBreakers(
         thresholds: [
           {
             maxConnections: wrap(UNBOUNDED),
-            // Behind the filter only those wait here that have a slot and want its connection.
-            maxPendingRequests: wrap(isOff ? discipline.queue.max : discipline.queue.max + MOST_SLOTS),
+            maxPendingRequests: wrap(isOff ? discipline.queue.max : PENDING_BEHIND_FILTER),
             maxRequests: wrap(UNBOUNDED),
             maxRetries: wrap(UNBOUNDED),
           },

@@ -3,13 +3,27 @@
  * and nowhere else; what the filter reads of it stands in `envoy/filter/README.md`.
  */
 
+import type { Certificate } from '../model/listener.ts';
 import type { Service, ServiceName } from '../model/service.ts';
-
-/** The listener that users' requests come to, its route configuration and its certificate. */
-export const PUBLIC = 'public';
 
 /** What the names of Sluice's own clusters begin with. No service's does; and it may stand in an `:authority`. */
 const OWN = '_sluice.';
+
+/** The listener of the route file, its route configuration and its certificate. */
+export const PUBLIC = 'public';
+
+/** The route configuration of a socket, or of one of the listeners there that are told apart by name (SNI). */
+export function routesName(socket: string, hostname: string | undefined): string {
+  return hostname === undefined ? socket : `${socket}/${hostname}`;
+}
+
+/** The secret that a certificate is: files by their path, texts by their own name. */
+export function certificateName(certificate: Certificate): string {
+  return certificate.kind === 'files' ? certificate.cert : certificate.name;
+}
+
+/** A cluster that is never there: where the share of a backend goes that is not there. */
+export const NO_CLUSTER = `${OWN}none`;
 
 /** The static cluster of the bootstrap that leads to Sluice. */
 export const XDS_CLUSTER = `${OWN}xds`;
@@ -70,20 +84,33 @@ export const ROUTE_KEYS = {
   waitTimeout: 'wait_timeout',
   /** The status with which it is told so, where that is not 429. */
   fullStatus: 'full_status',
+  /** A share of its requests has nobody to go to: 1, or not there. */
+  missing: 'missing',
 } as const;
 
 /** Response code details of the answers that the filter gives itself. */
 export const DETAILS = {
   /** The queue is full. */
-  full: 'sluice_full',
+  full: 'sluice_queue_full',
   /** Waited for longer than `queue.timeout`. */
-  waitTimeout: 'sluice_wait_timeout',
+  waitTimeout: 'sluice_queue_timeout',
+  /** Sluice has not sent the service's pods and limits. */
+  noState: 'sluice_no_state',
   /** The filter has no room for one more request. */
-  memory: 'sluice_memory',
-  /** Sluice has not told what the service's pods and limits are. */
-  unknown: 'sluice_unknown',
+  tooMany: 'sluice_too_many_requests',
   /** The service was removed while the request waited. */
-  removed: 'sluice_removed',
+  removed: 'sluice_service_removed',
   /** Somebody cancelled it. */
   cancelled: 'sluice_cancelled',
+  /** Not the filter's, but Envoy's for it: its VM has failed. */
+  failed: 'wasm_fail_stream',
+} as const;
+
+/**
+ * How the filter's statistics in Envoy are tagged. They are called `wasmcustom.sluice_queue_waiting.SERVICE` and the like: in
+ * Envoy's `/stats/prometheus` that is `sluice_queue_waiting{sluice_service="SERVICE"}`.
+ */
+export const STATISTICS_TAG = {
+  name: 'sluice_service',
+  regex: '^wasmcustom\\.sluice_queue_[a-z_]+(\\.(.+))$',
 } as const;

@@ -1,9 +1,10 @@
 import { envoy } from '#xds';
-import type { Listener as PublicListener } from '../model/listener.ts';
+import type { Certificate, Listener as PublicListener } from '../model/listener.ts';
 import type { Service } from '../model/service.ts';
+import type { Socket } from '../model/sockets.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { ADS, CLIENT_HTTP2, connectionManager } from './connection-manager.ts';
-import { HEADER_PREFIX, PUBLIC } from './contract.ts';
+import { certificateName, HEADER_PREFIX, PUBLIC, routesName } from './contract.ts';
 import { duration, extension, pack, resource, wrap } from './encode.ts';
 import { localReplies } from './local-replies.ts';
 import type { TranslateOptions } from './options.ts';
@@ -13,10 +14,20 @@ import { WORK_TIMEOUT_HEADER } from './work-timeout.ts';
 const { Listener } = envoy.config.listener.v3;
 const { HttpConnectionManager } = envoy.extensions.filters.network.http_connection_manager.v3;
 const { HeaderMutation } = envoy.extensions.http.early_header_mutation.header_mutation.v3;
+const { Cors } = envoy.extensions.filters.http.cors.v3;
+const { TlsInspector } = envoy.extensions.filters.listener.tls_inspector.v3;
 const { DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 
 /** A client that has not sent its headers after this long is not going to. */
 const REQUEST_HEADERS_MS = 60_000;
+
+/**
+ * 0: a connection that is to be closed is closed once its client has everything, however long that takes. With any other
+ * value Envoy waits for so long after an answer that broke off before the client is told, and cuts a client that has not
+ * taken a byte for so long, in the middle of the answer (both seen on 1.40). What it costs: who is refused while it still
+ * sends a large body may see a connection that was reset in place of the answer, if it does not read while it sends.
+ */
+const CLOSE_DELAY_MS = 0;
 
 /** What HTTP/1.0 clients without a `Host` ask for: only routes for any host take it. */
 const HOST_OF_HTTP10 = 'localhost';
@@ -33,62 +44,73 @@ const KEEPALIVE = [
   { level: 6, name: 6, intValue: 3 },
 ];
 
-/** The listener that users' requests come to. */
-export function publicListener(
-  listen: PublicListener,
+/** A listener that users' requests come to. */
+export function socketListener(
+  socket: Socket,
   services: readonly Service[],
-  { filter, headers }: TranslateOptions,
+  options: TranslateOptions,
 ): EncodedResource {
-  return resource(Listener, PUBLIC, {
-    name: PUBLIC,
-    address: { socketAddress: { address: listen.address, portValue: listen.port } },
+  const { name, address, port, listeners } = socket;
+  return resource(Listener, name, {
+    name,
+    address: { socketAddress: { address, portValue: port } },
     socketOptions: KEEPALIVE,
-    filterChains: [
-      {
-        filters: [
-          connectionManager({
-            statPrefix: PUBLIC,
-            rds: { routeConfigName: PUBLIC, configSource: ADS },
-            useRemoteAddress: { value: true },
-            // No `internalAddressConfig`: without it no client is internal, and `x-envoy-*` headers that would change
-            // timeouts and retries are removed, whoever sends them. An empty one makes loopback internal (seen on 1.40).
-            normalizePath: { value: true },
-            serverHeaderTransformation: HttpConnectionManager.ServerHeaderTransformation.PASS_THROUGH,
-            // Who asks whether to send a body (`Expect: 100-continue`) is answered by the pod, and so when the request has
-            // its slot; who is refused keeps the body.
-            proxy100Continue: true,
-            requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
-            maxRequestHeadersKb: wrap(headers.kilobytes),
-            commonHttpProtocolOptions: { maxHeadersCount: wrap(headers.count) },
-            httpProtocolOptions: { enableTrailers: true, acceptHttp10: true, defaultHostForHttp10: HOST_OF_HTTP10 },
-            http2ProtocolOptions: CLIENT_HTTP2,
-            upgradeConfigs: [{ upgradeType: 'websocket' }],
-            earlyHeaderMutationExtensions: [
-              extension('envoy.http.early_header_mutation.header_mutation', HeaderMutation, {
-                mutations: [
-                  { removeOnMatch: { keyMatcher: { prefix: HEADER_PREFIX } } },
-                  { remove: WORK_TIMEOUT_HEADER },
-                ],
-              }),
-            ],
-            localReplyConfig: localReplies(services),
-            httpFilters: [...publicFilters(filter)],
-          }),
-        ],
-        ...(listen.tls === undefined ? {} : { transportSocket: tls() }),
-      },
-    ],
+    ...(socket.tls && listeners.some(({ hostname }) => hostname !== undefined) ? { listenerFilters: [BY_NAME] } : {}),
+    filterChains: socket.tls
+      ? listeners.map((listener) => ({
+          // Without a name it takes every connection that no other one is asked for by.
+          ...(listener.hostname === undefined ? {} : { filterChainMatch: { serverNames: [listener.hostname] } }),
+          filters: [requests(routesName(name, listener.hostname), services, options)],
+          transportSocket: tls(listener),
+        }))
+      : [{ filters: [requests(name, services, options)] }],
   });
 }
 
-function tls(): envoy.config.core.v3.TransportSocket.$Properties {
+/** Reads which name a client asks for, so that it finds the listener that is meant. */
+const BY_NAME = extension('envoy.filters.listener.tls_inspector', TlsInspector, {});
+
+function requests(routeConfigName: string, services: readonly Service[], { filter, headers }: TranslateOptions) {
+  return connectionManager({
+    statPrefix: PUBLIC,
+    rds: { routeConfigName, configSource: ADS },
+    useRemoteAddress: { value: true },
+    // No `internalAddressConfig`: without it no client is internal, and `x-envoy-*` headers that would change
+    // timeouts and retries are removed, whoever sends them. An empty one makes loopback internal (seen on 1.40).
+    normalizePath: { value: true },
+    serverHeaderTransformation: HttpConnectionManager.ServerHeaderTransformation.PASS_THROUGH,
+    // Who asks whether to send a body (`Expect: 100-continue`) is answered by the pod, and so when the request has
+    // its slot; who is refused keeps the body.
+    proxy100Continue: true,
+    delayedCloseTimeout: duration(CLOSE_DELAY_MS),
+    requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
+    maxRequestHeadersKb: wrap(headers.kilobytes),
+    commonHttpProtocolOptions: { maxHeadersCount: wrap(headers.count) },
+    httpProtocolOptions: { enableTrailers: true, acceptHttp10: true, defaultHostForHttp10: HOST_OF_HTTP10 },
+    http2ProtocolOptions: CLIENT_HTTP2,
+    upgradeConfigs: [{ upgradeType: 'websocket' }],
+    earlyHeaderMutationExtensions: [
+      extension('envoy.http.early_header_mutation.header_mutation', HeaderMutation, {
+        mutations: [{ removeOnMatch: { keyMatcher: { prefix: HEADER_PREFIX } } }, { remove: WORK_TIMEOUT_HEADER }],
+      }),
+    ],
+    localReplyConfig: localReplies(services),
+    httpFilters: [CORS, ...publicFilters(filter)],
+  });
+}
+
+/** Rests unless a route has it answer browsers that ask before they send: such a request takes no slot. */
+const CORS = extension('envoy.filters.http.cors', Cors, {});
+
+function tls({ tls: settings }: PublicListener): envoy.config.core.v3.TransportSocket.$Properties {
+  const certificates: readonly Certificate[] = settings?.certificates ?? [];
   return {
     name: 'envoy.transport_sockets.tls',
     typedConfig: pack(DownstreamTlsContext, {
       commonTlsContext: {
         alpnProtocols: ['h2', 'http/1.1'],
-        // By name, so that Envoy rereads the files when they change.
-        tlsCertificateSdsSecretConfigs: [{ name: PUBLIC, sdsConfig: ADS }],
+        // By name, so that another certificate closes no connection. Of several Envoy takes the one for the client's name.
+        tlsCertificateSdsSecretConfigs: certificates.map((one) => ({ name: certificateName(one), sdsConfig: ADS })),
       },
     }),
   };

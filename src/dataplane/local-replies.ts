@@ -1,28 +1,22 @@
 import type { envoy } from '#xds';
 import type { Service } from '../model/service.ts';
 import { DETAILS, METADATA, ROUTE_KEYS } from './contract.ts';
-import { anyStatus, byDetails, byFlags, byRoute, mappers, type Reply } from './reply-mappers.ts';
+import { anyStatus, byDetails, byFlags, byRoute, mappers, type Reply, untouched } from './reply-mappers.ts';
 
 type LocalReplyConfig = envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig.$Properties;
 
 const SERVICE = `%METADATA(ROUTE:${METADATA}:${ROUTE_KEYS.service})%`;
 
-/** No slot was taken for the request, and no pod has seen it. */
-const FULL: Omit<Reply, 'when'> = {
-  error: 'queue full',
-  message: `%METADATA(ROUTE:${METADATA}:${ROUTE_KEYS.full})%`,
-  grpcStatus: 8, // RESOURCE_EXHAUSTED
+/** A text that the route has for its service. */
+const OF_SERVICE = {
+  full: `%METADATA(ROUTE:${METADATA}:${ROUTE_KEYS.full})%`,
+  waitTimeout: `%METADATA(ROUTE:${METADATA}:${ROUTE_KEYS.waitTimeout})%`,
 };
 
-/** By the filter, which has set the status and `retry-after`. */
+/** By the queue filter, which has set their statuses. */
 const BY_FILTER: readonly Reply[] = [
-  { ...FULL, when: byDetails(DETAILS.full), retryAfter: 'set' },
-  {
-    when: byDetails(DETAILS.waitTimeout),
-    error: 'waited too long',
-    message: `%METADATA(ROUTE:${METADATA}:${ROUTE_KEYS.waitTimeout})%`,
-    retryAfter: 'set',
-  },
+  { when: byDetails(DETAILS.full), error: 'queue full', message: OF_SERVICE.full, retryAfter: 'set' },
+  { when: byDetails(DETAILS.waitTimeout), error: 'waited too long', message: OF_SERVICE.waitTimeout, retryAfter: '1' },
   {
     when: byDetails(DETAILS.cancelled),
     error: 'cancelled',
@@ -34,19 +28,19 @@ const BY_FILTER: readonly Reply[] = [
     message: `The service ${SERVICE} was removed while this request waited. No pod has seen it.`,
   },
   {
-    when: byDetails(DETAILS.unknown),
+    when: byDetails(DETAILS.noState),
     error: 'not ready',
-    message: `This Envoy has not been told yet which pods ${SERVICE} has: it cannot reach Sluice. No pod has seen the request.`,
-    retryAfter: 'set',
+    message: `This Envoy has not been told which pods ${SERVICE} has: it cannot reach Sluice. No pod has seen the request.`,
+    retryAfter: '1',
   },
   {
-    when: byDetails(DETAILS.memory),
+    when: byDetails(DETAILS.tooMany),
     error: 'out of room',
-    message: 'This Envoy has as many requests waiting as it can hold. No pod has seen this one.',
-    retryAfter: 'set',
+    message: 'This Envoy holds as many requests as it can. No pod has seen this one.',
+    retryAfter: '1',
   },
   {
-    when: byDetails('wasm_fail_stream'),
+    when: byDetails(DETAILS.failed),
     error: 'queue failed',
     message:
       'The queue inside this Envoy has failed and is being started again. Whether a pod has seen the request is not known.',
@@ -61,6 +55,11 @@ const BY_ROUTER: readonly Reply[] = [
     error: 'no route',
     message: 'No route takes this host, path and method.',
     grpcStatus: 12, // UNIMPLEMENTED
+  },
+  {
+    when: [...byFlags('NC'), ...byRoute(ROUTE_KEYS.missing, 1)],
+    error: 'no backend',
+    message: 'The backend that this request was to go to is not there. No pod has seen it.',
   },
   {
     // Clusters come before the routes that lead to them, so one is missing only where the Envoy does not carry the service.
@@ -146,6 +145,9 @@ const ABOUT_REQUESTS: readonly Reply[] = [
   },
 ];
 
+/** A route's own answer stays as it is written. */
+const OWN_ANSWER = untouched(byDetails('direct_response'));
+
 const OTHER: Reply = {
   when: anyStatus(),
   error: 'refused',
@@ -160,16 +162,24 @@ export function localReplies(services: readonly Service[]): LocalReplyConfig {
   const statuses = [...new Set(services.map(({ discipline }) => fullStatusOf(discipline)))].sort((a, b) => a - b);
   const overflow = statuses.filter((status) => status !== 429).map(fullWith);
   const replies = [...BY_FILTER, ...overflow, FULL_BY_ENVOY, ...BY_ROUTER, ...ABOUT_REQUESTS, OTHER];
-  return { mappers: replies.flatMap(mappers) };
+  return { mappers: [OWN_ANSWER, ...replies.flatMap(mappers)] };
 }
 
 /** Envoy's circuit breakers refuse: of services without a limit, and of all where the filter is off. */
-const FULL_BY_ENVOY: Reply = { ...FULL, when: byFlags('UO'), status: 429, retryAfter: '1' };
+const FULL_BY_ENVOY: Reply = {
+  when: byFlags('UO'),
+  error: 'queue full',
+  message: OF_SERVICE.full,
+  status: 429,
+  grpcStatus: 8, // RESOURCE_EXHAUSTED
+  retryAfter: '1',
+};
 
 function fullWith(status: number): Reply {
   return { ...FULL_BY_ENVOY, when: [...byFlags('UO'), ...byRoute(ROUTE_KEYS.fullStatus, status)], status };
 }
 
-function fullStatusOf(discipline: Service['discipline']): number {
+/** The status of a refusal. */
+export function fullStatusOf(discipline: Service['discipline']): number {
   return discipline.kind === 'limited' ? discipline.queue.fullStatus : discipline.fullStatus;
 }

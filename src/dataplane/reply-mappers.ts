@@ -56,6 +56,11 @@ export function mappers({ when, error, message, status, grpcStatus, retryAfter }
   ];
 }
 
+/** Leaves these answers as they are. */
+export function untouched(when: readonly Condition[]): ResponseMapper {
+  return { filter: all(when) };
+}
+
 /** One of these response flags (`%RESPONSE_FLAGS%`). */
 export function byFlags(...flags: readonly string[]): readonly Condition[] {
   return [{ responseFlagFilter: { flags: [...flags] } }];

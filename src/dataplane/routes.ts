@@ -1,22 +1,24 @@
-import { envoy } from '#xds';
+import { envoy, type google } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
-import { fittingHosts } from '../model/host.ts';
 import type {
-  AnswerRoute,
+  Cors,
   ForwardRoute,
+  HeaderChanges,
+  Mirror,
   NamedMatch,
   PathChange,
   PathMatch,
-  RedirectRoute,
   Route,
 } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
-import type { Service } from '../model/service.ts';
+import type { Service, ServiceName } from '../model/service.ts';
+import { routesByListener, type Socket, type VirtualHost, virtualHosts, virtualHostsOver } from '../model/sockets.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { clusterName, HEADERS, METADATA, PUBLIC, ROUTE_KEYS } from './contract.ts';
-import { resource, struct } from './encode.ts';
-import { addedHeaders, header } from './header-changes.ts';
+import { clusterName, HEADERS, METADATA, NO_CLUSTER, ROUTE_KEYS, routesName } from './contract.ts';
+import { pack, resource, struct, wrap } from './encode.ts';
+import { addedHeaders } from './header-changes.ts';
+import { fullStatusOf } from './local-replies.ts';
 import type { FilterOptions } from './options.ts';
 import { rewritePrefix } from './path-rewrite.ts';
 import { queueOnRoute } from './queue-filter.ts';
@@ -25,104 +27,223 @@ import { retryPolicy } from './retries.ts';
 import { NO_ROUTE_TIMEOUT, workTimeout } from './work-timeout.ts';
 
 const { RouteConfiguration } = envoy.config.route.v3;
+const { CorsPolicy } = envoy.extensions.filters.http.cors.v3;
 
 type EnvoyRoute = envoy.config.route.v3.Route.$Properties;
 type EnvoyRouteAction = envoy.config.route.v3.RouteAction.$Properties;
 type EnvoyRouteMatch = envoy.config.route.v3.RouteMatch.$Properties;
 
-/** Which request goes to which service. Throws when a route's service is not there: resolving never makes that. */
-export function publicRoutes({ routes, services }: Routing, filter: FilterOptions): EncodedResource {
-  const byName = new Map(services.map((service) => [service.name, service]));
-  // The first one: the route file has no other.
-  const serviceOf = ({ name, backends }: ForwardRoute): Service => {
-    const [backend] = backends;
-    const service = backend?.kind === 'service' ? byName.get(backend.service) : undefined;
-    if (service === undefined) throw new Error(`route ${name} leads to no service that is there`);
-    return service;
-  };
-  const envoyRoute = (route: Route): EnvoyRoute => {
-    switch (route.kind) {
-      case 'redirect':
-        return redirectRoute(route);
-      case 'answer':
-        return answerRoute(route);
-      case 'forward':
-        return forwardRoute(route, serviceOf(route), filter);
-      default:
-        return assertNever(route);
-    }
-  };
-  return resource(RouteConfiguration, PUBLIC, {
-    name: PUBLIC,
+/** The services that routes lead to, by name. */
+type Services = ReadonlyMap<ServiceName, Service>;
+
+/** What a route is translated with. */
+interface RouteTools {
+  readonly services: Services;
+  readonly filter: FilterOptions;
+}
+
+/**
+ * Which request goes to which service, at each socket; where TLS tells listeners apart, at each listener. Throws when a
+ * route's service is not there: merging never makes that.
+ */
+export function routeConfigurations(
+  sockets: readonly Socket[],
+  { routes, services }: Routing,
+  filter: FilterOptions,
+): readonly EncodedResource[] {
+  const tools = { services: new Map(services.map((service) => [service.name, service])), filter };
+  const byListener = routesByListener(routes);
+  return sockets.flatMap((socket) => {
+    if (!socket.tls) return [configuration(socket.name, virtualHosts(socket, byListener), tools)];
+    return socket.listeners.map((listener) =>
+      configuration(routesName(socket.name, listener.hostname), virtualHostsOver(listener, socket, byListener), tools),
+    );
+  });
+}
+
+function configuration(name: string, hosts: readonly VirtualHost[], tools: RouteTools): EncodedResource {
+  return resource(RouteConfiguration, name, {
+    name,
     // `Host: infer.example:8080` is the host infer.example.
     ignorePortInHostMatching: true,
     // A pod has no say in what Sluice's own headers tell.
     responseHeadersToRemove: Object.values(HEADERS),
-    virtualHosts: hostsOf(routes).map((host) => ({
+    virtualHosts: hosts.map(({ host, routes }) => ({
       name: host,
       domains: [host],
-      routes: routes.filter((route) => takesHost(route, host)).map(envoyRoute),
+      routes: routes?.map((route) => envoyRoute(route, tools)) ?? [MISDIRECTED],
     })),
   });
 }
 
-/** Every host that some route names, and `*` for all others if a route takes any host. */
-function hostsOf(routes: readonly Route[]): readonly string[] {
-  const hosts = new Set(routes.flatMap((route) => (route.match.hosts.length === 0 ? ['*'] : route.match.hosts)));
-  return [...hosts].sort();
+/** RFC 9110, 15.5.20: the client is to open a connection for this host. */
+const MISDIRECTED: EnvoyRoute = {
+  name: 'misdirected',
+  match: { prefix: '/' },
+  directResponse: { status: 421, body: { inlineString: 'This connection is for another host.\n' } },
+};
+
+function envoyRoute(route: Route, tools: RouteTools): EnvoyRoute {
+  switch (route.kind) {
+    case 'redirect':
+      return { ...common(route), redirect: redirectAction(route) };
+    case 'answer':
+      return { ...common(route), directResponse: { status: route.status, body: { inlineString: route.body } } };
+    case 'forward':
+      return forwardRoute(route, tools);
+    default:
+      return assertNever(route);
+  }
 }
 
-/** Envoy looks at one virtual host only, so each has all the routes that take requests for it. */
-function takesHost({ match: { hosts } }: Route, host: string): boolean {
-  return hosts.length === 0 || fittingHosts(hosts, host).length > 0;
-}
-
-function redirectRoute(route: RedirectRoute): EnvoyRoute {
+function common(route: Route): EnvoyRoute {
   return {
     name: route.name,
     match: envoyMatch(route),
-    redirect: redirectAction(route),
+    ...(route.cors === undefined ? {} : { typedPerFilterConfig: corsOnRoute(route.cors) }),
     responseHeadersToAdd: [...addedHeaders(route.responseHeaders)],
     responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
   };
 }
 
-/** Envoy's own answer. */
-function answerRoute(route: AnswerRoute): EnvoyRoute {
-  return {
-    name: route.name,
-    match: envoyMatch(route),
-    directResponse: { status: route.status, body: { inlineString: route.body } },
-    responseHeadersToAdd: [...addedHeaders(route.responseHeaders)],
-    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
-  };
+/** A backend with its service; undefined: it is not there. */
+interface Share {
+  readonly weight: number;
+  readonly service: Service | undefined;
+  readonly requestHeaders?: HeaderChanges;
+  readonly responseHeaders?: HeaderChanges;
 }
 
-function forwardRoute(route: ForwardRoute, service: Service, filter: FilterOptions): EnvoyRoute {
-  const isLimited = service.discipline.kind === 'limited';
+function sharesOf({ name, backends }: ForwardRoute, services: Services): readonly Share[] {
+  // Nobody gets a share of 0, so it does not matter whether it is there.
+  return backends
+    .filter(({ weight }) => weight > 0)
+    .map((backend): Share => {
+      if (backend.kind === 'missing') return { weight: backend.weight, service: undefined };
+      const service = services.get(backend.service);
+      if (service === undefined) throw new Error(`route ${name} leads to ${backend.service}, which is not there`);
+      return { ...backend, service };
+    });
+}
+
+function forwardRoute(route: ForwardRoute, { services, filter }: RouteTools): EnvoyRoute {
+  const shares = sharesOf(route, services);
+  const there = shares.flatMap(({ service }) => service ?? []);
+  if (there.length === 0) return { ...common(route), directResponse: NOBODY };
+  const isLimited = there.some(({ discipline }) => discipline.kind === 'limited');
+  const { typedPerFilterConfig, ...rest } = common(route);
+  const [only] = shares;
+  const isOne = shares.length === 1 && only !== undefined;
   return {
-    name: route.name,
-    match: envoyMatch(route),
-    metadata: { filterMetadata: { [METADATA]: struct(replyFacts(service)) } },
-    typedPerFilterConfig: isLimited ? queueOnRoute(filter) : {},
+    ...rest,
+    metadata: { filterMetadata: { [METADATA]: struct(routeFacts(shares)) } },
+    typedPerFilterConfig: { ...typedPerFilterConfig, ...(isOne && isLimited ? queueOnRoute(filter) : {}) },
     route: {
       ...NO_ROUTE_TIMEOUT,
-      cluster: clusterName(service),
+      ...(isOne ? { cluster: clusterOf(only) } : { weightedClusters: { clusters: shares.map(toWeighted) } }),
+      ...(there.length === shares.length ? {} : { clusterNotFoundResponseCode: INTERNAL_SERVER_ERROR }),
       retryPolicy: retryPolicy(),
+      requestMirrorPolicies: (route.mirrors ?? []).map(mirrorPolicy),
       ...rewrite(route),
     },
     requestHeadersToAdd: [
       ...addedHeaders(route.requestHeaders),
-      ...workTimeout(route.requestTimeout ?? service.timeout.request),
+      ...(isOne ? [...addedHeaders(only.requestHeaders), ...workHeader(only)] : []),
     ],
-    requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
-    responseHeadersToAdd: [...(isLimited ? [SERVER_TIMING] : []), ...addedHeaders(route.responseHeaders)],
-    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
+    requestHeadersToRemove: [
+      ...(route.requestHeaders?.remove ?? []),
+      ...(isOne ? (only.requestHeaders?.remove ?? []) : []),
+    ],
+    responseHeadersToAdd: [
+      ...addedHeaders(route.responseHeaders),
+      ...(isOne ? addedHeaders(only.responseHeaders) : []),
+    ],
+    responseHeadersToRemove: [
+      ...(route.responseHeaders?.remove ?? []),
+      ...(isOne ? (only.responseHeaders?.remove ?? []) : []),
+    ],
+  };
+
+  function workHeader({ service }: Share) {
+    return service === undefined ? [] : workTimeout(route.requestTimeout ?? service.timeout.request);
+  }
+
+  function toWeighted(share: Share): WeightedCluster {
+    const queued = share.service?.discipline.kind === 'limited';
+    return {
+      name: clusterOf(share),
+      weight: wrap(share.weight),
+      ...(queued ? { typedPerFilterConfig: queueOnRoute(filter) } : {}),
+      requestHeadersToAdd: [...addedHeaders(share.requestHeaders), ...workHeader(share)],
+      requestHeadersToRemove: [...(share.requestHeaders?.remove ?? [])],
+      responseHeadersToAdd: [...addedHeaders(share.responseHeaders)],
+      responseHeadersToRemove: [...(share.responseHeaders?.remove ?? [])],
+    };
+  }
+}
+
+type WeightedCluster = envoy.config.route.v3.WeightedCluster.ClusterWeight.$Properties;
+
+const { INTERNAL_SERVER_ERROR } = envoy.config.route.v3.RouteAction.ClusterNotFoundResponseCode;
+
+const NOBODY: envoy.config.route.v3.DirectResponseAction.$Properties = {
+  status: 500,
+  body: { inlineString: 'This route leads to nobody: no backend of it is there.\n' },
+};
+
+function clusterOf({ service }: Share): string {
+  return service === undefined ? NO_CLUSTER : clusterName(service);
+}
+
+/** Of what is mirrored nobody waits for an answer, and no pod with a limit gets any. */
+function mirrorPolicy({
+  service,
+  perMillion,
+}: Mirror): envoy.config.route.v3.RouteAction.RequestMirrorPolicy.$Properties {
+  return {
+    cluster: clusterName({ name: service }),
+    runtimeFraction: {
+      defaultValue: { numerator: perMillion, denominator: envoy.type.v3.FractionalPercent.DenominatorType.MILLION },
+    },
+    // The copy is what the original is.
+    disableShadowHostSuffixAppend: true,
   };
 }
 
-/** How long it took from the request's first byte to the first byte that a pod got, in milliseconds: mostly the queue. */
-const SERVER_TIMING = header('server-timing', 'queue;dur=%COMMON_DURATION(DS_RX_BEG:US_TX_BEG:ms)%', 'append');
+function corsOnRoute(cors: Cors): Readonly<Record<string, google.protobuf.Any.$Properties>> {
+  const origins = cors.origins.map((origin): envoy.type.matcher.v3.StringMatcher.$Properties => {
+    if (origin === '*') return { safeRegex: { regex: '.*' } };
+    if (!origin.includes('*')) return { exact: origin };
+    return { safeRegex: { regex: origin.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*') } };
+  });
+  const policy = pack(CorsPolicy, {
+    allowOriginStringMatch: origins,
+    allowMethods: cors.methods.join(','),
+    allowHeaders: cors.headers.join(','),
+    exposeHeaders: cors.exposed.join(','),
+    allowCredentials: wrap(cors.credentials),
+    ...(cors.maxAge === undefined ? {} : { maxAge: String(cors.maxAge) }),
+  });
+  return { 'envoy.filters.http.cors': policy };
+}
+
+/** What the texts of local replies tell of those who share a route. */
+function routeFacts(shares: readonly Share[]): Readonly<Record<string, string | number>> {
+  const there = shares.flatMap(({ service }) => service ?? []);
+  const [first] = there;
+  const missing = there.length === shares.length ? {} : { [ROUTE_KEYS.missing]: 1 };
+  if (there.length === 1 && first !== undefined) return { ...replyFacts(first), ...missing };
+  const names = there.map(({ name }) => name).join(' or ');
+  const statuses = new Set(there.map(({ discipline }) => fullStatusOf(discipline)));
+  const [status = 429] = statuses;
+  return {
+    [ROUTE_KEYS.service]: names,
+    [ROUTE_KEYS.full]: `The one of ${names} that this request was for is full. Try again later.`,
+    [ROUTE_KEYS.waitTimeout]: `No pod of the one of ${names} that this request was for was free for it within queue.timeout. No pod has seen it.`,
+    ...(statuses.size === 1 ? statusFact(status) : {}),
+    ...missing,
+  };
+}
 
 /** What the texts of local replies tell of a service. */
 function replyFacts({ name, discipline }: Service): Readonly<Record<string, string | number>> {

@@ -1,16 +1,17 @@
 import type { Model, ServiceWithPods } from '../model/model.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
+import { socketsOf } from '../model/sockets.ts';
 import { type EncodedResource, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
 import { cluster } from './cluster.ts';
-import { serviceOfCluster } from './contract.ts';
+import { certificateName, serviceOfCluster } from './contract.ts';
 import { controlListener, selfCluster } from './control-listener.ts';
 import { endpoints } from './endpoints.ts';
-import { publicListener } from './listener.ts';
+import { socketListener } from './listener.ts';
 import type { TranslateOptions } from './options.ts';
 import { filterResources } from './queue-filter.ts';
-import { publicRoutes } from './routes.ts';
-import { publicSecret } from './secret.ts';
+import { routeConfigurations } from './routes.ts';
+import { certificateSecret } from './secret.ts';
 
 /** A model as Envoy's resources, with what the next translation can take over of it. */
 export interface Translation {
@@ -92,15 +93,15 @@ type OfRouting = Pick<
 
 function ofRouting(routing: Routing, options: TranslateOptions, fixed: Fixed): OfRouting {
   const { listeners, services } = routing;
-  const certificates = listeners.flatMap(({ tls }) => tls?.certificates ?? []);
+  const sockets = socketsOf(listeners);
+  const certificates = new Map(
+    listeners.flatMap(({ tls }) => (tls?.certificates ?? []).map((one) => [certificateName(one), one] as const)),
+  );
   return {
     [TYPE_URLS.extension]: fixed.extensions,
-    [TYPE_URLS.listener]: [
-      ...listeners.map((listener) => publicListener(listener, services, options)),
-      ...fixed.listeners,
-    ],
-    [TYPE_URLS.routes]: [publicRoutes(routing, options.filter)],
-    [TYPE_URLS.secret]: certificates.flatMap((one) => (one.kind === 'files' ? [publicSecret(one)] : [])),
+    [TYPE_URLS.listener]: [...sockets.map((socket) => socketListener(socket, services, options)), ...fixed.listeners],
+    [TYPE_URLS.routes]: routeConfigurations(sockets, routing, options.filter),
+    [TYPE_URLS.secret]: [...certificates.values()].map(certificateSecret),
   };
 }
 

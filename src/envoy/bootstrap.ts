@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { stringify } from 'yaml';
 import type { HostPort } from '../base/host-port.ts';
-import { XDS_CLUSTER } from '../dataplane/contract.ts';
+import { STATISTICS_TAG, XDS_CLUSTER } from '../dataplane/contract.ts';
 import { DEFAULT_HEADER_BOUNDS } from '../dataplane/options.ts';
 import { REQUIRED_ARGUMENTS } from './command-line.ts';
 import { type XdsTls, xdsTransportSocket } from './xds-tls.ts';
@@ -51,6 +51,8 @@ export function envoyBootstrap(options: BootstrapOptions): EnvoyBootstrap {
       },
     ],
     layered_runtime: layeredRuntime(),
+    // A queue's statistics are of one name for all services, with the service as a tag.
+    stats_config: { stats_tags: [{ tag_name: STATISTICS_TAG.name, regex: STATISTICS_TAG.regex }] },
     dynamic_resources: dynamicResources(),
     static_resources: { clusters: [controlPlaneCluster(options)] },
     overload_manager: overloadManager(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS),

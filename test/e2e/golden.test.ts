@@ -8,6 +8,7 @@ import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import type { XdsEvent } from '../../src/xds/protocol/event.ts';
 import { XdsServer } from '../../src/xds/server/server.ts';
 import { CASES, readCase } from '../golden/read-case.ts';
+import { wasmFilter } from './http/stage.ts';
 import { startEnvoy, type TestEnvoy } from './kit/envoy.ts';
 import { until } from './kit/instant.ts';
 
@@ -44,9 +45,9 @@ function snapshotOfCase(name: string, filter: FilterOptions): Snapshot {
   return snapshotOf({ ...routing, listeners }, { filter, headers: DEFAULT_HEADER_BOUNDS });
 }
 
-describe('a real Envoy without the queue filter accepts', () => {
+describe.each([wasmFilter(), { kind: 'off' } as const])('a real Envoy accepts, filter $kind', (filter) => {
   test.each(CASES)('%s', async (name) => {
-    cache.set(snapshotOfCase(name, { kind: 'off' }));
+    cache.set(snapshotOfCase(name, filter));
     expect(await server.waitForAck(PUSH_ORDER, 20_000)).toBe('acked');
     expect(nacks).toEqual([]);
     await until(

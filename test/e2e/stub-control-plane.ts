@@ -4,10 +4,8 @@ import { promisify } from 'node:util';
 import { Server, ServerCredentials, type ServerDuplexStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { envoy } from '#xds';
 import { rawMethod } from '../../src/base/raw-method.ts';
-import { TYPE_URLS } from '../../src/snapshot/resource.ts';
 
-const { DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource } = envoy.service.discovery.v3;
-const { Runtime } = envoy.service.runtime.v3;
+const { DeltaDiscoveryRequest, DeltaDiscoveryResponse } = envoy.service.discovery.v3;
 
 type Stream = ServerDuplexStream<Buffer, Buffer>;
 
@@ -16,31 +14,21 @@ export interface Seen {
   readonly requests: envoy.service.discovery.v3.DeltaDiscoveryRequest[];
   /** Streams opened so far. */
   ads: number;
-  lrs: number;
 }
 
-/** A control plane that answers every first request with nothing, save the limits, which it sends when told to. */
+/** A control plane that answers the first request of every type with nothing. */
 export class StubControlPlane {
-  readonly seen: Seen = { requests: [], ads: 0, lrs: 0 };
+  readonly seen: Seen = { requests: [], ads: 0 };
   readonly #server = new Server();
-  readonly #held: (() => void)[] = [];
-  readonly #sendLimits: boolean;
   port = 0;
 
-  constructor(sendLimits = true) {
-    this.#sendLimits = sendLimits;
+  constructor() {
     const implementation: UntypedServiceImplementation = {
       ads: (stream: Stream) => this.#ads(stream),
-      lrs: (stream: Stream) => {
-        this.seen.lrs++;
-        stream.on('data', () => {});
-        stream.on('end', () => stream.end());
-      },
     };
     this.#server.addService(
       {
         ads: rawMethod('/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources', 'both'),
-        lrs: rawMethod('/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats', 'both'),
       },
       implementation,
     );
@@ -56,10 +44,6 @@ export class StubControlPlane {
     this.#server.forceShutdown();
   }
 
-  sendLimits(): void {
-    for (const send of this.#held.splice(0)) send();
-  }
-
   #ads(stream: Stream): void {
     this.seen.ads++;
     const answered = new Set<string>();
@@ -69,27 +53,13 @@ export class StubControlPlane {
       this.seen.requests.push(request);
       if (answered.has(request.typeUrl)) return;
       answered.add(request.typeUrl);
-      const limits = request.typeUrl === TYPE_URLS.runtime;
-      const send = () => stream.write(answer(request.typeUrl, limits ? [limitsResource()] : []));
-      if (limits && !this.#sendLimits) this.#held.push(send);
-      else send();
+      stream.write(answer(request.typeUrl));
     });
   }
 }
 
-function limitsResource(): envoy.service.discovery.v3.IResource {
-  const fields = { 'circuit_breakers.gate/codec.default.max_connections': { numberValue: 7 } };
-  const value = Runtime.encode({ name: 'limits', layer: { fields } }).finish();
-  return { name: 'limits', version: '1', resource: { typeUrl: TYPE_URLS.runtime, value } };
-}
-
-function answer(typeUrl: string, resources: readonly envoy.service.discovery.v3.IResource[]): Buffer {
-  const message = {
-    typeUrl,
-    nonce: '1',
-    systemVersionInfo: '1',
-    resources: resources.map((one) => Resource.create(one)),
-  };
+function answer(typeUrl: string): Buffer {
+  const message = { typeUrl, nonce: '1', systemVersionInfo: '1' };
   return Buffer.from(DeltaDiscoveryResponse.encode(message).finish());
 }
 

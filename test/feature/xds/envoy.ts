@@ -29,9 +29,6 @@ function bootstrap({ xdsPort, delta, loadReports }: EnvoyOptions): EnvoyBootstra
     ...(loadReports && {
       cluster_manager: { load_stats_config: { api_type: 'GRPC', transport_api_version: 'V3', ...services } },
     }),
-    layered_runtime: {
-      layers: [{ name: 'rtds', rtds_layer: { name: 'layer', rtds_config: ads } }],
-    },
     static_resources: { clusters: [xdsCluster(xdsPort)] },
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
   };

@@ -32,7 +32,6 @@ function resources(name: string, publicPort: number, podPort: number): readonly 
   ];
   const listener = { name: 'public', address: local(publicPort), filterChains: [{ filters: [filter] }] };
   return [
-    [TYPE_URLS.runtime, 'layer', proto.service.runtime.v3.Runtime.encode({ name: 'layer' })] as const,
     [
       TYPE_URLS.cluster,
       name,

@@ -13,7 +13,7 @@ const before = {
   lds: { old: 'l1' },
   rds: { old: 'r1' },
   sds: { old: 's1' },
-  rtds: { layer: '1' },
+  ecds: { layer: '1' },
 };
 const after = {
   cds: { new: 'c2' },
@@ -21,7 +21,7 @@ const after = {
   lds: { new: 'l2' },
   rds: { new: 'r2' },
   sds: { new: 's2' },
-  rtds: { layer: '2' },
+  ecds: { layer: '2' },
 };
 
 /** Subscribes to everything, accepts it, and says how. */
@@ -30,7 +30,7 @@ async function subscribeAll(stream: Stream): Promise<void> {
   stream.send({ typeUrl: SHORT.lds });
   for (const typeUrl of [SHORT.eds, SHORT.rds, SHORT.sds])
     stream.send({ typeUrl, resourceNamesSubscribe: ['old', 'new'] });
-  stream.send({ typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+  stream.send({ typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
   for (let count = 0; count < 6; count++) ackDelta(stream, await stream.next());
 }
 
@@ -60,7 +60,7 @@ describe('ordered push', () => {
     const clusters = await stream.next();
     const early = [shape(clusters)];
     for (let count = 0; count < 3; count++) early.push(shape(await stream.next()));
-    expect(early).toEqual(['cds +c2', 'eds +e2', 'sds +s2', 'rtds +2']);
+    expect(early).toEqual(['cds +c2', 'eds +e2', 'ecds +2', 'sds +s2']);
     await delay(QUIET_MS);
     // Envoy answers once the new cluster is warm; until then no route leads there.
     expect(stream.unread).toBe(0);

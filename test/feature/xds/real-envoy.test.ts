@@ -27,15 +27,6 @@ function endpoints(name: string, ports: readonly number[]): EncodedResource {
   return { typeUrl: TYPE_URLS.endpoints, name, body };
 }
 
-/** Without its runtime layer an Envoy that speaks state of the world waits 15 s before it asks for clusters. */
-function runtime(): EncodedResource {
-  return {
-    typeUrl: TYPE_URLS.runtime,
-    name: 'layer',
-    body: proto.service.runtime.v3.Runtime.encode({ name: 'layer' }).finish(),
-  };
-}
-
 describe.each([{ delta: false }, { delta: true }])('a real Envoy, delta: $delta', ({ delta }) => {
   const world = useWorld();
   let envoy: TestEnvoy | undefined;
@@ -55,7 +46,7 @@ describe.each([{ delta: false }, { delta: true }])('a real Envoy, delta: $delta'
 
   test('takes clusters and endpoints; a changed cluster gets its endpoints again and leaves warming', async () => {
     world().cache.set(
-      makeSnapshot([runtime(), cluster('one', 1), cluster('two', 1), endpoints('one', [1]), endpoints('two', [2])]),
+      makeSnapshot([cluster('one', 1), cluster('two', 1), endpoints('one', [1]), endpoints('two', [2])]),
     );
     const envoy = await start();
     // The server's own cluster is the third.
@@ -63,7 +54,7 @@ describe.each([{ delta: false }, { delta: true }])('a real Envoy, delta: $delta'
     await expect.poll(() => stat(envoy, 'cluster.one.membership_total'), patience).toBe(1);
 
     world().cache.set(
-      makeSnapshot([runtime(), cluster('one', 2), cluster('two', 1), endpoints('one', [1]), endpoints('two', [2])]),
+      makeSnapshot([cluster('one', 2), cluster('two', 1), endpoints('one', [1]), endpoints('two', [2])]),
     );
     expect(await world().server.waitForAck([TYPE_URLS.cluster, TYPE_URLS.endpoints], 10_000)).toBe('acked');
     expect(await stat(envoy, 'cluster_manager.warming_clusters')).toBe(0);
@@ -72,7 +63,7 @@ describe.each([{ delta: false }, { delta: true }])('a real Envoy, delta: $delta'
     // Warming that ends by the time-out of 15 s would be counted here.
     expect(await stat(envoy, 'cluster.one.init_fetch_timeout')).toBe(0);
 
-    world().cache.set(makeSnapshot([runtime(), cluster('two', 1), endpoints('two', [2, 3])]));
+    world().cache.set(makeSnapshot([cluster('two', 1), endpoints('two', [2, 3])]));
     expect(await world().server.waitForAck([TYPE_URLS.cluster, TYPE_URLS.endpoints], 10_000)).toBe('acked');
     await expect.poll(() => stat(envoy, 'cluster_manager.active_clusters'), patience).toBe(2);
     expect(await stat(envoy, 'cluster.two.membership_total')).toBe(2);
@@ -89,7 +80,7 @@ describe.each([{ delta: false }, { delta: true }])('a real Envoy, delta: $delta'
       ...cluster('bad', 1),
       body: Cluster.encode({ name: 'bad', type: Cluster.DiscoveryType.EDS }).finish(),
     };
-    world().cache.set(makeSnapshot([runtime(), bad, cluster('good', 1), endpoints('good', [1])]));
+    world().cache.set(makeSnapshot([bad, cluster('good', 1), endpoints('good', [1])]));
     const envoy = await start();
     await expect.poll(() => clusters()?.status, patience).toBe('nacked');
     expect(clusters()?.nack).toMatchObject({
@@ -100,17 +91,11 @@ describe.each([{ delta: false }, { delta: true }])('a real Envoy, delta: $delta'
     const sent = () =>
       world().events.filter((event) => event.kind === 'sent' && event.typeUrl === TYPE_URLS.cluster).length;
     const before = sent();
-    world().cache.set(makeSnapshot([runtime(), bad, cluster('good', 1), endpoints('good', [1, 2])]));
+    world().cache.set(makeSnapshot([bad, cluster('good', 1), endpoints('good', [1, 2])]));
     await expect.poll(() => stat(envoy, 'cluster.good.membership_total'), patience).toBe(2);
     expect(sent()).toBe(before);
     world().cache.set(
-      makeSnapshot([
-        runtime(),
-        cluster('bad', 1),
-        cluster('good', 1),
-        endpoints('bad', [3]),
-        endpoints('good', [1, 2]),
-      ]),
+      makeSnapshot([cluster('bad', 1), cluster('good', 1), endpoints('bad', [3]), endpoints('good', [1, 2])]),
     );
     expect(await world().server.waitForAck([TYPE_URLS.cluster, TYPE_URLS.endpoints], 10_000)).toBe('acked');
     await expect.poll(() => stat(envoy, 'cluster.bad.membership_total'), patience).toBe(1);
@@ -119,16 +104,14 @@ describe.each([{ delta: false }, { delta: true }])('a real Envoy, delta: $delta'
   test('refuses one assignment of several, and takes the others', async () => {
     const names = ['one', 'two', 'three'];
     const clusters = names.map((name) => cluster(name, 1));
-    world().cache.set(makeSnapshot([runtime(), ...clusters, ...names.map((name) => endpoints(name, [1]))]));
+    world().cache.set(makeSnapshot([...clusters, ...names.map((name) => endpoints(name, [1]))]));
     const envoy = await start();
     await expect.poll(() => stat(envoy, 'cluster_manager.active_clusters'), patience).toBe(4);
     const socketAddress = { address: 'nonsense', portValue: 1 };
     const lbEndpoints = [{ endpoint: { address: { socketAddress } } }];
     const body = ClusterLoadAssignment.encode({ clusterName: 'two', endpoints: [{ lbEndpoints }] }).finish();
     const bad = { ...endpoints('two', []), body };
-    world().cache.set(
-      makeSnapshot([runtime(), ...clusters, endpoints('one', [1, 2]), bad, endpoints('three', [1, 2])]),
-    );
+    world().cache.set(makeSnapshot([...clusters, endpoints('one', [1, 2]), bad, endpoints('three', [1, 2])]));
     expect(await world().server.waitForAck([TYPE_URLS.endpoints], 10_000)).toBe('nacked');
     const refused = world()
       .server.resources('envoy-1')

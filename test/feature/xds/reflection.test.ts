@@ -59,7 +59,7 @@ test.each(['v1', 'v1alpha'])('%s lists the services, and gives the file of each'
 
 test('a method is found by its service; what nobody knows is said to be unknown', async () => {
   const stream = world().client().raw('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
-  stream.send(question(BY_SYMBOL, 'envoy.service.runtime.v3.RuntimeDiscoveryService.StreamRuntime'));
+  stream.send(question(BY_SYMBOL, 'envoy.service.extension.v3.ExtensionConfigDiscoveryService.StreamExtensionConfigs'));
   expect(only(await stream.next(), FILES)).toHaveLength(1);
   for (const [field, text] of [
     [BY_SYMBOL, 'no.such.Thing'],

@@ -19,26 +19,26 @@ describe('waitForAck', () => {
   const world = useWorld();
 
   test('no nodes: nobody is connected', async () => {
-    world().publish({ rtds: { layer: '1' } });
-    expect(await world().server.waitForAck([TYPE_URLS.runtime], 1000)).toBe('no nodes');
+    world().publish({ ecds: { layer: '1' } });
+    expect(await world().server.waitForAck([TYPE_URLS.extension], 1000)).toBe('no nodes');
   });
 
   test('acked: once every node has answered what it subscribes to', async () => {
-    world().publish({ rtds: { layer: '1' }, eds: { a: 'E1' } });
+    world().publish({ ecds: { layer: '1' }, eds: { a: 'E1' } });
     const [first, second] = [world().client().delta(), world().client().delta()];
     for (const [stream, id] of [
       [first, 'one'],
       [second, 'two'],
     ] as const) {
-      stream.send({ node: { id }, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+      stream.send({ node: { id }, typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
       ackDelta(stream, await stream.next());
     }
-    expect(await world().server.waitForAck([TYPE_URLS.runtime, TYPE_URLS.endpoints], 5000)).toBe('acked');
+    expect(await world().server.waitForAck([TYPE_URLS.extension, TYPE_URLS.endpoints], 5000)).toBe('acked');
 
-    world().publish({ rtds: { layer: '2' }, eds: { a: 'E1' } });
+    world().publish({ ecds: { layer: '2' }, eds: { a: 'E1' } });
     let result: string | undefined;
     const waiting = world()
-      .server.waitForAck([TYPE_URLS.runtime], 10_000)
+      .server.waitForAck([TYPE_URLS.extension], 10_000)
       .then((answer) => {
         result = answer;
       });
@@ -52,42 +52,42 @@ describe('waitForAck', () => {
   });
 
   test('nacked: everything is answered, and a refusal stands', async () => {
-    world().publish({ rtds: { layer: '1' } });
+    world().publish({ ecds: { layer: '1' } });
     const stream = world().client().delta();
-    stream.send({ node, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+    stream.send({ node, typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
     nackDelta(stream, await stream.next(), 'no');
-    expect(await world().server.waitForAck([TYPE_URLS.runtime], 5000)).toBe('nacked');
+    expect(await world().server.waitForAck([TYPE_URLS.extension], 5000)).toBe('nacked');
   });
 
   test('timeout: somebody does not answer; an answer to something newer counts', async () => {
-    world().publish({ rtds: { layer: '1' } });
+    world().publish({ ecds: { layer: '1' } });
     const stream = world().client().delta();
-    stream.send({ node, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+    stream.send({ node, typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
     await stream.next();
-    expect(await world().server.waitForAck([TYPE_URLS.runtime], 20)).toBe('timeout');
-    const waiting = world().server.waitForAck([TYPE_URLS.runtime], 10_000);
-    world().publish({ rtds: { layer: '2' } });
+    expect(await world().server.waitForAck([TYPE_URLS.extension], 20)).toBe('timeout');
+    const waiting = world().server.waitForAck([TYPE_URLS.extension], 10_000);
+    world().publish({ ecds: { layer: '2' } });
     ackDelta(stream, await stream.next());
     expect(await waiting).toBe('acked');
   });
 
   test('no nodes: the last one goes while it is waited for', async () => {
-    world().publish({ rtds: { layer: '1' } });
+    world().publish({ ecds: { layer: '1' } });
     const stream = world().client().delta();
-    stream.send({ node, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+    stream.send({ node, typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
     await stream.next();
-    const waiting = world().server.waitForAck([TYPE_URLS.runtime], 10_000);
+    const waiting = world().server.waitForAck([TYPE_URLS.extension], 10_000);
     stream.cancel();
     expect(await waiting).toBe('no nodes');
   });
 
   test('an Envoy that has not asked for listeners yet has not everything', async () => {
-    world().publish({ rtds: { layer: '1' }, lds: { a: 'A' } });
+    world().publish({ ecds: { layer: '1' }, lds: { a: 'A' } });
     const stream = world().client().delta();
     const envoy = { ...node, userAgentName: 'envoy' };
-    stream.send({ node: envoy, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+    stream.send({ node: envoy, typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
     ackDelta(stream, await stream.next());
-    expect(await world().server.waitForAck([TYPE_URLS.runtime], 5000)).toBe('acked');
+    expect(await world().server.waitForAck([TYPE_URLS.extension], 5000)).toBe('acked');
     expect(await world().server.waitForAck(PUSH_ORDER, 20)).toBe('timeout');
     const waiting = world().server.waitForAck(PUSH_ORDER, 10_000);
     stream.send({ typeUrl: SHORT.lds });
@@ -98,9 +98,9 @@ describe('waitForAck', () => {
   test('a node that gets nothing is not waited for', async () => {
     world().cache.select(({ id }) => (id === 'served' ? emptySnapshot : undefined));
     const stream = world().client().delta();
-    stream.send({ node, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+    stream.send({ node, typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
     await expect.poll(() => world().server.nodes()).toHaveLength(1);
-    expect(await world().server.waitForAck([TYPE_URLS.runtime], 5000)).toBe('acked');
+    expect(await world().server.waitForAck([TYPE_URLS.extension], 5000)).toBe('acked');
   });
 });
 
@@ -128,10 +128,10 @@ describe('asking whether a client is alive', () => {
     early.send({ node, typeUrl: SHORT.cds });
     await expect.poll(() => numbers().length).toBe(1);
     expect(world().server.ask(numbers()[0] ?? 0)).toBe(false);
-    world().publish({ cds: { a: 'A' }, rtds: { layer: 'R' } });
+    world().publish({ cds: { a: 'A' }, ecds: { layer: 'R' } });
     sotw.send({ node, typeUrl: SHORT.cds });
     await sotw.next();
-    delta.send({ node, typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+    delta.send({ node, typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
     await delta.next();
     expect([...numbers().slice(1), 99].map((stream) => world().server.ask(stream))).toEqual([false, false, false]);
   });

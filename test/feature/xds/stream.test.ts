@@ -59,7 +59,7 @@ test.each([
   ['listener.v3.Listener', 'Listeners', SHORT.lds],
   ['route.v3.Route', 'Routes', SHORT.rds],
   ['secret.v3.Secret', 'Secrets', SHORT.sds],
-  ['runtime.v3.Runtime', 'Runtime', SHORT.rtds],
+  ['extension.v3.ExtensionConfig', 'ExtensionConfigs', SHORT.ecds],
 ])(
   '%sDiscoveryService serves its type without being told, by both streams, and does not poll',
   async (name, what, typeUrl) => {

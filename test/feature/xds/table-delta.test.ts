@@ -13,11 +13,11 @@ function versions(response: DeltaResponse): Record<string, string> {
 }
 
 test('node: only the first request has it', async () => {
-  world().publish({ cds: { a: 'A' }, rtds: { layer: 'R' } });
+  world().publish({ cds: { a: 'A' }, ecds: { layer: 'R' } });
   const stream = world().client().delta();
   stream.send({ node, typeUrl: SHORT.cds });
   ackDelta(stream, await stream.next());
-  stream.send({ typeUrl: SHORT.rtds, resourceNamesSubscribe: ['layer'] });
+  stream.send({ typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
   expect(contents(await stream.next())).toEqual(['R']);
   expect(world().server.nodes()).toMatchObject([{ node: { id: 'envoy-1' }, streams: 1 }]);
 });

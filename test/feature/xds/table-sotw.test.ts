@@ -14,11 +14,11 @@ async function subscribed(what: { readonly names: number; readonly wildcard?: bo
 const node = { id: 'envoy-1', cluster: 'edge' };
 
 test('node: only the first request has it', async () => {
-  world().publish({ cds: { a: 'A' }, rtds: { layer: 'R' } });
+  world().publish({ cds: { a: 'A' }, ecds: { layer: 'R' } });
   const stream = world().client().sotw();
   stream.send({ node, typeUrl: SHORT.cds });
   ackSotw(stream, await stream.next());
-  stream.send({ typeUrl: SHORT.rtds, resourceNames: ['layer'] });
+  stream.send({ typeUrl: SHORT.ecds, resourceNames: ['layer'] });
   expect(contents(await stream.next())).toEqual(['R']);
   expect(world().server.nodes()).toMatchObject([{ node: { id: 'envoy-1', cluster: 'edge' }, streams: 1 }]);
 });

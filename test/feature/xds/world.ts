@@ -73,7 +73,7 @@ export const SHORT = {
   lds: TYPE_URLS.listener,
   rds: TYPE_URLS.routes,
   sds: TYPE_URLS.secret,
-  rtds: TYPE_URLS.runtime,
+  ecds: TYPE_URLS.extension,
 } as const;
 
 /** A world per test. */

@@ -35,19 +35,19 @@ function explained(method: string, url: string, file = FILE) {
 
 const explain = (...args: Parameters<typeof explained>) => explained(...args).text;
 
-test('the route, the service, the line, and what carries it', () => {
+test('the route, the service, the queue, and what carries it', () => {
   const text = explain('POST', 'http://eu.infer.example/codec/a');
   expect(text).toMatch(
     /^POST http:\/\/eu\.infer\.example\/codec\/a\nroutes\[0\] \(routes\.yaml:11\) takes it, prefix \/codec\.\n/,
   );
   expect(text).toMatch(/limit +each pod works on at most 2 at a time/);
-  expect(text).toMatch(/line +first in, first out: at most 50 wait \(queue\.max\), for at most 30s .*; above it 429/);
+  expect(text).toMatch(/queue +first in, first out: at most 50 wait \(queue\.max\), for at most 30s .*; above it 429/);
   expect(text).toMatch(/work +at most 5m \(timeout\.request, the route's own\)/);
   expect(text).toMatch(/pods +Kubernetes Service ai\/codec, service port http/);
   expect(text).toMatch(/routes\[1\] \(routes\.yaml:\d+\) +prefix \/: routes\[0\] comes first/);
   expect(text).toMatch(/RouteConfiguration +public, virtual host \*\.infer\.example, route routes\[0\]/);
-  expect(text).toMatch(/Cluster +gate\/codec: the line/);
-  expect(text).toMatch(/Cluster +pods\/codec@[0-9a-f]{6}: chooses the pod/);
+  expect(text).toMatch(/Filter +sluice\.queue: where it waits for a slot of a pod/);
+  expect(text).toMatch(/Cluster +codec$/m);
 });
 
 test('why another route does not take it', () => {
@@ -57,7 +57,7 @@ test('why another route does not take it', () => {
     /routes\[0\] \(routes\.yaml:\d+\) +prefix \/codec: the host is other\.example, not \*\.infer\.example; the method is GET, not POST/,
   );
   expect(text).toMatch(/virtual host \*, route routes\[1\]/);
-  expect(text).not.toContain('gate/');
+  expect(text).not.toContain('sluice.queue');
 });
 
 const CHANGED = `version: 1

@@ -19,7 +19,7 @@ function rendered(file: string) {
   const parsed = parseRouteFile(file, { path: 'routes.yaml', env: {}, baseDir: '/' });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
   const { routing } = parsed.value;
-  return { routing, snapshot: snapshotOf(routing, 18_002) };
+  return { routing, snapshot: snapshotOf(routing) };
 }
 
 function diff(from: string, to: string): string {
@@ -31,25 +31,23 @@ test('an edit that means nothing', () => {
   expect(diff('version: 1', '# a comment\nversion: 1')).toBe('Nothing changes in Envoy.\n');
 });
 
-test('a longer line moves by the runtime alone', () => {
+test('a longer queue changes what is said of it', () => {
   const text = diff('max: 50', 'max: 60');
-  expect(text).toContain('layer.circuit_breakers.gate/codec.default.max_pending_requests: 50 → 60');
-  expect(text).toMatch(/^codec: queue\.max 50 → 60\n\nIn Envoy:\n~ /);
+  expect(text).toMatch(/^codec: queue\.max 50 → 60\n\nIn Envoy:\n~ RouteConfiguration public: /);
   expect(text).not.toMatch(/Cluster|Listener/);
   expect(text).toMatch(/\n\nRunning traffic is not touched\.\n$/);
 });
 
 test('another pod', () => {
   const text = diff('"127.0.0.1:9001"]', '"127.0.0.1:9001", "127.0.0.1:9002"]');
-  expect(text).toMatch(/^~ ClusterLoadAssignment pods\/codec@\w+: pods that go finish the requests they have/m);
-  expect(text).toMatch(/max_connections: 4 → 6/);
+  expect(text).toMatch(/^~ ClusterLoadAssignment codec: pods that go finish the requests they have/m);
   expect(text).toMatch(/Running traffic is not touched\.\n$/);
 });
 
-test('another limit makes a cluster beside the old one', () => {
+test('another limit changes the cluster of the service', () => {
   const text = diff('limit: 2', 'limit: 3');
-  expect(text).toMatch(/^- Cluster pods\/codec@\w+: stays until its last request has ended/m);
-  expect(text).toMatch(/^\+ Cluster pods\/codec@\w+: a pod moves here when its old requests have ended/m);
+  expect(text).toMatch(/^~ Cluster codec: requests under way finish on their connections/m);
+  expect(text).toContain('circuit_breakers.per_host_thresholds[0].max_connections: 2 → 3');
   expect(text).toMatch(/Running traffic is not touched\.\n$/);
 });
 
@@ -57,21 +55,20 @@ test('what touches running traffic is named', () => {
   const port = diff('port: 8080', 'port: 8081');
   expect(port).toContain('    address.socket_address.port_value: 8080 → 8081');
   expect(port).toMatch(/Running traffic is touched by this: Listener public\.\n$/);
-  // A service without a limit keeps its cluster's name: it is replaced.
-  const replaced = diff('"127.0.0.1:9100"]', '"127.0.0.1:9100"], balance: round_robin');
-  expect(replaced).toMatch(/Running traffic is touched by this: Cluster pods\/web\.\n$/);
 });
 
 test('a service that comes, and one that goes', () => {
   const service = '  new: { static: ["127.0.0.1:9200"], limit: 1 }\n  web:';
   const more = `${FILE.replace('  web:', service)}  - match: { prefix: /a-new-one }\n    service: new\n`;
   const come = renderDiff(rendered(FILE), rendered(more)).text;
-  expect(come).toMatch(/^\+ Cluster gate\/new: new$/m);
+  expect(come).toMatch(/^\+ Cluster new: new$/m);
   // The routes after it have moved on by one, which is no change of theirs.
   expect(come).toContain('virtual_hosts[*].routes[2].match.path_separated_prefix: (none) → "/a-new-one"');
   expect(come).not.toContain('"/codec" →');
   const gone = renderDiff(rendered(more), rendered(FILE)).text;
-  expect(gone).toMatch(/^- Cluster gate\/new: stays until the requests it has are answered, then goes$/m);
+  expect(gone).toMatch(
+    /^- Cluster new: stays until the requests it has are answered, then goes; those who wait for it are refused$/m,
+  );
 });
 
 test('whether two files differ', () => {

@@ -54,7 +54,7 @@ function acked(state: State): State {
   return [...state.types.values()].reduce((all, type) => ask(all, type.typeUrl, { nonce: type.lastNonce }), state);
 }
 
-const SHORT = ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'Secret', 'Runtime'];
+const SHORT = ['Cluster', 'ClusterLoadAssignment', 'TypedExtensionConfig', 'Listener', 'RouteConfiguration', 'Secret'];
 
 describe('nextPush', () => {
   test('what is asked for comes in the order of reference, unanswered clusters or not', () => {
@@ -65,7 +65,7 @@ describe('nextPush', () => {
     let state = acked(drain(subscribed(), everyType('a'))[0]);
     let sent: readonly string[];
     [state, sent] = drain(state, everyType('b'), 1);
-    expect(sent).toEqual(['Cluster +b', 'ClusterLoadAssignment +b', 'Secret +b', 'Runtime +b']);
+    expect(sent).toEqual(['Cluster +b', 'ClusterLoadAssignment +b', 'TypedExtensionConfig +b', 'Secret +b']);
     expect(isHeldBack(state, everyType('b'))).toBe(true);
     [state, sent] = drain(
       ask(state, TYPE_URLS.cluster, { nonce: state.types.get(TYPE_URLS.cluster)?.lastNonce ?? '' }),
@@ -79,8 +79,8 @@ describe('nextPush', () => {
       'RouteConfiguration -a',
       'Cluster -a',
       'ClusterLoadAssignment -a',
+      'TypedExtensionConfig -a',
       'Secret -a',
-      'Runtime -a',
     ]);
     expect(isHeldBack(state, everyType('b'))).toBe(false);
     expect([...state.types.values()].map(({ sequence }) => sequence)).toEqual([1, 1, 1, 1, 1, 1]);

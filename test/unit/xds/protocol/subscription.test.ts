@@ -9,11 +9,11 @@ import {
   wants,
 } from '../../../../src/xds/protocol/subscription.ts';
 
-const { cluster, endpoints, listener, routes, runtime, secret } = TYPE_URLS;
+const { cluster, endpoints, listener, routes, extension, secret } = TYPE_URLS;
 const of = ({ wildcard, names }: Subscription) => (wildcard ? ['*', ...names] : [...names]);
 
 test('clusters and listeners are the types whose answers hold the full list', () => {
-  expect([cluster, listener, endpoints, routes, secret, runtime].map(isFullListType)).toEqual([
+  expect([cluster, listener, endpoints, routes, secret, extension].map(isFullListType)).toEqual([
     true,
     true,
     false,
