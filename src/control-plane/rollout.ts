@@ -316,7 +316,9 @@ export class Rollout {
   #limitOfLeaving(name: ServiceName, address: string, members: readonly Member[]): number {
     const view = this.#carried.get(name)?.view;
     if (view !== undefined) return limitOf(view);
-    return Math.max(0, ...members.map((member) => member.limitOf(name, address)));
+    // Its settings are not known: it was told 0 if the pod was just about to be handed over.
+    const owned = this.#ownersOf(address).map((owner) => this.#limitOf(owner));
+    return Math.max(1, ...owned, ...members.map((member) => member.limitOf(name, address)));
   }
 
   /**
@@ -345,8 +347,10 @@ export class Rollout {
       else if (settings === undefined) member.want([name, { kind: 'pods', pods: slots }]);
       else member.want([name, { kind: 'service', settings, pods: slots }]);
     }
-    const keeps = new Set(has.flatMap((member) => [...member.pods(name)]));
-    this.#setLosing(carried, keeps);
+    const keeps = has.flatMap((member) => [...member.pods(name)]);
+    // Those it waits for count as well: it goes before the service that is to get them.
+    const claims = isWaiting ? pods.filter(isReady).map(formatAddress) : [];
+    this.#setLosing(carried, new Set([...keeps, ...claims]));
     if (carried.view !== undefined && !this.#targets.has(name)) {
       const leaves = { ...carried.view, pods: isWaiting ? pods : NONE };
       this.#setView(carried, viewOf(leaves, carried, input));
@@ -371,22 +375,27 @@ export class Rollout {
   }
 
   #slotsOfLeaving(
-    { name }: Carried,
+    carried: Carried,
     pods: readonly Pod[],
     { member, input }: { readonly member: Member; readonly input: RolloutInput },
   ): ReadonlyMap<string, PodSlots> {
     const { members, now } = input;
+    const { name } = carried;
+    const known = new Set(this.#taken(carried, input.holdings)?.view.pods.filter(isReady).map(formatAddress));
     const slots = new Map<string, PodSlots>();
     for (const address of pods.filter(isReady).map(formatAddress)) {
+      const mayChoose = member.mayChoose(name, address);
+      if (!known.has(address) && !mayChoose) continue;
       const own = this.#limitOfLeaving(name, address, members);
       const gainers = this.#ownersOf(address).filter((other) => other !== name);
-      const most = gainers.length === 0 ? own : Math.min(own, Math.max(...gainers.map((each) => this.#limitOf(each))));
-      const held = gainers.reduce(
-        (sum, gainer) => sum + members.reduce((all, each) => all + each.held(gainer, address, now), 0),
-        0,
-      );
-      const limit = Math.max(0, most - held);
-      if (member.mayChoose(name, address) || limit > 0) slots.set(address, { limit, unhealthy: false });
+      // What all of them together may have is what the pod may have from now on.
+      const most = gainers.length === 0 ? own : Math.max(...gainers.map((each) => this.#limitOf(each)));
+      const others = new Set([...gainers, ...(this.#losers.get(address) ?? [])]);
+      others.delete(name);
+      let held = 0;
+      for (const other of others) for (const each of members) held += each.held(other, address, now);
+      const limit = Math.max(0, Math.min(own, most - held));
+      if (mayChoose || limit > 0) slots.set(address, { limit, unhealthy: false });
     }
     return slots;
   }

@@ -14,8 +14,8 @@ test('a changed route file is in force within a moment of the write', async () =
   const edits: readonly { type: string; pods: readonly string[]; changes: QueueOptions }[] = [
     { type: 'RouteConfiguration', pods: [one, ...others], changes: { routes: [exact('/one')] } },
     { type: 'ClusterLoadAssignment', pods: others, changes: { routes: [exact('/one')] } },
-    { type: 'Runtime', pods: others, changes: { routes: [exact('/one')], service: { queue: { max: 7 } } } },
-    { type: 'Runtime', pods: [one, ...others], changes: {} },
+    { type: 'Cluster', pods: others, changes: { routes: [exact('/one')], limit: 2 } },
+    { type: 'RouteConfiguration', pods: [one, ...others], changes: {} },
   ];
   const took: number[] = [];
   for (let times = 0; times < 5; times += 1) {

@@ -22,6 +22,6 @@ test('a new service under load: no request meets a moment in which only half of 
     await queue.sluice.edit({ services, routes });
     const results = await run.results;
     expect(results.filter(({ status }) => status !== 200)).toEqual([]);
-    expect(await queue.stat(`cluster.gate/${name}.upstream_rq_total`)).toBeGreaterThan(0);
+    expect(await queue.stat(`cluster.${name}.upstream_rq_total`)).toBeGreaterThan(0);
   }
 });

@@ -63,9 +63,10 @@ export class Queue {
     return closedAfterTest(http1Client({ port: this.sluice.port }));
   }
 
-  /** Requests that wait in the queue at this moment. */
+  /** Requests that wait in the queue at this moment: those that Envoy has, and no pod. */
   async waiting(): Promise<number> {
-    return this.stat('wasmcustom.sluice_queue_waiting.codec');
+    const stats = await this.sluice.stats('^(http\\.public\\.downstream_rq_active|cluster\\.codec\\.upstream_rq_active)$');
+    return (stats.get('http.public.downstream_rq_active') ?? 0) - (stats.get('cluster.codec.upstream_rq_active') ?? 0);
   }
 
   /** One counter or gauge of Envoy; 0 while Envoy does not have it. */
