@@ -77,7 +77,8 @@ const TRY_ID = text('sluice.try');
 const DETAIL_SELF = text('sluice_self');
 
 // Envoy's response flags.
-const LOCAL_TIMEOUT: i64 = 0x4;
+/** Of a route, and of the try: by the latter the work on a request is limited. */
+const LOCAL_TIMEOUT: i64 = 0x4 | 0x80000;
 const REMOTE_RESET: i64 = 0x10;
 const CONNECT_FAILURE: i64 = 0x20;
 const CONNECTION_ENDED: i64 = 0x40;

@@ -25,7 +25,7 @@ import { EventQueue } from './events.ts';
 import { loadFilter } from './filter-code.ts';
 import { filterProblems } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
-import { EventLog } from './log-events.ts';
+import { EventLog, logRecentEvents } from './log-events.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { Rollouts } from './rollouts.ts';
@@ -136,7 +136,7 @@ function assemble(
   const guard = options.xdsSecurity?.guard ?? openToAll;
   const events = new EventQueue();
   const cache = new SnapshotCache();
-  const telemetry = new Telemetry(clock, (event) => log.info({ ...event }, event.message));
+  const telemetry = new Telemetry(clock, logRecentEvents(log));
   const metrics = new Metrics({ version: VERSION, telemetry });
   const eventLog = new EventLog(log, clock);
   const slots = new SlotsServer({
