@@ -5,6 +5,7 @@ import { allowTrap, configure, ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './conf
 import {
   admit,
   advance,
+  advanceAfter,
   answerFull,
   answerUnserved,
   arm,
@@ -12,12 +13,12 @@ import {
   endAnswer,
   expire,
   isTickRoot,
+  postpone,
   setOutcome,
   setStatus,
   setTickRoot,
   statusOf,
   ticked,
-  wake,
 } from './flow.ts';
 import {
   addHeader,
@@ -234,7 +235,7 @@ function onTry(context: u32): void {
   const p = findPod(queues.serviceOf(r), found, foundSize);
   if (p === NONE || p === queues.podOf(r)) return;
   queues.move(r, p);
-  advance(now());
+  postpone(now());
 }
 
 /** A try is over. Without a connection and without an answer: its pod could not be reached. */
@@ -245,7 +246,7 @@ function endTry(r: i32): void {
   if (answered || queues.state(r) !== WORKING || getProperty(UPSTREAM_LOCAL_ADDRESS)) return;
   const at = now();
   queues.unreachable(queues.podOf(r), at);
-  wake(at + 1, at);
+  postpone(at);
 }
 
 /** The request of this VM that was named by `direct`. */
@@ -274,7 +275,10 @@ export function proxy_on_response_headers(context: u32, _count: i32, end: i32): 
   const tried = tries.find(context);
   if (tried !== NONE) {
     fresh();
-    judge(tried, end !== 0, now());
+    const answeredAt = now();
+    judge(tried, end !== 0, answeredAt);
+    // A pod that was tried with one request gets the others now.
+    if (statusOf(tried) < 500) advance(answeredAt);
     return CONTINUE;
   }
   const r = contexts.find(context);
@@ -362,7 +366,7 @@ export function proxy_on_response_trailers(context: u32, _count: i32): i32 {
   if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
   fresh();
   const at = now();
-  judgeGrpc(r, RESPONSE_TRAILERS, at);
+  if (statusOf(r) === 200) judgeGrpc(r, RESPONSE_TRAILERS, at);
   endAnswer(r, at);
   return CONTINUE;
 }
@@ -383,7 +387,7 @@ export function proxy_on_done(context: u32): i32 {
   contexts.remove(r);
   if (tries.has(r)) tries.remove(r);
   queues.gone(r, at);
-  advance(at);
+  advanceAfter(r, at);
   return 1;
 }
 
