@@ -8,6 +8,7 @@ import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { kickPortOption, kubeconfigOption, logLevelOption, parseBindAddress, routesOption } from './options.ts';
+import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
@@ -20,6 +21,7 @@ interface Options extends DnsFlags, XdsSecurityFlags {
   readonly ownerGrace: Millis;
   readonly kickPort: number;
   readonly kubeconfig?: string;
+  readonly stateDir?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -62,7 +64,8 @@ export function addServe(program: Command): void {
         .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
     )
     .addOption(kickPortOption())
-    .addOption(kubeconfigOption());
+    .addOption(kubeconfigOption())
+    .addOption(stateDirOption());
   addDnsOptions(command)
     .addOption(logLevelOption())
     .addHelpText('after', '\nExample:\n  sluice serve --routes routes.yaml --xds 127.0.0.1:18000')
@@ -96,6 +99,7 @@ async function serve(options: Options): Promise<void> {
   const { credentials, guard, maxAgeMs } = security.value;
   const started = await startControlPlane({
     routes,
+    stateDir: stateDir(options.stateDir, process.env, log),
     xds,
     xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,

@@ -11,6 +11,7 @@ import { kick } from '../envoy/kick.ts';
 import { formatProblem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
 import { Carriers } from '../nodes/carriers.ts';
+import { LastGoodFile } from '../routes/file/last-good.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
 import { mayWait } from '../slots/may-wait.ts';
@@ -34,6 +35,8 @@ import { openPodSources } from './open-pod-sources.ts';
 export interface ControlPlaneOptions {
   /** Path of the route file. */
   readonly routes: string;
+  /** A folder where the last good route file is kept for the next start; undefined: nowhere. */
+  readonly stateDir?: string | undefined;
   /** Where Envoys connect. */
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
@@ -89,7 +92,9 @@ const LOOKS_MS = 2000;
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
   collectLessOften();
-  const routeFile = new RouteFileSource({ path: options.routes, env: process.env, clock });
+  const { routes, stateDir } = options;
+  const lastGood = stateDir === undefined ? undefined : new LastGoodFile(stateDir, routes);
+  const routeFile = new RouteFileSource({ path: routes, env: process.env, clock, ...(lastGood && { lastGood }) });
   const file = await routeFile.load();
   if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
   const parts = assemble(options, routeFile, file.value);

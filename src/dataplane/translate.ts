@@ -122,7 +122,7 @@ function endpointsOf(service: ServiceWithPods): EncodedResource {
 function translateRouting(routing: Routing): OfRouting {
   const { listeners, services } = routing;
   const certificates = listeners.flatMap(({ tls }) => tls?.certificates ?? []);
-  const secrets = certificates.flatMap((one) => (one.kind === 'files' ? [publicSecret(one)] : []));
+  const secrets = certificates.map(publicSecret);
   const open = listeners.map((listener) => publicListener(listener, services));
   const common = [...open, ...secrets, parkingListener(), podsListener()];
   const byService = services.map((service) => [service.name, ofService(service)] as const);
