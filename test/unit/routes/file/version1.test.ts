@@ -286,7 +286,9 @@ describe('a pod at the address where Envoy takes requests', () => {
     said(
       `version: 1\nlisten: {${listen}}\nservices: {s: {${pods}, limit: 1}}\nroutes: [{match: {prefix: /}, service: s}]\n`,
     );
-  const told = (address: string) => [expect.stringContaining(`: ${address} is where Envoy takes requests (listen.port)`)];
+  const told = (address: string) => [
+    expect.stringContaining(`: ${address} is where Envoy takes requests (listen.port)`),
+  ];
 
   it.each([
     ['port: 8080', 'static: [127.0.0.1:8080]', '127.0.0.1:8080'],
