@@ -2,7 +2,16 @@ import type { envoy } from '#xds';
 import type { Service } from '../model/service.ts';
 import { DETAILS, METADATA, ROUTE_KEYS } from './contract.ts';
 import type { HeaderBounds } from './options.ts';
-import { anyStatus, byDetails, byFlags, byRoute, mappers, type Reply, untouched } from './reply-mappers.ts';
+import {
+  anyStatus,
+  byDetails,
+  byDetailsFrom,
+  byFlags,
+  byRoute,
+  mappers,
+  type Reply,
+  untouched,
+} from './reply-mappers.ts';
 
 type LocalReplyConfig = envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig.$Properties;
 
@@ -132,13 +141,22 @@ const ABOUT_REQUESTS: readonly Reply[] = [
   {
     when: byDetails('http1.codec_error', 'http1.invalid_url'),
     error: 'unreadable request',
-    message:
-      'This is no HTTP request that can be read. In a URL, percent-encode everything but plain ASCII (é is %%C3%%A9).',
+    message: 'This is no HTTP request that can be read. In a URL, percent-encode everything but plain ASCII.',
   },
   {
-    when: byDetails('path_normalization_failed', 'missing_path_rejected', 'invalid_path'),
+    when: byDetails('http1.content_length_and_chunked_not_allowed'),
+    error: 'unreadable request',
+    message: 'The request has a Content-Length and a Transfer-Encoding: only one of them may be there.',
+  },
+  {
+    when: byDetailsFrom('http1.'),
+    error: 'unreadable request',
+    message: 'The request is no valid HTTP: %RESPONSE_CODE_DETAILS%.',
+  },
+  {
+    when: byDetails('path_normalization_failed', 'missing_path_rejected', 'absolute_path_rejected'),
     error: 'unreadable path',
-    message: 'The path of the request cannot be read: it begins with / and is percent-encoded.',
+    message: 'The path of the request cannot be read: it must begin with /, be percent-encoded, and have no #.',
   },
   {
     when: byDetails('request_header_timeout'),
