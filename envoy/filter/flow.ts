@@ -56,7 +56,17 @@ const BATCH: i32 = 48;
 const outcomes: Ints = new Ints();
 /** Whether Envoy answered it itself: the next one goes with the tick, see BATCH. */
 const fast: Ints = new Ints();
+/** The status that the pod has answered the present try with. 0: it has not. */
+const statuses: Ints = new Ints();
 let room: i32 = 0;
+
+export function setStatus(r: i32, status: i32): void {
+  statuses.set(r, status);
+}
+
+export function statusOf(r: i32): i32 {
+  return statuses.get(r);
+}
 
 export function setOutcome(r: i32, outcome: i32, failedFast: bool): void {
   outcomes.set(r, outcome);
@@ -69,7 +79,9 @@ export function admit(context: u32, r: i32): void {
     room = r < 128 ? 256 : r * 2;
     outcomes.grow(room);
     fast.grow(room);
+    statuses.grow(room);
   }
+  setStatus(r, 0);
   setOutcome(r, ANSWERED, false);
   contexts.add(context, r);
 }
@@ -77,11 +89,19 @@ export function admit(context: u32, r: i32): void {
 /** Its answer is over: the slot goes to the next one before the answer does. */
 export function endAnswer(r: i32, now: f64): void {
   queues.end(r, outcomes.get(r), now);
+  advanceAfter(r, now);
+}
+
+/** As `advance`, but with the tick where this request failed so fast that the next one would fail within this call. */
+export function advanceAfter(r: i32, now: f64): void {
   if (fast.get(r) === 0) advance(now);
-  else {
-    wake(now + 1, now);
-    settle(now);
-  }
+  else postpone(now);
+}
+
+/** Leaves it to the tick, which comes at once, who may go on. The last thing that a callback does. */
+export function postpone(now: f64): void {
+  wake(now + 1, now);
+  settle(now);
 }
 
 // ---- Going on ----

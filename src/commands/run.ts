@@ -12,6 +12,7 @@ import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { freePort } from './free-port.ts';
 import { filterOption, kubeconfigOption, logLevelOption, parsePort, routesOption } from './options.ts';
+import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 
@@ -21,6 +22,7 @@ interface Options extends DnsFlags {
   readonly admin?: HostPort;
   readonly filter: 'on' | 'off';
   readonly kubeconfig?: string;
+  readonly stateDir?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -40,7 +42,8 @@ export function addRun(program: Command): void {
     )
     .option('--envoy-admin-port <port>', `port of Envoy's admin, on loopback (default: ${ENVOY_ADMIN_PORT})`, parsePort)
     .addOption(filterOption())
-    .addOption(kubeconfigOption());
+    .addOption(kubeconfigOption())
+    .addOption(stateDirOption());
   addDnsOptions(command)
     .addOption(logLevelOption())
     .addHelpText('after', '\nExamples:\n  sluice run\n  sluice run --routes routes.yaml')
@@ -104,6 +107,8 @@ class Run {
   async #startControlPlane(demo: Demo | undefined): Promise<XdsAddress | undefined> {
     const started = await startControlPlane({
       routes: this.#options.routes ?? demo?.routes ?? '',
+      // What the demo was started with nobody wants back.
+      stateDir: demo === undefined ? stateDir(this.#options.stateDir, process.env, this.#log) : undefined,
       burst: demo && ((count) => demo.burst(count)),
       // Both on this machine, under one command: any free ports will do.
       xds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],

@@ -8,6 +8,7 @@ import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { filterOption, kubeconfigOption, logLevelOption, parseBindAddress, routesOption } from './options.ts';
+import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
@@ -19,6 +20,7 @@ interface Options extends DnsFlags, XdsSecurityFlags {
   readonly ownerGrace: Millis;
   readonly filter: 'on' | 'off';
   readonly kubeconfig?: string;
+  readonly stateDir?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -53,7 +55,8 @@ export function addServe(program: Command): void {
         .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
     )
     .addOption(filterOption())
-    .addOption(kubeconfigOption());
+    .addOption(kubeconfigOption())
+    .addOption(stateDirOption());
   addDnsOptions(command)
     .addOption(logLevelOption())
     .addHelpText('after', '\nExample:\n  sluice serve --routes routes.yaml --xds 127.0.0.1:18000')
@@ -78,6 +81,7 @@ async function serve(options: Options): Promise<void> {
   const { credentials, guard, maxAgeMs } = security.value;
   const started = await startControlPlane({
     routes,
+    stateDir: stateDir(options.stateDir, process.env, log),
     xds,
     xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,

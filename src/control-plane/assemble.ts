@@ -9,6 +9,7 @@ import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../dataplane/options.
 import type { DnsOptions } from '../endpoints/dns/source.ts';
 import { formatProblem } from '../model/problem.ts';
 import { Envoys } from '../nodes/envoys.ts';
+import { LastGoodFile } from '../routes/file/last-good.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
 import { SlotsServer } from '../slots/server.ts';
@@ -25,7 +26,7 @@ import { EventQueue } from './events.ts';
 import { loadFilter } from './filter-code.ts';
 import { filterProblems } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
-import { EventLog } from './log-events.ts';
+import { EventLog, logRecentEvents } from './log-events.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { Rollouts } from './rollouts.ts';
@@ -34,6 +35,8 @@ import { Rollouts } from './rollouts.ts';
 export interface ControlPlaneOptions {
   /** Path of the route file. */
   readonly routes: string;
+  /** A folder where the last good route file is kept for the next start; undefined: nowhere. */
+  readonly stateDir?: string | undefined;
   /** Where Envoys connect. */
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
@@ -82,7 +85,9 @@ const clock = systemClock;
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
   collectLessOften();
-  const routeFile = new RouteFileSource({ path: options.routes, env: process.env, clock });
+  const { routes, stateDir } = options;
+  const lastGood = stateDir === undefined ? undefined : new LastGoodFile(stateDir, routes);
+  const routeFile = new RouteFileSource({ path: routes, env: process.env, clock, ...(lastGood && { lastGood }) });
   const file = await routeFile.load();
   if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
@@ -136,7 +141,7 @@ function assemble(
   const guard = options.xdsSecurity?.guard ?? openToAll;
   const events = new EventQueue();
   const cache = new SnapshotCache();
-  const telemetry = new Telemetry(clock, (event) => log.info({ ...event }, event.message));
+  const telemetry = new Telemetry(clock, logRecentEvents(log));
   const metrics = new Metrics({ version: VERSION, telemetry });
   const eventLog = new EventLog(log, clock);
   const slots = new SlotsServer({

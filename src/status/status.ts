@@ -84,7 +84,7 @@ const traffic = z.object({
     ...counts,
     /** From arrival to slot, of all that got a slot; absent: there was none. */
     waitMs: z.exactOptional(quantiles),
-    /** From slot to last byte, of those that were answered; absent: there was none. */
+    /** From slot to the end of the answer; absent: there was none. */
     workMs: z.exactOptional(quantiles),
     /** The most that waited, and that were in use, at a time. */
     mostWaiting: z.number(),

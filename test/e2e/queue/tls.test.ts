@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type Agent, get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
-import { until } from '../kit/instant.ts';
+import { pause, until } from '../kit/instant.ts';
 import { startQueue } from './queue.ts';
 
 /** Makes a certificate for localhost, with its key, in a new folder. */
@@ -68,4 +68,36 @@ test('TLS at the public listener; a renewed certificate is taken when it is move
   for (const file of ['tls.key', 'tls.crt']) renameSync(join(next, file), join(live, file));
   await until(async () => (await shown(port)) === 'second', { what: 'the renewed certificate' });
   expect(await status(port, false)).toBe(200);
+});
+
+test('a certificate that comes late: Sluice waits for it, and no edit is needed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-late-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const live = join(folder, 'live');
+  const tls = { cert: join(live, 'tls.crt'), key: join(live, 'tls.key') };
+  const starting = startQueue({ pods: 1, tls });
+  await pause(1500);
+  makeCertificate(live, 'late');
+  const { port } = (await starting).sluice;
+  await until(async () => (await shown(port).catch(() => '')) === 'late', { what: 'the late certificate' });
+  expect(await status(port, false)).toBe(200);
+});
+
+test('a certificate that is replaced by garbage: what Envoy has stays, and a good one is taken again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-bad-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const live = join(folder, 'live');
+  makeCertificate(live, 'first');
+  const tls = { cert: join(live, 'tls.crt'), key: join(live, 'tls.key') };
+  const queue = await startQueue({ pods: 1, tls });
+  const { port } = queue.sluice;
+  expect(await shown(port)).toBe('first');
+  writeFileSync(tls.cert, 'garbage');
+  await pause(3000);
+  expect(await shown(port)).toBe('first');
+  expect(await status(port, false)).toBe(200);
+  const next = join(folder, 'next');
+  makeCertificate(next, 'second');
+  for (const file of ['tls.key', 'tls.crt']) renameSync(join(next, file), join(live, file));
+  await until(async () => (await shown(port)) === 'second', { what: 'the next certificate' });
 });

@@ -25,18 +25,17 @@ test('every YAML file is well-formed', () => {
   }
 });
 
-test.each([
-  join(K8S, 'base/routes.yaml'),
-  join(K8S, 'overlays/lbagent/config.yaml'),
-  join(ROOT, 'compose/routes.yaml'),
-])('%s is a route file without a fault, for the port that is published', async (path) => {
-  const read = await readRouteFile(path, {});
-  expect(read).toMatchObject({
-    ok: true,
-    value: { warnings: [], routing: { listeners: [{ address: '0.0.0.0', port: 8080 }] } },
-  });
-  expect(envoy.ports).toEqual([{ name: 'http', containerPort: 8080 }]);
-});
+test.each([join(K8S, 'base/routes.yaml'), join(ROOT, 'compose/routes.yaml')])(
+  '%s is a route file without a fault, for the port that is published',
+  async (path) => {
+    const read = await readRouteFile(path, {});
+    expect(read).toMatchObject({
+      ok: true,
+      value: { warnings: [], routing: { listeners: [{ address: '0.0.0.0', port: 8080 }] } },
+    });
+    expect(envoy.ports).toEqual([{ name: 'http', containerPort: 8080 }]);
+  },
+);
 
 describe('what the containers are started with', () => {
   test.each([
@@ -67,6 +66,20 @@ describe('what the containers are started with', () => {
     expect(readFileSync(join(K8S, 'base/sluice-probe.sh'), 'utf8')).toContain('18001');
     const { port } = parse(readFileSync(join(ROOT, 'compose/routes.yaml'), 'utf8')).services.demo.dns;
     expect(compose.services.pod.command.join(' ')).toContain(`--port ${port} `);
+  });
+
+  test('compose: an Envoy that is restarted, or a Sluice, comes back into the network of the other one', () => {
+    const { network, sluice: own, envoy: proxy } = compose.services;
+    for (const { network_mode: mode, restart } of [own, proxy]) {
+      expect([mode, restart]).toEqual(['service:network', 'unless-stopped']);
+    }
+    expect([network.network_mode, network.entrypoint]).toEqual([undefined, ['sleep', 'infinity']]);
+    expect(network.ports).toHaveLength(2);
+  });
+
+  test('compose: Envoy is stopped before those that it needs to finish what it has', () => {
+    expect(compose.services.envoy.depends_on.sort()).toEqual(['pod', 'sluice']);
+    expect(compose.services.envoy.entrypoint).toEqual(['bash', '/etc/envoy/run.sh']);
   });
 
   test('both use the same Envoy image', () => {
