@@ -45,6 +45,8 @@ export interface ControlPlaneOptions {
   readonly ownerGrace?: Millis;
   /** Where health, status and metrics are served. */
   readonly admin: AdminAddress;
+  /** Further names by which people ask there; see `isTrustedRequest`. */
+  readonly adminHosts?: readonly string[] | undefined;
   /** Sends so many requests at once, for the dashboard's button; undefined: it has none. */
   readonly burst?: ((count: number) => void) | undefined;
   /** The loopback port where Envoy takes kicks. */
@@ -112,6 +114,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     address: options.admin,
     metrics,
     ...observation,
+    hosts: options.adminHosts,
     burst: options.burst,
     onFault: (error) => options.log.error({ err: error }, 'the admin could not answer'),
   });
