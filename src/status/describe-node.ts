@@ -14,6 +14,7 @@ export interface ConnectedNode {
     readonly typeUrl: string;
     readonly status: 'in sync' | 'pending' | 'nacked';
     readonly ackedVersion: string;
+    readonly active?: readonly string[];
     readonly nack?: { readonly message: string; readonly names: readonly string[]; readonly at: number };
   }[];
 }
@@ -41,10 +42,11 @@ const START_MS = 5000;
 /** One connected client and its queue filter. */
 export function describeNode(connected: ConnectedNode, context: NodeContext): NodeStatus {
   const { node, userAgent, connectedSince, peer } = connected;
-  const types = connected.types.map(({ typeUrl, status, ackedVersion, nack }) => ({
+  const types = connected.types.map(({ typeUrl, status, ackedVersion, active, nack }) => ({
     type: shortType(typeUrl),
     status: status === 'nacked' ? ('rejected' as const) : status,
     ackedVersion,
+    ...(active && { active }),
     ...(nack && { rejection: { message: nack.message, resources: nack.names, at: moment(nack.at) } }),
   }));
   return {
