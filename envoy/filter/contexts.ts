@@ -17,6 +17,11 @@ export class Contexts {
     return this.contexts.get(request) as u32;
   }
 
+  /** Whether a context has this request. */
+  has(request: i32): bool {
+    return request < this.room && this.contexts.get(request) !== 0;
+  }
+
   add(context: u32, request: i32): void {
     if (request >= this.room) this.growRoom(request);
     if (this.count >= this.size) this.growBuckets();
@@ -42,6 +47,7 @@ export class Contexts {
       while (this.chains.get(at) !== request) at = this.chains.get(at);
       this.chains.set(at, this.chains.get(request));
     }
+    this.contexts.set(request, 0);
     this.count--;
   }
 

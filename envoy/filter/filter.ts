@@ -13,8 +13,11 @@ import {
   expire,
   isTickRoot,
   setOutcome,
+  setStatus,
   setTickRoot,
+  statusOf,
   ticked,
+  wake,
 } from './flow.ts';
 import {
   addHeader,
@@ -42,8 +45,8 @@ import {
   same,
   text,
 } from './host.ts';
-import { FAILED, FULL, NONE, TIMED_OUT, UNSERVED, WORKING } from './queue.ts';
-import { contexts, findPod, queues, serviceOf } from './state.ts';
+import { ANSWERED, FAILED, FULL, NONE, TIMED_OUT, UNSERVED, WORKING } from './queue.ts';
+import { contexts, findPod, queues, serviceOf, tries } from './state.ts';
 import {
   called,
   epochTag,
@@ -62,6 +65,7 @@ const PAUSE: i32 = 1;
 
 const CLUSTER_NAME = text('xds\0cluster_name');
 const UPSTREAM_ADDRESS = text('upstream\0address');
+const UPSTREAM_LOCAL_ADDRESS = text('upstream\0local_address');
 const RESPONSE_FLAGS = text('response\0flags');
 const ROOT_ID = text('plugin_root_id');
 const REQUEST_OF_TRY = text('metadata\0filter_metadata\0sluice\0request');
@@ -179,7 +183,7 @@ export function proxy_on_request_headers(context: u32, _count: i32, _end: i32): 
   const role = context === newest ? newestRole : askRole();
   if (role === ROLE_QUEUE) return arrive(context);
   if (role === ROLE_TRY) {
-    onTry();
+    onTry(context);
     return CONTINUE;
   }
   return role === ROLE_CONTROL ? onCall() : CONTINUE;
@@ -216,20 +220,32 @@ function arrive(context: u32): i32 {
   return PAUSE;
 }
 
-/** A try of a request begins: it has a host now. */
-function onTry(): void {
+/** A try of a request begins: it has a host now, which is another pod than the chosen one after a failed try. */
+function onTry(context: u32): void {
   const first = getHeader(REQUEST_HEADERS, REQUEST);
   if (!first && !getProperty(REQUEST_OF_TRY)) return;
   const r = requestNamed(found, foundSize);
   if (first) removeHeader(REQUEST_HEADERS, REQUEST);
-  if (r === NONE || !queues.isWorking(r) || !getProperty(UPSTREAM_ADDRESS)) return;
-  const before = queues.podOf(r);
+  if (r === NONE || !queues.isWorking(r)) return;
+  if (tries.has(r)) tries.remove(r);
+  tries.add(context, r);
+  setStatus(r, 0);
+  if (!getProperty(UPSTREAM_ADDRESS)) return;
   const p = findPod(queues.serviceOf(r), found, foundSize);
-  if (p !== NONE) queues.move(r, p);
-  if (first) return;
+  if (p === NONE || p === queues.podOf(r)) return;
+  queues.move(r, p);
+  advance(now());
+}
+
+/** A try is over. Without a connection and without an answer: its pod could not be reached. */
+function endTry(r: i32): void {
+  tries.remove(r);
+  const answered = statusOf(r) !== 0;
+  setStatus(r, 0);
+  if (answered || queues.state(r) !== WORKING || getProperty(UPSTREAM_LOCAL_ADDRESS)) return;
   const at = now();
-  queues.unreachable(before, at);
-  advance(at);
+  queues.unreachable(queues.podOf(r), at);
+  wake(at + 1, at);
 }
 
 /** The request of this VM that was named by `direct`. */
@@ -255,16 +271,18 @@ function onCall(): i32 {
 // ---- Answers ----
 
 export function proxy_on_response_headers(context: u32, _count: i32, end: i32): i32 {
+  const tried = tries.find(context);
+  if (tried !== NONE) {
+    fresh();
+    judge(tried, end !== 0, now());
+    return CONTINUE;
+  }
   const r = contexts.find(context);
   if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
   fresh();
   const at = now();
-  const status = getHeader(RESPONSE_HEADERS, STATUS) ? statusAt(found) : 0;
-  const flags: i64 = status >= 500 ? getNumber(RESPONSE_FLAGS) : 0;
-  if (flags === 0) {
-    judge(r, status, end !== 0, at);
-    addTiming(queues.began(r) - queues.came(r));
-  } else judgeLocal(r, flags, at);
+  if (statusOf(r) === 0) judgeLocal(r, end !== 0, at);
+  if (statusOf(r) !== 0) addTiming(queues.began(r) - queues.came(r));
   if (end !== 0) endAnswer(r, at);
   return CONTINUE;
 }
@@ -278,15 +296,21 @@ function statusAt(start: usize): i32 {
 }
 
 /** The pod has answered. gRPC says with the trailers how it went. */
-function judge(r: i32, status: i32, isEnd: bool, at: f64): void {
+function judge(r: i32, isEnd: bool, at: f64): void {
+  const status = getHeader(RESPONSE_HEADERS, STATUS) ? statusAt(found) : 0;
+  setStatus(r, status);
+  setOutcome(r, status >= 500 ? FAILED : ANSWERED, status >= 502 && status <= 504);
   if (status === 200 && isEnd) judgeGrpc(r, RESPONSE_HEADERS, at);
-  else if (status === 200 && queues.isSuspect(r) && isGrpc()) return;
-  else queues.answered(r, status, at);
-  if (status >= 500) setOutcome(r, FAILED, status >= 502 && status <= 504);
+  else if (status !== 200 || !queues.isSuspect(r) || !isGrpc()) queues.answered(r, status, at);
 }
 
-/** Envoy answers in place of the pod. */
-function judgeLocal(r: i32, flags: i64, at: f64): void {
+/** Envoy answers in place of the pod; or no plugin is among the router's filters, and it is the pod's answer. */
+function judgeLocal(r: i32, isEnd: bool, at: f64): void {
+  const flags = getNumber(RESPONSE_FLAGS);
+  if (flags === 0) {
+    judge(r, isEnd, at);
+    return;
+  }
   if ((flags & CONNECT_FAILURE) !== 0) queues.unreachable(queues.podOf(r), at);
   else if ((flags & CONNECTION_ENDED) !== 0) queues.answered(r, 503, at);
   setOutcome(r, (flags & LOCAL_TIMEOUT) !== 0 ? TIMED_OUT : FAILED, true);
@@ -346,11 +370,18 @@ export function proxy_on_response_trailers(context: u32, _count: i32): i32 {
 /** The stream is over, whoever ended it. */
 export function proxy_on_done(context: u32): i32 {
   const r = contexts.find(context);
-  if (r === NONE) return 1;
+  if (r === NONE) {
+    const tried = tries.find(context);
+    if (tried === NONE) return 1;
+    fresh();
+    endTry(tried);
+    return 1;
+  }
   fresh();
   const at = now();
   if (queues.state(r) === WORKING && (getNumber(RESPONSE_FLAGS) & POD_BROKE_OFF) !== 0) queues.end(r, FAILED, at);
   contexts.remove(r);
+  if (tries.has(r)) tries.remove(r);
   queues.gone(r, at);
   advance(at);
   return 1;

@@ -56,7 +56,17 @@ const BATCH: i32 = 48;
 const outcomes: Ints = new Ints();
 /** Whether Envoy answered it itself: the next one goes with the tick, see BATCH. */
 const fast: Ints = new Ints();
+/** The status that the pod has answered the present try with. 0: it has not. */
+const statuses: Ints = new Ints();
 let room: i32 = 0;
+
+export function setStatus(r: i32, status: i32): void {
+  statuses.set(r, status);
+}
+
+export function statusOf(r: i32): i32 {
+  return statuses.get(r);
+}
 
 export function setOutcome(r: i32, outcome: i32, failedFast: bool): void {
   outcomes.set(r, outcome);
@@ -69,7 +79,9 @@ export function admit(context: u32, r: i32): void {
     room = r < 128 ? 256 : r * 2;
     outcomes.grow(room);
     fast.grow(room);
+    statuses.grow(room);
   }
+  setStatus(r, 0);
   setOutcome(r, ANSWERED, false);
   contexts.add(context, r);
 }

@@ -5,7 +5,9 @@ import { addName, findName, numberOf, removeName } from './names.ts';
 import { NONE, Queues } from './queue.ts';
 
 export const queues: Queues = new Queues();
+/** The streams of clients, and the tries that the router makes for them: at most one at a time for each. */
 export const contexts: Contexts = new Contexts();
+export const tries: Contexts = new Contexts();
 
 /** The scope of services' names. Addresses of pods have their service's number as scope. */
 const SERVICES: i32 = -1;

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Folders of the project's own documents, besides the top. */
-const FOLDERS = ['docs', 'k8s', 'test/kube'];
+const FOLDERS = ['charts', 'docs', 'k8s', 'test/kube'];
 
 /** Every Markdown file of the project, by its path below `ROOT`. */
 export function markdownFiles(): readonly string[] {
@@ -15,3 +15,11 @@ export function markdownFiles(): readonly string[] {
   );
   return [...readdirSync(ROOT), ...below].filter((name) => name.endsWith('.md')).sort();
 }
+
+/** Files of the Helm chart, which may not lead out of its folder, and what they are copies of. */
+export const CHART_FILES: Readonly<Record<string, string>> = {
+  'charts/sluice/files/bootstrap.yaml': 'k8s/base/bootstrap.yaml',
+  'charts/sluice/files/envoy-admin.sh': 'k8s/base/envoy-admin.sh',
+  'charts/sluice/files/sluice-probe.sh': 'k8s/base/sluice-probe.sh',
+  'charts/sluice/files/alerts.yaml': 'k8s/observability/alerts.yaml',
+};

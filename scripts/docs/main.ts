@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { routeFileSchema } from '../../src/routes/file/schema.ts';
-import { markdownFiles, ROOT } from './files.ts';
+import { CHART_FILES, markdownFiles, ROOT } from './files.ts';
 import { pictures } from './picture.ts';
 import { refresh } from './refresh.ts';
 
@@ -9,6 +9,7 @@ import { refresh } from './refresh.ts';
 for (const file of markdownFiles()) renew(file, refresh(readFileSync(join(ROOT, file), 'utf8')));
 for (const [name, svg] of Object.entries(pictures())) renew(join('docs', name), svg);
 renew('docs/route-file.schema.json', `${JSON.stringify(routeFileSchema(), null, 2)}\n`);
+for (const [copy, original] of Object.entries(CHART_FILES)) renew(copy, readFileSync(join(ROOT, original), 'utf8'));
 
 function renew(file: string, text: string): void {
   const path = join(ROOT, file);

@@ -32,3 +32,12 @@ export interface KubeApi {
   /** A GET whose answer goes on; succeeds when the API server ends it in good order. */
   watch(path: string, handlers: WatchHandlers, signal: AbortSignal): Promise<Result<void, ApiFailure>>;
 }
+
+/** How something is written: a new object, a whole one, or a part of one (JSON merge patch). */
+export type WriteMethod = 'POST' | 'PUT' | 'PATCH';
+
+/** Writes to an API server. Never rejects; an aborted request is `unreachable`. */
+export interface KubeWriter {
+  /** Succeeds with the object as it is now. */
+  write(method: WriteMethod, path: string, body: unknown, signal: AbortSignal): Promise<Result<string, ApiFailure>>;
+}

@@ -77,3 +77,24 @@ export function failureProblem(question: Question, failure: ApiFailure): Problem
   const subject = failure.kind === 'config' ? 'kubernetes' : `kubernetes ${question.namespace}`;
   return { subject, ...describe(question, failure) };
 }
+
+/** The same for what is asked of all namespaces. */
+export function describeFailure(asked: string, failure: ApiFailure): Problem {
+  const subject = 'kubernetes';
+  if (failure.kind === 'config') return { subject, severity: 'error', message: failure.message, fix: failure.fix };
+  if (failure.kind !== 'status')
+    return { subject, severity: 'warning', message: `cannot ${asked}: ${failure.message}` };
+  switch (failure.code) {
+    case 403:
+      return {
+        subject,
+        severity: 'error',
+        message: `not allowed to ${asked}: ${failure.message}`,
+        fix: 'apply the ClusterRole in k8s/gateway-api',
+      };
+    case 404:
+      return { subject, severity: 'warning', message: `cannot ${asked}: the API server does not have them` };
+    default:
+      return { subject, severity: 'warning', message: `cannot ${asked}: ${failure.code} ${failure.message}` };
+  }
+}

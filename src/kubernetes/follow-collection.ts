@@ -183,10 +183,10 @@ class Follower<T> {
     if (event.value.kind === 'failed') return 'relist';
     if (event.value.kind !== 'bookmark') {
       this.#tools.count?.('change');
-      const { kind, name, object } = event.value;
+      const { kind, name, namespace, object } = event.value;
       const item = kind === 'put' ? this.#read(object) : ok(undefined);
       if (!item.ok) return item.errors[0];
-      if (item.value === undefined) this.#sink.removed(name);
+      if (item.value === undefined) this.#sink.removed(name, namespace);
       else this.#sink.put(item.value);
     }
     this.#version = event.value.version;
@@ -209,8 +209,12 @@ class Follower<T> {
   }
 
   #path(query: Readonly<Record<string, string>>): string {
-    const { path, label } = this.#collection;
-    return `${path}?${new URLSearchParams({ ...query, ...(label === undefined ? {} : { labelSelector: label }) })}`;
+    const { path, label, field } = this.#collection;
+    const only = {
+      ...(label === undefined ? {} : { labelSelector: label }),
+      ...(field === undefined ? {} : { fieldSelector: field }),
+    };
+    return `${path}?${new URLSearchParams({ ...query, ...only })}`;
   }
 }
 

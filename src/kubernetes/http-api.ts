@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { fail, ok, type Result } from '../base/result.ts';
-import type { ApiFailure, KubeApi, WatchHandlers } from './api.ts';
+import type { ApiFailure, KubeApi, KubeWriter, WatchHandlers, WriteMethod } from './api.ts';
 import { type AccessOptions, type ClusterAccess, openCluster, textOf } from './kubeconfig.ts';
 import { splitLines } from './lines.ts';
 import type { Credentials } from './log-in.ts';
@@ -9,8 +9,15 @@ import type { Credentials } from './log-in.ts';
 /** Longest time that an API server may ask us to stay away, in milliseconds. */
 const LONGEST_RETRY_AFTER_MS = 30_000;
 
+/** One request. */
+interface Asked {
+  readonly method: 'GET' | WriteMethod;
+  readonly path: string;
+  readonly body?: string;
+}
+
 /** Speaks to the API server over one set of kept connections, and reads anew where and who it is when that fails. */
-export class HttpApi implements KubeApi {
+export class HttpApi implements KubeApi, KubeWriter {
   readonly #options: AccessOptions;
   #access: Promise<Result<ClusterAccess, ApiFailure>> | undefined;
 
@@ -25,12 +32,22 @@ export class HttpApi implements KubeApi {
   }
 
   async get(path: string, signal: AbortSignal): Promise<Result<string, ApiFailure>> {
-    const head = await this.#send(path, signal);
+    const head = await this.#send({ method: 'GET', path }, signal);
+    return unlessAborted(head.ok ? await readText(head.value) : head, signal);
+  }
+
+  async write(
+    method: WriteMethod,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<Result<string, ApiFailure>> {
+    const head = await this.#send({ method, path, body: JSON.stringify(body) }, signal);
     return unlessAborted(head.ok ? await readText(head.value) : head, signal);
   }
 
   async watch(path: string, handlers: WatchHandlers, signal: AbortSignal): Promise<Result<void, ApiFailure>> {
-    const head = await this.#send(path, signal);
+    const head = await this.#send({ method: 'GET', path }, signal);
     return unlessAborted(head.ok ? await follow(head.value, handlers) : head, signal);
   }
 
@@ -42,19 +59,19 @@ export class HttpApi implements KubeApi {
     return this.#access;
   }
 
-  /** The head of an answer with status 200. A 401 is asked once more, with every file and plug-in read anew. */
-  async #send(path: string, signal: AbortSignal): Promise<Result<IncomingMessage, ApiFailure>> {
-    const first = await this.#try(path, signal);
+  /** The head of a good answer. A 401 is asked once more, with every file and plug-in read anew. */
+  async #send(asked: Asked, signal: AbortSignal): Promise<Result<IncomingMessage, ApiFailure>> {
+    const first = await this.#try(asked, signal);
     const unknown = !first.ok && first.errors.some((failure) => failure.kind === 'status' && failure.code === 401);
-    return unknown ? this.#try(path, signal) : first;
+    return unknown ? this.#try(asked, signal) : first;
   }
 
-  async #try(path: string, signal: AbortSignal): Promise<Result<IncomingMessage, ApiFailure>> {
+  async #try(asked: Asked, signal: AbortSignal): Promise<Result<IncomingMessage, ApiFailure>> {
     const access = await this.#open();
     if (!access.ok) return access;
     const credentials = await logIn(access.value, signal);
-    const head = credentials.ok ? await ask(access.value.server + path, credentials.value, signal) : credentials;
-    if (head.ok && head.value.statusCode === 200) return head;
+    const head = credentials.ok ? await ask(access.value.server, asked, credentials.value, signal) : credentials;
+    if (head.ok && (head.value.statusCode === 200 || head.value.statusCode === 201)) return head;
     const code = head.ok ? head.value.statusCode : undefined;
     // The address, the certificates or the token may have changed where they were read from.
     if (code === undefined || code === 401) this.#access = undefined;
@@ -85,20 +102,34 @@ function logIn(access: ClusterAccess, signal: AbortSignal): Promise<Result<Crede
 
 /** Any answer's head. */
 async function ask(
-  url: string,
+  server: string,
+  asked: Asked,
   credentials: Credentials,
   signal: AbortSignal,
 ): Promise<Result<IncomingMessage, ApiFailure>> {
-  const first = start(url, credentials, signal);
+  const first = start(server, asked, credentials, signal);
   const head = await headOf(first);
   // The server may close a kept connection in the very moment in which it is used again: that says nothing about it.
   const again = !head.ok && first.reusedSocket && !signal.aborted;
-  return again ? headOf(start(url, credentials, signal)) : head;
+  return again ? headOf(start(server, asked, credentials, signal)) : head;
 }
 
-function start(url: string, { agent, headers }: Credentials, signal: AbortSignal): ClientRequest {
-  const send = url.startsWith('http:') ? requestHttp : requestHttps;
-  const request = send(url, { agent, headers: { accept: 'application/json', ...headers } });
+function start(
+  server: string,
+  { method, path, body }: Asked,
+  { agent, headers }: Credentials,
+  signal: AbortSignal,
+): ClientRequest {
+  const send = server.startsWith('http:') ? requestHttp : requestHttps;
+  const about =
+    body === undefined
+      ? {}
+      : {
+          'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+          'content-length': Buffer.byteLength(body),
+        };
+  const request = send(server + path, { method, agent, headers: { accept: 'application/json', ...about, ...headers } });
+  if (body !== undefined) request.write(body);
   // Not Node's own `signal` option: it destroys the socket with an error, which nobody listens to any more when the
   // answer has just ended, and an error that nobody listens to ends the process.
   signal.addEventListener('abort', () => request.destroy(), { once: true });

@@ -11,7 +11,14 @@ export interface Page {
 
 /** One event of a watch. */
 export type WatchEvent =
-  | { readonly kind: 'put' | 'removed'; readonly version: string; readonly object: unknown; readonly name: string }
+  | {
+      readonly kind: 'put' | 'removed';
+      readonly version: string;
+      readonly object: unknown;
+      readonly name: string;
+      /** Empty for what has none. */
+      readonly namespace: string;
+    }
   /** Nothing happened up to this version. */
   | { readonly kind: 'bookmark'; readonly version: string }
   /** The watch is over; code 410: its version is too old to go on from. */
@@ -20,6 +27,7 @@ export type WatchEvent =
 /** What of an object's metadata is used here. */
 interface Metadata {
   readonly name?: string;
+  readonly namespace?: string;
   readonly resourceVersion?: string;
   readonly continue?: string;
 }
@@ -30,9 +38,10 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function metadataOf(value: unknown): Metadata {
   if (!isRecord(value) || !isRecord(value['metadata'])) return {};
-  const { name, resourceVersion, continue: next } = value['metadata'];
+  const { name, namespace, resourceVersion, continue: next } = value['metadata'];
   return {
     ...(typeof name === 'string' ? { name } : {}),
+    ...(typeof namespace === 'string' ? { namespace } : {}),
     ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
     ...(typeof next === 'string' && next !== '' ? { continue: next } : {}),
   };
@@ -61,7 +70,7 @@ export function readEvent(line: string): Result<WatchEvent, string> {
   const bad = () => fail(`not an event: ${line.slice(0, 80)}`);
   if (!isRecord(event)) return bad();
   const { type, object } = event;
-  const { name, resourceVersion: version } = metadataOf(object);
+  const { name, namespace = '', resourceVersion: version } = metadataOf(object);
   if (type === 'ERROR' && isRecord(object)) {
     const { code, message } = object;
     return ok({ kind: 'failed', code: Number(code ?? 0), message: String(message ?? 'no reason given') });
@@ -69,6 +78,6 @@ export function readEvent(line: string): Result<WatchEvent, string> {
   if (version === undefined) return bad();
   if (type === 'BOOKMARK') return ok({ kind: 'bookmark', version });
   if (name === undefined) return bad();
-  if (type === 'ADDED' || type === 'MODIFIED') return ok({ kind: 'put', version, object, name });
-  return type === 'DELETED' ? ok({ kind: 'removed', version, object, name }) : bad();
+  if (type === 'ADDED' || type === 'MODIFIED') return ok({ kind: 'put', version, object, name, namespace });
+  return type === 'DELETED' ? ok({ kind: 'removed', version, object, name, namespace }) : bad();
 }

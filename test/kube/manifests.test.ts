@@ -1,7 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
-import { APPLICABLE, K8S, WHY_NOT as NO_KUBECTL, renderWith } from '../unit/k8s/kustomize.ts';
+import {
+  APPLICABLE,
+  K8S,
+  type Manifest,
+  WHY_NOT as NO_KUBECTL,
+  renderWith,
+  renderWithSettings,
+} from '../unit/k8s/kustomize.ts';
 import { TestCluster } from './kit/cluster.ts';
 import { TestNamespace } from './kit/namespace.ts';
 import { WHY_NOT as NO_CLUSTER } from './kit/skip.ts';
@@ -33,11 +40,13 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     return done.stderr;
   }
 
+  /** How many objects there are, where it is not the usual number. */
+  const OBJECTS: Readonly<Record<string, number>> = { 'watched-namespace': 2, 'overlays/lbagent': 8 };
   const dryRun = ['apply', '--dry-run=server', '--validate=strict'];
 
   test.each(APPLICABLE)('kubectl apply -k k8s/%s is taken by the API server', async (folder) => {
     const out = await kubectl([...dryRun, '-k', `${K8S}${folder}`]);
-    expect(out.trim().split('\n')).toHaveLength(folder === 'watched-namespace' ? 2 : 9);
+    expect(out.trim().split('\n')).toHaveLength(OBJECTS[folder] ?? 9);
     expect(await kubectl([...dryRun, '--server-side', '-k', `${K8S}${folder}`])).toContain('serverside-applied');
   });
 
@@ -59,14 +68,18 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     );
   });
 
-  test('it takes the place of a running lb-agent', async () => {
-    const labels = { 'k8s-app': 'lb-agent', 'qcloud-app': 'lb-agent' };
+  test.each([
+    ['applied, with the labels of its own manifests', { 'k8s-app': 'lb-agent', 'qcloud-app': 'lb-agent' }, 'apply'],
+    ['created, with other labels', { app: 'agent' }, 'create'],
+  ])('it takes the place of an lb-agent that was %s, and keeps its ConfigMap', async (_, labels, how) => {
+    const { name: namespace } = await TestNamespace.make(cluster);
+    const metadata = { name: 'lb-agent', namespace };
     const containers = [{ name: 'lb-agent-container', image: 'lb-agent' }];
     const before = [
       {
         apiVersion: 'apps/v1',
         kind: 'Deployment',
-        metadata: { name: 'lb-agent', namespace: 'ai-media', labels },
+        metadata: { ...metadata, labels },
         spec: {
           replicas: 1,
           selector: { matchLabels: labels },
@@ -77,21 +90,33 @@ describe.skipIf(whyNot !== undefined)(title, () => {
       {
         apiVersion: 'v1',
         kind: 'Service',
-        metadata: { name: 'lb-agent', namespace: 'ai-media', labels: { app: 'lb-agent' } },
+        metadata: { ...metadata, labels: { app: 'lb-agent' } },
         spec: {
+          type: 'NodePort',
           ports: [{ name: '8080-8080-tcp', port: 8080, targetPort: 8080 }],
-          selector: { 'k8s-app': 'lb-agent' },
+          selector: labels,
         },
       },
+      {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'lb-agent-config', namespace },
+        data: { 'config.yaml': 'port: 8080\nroutes: []\n' },
+      },
     ];
-    await kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: before }));
-    await kubectl(['apply', '-k', `${K8S}overlays/lbagent`]);
-    const deployment = await cluster.ask('GET', '/apis/apps/v1/namespaces/ai-media/deployments/lb-agent');
-    const { strategy, template } = deployment.body.spec;
-    expect(strategy).toEqual({ type: 'Recreate' });
-    expect(template.spec.containers.map(({ name }: { name: string }) => name)).toEqual(['sluice', 'envoy']);
-    const service = await cluster.ask('GET', '/api/v1/namespaces/ai-media/services/lb-agent');
-    expect(service.body.spec.ports).toMatchObject([{ name: 'http', port: 8080, targetPort: 'http' }]);
+    await kubectl([how, '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: before }));
+    const items = renderWithSettings('overlays/lbagent', { namespace });
+    await kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    const patch = ['--type=json', `--patch-file=${K8S}overlays/lbagent/selector.json`];
+    await kubectl(['patch', 'service', 'lb-agent', '--namespace', namespace, ...patch]);
+
+    const service = await cluster.ask('GET', `/api/v1/namespaces/${namespace}/services/lb-agent`);
+    expect(service.body.spec).toMatchObject({ type: 'NodePort', ports: [{ port: 8080, targetPort: 8080 }] });
+    expect(service.body.spec.selector).toEqual({ 'app.kubernetes.io/name': 'sluice' });
+    const deployments = await cluster.ask('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
+    expect(deployments.body.items.map((one: Manifest) => one.metadata.name).sort()).toEqual(['lb-agent', 'sluice']);
+    const config = await cluster.ask('GET', `/api/v1/namespaces/${namespace}/configmaps/lb-agent-config`);
+    expect(config.body.data).toEqual({ 'config.yaml': 'port: 8080\nroutes: []\n' });
   });
 
   test('the Role suffices, in its own namespace and in a watched one, and gives nothing beyond', async () => {

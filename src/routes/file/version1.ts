@@ -31,7 +31,7 @@ export function checkVersion1({ services, routes }: ReadFile, report: Report): v
     if (value !== undefined) checkService(value, report);
   }
   checkShared(named, report);
-  const names = named.map(({ name }) => name);
+  const names = new Set(named.map(({ name }) => name));
   for (const { value } of routes.value ?? []) {
     if (value === undefined) continue;
     checkReference(value, services !== undefined && services.value === undefined ? undefined : names, report);
@@ -79,10 +79,10 @@ function podKeys(locator: Locator): readonly { readonly key: string; readonly sh
 
 type ReadRouteKeys = ReadOf<typeof route>;
 
-function checkReference({ service }: ReadRouteKeys, names: readonly string[] | undefined, report: Report): void {
-  if (service?.value === undefined || names === undefined || names.includes(service.value)) return;
-  const meant = nearest(service.value, names);
-  const list = names.length === 0 ? 'write it under services' : `the services are ${enumerate(names)}`;
+function checkReference({ service }: ReadRouteKeys, names: ReadonlySet<string> | undefined, report: Report): void {
+  if (service?.value === undefined || names === undefined || names.has(service.value)) return;
+  const meant = nearest(service.value, [...names]);
+  const list = names.size === 0 ? 'write it under services' : `the services are ${enumerate([...names])}`;
   const fix = meant === undefined ? list : `write ${meant}`;
   report.error(service, { message: `there is no service ${quote(service.value)}`, fix });
 }

@@ -9,7 +9,9 @@ import type { Problem } from '../../model/problem.ts';
 import type { Routing } from '../../model/routing.ts';
 import type { Source, SourceState } from '../../model/source.ts';
 import { FolderWatch, type WatchFolder } from './folder-watch.ts';
-import { parseRouteFile, type RouteFile } from './parse.ts';
+import { keepSame } from './keep-same.ts';
+import type { RouteFile } from './parse.ts';
+import { parseApart } from './parse-apart.ts';
 import type { Environment } from './placeholder.ts';
 import { readText } from './read.ts';
 
@@ -63,7 +65,7 @@ export class RouteFileSource implements Source<Routing> {
     const { path } = this.#options;
     this.#read = await identify(path);
     this.#taken = await readText(path);
-    const result = this.#parse(this.#taken);
+    const result = await this.#parse(this.#taken);
     this.#take(result);
     return result;
   }
@@ -113,7 +115,7 @@ export class RouteFileSource implements Source<Routing> {
     this.#read = await identify(path);
     if (before !== this.#read) return 'moving';
     const same = isDeepStrictEqual(text, this.#taken);
-    const result = same ? undefined : this.#parse(text);
+    const result = same ? undefined : await this.#parse(text);
     this.#doubted = result?.ok === false && attempt === 'first';
     if (this.#doubted) return 'doubtful';
     if (result === undefined) return 'unchanged';
@@ -121,9 +123,10 @@ export class RouteFileSource implements Source<Routing> {
     return this.#take(result) ? 'changed' : 'unchanged';
   }
 
-  #parse(text: Result<string, Problem>): Result<RouteFile, Problem> {
+  async #parse(text: Result<string, Problem>): Promise<Result<RouteFile, Problem>> {
     const { path, env } = this.#options;
-    return text.ok ? parseRouteFile(text.value, { path, env, baseDir: dirname(resolve(path)) }) : fail(...text.errors);
+    if (!text.ok) return fail(...text.errors);
+    return parseApart(text.value, { path, env, baseDir: dirname(resolve(path)) });
   }
 
   /** Whether the state is another one now. */
@@ -139,8 +142,8 @@ export class RouteFileSource implements Source<Routing> {
     if (result.ok) {
       const { routing, warnings } = result.value;
       // The same routing stays the same object, so that its readers see at once that nothing is to be done.
-      const same = before.kind !== 'pending' && isDeepStrictEqual(before.value, routing);
-      return { kind: 'ready', value: same ? before.value : routing, problems: warnings };
+      const value = before.kind === 'pending' ? routing : keepSame(before.value, routing);
+      return { kind: 'ready', value, problems: warnings };
     }
     const problems = result.errors;
     switch (before.kind) {

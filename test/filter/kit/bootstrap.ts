@@ -198,6 +198,7 @@ function serviceCluster({ name, pods, limit, h2c = false, connections = h2c ? 2 
         },
       ],
     },
+    outlier_detection: OUTLIERS,
     common_lb_config: { healthy_panic_threshold: { value: 1 } },
     circuit_breakers: {
       thresholds: [{ max_connections: MANY, max_pending_requests: MANY, max_requests: MANY, max_retries: MANY }],
@@ -208,6 +209,21 @@ function serviceCluster({ name, pods, limit, h2c = false, connections = h2c ? 2 
     ),
   };
 }
+
+/** The filter ejects by itself; this keeps the fallback of retries away from pods that cannot be reached. */
+const OUTLIERS: Json = {
+  split_external_local_origin_errors: true,
+  consecutive_local_origin_failure: 1,
+  enforcing_consecutive_local_origin_failure: 100,
+  enforcing_local_origin_success_rate: 0,
+  enforcing_success_rate: 0,
+  enforcing_consecutive_5xx: 0,
+  enforcing_consecutive_gateway_failure: 0,
+  interval: '1s',
+  base_ejection_time: '2s',
+  max_ejection_time: '10s',
+  max_ejection_percent: 100,
+};
 
 const MANY = 1_000_000_000;
 

@@ -42,7 +42,18 @@ test('every answer that Envoy makes itself is in docs/operations.md', () => {
 const FOREIGN = ['--build', '--concurrency', '--disable-hot-restart', '--drain-time-s', '--previous', '--scale'];
 /** Options of `npm run bench`, which test/unit/bench holds. */
 const BENCH = ['--only', '--out', '--quick', '--render'];
-const KUBECTL = ['--role', '--serviceaccount', '--user'];
+const KUBECTL = [
+  '--cert',
+  '--from-file',
+  '--key',
+  '--namespace',
+  '--patch-file',
+  '--role',
+  '--serviceaccount',
+  '--type',
+  '--user',
+  '--values',
+];
 
 test('every option in the documents is one', () => {
   const program = new Command();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,6 +51,19 @@ export function renderWith(folder: string, component: string): readonly Manifest
     const content = { resources: [path(folder)], components: [path(component)] };
     writeFileSync(join(place, 'kustomization.yaml'), JSON.stringify(content));
     return kustomize(place);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+}
+
+/** What `kubectl kustomize` makes of a folder below k8s/ with other settings. */
+export function renderWithSettings(folder: string, settings: object): readonly Manifest[] {
+  const place = mkdtempSync(join(tmpdir(), 'sluice-kustomize-'));
+  try {
+    cpSync(K8S, place, { recursive: true });
+    const head = { apiVersion: 'kustomize.config.k8s.io/v1alpha1', kind: 'Component' };
+    writeFileSync(join(place, 'settings/kustomization.yaml'), JSON.stringify({ ...head, ...settings }));
+    return kustomize(join(place, folder));
   } finally {
     rmSync(place, { recursive: true });
   }

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { APPLICABLE, type Manifest, only, render, renderWith, WHY_NOT } from './kustomize.ts';
+import { APPLICABLE, K8S, type Manifest, only, render, renderWith, renderWithSettings, WHY_NOT } from './kustomize.ts';
 
 const title = WHY_NOT === undefined ? 'k8s manifests' : `k8s manifests (skipped: ${WHY_NOT})`;
 const deployments = APPLICABLE.filter((folder) => folder !== 'watched-namespace');
@@ -68,9 +70,11 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
       only(manifests, 'NetworkPolicy')['spec'].podSelector.matchLabels,
     ];
     for (const selector of selectors) expect(metadata.labels).toMatchObject(selector);
-    const configMaps = manifests.filter(({ kind }) => kind === 'ConfigMap');
+    const configMaps = manifests.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata: { name } }) => name);
+    // The user's own, which is not touched.
+    if (folder === 'overlays/lbagent') configMaps.push('lb-agent-config');
     const mounted = spec.volumes.flatMap(({ configMap }: { configMap?: { name: string } }) => configMap?.name ?? []);
-    expect(new Set(mounted)).toEqual(new Set(configMaps.map((map) => map.metadata.name)));
+    expect(new Set(mounted)).toEqual(new Set(configMaps));
     expect(spec.serviceAccountName).toBe(only(manifests, 'ServiceAccount').metadata.name);
     const binding = only(manifests, 'RoleBinding');
     expect(binding['roleRef'].name).toBe(only(manifests, 'Role').metadata.name);
@@ -82,15 +86,12 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     expect(JSON.stringify(only(render(folder), 'Deployment'))).not.toContain('subPath');
   });
 
-  test.each(deployments)('%s: the file Sluice reads is the one in the ConfigMap, under a name that stays', (folder) => {
-    const manifests = render(folder);
+  test('the file Sluice reads is the one in the ConfigMap, under a name that stays', () => {
+    const manifests = render('.');
     const { sluice } = containers(only(manifests, 'Deployment'));
     const routes = sluice.args.find((arg) => arg.startsWith('--routes='))?.replace('--routes=/etc/sluice/', '');
-    const map = manifests.find(
-      ({ kind, metadata }) => kind === 'ConfigMap' && !metadata.name.startsWith('sluice-envoy-'),
-    );
-    expect(Object.keys(map?.['data'])).toEqual([routes]);
-    expect(map?.metadata.name).toBe(folder === 'overlays/lbagent' ? 'lb-agent-config' : 'sluice-routes');
+    const map = manifests.find(({ metadata }) => metadata.name === 'sluice-routes');
+    expect([map?.kind, Object.keys(map?.['data'])]).toEqual(['ConfigMap', [routes]]);
   });
 
   test('the Role allows to list and watch what Sluice follows, and nothing else', () => {
@@ -138,14 +139,73 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     },
   );
 
-  test('lbagent keeps its names', () => {
+  test("lbagent: the user's ConfigMap is read, not made, and the user's Service is led to Sluice's pods", () => {
     const manifests = render('overlays/lbagent');
-    const service = only(manifests, 'Service');
-    expect(service.metadata).toMatchObject({ name: 'lb-agent', namespace: 'ai-media' });
-    expect(service['spec']).toMatchObject({ ports: [{ port: 8080 }], selector: { 'k8s-app': 'lb-agent' } });
     const deployment = only(manifests, 'Deployment');
-    expect(deployment.metadata.name).toBe('lb-agent');
-    expect(deployment['spec'].selector).toEqual({ matchLabels: { 'k8s-app': 'lb-agent', 'qcloud-app': 'lb-agent' } });
+    expect(containers(deployment).sluice.args).toContain('--routes=/etc/sluice/config.yaml');
+    expect(manifests.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata: { name } }) => name)).toEqual([
+      expect.stringMatching(/^sluice-envoy-/),
+    ]);
+    const [{ path, value }] = JSON.parse(readFileSync(join(K8S, 'overlays/lbagent/selector.json'), 'utf8'));
+    expect(path).toBe('/spec/selector');
+    expect(deployment['spec'].template.metadata.labels).toMatchObject(value);
+  });
+
+  const own = { namespace: 'apps', images: [{ name: 'sluice', newName: 'registry.example/sluice', newTag: '9.9.9' }] };
+
+  test.each(deployments)('%s: namespace and image are said once, in settings', (folder) => {
+    const manifests = renderWithSettings(folder, own);
+    expect(new Set(manifests.map(({ metadata: { namespace } }) => namespace))).toEqual(new Set(['apps']));
+    expect(containers(only(manifests, 'Deployment')).sluice['image']).toBe('registry.example/sluice:9.9.9');
+    expect(only(manifests, 'RoleBinding')['subjects']).toMatchObject([{ namespace: 'apps' }]);
+  });
+
+  test.each(deployments)('%s: two in one namespace share no object and select different pods', (folder) => {
+    const labels = [{ pairs: { 'app.kubernetes.io/instance': 'b' }, includeSelectors: true }];
+    const second = renderWithSettings(folder, { ...own, nameSuffix: '-b', labels });
+    const names = (manifests: readonly Manifest[]) =>
+      manifests.map(({ kind, metadata: { name } }) => `${kind} ${name.replace(/-[0-9a-z]{10}$/, '')}`);
+    const first = new Set(names(renderWithSettings(folder, own)));
+    expect(names(second).filter((name) => first.has(name))).toEqual([]);
+    const { selector, template } = only(second, 'Deployment')['spec'];
+    expect(selector.matchLabels['app.kubernetes.io/instance']).toBe('b');
+    expect(template.metadata.labels['app.kubernetes.io/instance']).toBe('b');
+    expect(only(second, 'Service')['spec'].selector['app.kubernetes.io/instance']).toBe('b');
+    expect(template.spec.serviceAccountName).toBe('sluice-b');
+  });
+
+  test('two Sluices may watch one namespace: each has a RoleBinding of its own there', () => {
+    const { metadata, subjects, roleRef } = only(render('watched-namespace'), 'RoleBinding');
+    expect(metadata).toMatchObject({ name: `sluice.${subjects[0].namespace}`, namespace: 'ai-media' });
+    expect(roleRef.name).toBe('sluice');
+  });
+
+  test('with TLS both containers have the Secret, and clients come to port 443', () => {
+    const manifests = renderWith('base', 'tls');
+    const { sluice, envoy } = containers(only(manifests, 'Deployment'));
+    for (const { volumeMounts } of [sluice, envoy]) {
+      expect(volumeMounts).toContainEqual({ name: 'tls', mountPath: '/etc/sluice-tls', readOnly: true });
+    }
+    expect(only(manifests, 'Deployment')['spec'].template.spec.volumes).toContainEqual({
+      name: 'tls',
+      secret: { secretName: 'sluice-tls' },
+    });
+    expect(only(manifests, 'Service')['spec'].ports).toEqual([{ name: 'https', port: 443, targetPort: 'http' }]);
+  });
+
+  test('what the operator is told has the label that kube-prometheus-stack selects by', () => {
+    const manifests = render('observability');
+    expect(manifests.map(({ kind }) => kind).sort()).toEqual(['PodMonitor', 'PrometheusRule']);
+    for (const { metadata } of manifests) {
+      expect(metadata).toMatchObject({ labels: { release: 'kube-prometheus-stack' }, namespace: 'default' });
+    }
+  });
+
+  test('a lost node is given up after half a minute, and the Service has addresses of every family', () => {
+    const { tolerations } = only(render('.'), 'Deployment')['spec'].template.spec;
+    expect(tolerations).toHaveLength(2);
+    for (const one of tolerations) expect(one).toMatchObject({ effect: 'NoExecute', tolerationSeconds: 30 });
+    expect(only(render('.'), 'Service')['spec'].ipFamilyPolicy).toBe('PreferDualStack');
   });
 
   test('the other overlays expose the Service and change nothing else', () => {

@@ -9,7 +9,7 @@ describe('readEvent', () => {
     ['DELETED', 'removed'],
   ])('%s is %s', (type, kind) => {
     const event = readEvent(JSON.stringify({ type, object }));
-    expect(event).toEqual({ ok: true, value: { kind, version: '7', name: 'codec', object } });
+    expect(event).toEqual({ ok: true, value: { kind, version: '7', name: 'codec', namespace: '', object } });
   });
   test('a bookmark has only a version', () => {
     const event = readEvent('{"type":"BOOKMARK","object":{"kind":"Service","metadata":{"resourceVersion":"9"}}}');

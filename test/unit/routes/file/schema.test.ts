@@ -36,7 +36,7 @@ function beyondSchema({ message }: Problem): boolean {
   return BEYOND_SCHEMA.some((pattern) => pattern.test(message));
 }
 
-const files = ['compose/routes.yaml', 'k8s/base/routes.yaml', 'k8s/overlays/lbagent/config.yaml'];
+const files = ['compose/routes.yaml', 'k8s/base/routes.yaml'];
 const examples = [
   ...markdownFiles().flatMap((file) =>
     routeFiles(readFileSync(join(ROOT, file), 'utf8')).map((text) => [file, text] as const),
@@ -53,7 +53,7 @@ describe('the schema and the reader of route files agree', () => {
   });
 
   it('on faults and sound files, both of which are among the examples', () => {
-    expect(examples.filter(([, text]) => accepts(text)).length).toBeGreaterThan(15);
+    expect(examples.filter(([, text]) => accepts(text)).length).toBeGreaterThan(10);
     expect(examples.filter(([, text]) => !accepts(text)).length).toBeGreaterThan(2);
   });
 

@@ -1,0 +1,68 @@
+// How long `sluice serve` is silent when many clients come at once, are cut off at once, and are given up:
+// node bench/xds-cut.ts [CLIENTS]. Asks /healthz all the while. Prints, and judges nothing.
+import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../src/commands/free-port.ts';
+
+const CLIENTS = Number(process.argv[2] ?? 5000);
+const GRACE_S = 5;
+
+const folder = await mkdtemp(join(tmpdir(), 'sluice-cut-'));
+const routes = join(folder, 'routes.yaml');
+await writeFile(
+  routes,
+  'version: 1\nservices: {s: {static: ["127.0.0.1:9"], limit: 1}}\nroutes: [{match: {prefix: /}, service: s}]\n',
+);
+const [xds, admin] = [await freePort(), await freePort()];
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const sluice = spawn(
+  process.execPath,
+  [main, 'serve', '--routes', routes, '--xds', `127.0.0.1:${xds}`, '--admin', `127.0.0.1:${admin}`].concat([
+    '--owner-grace',
+    `${GRACE_S}s`,
+    '--log-level',
+    'error',
+  ]),
+  { stdio: 'ignore' },
+);
+
+/** The longest time for which nothing was answered since the last call. */
+let longest = 0;
+let ended = false;
+const asking = (async () => {
+  let last = performance.now();
+  while (!ended) {
+    await fetch(`http://127.0.0.1:${admin}/healthz`).then(
+      (response) => response.text(),
+      () => undefined,
+    );
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+})();
+
+async function silence(what: string, ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  console.log(`${what}: longest silence ${Math.round(longest)} ms`);
+  longest = 0;
+}
+
+await silence('start', 3000);
+const program = fileURLToPath(new URL('./xds-cut-clients.ts', import.meta.url));
+const clients = fork(program, [`${xds}`, `${CLIENTS}`]);
+await once(clients, 'message');
+await silence(`${CLIENTS} clients connected`, 500);
+clients.kill('SIGKILL');
+await once(clients, 'exit');
+await silence('all of them cut off at once', 4000);
+await silence('all of them given up', GRACE_S * 1000);
+ended = true;
+await asking;
+sluice.kill();
+await once(sluice, 'exit');
+await rm(folder, { recursive: true });

@@ -1,0 +1,50 @@
+{{- define "sluice.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* What every object is called, and what its own name begins with. */}}
+{{- define "sluice.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" }}
+{{- else if contains (include "sluice.name" .) .Release.Name }}
+{{- .Release.Name | trunc 48 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "sluice.name" .) | trunc 48 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "sluice.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "sluice.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "sluice.labels" -}}
+{{ include "sluice.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* An Envoy reads its bootstrap at start only, so an edit makes another name, and with it a new pod. */}}
+{{- define "sluice.envoyConfigMap" -}}
+{{- $files := printf "%s%s%s" (.Files.Get "files/bootstrap.yaml") (.Files.Get "files/envoy-admin.sh") (.Files.Get "files/sluice-probe.sh") }}
+{{- printf "%s-envoy-%s" (include "sluice.fullname" .) (sha256sum $files | trunc 10) }}
+{{- end }}
+
+{{- define "sluice.routesConfigMap" -}}
+{{- default (printf "%s-routes" (include "sluice.fullname" .)) .Values.existingConfigMap }}
+{{- end }}
+
+{{/* Everything Sluice asks the API server for. */}}
+{{- define "sluice.rules" -}}
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+- apiGroups: ['']
+  resources: [services]
+  verbs: [list, watch]
+{{- end }}
+
+{{- define "sluice.listenPort" -}}
+{{- if .Values.existingConfigMap }}8080{{ else }}{{ dig "listen" "port" 8080 .Values.routes | int }}{{ end }}
+{{- end }}

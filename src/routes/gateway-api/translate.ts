@@ -1,0 +1,124 @@
+import { CONFIG_MAPS, NAMESPACES, SECRETS, SERVICES } from '../objects/core.ts';
+import { keyOf, type Objects } from '../objects/object.ts';
+import { SLOT_POLICIES, slotPolicies } from '../objects/slot-policy.ts';
+import type { RouteKind, Translation, TranslationContext } from '../objects/translation.ts';
+import { type AddressOptions, assignAddresses } from './addresses.ts';
+import { type Attachment, attach, type Parents } from './attach.ts';
+import { Backends, serviceNameOf } from './backends.ts';
+import { attachedSets, findListeners } from './listeners.ts';
+import {
+  BACKEND_TLS_POLICIES,
+  CONTROLLER,
+  GATEWAY_CLASSES,
+  GATEWAYS,
+  type Gateway,
+  GRPC_ROUTES,
+  type GrpcRoute,
+  HTTP_ROUTES,
+  LISTENER_SETS,
+  REFERENCE_GRANTS,
+} from './objects.ts';
+import { translateGrpcRoute, translateHttpRoute } from './routes.ts';
+import { classStatuses, gatewayStatuses, routeStatus } from './status.ts';
+
+/** Routes from objects of the Gateway API. */
+export function gatewayApi(addresses: AddressOptions): RouteKind {
+  return {
+    source: 'Gateway API',
+    resources: [
+      GATEWAY_CLASSES,
+      GATEWAYS,
+      LISTENER_SETS,
+      HTTP_ROUTES,
+      GRPC_ROUTES,
+      REFERENCE_GRANTS,
+      BACKEND_TLS_POLICIES,
+      SLOT_POLICIES,
+      SERVICES,
+      SECRETS,
+      CONFIG_MAPS,
+      NAMESPACES,
+    ],
+    translate: (objects, context) => translateGatewayApi(objects, addresses, context),
+  };
+}
+
+/** Everything that the objects come to. One that is wrong takes nothing away from the others. */
+export function translateGatewayApi(
+  objects: Objects,
+  options: AddressOptions,
+  context: TranslationContext,
+): Translation {
+  const gateways = ownGateways(objects);
+  const addresses = assignAddresses(gateways, options);
+  const sets = attachedSets(gateways, objects);
+  const listeners = findListeners(gateways, sets, addresses, objects);
+  const parents: Parents = { gateways, sets, listeners };
+  const policies = slotPolicies(objects, context.now);
+  const backends = new Backends({
+    objects,
+    grpcTargets: grpcTargets(objects.all(GRPC_ROUTES)),
+    policyOf: ({ metadata }) => policies.wordsOf(keyOf(metadata)),
+    before: context.before,
+  });
+  const routes = [
+    ...objects.all(HTTP_ROUTES).map((object) => {
+      const attachments = attach('HTTPRoute', object, parents, objects);
+      return { resource: HTTP_ROUTES, object, attachments, ...translateHttpRoute(object, attachments, backends) };
+    }),
+    ...objects.all(GRPC_ROUTES).map((object) => {
+      const attachments = attach('GRPCRoute', object, parents, objects);
+      return { resource: GRPC_ROUTES, object, attachments, ...translateGrpcRoute(object, attachments, backends) };
+    }),
+  ];
+  const attached = countAttached(routes.map(({ attachments }) => attachments));
+  return {
+    part: {
+      source: 'Gateway API',
+      listeners: listeners.flatMap(({ served }) => served),
+      services: [...backends.services.values()],
+      implied: backends.implied,
+      routes: routes.flatMap((one) => one.routes),
+      problems: [...backends.problems, ...policies.problems],
+    },
+    statuses: [
+      ...classStatuses(objects.all(GATEWAY_CLASSES), context.now),
+      ...gatewayStatuses({ gateways, sets, listeners, addresses, attached, closed: context.closed, now: context.now }),
+      ...routes.flatMap((route) => routeStatus(route, context.now)),
+      ...policies.statuses,
+    ],
+  };
+}
+
+/** Those whose class is ours, oldest first. */
+function ownGateways(objects: Objects): readonly Gateway[] {
+  const classes = new Set(
+    objects
+      .all(GATEWAY_CLASSES)
+      .filter(({ spec }) => spec.controllerName === CONTROLLER)
+      .map(({ metadata }) => metadata.name),
+  );
+  return objects.all(GATEWAYS).filter(({ spec }) => classes.has(spec.gatewayClassName));
+}
+
+/** Ports that gRPC comes to speak HTTP/2, whoever else leads there. */
+function grpcTargets(routes: readonly GrpcRoute[]): ReadonlySet<string> {
+  return new Set(
+    routes.flatMap(({ metadata, spec }) =>
+      (spec.rules ?? [])
+        .flatMap(({ backendRefs = [] }) => backendRefs)
+        .map(({ name, namespace = metadata.namespace ?? '', port = 0 }) => serviceNameOf(namespace, name, port)),
+    ),
+  );
+}
+
+/** How many routes are attached to each listener. */
+function countAttached(routes: readonly (readonly Attachment[])[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const attachments of routes) {
+    // A route that names a listener twice is one route.
+    const names = new Set(attachments.flatMap(({ listeners }) => listeners.map(({ name }) => name)));
+    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts;
+}

@@ -1,0 +1,79 @@
+import { fail, ok, type Result } from '../../base/result.ts';
+import type { Locator } from '../../model/locator.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { Protocol, Service, ServiceName } from '../../model/service.ts';
+import { map } from '../file/map.ts';
+import { Report } from '../file/report.ts';
+import { checkService, toService, unsaid } from '../file/service.ts';
+import { serviceFields } from '../file/service-keys.ts';
+import { readTree } from '../file/tree.ts';
+import type { KubeObject } from './object.ts';
+
+/** What of a route file's service an object may say: all but where its pods are, which the object itself is. */
+const { kubernetes: _kubernetes, dns: _dns, static: _static, ...SETTINGS } = serviceFields;
+
+/** The keys of a SlotPolicy, and of a service of the route file. */
+export const settingsFields = SETTINGS;
+
+const settings = map(settingsFields, { example: '{limit: 2}' });
+
+/** Annotations of a Service, and the key path that each stands for. */
+export const SERVICE_ANNOTATIONS: Readonly<Record<string, readonly string[]>> = {
+  'sluice.dev/limit': ['limit'],
+  'sluice.dev/queue-max': ['queue', 'max'],
+  'sluice.dev/queue-timeout': ['queue', 'timeout'],
+  'sluice.dev/request-timeout': ['timeout', 'request'],
+  'sluice.dev/connect-timeout': ['timeout', 'connect'],
+  'sluice.dev/protocol': ['protocol'],
+};
+
+/** Keys as they were written somewhere, nested as in the route file. */
+export interface Keys {
+  readonly [key: string]: string | number | boolean | Keys;
+}
+
+/** What an object says about a service, and who says it, for messages. */
+export interface Words {
+  readonly subject: string;
+  readonly keys: Keys;
+}
+
+/** What a Service's annotations say; undefined: nothing. */
+export function annotationWords({ metadata }: KubeObject): Words | undefined {
+  let keys: Keys | undefined;
+  for (const [annotation, [first = '', second]] of Object.entries(SERVICE_ANNOTATIONS)) {
+    const text = metadata.annotations?.[annotation];
+    if (text === undefined) continue;
+    // Annotations are always text; numbers are written without quotes in the route file.
+    const value = /^\d+$/.test(text.trim()) ? Number(text) : text;
+    const inner = keys?.[first];
+    const nested = typeof inner === 'object' ? inner : {};
+    keys = { ...keys, [first]: second === undefined ? value : { ...nested, [second]: value } };
+  }
+  return keys && { subject: `Service ${metadata.namespace ?? ''}/${metadata.name}`, keys };
+}
+
+/** A service that is told what the words say; `protocol` holds where they say none. Errors: everything wrong with them. */
+export function settle(
+  name: ServiceName,
+  locator: Locator,
+  words: Words | undefined,
+  protocol: Protocol,
+): Result<Service, Problem> {
+  if (words === undefined) return ok({ ...toService(name, locator, unsaid()), protocol });
+  const report = new Report(words.subject);
+  // JSON is YAML: so the same tables read it, and say the same about it.
+  const tree = readTree(JSON.stringify(words.keys), {}, report);
+  const read = tree === undefined ? undefined : settings.read(tree, '', report);
+  if (read === undefined || report.hasErrors) return fail(...withoutPositions(report.problems));
+  const whole = { ...unsaid(), ...read };
+  checkService(whole, report);
+  if (report.hasErrors) return fail(...withoutPositions(report.problems));
+  const service = toService(name, locator, whole);
+  return ok(words.keys['protocol'] === undefined ? { ...service, protocol } : service);
+}
+
+/** Lines of a text that nobody has seen. */
+function withoutPositions(problems: readonly Problem[]): readonly Problem[] {
+  return problems.map(({ position: _, ...problem }) => problem);
+}

@@ -1,0 +1,113 @@
+import { formatProblem, type Problem } from '../../model/problem.ts';
+import type { ServiceName } from '../../model/service.ts';
+import { type Condition, type Finding, fails, holds, toConditions } from './condition.ts';
+import { SERVICES } from './core.ts';
+import { type KubeObject, keyOf, type Objects, type Resource, withoutManagedFields } from './object.ts';
+import { annotationWords, type Keys, settle, type Words } from './service-settings.ts';
+import type { StatusWish } from './translation.ts';
+
+/** Settings of Services as an object of their own: direct policy attachment (GEP-713). */
+export interface SlotPolicy extends KubeObject {
+  readonly spec: {
+    readonly targetRefs: readonly { readonly group?: string; readonly kind?: string; readonly name: string }[];
+    /** All other keys: those of a service of the route file. */
+    readonly [key: string]: unknown;
+  };
+  readonly status?: { readonly conditions?: readonly Condition[] };
+}
+
+/** SlotPolicies of all namespaces. */
+export const SLOT_POLICIES: Resource<SlotPolicy> = {
+  kind: 'SlotPolicy',
+  group: 'sluice.dev',
+  version: 'v1alpha1',
+  plural: 'slotpolicies',
+  namespaced: true,
+  optional: true,
+  read: withoutManagedFields,
+};
+
+/** What all SlotPolicies come to. */
+export interface SlotPolicies {
+  /** What is said of the Service with this key (see `keyOf`); undefined: no policy is about it. */
+  wordsOf(service: string): Words | undefined;
+  readonly problems: readonly Problem[];
+  readonly statuses: readonly StatusWish[];
+}
+
+/** A policy that says something readable about its Services. */
+interface Claim {
+  readonly policy: SlotPolicy;
+  readonly words: Words;
+}
+
+/** For each Service the oldest policy counts; the others are told so. */
+export function slotPolicies(objects: Objects, now: string): SlotPolicies {
+  const claims = new Map<string, Claim>();
+  const problems: Problem[] = [];
+  const statuses = objects.all(SLOT_POLICIES).map((policy): StatusWish => {
+    const subject = `SlotPolicy ${keyOf(policy.metadata)}`;
+    const words = { subject, keys: keysOf(policy) };
+    const finding = judge(policy, words, { objects, claims });
+    if (finding.status !== 'True' || finding.message !== '') {
+      problems.push({
+        severity: finding.status === 'True' ? 'warning' : 'error',
+        subject,
+        message: finding.message,
+      });
+    }
+    const stamp = { generation: policy.metadata.generation ?? 1, now };
+    const conditions = toConditions([finding], policy.status?.conditions ?? [], stamp);
+    return { resource: SLOT_POLICIES, object: policy, status: { conditions } };
+  });
+  return { wordsOf: (service) => claims.get(service)?.words, problems, statuses };
+}
+
+interface Judging {
+  readonly objects: Objects;
+  /** Gets what this policy says. */
+  readonly claims: Map<string, Claim>;
+}
+
+function judge(policy: SlotPolicy, words: Words, { objects, claims }: Judging): Finding {
+  // Whatever the Service: the settings are read the same way.
+  const settled = settle('policy' as ServiceName, { kind: 'static', addresses: [] }, words, 'http1');
+  // Its Services count as told about all the same: without a limit that they were to have they would be flooded.
+  const faults: { readonly reason: string; readonly message: string }[] = settled.ok
+    ? []
+    : settled.errors.map((error) => ({ reason: 'Invalid', message: textOf(error) }));
+  for (const { group = '', kind = 'Service', name } of policy.spec.targetRefs) {
+    if (group !== '' || kind !== 'Service') {
+      faults.push({ reason: 'Invalid', message: `a SlotPolicy is about Services, not about ${kind} ${name}` });
+      continue;
+    }
+    const key = keyOf({ namespace: policy.metadata.namespace ?? '', name });
+    const service = objects.get(SERVICES, policy.metadata.namespace ?? '', name);
+    const other = claims.get(key);
+    if (other !== undefined) {
+      const message = `${other.words.subject} is older and about Service ${name} as well: that one counts`;
+      faults.push({ reason: 'Conflicted', message });
+      continue;
+    }
+    claims.set(key, { policy, words });
+    if (service === undefined) faults.push({ reason: 'TargetNotFound', message: `there is no Service ${key}` });
+    else if (annotationWords(service) !== undefined) {
+      const message = `Service ${name} has annotations of sluice.dev as well, which do not count beside a SlotPolicy`;
+      faults.push({ reason: 'Accepted', message });
+    }
+  }
+  const worst = faults.find(({ reason }) => reason !== 'Accepted');
+  const message = faults.map((one) => one.message).join('; ');
+  return worst === undefined ? holds('Accepted', 'Accepted', message) : fails('Accepted', worst.reason, message);
+}
+
+/** Without the subject, which the object itself is. */
+function textOf(problem: Problem): string {
+  const text = formatProblem(problem);
+  return text.startsWith(`${problem.subject}: `) ? text.slice(problem.subject.length + 2) : text;
+}
+
+/** All but the targets. The API server has checked that they are texts, numbers, booleans and maps of these. */
+function keysOf({ spec: { targetRefs: _, ...keys } }: SlotPolicy): Keys {
+  return keys as Keys;
+}

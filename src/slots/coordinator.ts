@@ -1,0 +1,530 @@
+// The coordinator of shared slots: several Envoys use the same pods, and each slot of a pod (its address, one of `limit`) is held
+// by exactly one of them, the members, or is on its way. The coordinator moves slots between members, and orders the queue.
+// A member's side is envoy/filter/member.ts.
+//
+// Pure: no clock and no I/O. The caller passes the time (milliseconds of its own clock) and delivers what it said (`take`).
+// The numbers of the rules are those of docs/shared-slots.md.
+
+/** A member of one life: its name and epoch. */
+export type MemberKey = string;
+
+/** What a member has of a service when a stream begins. */
+export interface HeldService {
+  readonly service: string;
+  /** Slots by pod, idle and in use. */
+  readonly held: readonly (readonly [pod: string, slots: number])[];
+  /** Requests that wait, by name, with their ages in milliseconds. */
+  readonly waiting: readonly (readonly [request: number, age: number])[];
+}
+
+/** From a member to the coordinator. */
+export type MemberMessage =
+  | {
+      readonly kind: 'hello';
+      readonly member: MemberKey;
+      readonly stream: number;
+      readonly services: readonly HeldService[];
+    }
+  | { readonly kind: 'waits'; readonly service: string; readonly request: number; readonly age: number }
+  | { readonly kind: 'left'; readonly service: string; readonly request: number }
+  | { readonly kind: 'released'; readonly service: string; readonly pod: string };
+
+/** From the coordinator to a member. */
+export type CoordinatorMessage =
+  | { readonly kind: 'welcome'; readonly term: number }
+  | { readonly kind: 'alone'; readonly alone: boolean }
+  /** `request` 0: for nobody, the slot stays idle there. */
+  | { readonly kind: 'grant'; readonly service: string; readonly pod: string; readonly request: number }
+  | { readonly kind: 'recall'; readonly service: string; readonly pod: string; readonly slots: number }
+  /** `age` undefined: nobody waits at another member. */
+  | { readonly kind: 'oldest elsewhere'; readonly service: string; readonly age: number | undefined }
+  | { readonly kind: 'acknowledged'; readonly service: string; readonly slots: number }
+  | { readonly kind: 'dead' };
+
+/** What the coordinator wants its caller to do. */
+export type CoordinatorEffect =
+  | { readonly kind: 'send'; readonly connection: number; readonly message: CoordinatorMessage }
+  /** Write to the Lease, and call `proved` with this number if that shows that the term is still the newest (rule 3c). */
+  | { readonly kind: 'prove'; readonly number: number };
+
+/** What a coordinator starts from. */
+export interface CoordinatorOptions {
+  readonly term: number;
+  /**
+   * Terms are won at a Lease. Then slots that are given back may move at once, because making any needs a proof. Without a
+   * Lease nothing moves before every member that is expected has said hello.
+   */
+  readonly lease: boolean;
+}
+
+interface Member {
+  readonly key: MemberKey;
+  stream: number;
+  /** Undefined: it is away. Its slots count all the same. */
+  connection: number | undefined;
+  alone: boolean;
+  readonly shares: Map<string, Share>;
+}
+
+/** What one member has of one service. */
+interface Share {
+  held: Map<string, number>;
+  /** What it was last told to give back, by pod; -1: nothing since its hello. */
+  readonly recalled: Map<string, number>;
+  readonly waiting: Map<number, Waiter>;
+  /** The oldest elsewhere as it was last told; undefined: nothing since its hello. */
+  told: number | undefined;
+}
+
+interface Waiter {
+  readonly arrived: number;
+  readonly request: number;
+  readonly member: Member;
+}
+
+interface SharedService {
+  readonly name: string;
+  limits: ReadonlyMap<string, number>;
+  /** Slots that nobody holds: given back or made, on the way to the next holder. */
+  readonly inHand: Map<string, number>;
+  /** Oldest first. */
+  waiting: Waiter[];
+}
+
+const NO_LIMITS: ReadonlyMap<string, number> = new Map();
+
+export class Coordinator {
+  readonly term: number;
+  private readonly lease: boolean;
+  private readonly members = new Map<MemberKey, Member>();
+  private readonly connections = new Map<number, Member>();
+  private readonly dead = new Set<MemberKey>();
+  private readonly services = new Map<string, SharedService>();
+  /** Registered members that may hold slots and have not said hello to this term; undefined: not read yet. */
+  private missing: Set<MemberKey> | undefined;
+  /** The services with their pods and limits have been read after the term was won. */
+  private configured = false;
+  /** The slots that may be made once the proof of this number is there. */
+  private proof: { readonly number: number; readonly slots: Map<string, Map<string, number>> } | undefined;
+  private proofs = 0;
+  private effects: CoordinatorEffect[] = [];
+  /** The time of the step that is being made. */
+  private now = 0;
+  /** The pods whose endpoints the Envoy of a member has acknowledged, by service (rule 4). */
+  private readonly endpoints = new Map<MemberKey, Map<string, ReadonlySet<string>>>();
+
+  constructor({ term, lease }: CoordinatorOptions) {
+    this.term = term;
+    this.lease = lease;
+  }
+
+  /** What is to be done now, in this order. */
+  take(): readonly CoordinatorEffect[] {
+    const effects = this.effects;
+    this.effects = [];
+    return effects;
+  }
+
+  // ---- What is known from elsewhere ----
+
+  /** The members that are registered, read after the term was won; `dead`: those that are proven dead (rules 2, 3, 8). */
+  expect(registered: Iterable<MemberKey>, dead: Iterable<MemberKey>, now: number): void {
+    this.now = now;
+    for (const key of dead) this.bury(key);
+    this.missing = new Set(registered);
+    for (const key of [...this.members.keys(), ...this.dead]) this.missing.delete(key);
+    this.settleAll();
+  }
+
+  /** All services with the limits of their pods. A pod that is not named has limit 0 (rule 4). */
+  configure(services: ReadonlyMap<string, ReadonlyMap<string, number>>, now: number): void {
+    this.now = now;
+    this.configured = true;
+    for (const service of this.services.values()) if (!services.has(service.name)) service.limits = NO_LIMITS;
+    for (const [name, limits] of services) this.service(name).limits = limits;
+    this.settleAll();
+  }
+
+  /** The limits of one service have changed. */
+  setLimits(name: string, limits: ReadonlyMap<string, number>, now: number): void {
+    this.now = now;
+    const service = this.service(name);
+    service.limits = limits;
+    this.settle(service);
+  }
+
+  /** The Envoy of a member has these endpoints of a service: it may be given slots of these pods (rule 4). */
+  acknowledged(key: MemberKey, name: string, pods: ReadonlySet<string>, now: number): void {
+    this.now = now;
+    const services = this.endpoints.get(key) ?? new Map<string, ReadonlySet<string>>();
+    this.endpoints.set(key, services.set(name, pods));
+    this.settle(this.service(name));
+  }
+
+  /** The death of a member is proven: its process is reaped, its container has ended, its Pod object is gone (rule 8). */
+  died(key: MemberKey, now: number): void {
+    this.now = now;
+    if (this.dead.has(key)) return;
+    this.bury(key);
+    this.settleAll();
+  }
+
+  /** The Lease was written: when that was asked for, this term was the newest. The slots that were missing then are made. */
+  proved(number: number, now: number): void {
+    this.now = now;
+    const proof = this.proof;
+    if (proof?.number !== number) return;
+    this.proof = undefined;
+    for (const [name, pods] of proof.slots) {
+      const service = this.services.get(name);
+      if (service === undefined) continue;
+      // Those that are missing since then need a proof of their own.
+      for (const [pod, slots] of pods) this.make(service, pod, Math.min(slots, this.lacks(service, pod)));
+    }
+    this.settleAll();
+  }
+
+  // ---- Streams ----
+
+  /** A member has opened a stream. The term comes first (rule 2). */
+  opened(connection: number): void {
+    this.send(connection, { kind: 'welcome', term: this.term });
+  }
+
+  /** A stream is over. The slots of its member stay with it. */
+  closed(connection: number, now: number): void {
+    this.now = now;
+    const member = this.connections.get(connection);
+    this.connections.delete(connection);
+    if (member === undefined) return;
+    member.connection = undefined;
+    this.forgetWaiting(member);
+    this.settleAll();
+  }
+
+  /** A message of a member. Where it is not from its newest stream, nothing follows (rule 1). */
+  hear(connection: number, message: MemberMessage, now: number): void {
+    this.now = now;
+    if (message.kind === 'hello') {
+      this.hello(connection, message);
+      return;
+    }
+    const member = this.connections.get(connection);
+    if (member === undefined) return;
+    const service = this.service(message.service);
+    if (message.kind === 'released') this.released(service, member, message.pod);
+    else if (message.kind === 'waits') this.join(service, member, message.request, message.age);
+    else this.leave(service, shareOf(member, service.name), message.request);
+    this.settle(service);
+  }
+
+  // ---- What is seen ----
+
+  /** Registered members that have not said hello yet; undefined: the register has not been read. */
+  missingMembers(): readonly MemberKey[] | undefined {
+    return this.missing === undefined ? undefined : [...this.missing].sort();
+  }
+
+  /** The slots of a member by pod. */
+  heldBy(key: MemberKey, service: string): ReadonlyMap<string, number> {
+    return this.members.get(key)?.shares.get(service)?.held ?? NO_LIMITS;
+  }
+
+  /** The slots of a service that nobody holds. */
+  inHand(service: string): ReadonlyMap<string, number> {
+    return this.services.get(service)?.inHand ?? NO_LIMITS;
+  }
+
+  /** How many requests are known to wait. */
+  waiting(service: string): number {
+    return this.services.get(service)?.waiting.length ?? 0;
+  }
+
+  // ---- Members ----
+
+  private hello(connection: number, hello: MemberMessage & { kind: 'hello' }): void {
+    if (this.dead.has(hello.member)) {
+      this.send(connection, { kind: 'dead' });
+      return;
+    }
+    const member = this.members.get(hello.member) ?? this.addMember(hello.member);
+    if (hello.stream <= member.stream) return;
+    if (member.connection !== undefined) this.connections.delete(member.connection);
+    this.forgetWaiting(member);
+    member.stream = hello.stream;
+    member.connection = connection;
+    member.alone = false;
+    this.connections.set(connection, member);
+    this.replaceShares(member, hello.services);
+    for (const { service, waiting } of hello.services) {
+      for (const [request, age] of waiting) this.join(this.service(service), member, request, age);
+    }
+    this.missing?.delete(member.key);
+    this.settleAll();
+  }
+
+  private addMember(key: MemberKey): Member {
+    const member = { key, stream: 0, connection: undefined, alone: false, shares: new Map() };
+    this.members.set(key, member);
+    return member;
+  }
+
+  /** What a hello says is the truth: what was on its way when the stream before broke is void (rule 1). */
+  private replaceShares(member: Member, services: readonly HeldService[]): void {
+    member.shares.clear();
+    for (const { service, held } of services) {
+      const share = shareOf(member, service);
+      share.held = new Map(held);
+      // Told again, also that nothing is to be given back: the member remembers what an older stream said (rule 5).
+      for (const [pod] of held) share.recalled.set(pod, -1);
+      this.service(service);
+    }
+  }
+
+  private bury(key: MemberKey): void {
+    this.dead.add(key);
+    this.endpoints.delete(key);
+    this.missing?.delete(key);
+    const member = this.members.get(key);
+    if (member === undefined) return;
+    this.members.delete(key);
+    this.forgetWaiting(member);
+    if (member.connection === undefined) return;
+    this.send(member.connection, { kind: 'dead' });
+    this.connections.delete(member.connection);
+  }
+
+  private forgetWaiting(member: Member): void {
+    for (const [name, share] of member.shares) {
+      if (share.waiting.size === 0) continue;
+      share.waiting.clear();
+      const service = this.service(name);
+      service.waiting = service.waiting.filter((waiter) => waiter.member !== member);
+    }
+  }
+
+  /** Every member that may hold slots has said so to this term, or is proven dead (rule 3b). */
+  private complete(): boolean {
+    return this.configured && this.missing?.size === 0;
+  }
+
+  // ---- The queue ----
+
+  private join(service: SharedService, member: Member, request: number, age: number): void {
+    const arrived = this.now - age;
+    const waiter: Waiter = { arrived, request, member };
+    const share = shareOf(member, service.name);
+    if (share.waiting.has(request)) return;
+    share.waiting.set(request, waiter);
+    let at = service.waiting.length;
+    while (at > 0 && (service.waiting[at - 1]?.arrived ?? 0) > arrived) at--;
+    service.waiting.splice(at, 0, waiter);
+  }
+
+  private leave(service: SharedService, share: Share, request: number): void {
+    const waiter = share.waiting.get(request);
+    if (waiter === undefined) return;
+    share.waiting.delete(request);
+    service.waiting.splice(service.waiting.indexOf(waiter), 1);
+  }
+
+  // ---- Slots ----
+
+  private released(service: SharedService, member: Member, pod: string): void {
+    const share = shareOf(member, service.name);
+    add(share.held, pod, -1);
+    share.recalled.set(pod, Math.max(0, (share.recalled.get(pod) ?? 0) - 1));
+    add(service.inHand, pod, 1);
+    if (member.connection === undefined) return;
+    this.send(member.connection, { kind: 'acknowledged', service: service.name, slots: 1 });
+  }
+
+  private give(service: SharedService, member: Member, pod: string, request: number): void {
+    // Only connected members wait or are given idle slots.
+    if (member.connection === undefined) return;
+    const share = shareOf(member, service.name);
+    add(service.inHand, pod, -1);
+    add(share.held, pod, 1);
+    share.recalled.set(pod, 0);
+    this.send(member.connection, { kind: 'grant', service: service.name, pod, request });
+  }
+
+  /** All slots of a pod that exist: in hand, and those of all members, connected or away. */
+  private total(service: SharedService, pod: string): number {
+    let total = service.inHand.get(pod) ?? 0;
+    for (const member of this.members.values()) total += member.shares.get(service.name)?.held.get(pod) ?? 0;
+    return total;
+  }
+
+  private lacks(service: SharedService, pod: string): number {
+    return Math.max(0, (service.limits.get(pod) ?? 0) - this.total(service, pod));
+  }
+
+  private make(service: SharedService, pod: string, slots: number): void {
+    if (slots > 0) add(service.inHand, pod, slots);
+  }
+
+  private settleAll(): void {
+    for (const service of this.services.values()) this.settle(service);
+    this.tellAlone();
+  }
+
+  /** Brings one service in order: makes what is missing, gives what is in hand, calls back what is too much. */
+  private settle(service: SharedService): void {
+    if (!this.configured) return;
+    const excess = this.balance(service);
+    if (!this.lease && !this.complete()) return;
+    this.giveToWaiting(service);
+    this.tellElsewhere(service);
+    this.spread(service);
+    this.recall(service, excess);
+    for (const [pod, slots] of service.inHand) if (slots === 0) service.inHand.delete(pod);
+  }
+
+  /** Burns or asks for slots, by the one formula (rules 3 and 5). Returns by pod how many are too many with the members. */
+  private balance(service: SharedService): ReadonlyMap<string, number> {
+    const excess = new Map<string, number>();
+    const pods = new Set([...service.limits.keys(), ...service.inHand.keys()]);
+    for (const member of this.members.values()) {
+      for (const pod of member.shares.get(service.name)?.held.keys() ?? []) pods.add(pod);
+    }
+    for (const pod of pods) {
+      const surplus = this.total(service, pod) - (service.limits.get(pod) ?? 0);
+      if (surplus < 0) {
+        if (this.complete()) this.ask(service, pod, -surplus);
+        continue;
+      }
+      const burnt = Math.min(service.inHand.get(pod) ?? 0, surplus);
+      if (burnt > 0) add(service.inHand, pod, -burnt);
+      if (surplus > burnt) excess.set(pod, surplus - burnt);
+    }
+    return excess;
+  }
+
+  /** Wants slots to be made. With a Lease that waits for the proof that no newer coordinator has moved them (rule 3c). */
+  private ask(service: SharedService, pod: string, slots: number): void {
+    if (!this.lease) {
+      this.make(service, pod, slots);
+      return;
+    }
+    // One proof at a time: what it does not cover is asked for when it is there.
+    if (this.proof !== undefined && !this.proofIsNew()) return;
+    if (this.proof === undefined) {
+      this.proof = { number: ++this.proofs, slots: new Map() };
+      this.effects.push({ kind: 'prove', number: this.proof.number });
+    }
+    const pods = this.proof.slots.get(service.name) ?? new Map<string, number>();
+    this.proof.slots.set(service.name, pods.set(pod, slots));
+  }
+
+  /** The proof has not been handed to the caller yet, so it may cover more. */
+  private proofIsNew(): boolean {
+    return this.effects.some((effect) => effect.kind === 'prove');
+  }
+
+  private giveToWaiting(service: SharedService): void {
+    for (const [pod] of service.inHand) {
+      while ((service.inHand.get(pod) ?? 0) > 0) {
+        const first = service.waiting.find((waiter) => this.mayUse(waiter.member, service, pod));
+        if (first === undefined) break;
+        this.leave(service, shareOf(first.member, service.name), first.request);
+        this.give(service, first.member, pod, first.request);
+      }
+    }
+  }
+
+  private mayUse(member: Member, service: SharedService, pod: string): boolean {
+    return this.endpoints.get(member.key)?.get(service.name)?.has(pod) === true;
+  }
+
+  /** Tells each member since when the oldest request waits at another one. */
+  private tellElsewhere(service: SharedService): void {
+    const first = service.waiting[0];
+    const other = first && service.waiting.find((waiter) => waiter.member !== first.member);
+    for (const [connection, member] of this.connections) {
+      const share = shareOf(member, service.name);
+      const oldest = (first?.member === member ? other : first)?.arrived ?? Number.POSITIVE_INFINITY;
+      if (oldest === share.told) continue;
+      share.told = oldest;
+      this.elsewhere(service, connection, oldest);
+    }
+  }
+
+  private elsewhere(service: SharedService, connection: number, oldest: number): void {
+    const age = oldest === Number.POSITIVE_INFINITY ? undefined : this.now - oldest;
+    this.send(connection, { kind: 'oldest elsewhere', service: service.name, age });
+  }
+
+  /** Idle slots go where the fewest are; not while somebody waits, whose slot would come back at once (rule 6). */
+  private spread(service: SharedService): void {
+    if (service.waiting.length > 0) return;
+    for (const [pod] of service.inHand) {
+      const members = [...this.connections.values()].filter((member) => this.mayUse(member, service, pod));
+      if (members.length === 0) continue;
+      while ((service.inHand.get(pod) ?? 0) > 0) this.give(service, poorest(members, service), pod, 0);
+    }
+  }
+
+  /** Calls slots back from every connected member: whoever has an idle one gives it first. What comes too much is given again. */
+  private recall(service: SharedService, excess: ReadonlyMap<string, number>): void {
+    for (const [connection, member] of this.connections) {
+      const share = shareOf(member, service.name);
+      for (const [pod, held] of share.held) {
+        const slots = Math.min(held, excess.get(pod) ?? 0);
+        if (slots !== (share.recalled.get(pod) ?? 0)) {
+          share.recalled.set(pod, slots);
+          this.send(connection, { kind: 'recall', service: service.name, pod, slots });
+        }
+        if (held > 0) continue;
+        share.held.delete(pod);
+        share.recalled.delete(pod);
+      }
+    }
+  }
+
+  /** One member, and nobody is missing: it need not tell who waits (rule 10). */
+  private tellAlone(): void {
+    const alone = this.complete() && this.members.size === 1 && this.connections.size === 1;
+    for (const [connection, member] of this.connections) {
+      if (member.alone === alone) continue;
+      member.alone = alone;
+      this.send(connection, { kind: 'alone', alone });
+    }
+  }
+
+  private send(connection: number, message: CoordinatorMessage): void {
+    this.effects.push({ kind: 'send', connection, message });
+  }
+
+  private service(name: string): SharedService {
+    const known = this.services.get(name);
+    if (known !== undefined) return known;
+    const service = { name, limits: NO_LIMITS, inHand: new Map(), waiting: [] };
+    this.services.set(name, service);
+    return service;
+  }
+}
+
+function shareOf(member: Member, service: string): Share {
+  const known = member.shares.get(service);
+  if (known !== undefined) return known;
+  const share: Share = { held: new Map(), recalled: new Map(), waiting: new Map(), told: undefined };
+  member.shares.set(service, share);
+  return share;
+}
+
+/** The member with the fewest slots of a service. */
+function poorest(members: readonly Member[], service: SharedService): Member {
+  const slots = (member: Member) => sum(member.shares.get(service.name)?.held.values() ?? []);
+  return members.reduce((least, member) => (slots(member) < slots(least) ? member : least));
+}
+
+function add(counts: Map<string, number>, key: string, count: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + count);
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

@@ -1,0 +1,167 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { parseRouteFile } from '../../src/routes/file/parse.ts';
+import { K8S, type Manifest, WHY_NOT as NO_KUBECTL, only, ROOT, render } from '../unit/k8s/kustomize.ts';
+import { TestCluster } from './kit/cluster.ts';
+import { WHY_NOT as NO_CLUSTER } from './kit/skip.ts';
+
+const HELM = process.env['SLUICE_KUBE_HELM'] ?? '';
+const CHART = join(ROOT, 'charts/sluice');
+const KUBE = ['--kube-version', '1.35.0'];
+const whyNot = NO_CLUSTER ?? NO_KUBECTL ?? (HELM === '' ? 'Helm cannot be built here' : undefined);
+const title = whyNot === undefined ? 'the Helm chart' : `the Helm chart (skipped: ${whyNot})`;
+
+/** What `helm template` makes of the chart. */
+function template(...args: readonly string[]): readonly Manifest[] {
+  const all = ['template', 'sluice', CHART, '--namespace', 'apps', ...KUBE, ...args];
+  const text = execFileSync(HELM, all, { encoding: 'utf8' });
+  return parseAllDocuments(text).flatMap((document) => {
+    expect([...document.errors, ...document.warnings]).toEqual([]);
+    return document.toJS() ?? [];
+  });
+}
+
+const set = (...values: readonly string[]) => values.flatMap((value) => ['--set', value]);
+
+const VARIANTS: readonly (readonly [string, readonly string[]])[] = [
+  ['as it is', []],
+  ['TLS', set('tls.secretName=codec-tls', 'service.port=443')],
+  ['a load balancer', set('service.type=LoadBalancer', 'service.externalTrafficPolicy=Local')],
+  ['other namespaces', set('watchNamespaces={ai-media,apps}')],
+  [
+    'everything else',
+    [
+      ...set('existingConfigMap=mine', 'image.tag=v9', 'priorityClassName=high', 'extraArgs={--dns-poll=1s}'),
+      ...set('extraEnv[0].name=LIMIT', 'extraEnv[0].value=two', 'nodeSelector.disk=ssd', 'podLabels.team=media'),
+      ...set('imagePullSecrets[0].name=registry', 'tolerations[0].operator=Exists', 'podAnnotations.a=b'),
+      ...set('service.externalIPs={192.0.2.1}', 'service.annotations.a=b', 'networkPolicy.enabled=false'),
+    ],
+  ],
+];
+
+describe.skipIf(whyNot !== undefined)(title, () => {
+  let cluster: TestCluster;
+  beforeAll(async () => {
+    cluster = new TestCluster(inject('kubeCluster'));
+    for (const name of ['apps', 'ai-media']) {
+      await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name } }, true);
+    }
+  });
+
+  test('has nothing that helm lint would find', () => {
+    expect(execFileSync(HELM, ['lint', '--strict', ...KUBE, CHART], { encoding: 'utf8' })).toContain(
+      '1 chart(s) linted, 0 chart(s) failed',
+    );
+  });
+
+  test.each(VARIANTS)('%s: every object is taken by the API server', async (_, args) => {
+    const items = template(...args);
+    const running = promisify(execFile)('kubectl', [
+      ...['--kubeconfig', cluster.kubeconfig(), 'apply', '--dry-run=server', '--validate=strict', '-f', '-'],
+    ]);
+    running.child.stdin?.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    expect((await running).stdout.trim().split('\n')).toHaveLength(items.length);
+  });
+
+  test('runs the same pod as k8s/, with the same rights and the same bounds', () => {
+    const [chart, manifests] = [template(), render('.')];
+    const pod = (all: readonly Manifest[]) => only(all, 'Deployment')['spec'].template.spec;
+    // Their names differ, and so does what tells the level of the log.
+    const comparable = (spec: unknown) =>
+      JSON.parse(
+        JSON.stringify(spec)
+          .replaceAll(/sluice-envoy-[0-9a-z]+/g, 'sluice-envoy')
+          .replace(',"--log-level=info"', ''),
+      );
+    const { imagePullPolicy: _, ...sluice } = comparable(pod(chart)).containers[0];
+    const { containers: expected, ...rest } = comparable(pod(manifests));
+    expect(sluice).toEqual(expected[0]);
+    expect(comparable(pod(chart)).containers[1]).toEqual(expected[1]);
+    expect(comparable(pod(chart))).toMatchObject(rest);
+    expect(only(chart, 'Role')['rules']).toEqual(only(manifests, 'Role')['rules']);
+    expect(only(chart, 'NetworkPolicy')['spec'].ingress).toEqual(only(manifests, 'NetworkPolicy')['spec'].ingress);
+    const { progressDeadlineSeconds, strategy } = only(chart, 'Deployment')['spec'];
+    expect(strategy).toEqual({ type: 'Recreate' });
+    expect(progressDeadlineSeconds).toBeGreaterThan(pod(chart).terminationGracePeriodSeconds);
+  });
+
+  test('selectors find the pod, and nothing of a version is among its labels', () => {
+    const all = template(...set('monitoring.enabled=true'));
+    const { labels } = only(all, 'Deployment')['spec'].template.metadata;
+    expect(labels).toEqual({ 'app.kubernetes.io/name': 'sluice', 'app.kubernetes.io/instance': 'sluice' });
+    const selectors = [
+      only(all, 'Deployment')['spec'].selector.matchLabels,
+      only(all, 'Service')['spec'].selector,
+      only(all, 'PodDisruptionBudget')['spec'].selector.matchLabels,
+      only(all, 'NetworkPolicy')['spec'].podSelector.matchLabels,
+      only(all, 'PodMonitor')['spec'].selector.matchLabels,
+    ];
+    for (const selector of selectors) expect(selector).toEqual(labels);
+  });
+
+  test('with TLS the route file, both containers and the Service have it', () => {
+    const all = template(...set('tls.secretName=codec-tls', 'service.port=443'));
+    const map = all.find(({ metadata }) => metadata.name === 'sluice-routes');
+    const read = parseRouteFile(map?.['data']['routes.yaml'], { path: 'routes.yaml', env: {}, baseDir: '/' });
+    const files = { kind: 'files', cert: '/etc/sluice-tls/tls.crt', key: '/etc/sluice-tls/tls.key' };
+    expect(read).toMatchObject({ ok: true, value: { routing: { listeners: [{ tls: { certificates: [files] } }] } } });
+    const { containers, volumes } = only(all, 'Deployment')['spec'].template.spec;
+    expect(volumes).toContainEqual({ name: 'tls', secret: { secretName: 'codec-tls' } });
+    for (const { volumeMounts } of containers) {
+      expect(volumeMounts).toContainEqual({ name: 'tls', mountPath: '/etc/sluice-tls', readOnly: true });
+    }
+    expect(only(all, 'Service')['spec'].ports).toEqual([{ name: 'https', port: 443, targetPort: 'http' }]);
+  });
+
+  test('each watched namespace has a Role, and two releases do not share a name there', () => {
+    const all = template(...set('watchNamespaces={ai-media,apps}'));
+    const roles = all.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata);
+    expect(roles).toMatchObject([
+      { name: 'sluice', namespace: 'apps' },
+      { name: 'sluice.apps', namespace: 'ai-media' },
+    ]);
+    const bindings = all.filter(({ kind }) => kind === 'RoleBinding');
+    expect(bindings).toHaveLength(2);
+    for (const { subjects } of bindings) {
+      expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'sluice', namespace: 'apps' }]);
+    }
+  });
+
+  test('monitoring opens the admin for Prometheus, with the labels that it selects by and the alerts of k8s/', () => {
+    const all = template(...set('monitoring.enabled=true'));
+    for (const kind of ['PodMonitor', 'PrometheusRule']) {
+      expect(only(all, kind).metadata).toMatchObject({ labels: { release: 'kube-prometheus-stack' } });
+    }
+    const [sluice] = only(all, 'Deployment')['spec'].template.spec.containers;
+    expect(sluice.args).toContain('--admin=0.0.0.0:18001');
+    expect(sluice.ports).toEqual([{ name: 'admin', containerPort: 18001 }]);
+    const [, admin] = only(all, 'NetworkPolicy')['spec'].ingress;
+    expect(admin.ports).toEqual([{ protocol: 'TCP', port: 'admin' }]);
+    const rules = execFileSync('cat', [`${K8S}observability/alerts.yaml`], { encoding: 'utf8' });
+    expect(only(all, 'PrometheusRule')['spec']).toEqual(parse(rules));
+    expect(template().map(({ kind }) => kind)).not.toContain('PodMonitor');
+  });
+
+  test("the example of the chart's own page has the routes that it says", () => {
+    const [, values = ''] = /```yaml\n(image:.*?)```/s.exec(readFileSync(join(CHART, 'README.md'), 'utf8')) ?? [];
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-chart-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'values.yaml'), values);
+    const map = template('--values', join(folder, 'values.yaml')).find(
+      ({ metadata }) => metadata.name === 'sluice-routes',
+    );
+    const read = parseRouteFile(map?.['data']['routes.yaml'], { path: 'routes.yaml', env: {}, baseDir: '/' });
+    expect(read).toMatchObject({ ok: true, value: { warnings: [], routing: { services: [{ name: 'codec' }] } } });
+  });
+
+  test('values that make no sense are refused', () => {
+    const refused = () =>
+      execFileSync(HELM, ['template', CHART, ...KUBE, ...set('service.port=no')], { stdio: 'pipe' });
+    expect(refused).toThrow(/service.port|port/);
+  });
+});

@@ -1,0 +1,135 @@
+/** A line of the two step machines made wrong, to show that the simulation would notice. */
+export interface PlantedFault {
+  readonly name: string;
+  /** A file by its end, and each text of it (found exactly once) with what stands there instead. */
+  readonly file: string;
+  readonly changes: readonly (readonly [right: string, wrong: string])[];
+}
+
+const COORDINATOR = 'src/slots/coordinator.ts';
+const MEMBER = 'envoy/filter/member.ts';
+const NODE = 'test/slots/node.ts';
+const WORLD = 'test/slots/world.ts';
+
+/** Faults that random steps find. */
+export const FAULTS: readonly PlantedFault[] = [
+  {
+    name: 'slots are taken back when a stream breaks',
+    file: COORDINATOR,
+    changes: [['this.forgetWaiting(member);\n    this.settleAll();', 'member.shares.clear();\n    this.settleAll();']],
+  },
+  {
+    name: 'a member that was given up may come back',
+    file: COORDINATOR,
+    changes: [['if (this.dead.has(hello.member)) {', 'if (this.term < 0) {']],
+  },
+  {
+    name: 'an old hello is believed',
+    file: COORDINATOR,
+    changes: [['if (hello.stream <= member.stream) return;', '']],
+  },
+  {
+    name: 'a hello adds to what was known',
+    file: COORDINATOR,
+    changes: [
+      ['member.shares.clear();', ''],
+      ['share.held = new Map(held);', 'for (const [pod, slots] of held) add(share.held, pod, slots);'],
+    ],
+  },
+  {
+    name: 'the coordinator reads old streams',
+    file: COORDINATOR,
+    changes: [['if (member.connection !== undefined) this.connections.delete(member.connection);', '']],
+  },
+  {
+    name: 'slots are made before everybody has said hello',
+    file: COORDINATOR,
+    changes: [['return this.configured && this.missing?.size === 0;', 'return this.configured;']],
+  },
+  {
+    name: 'a recall is split among the members',
+    file: COORDINATOR,
+    changes: [
+      [
+        'const slots = Math.min(held, excess.get(pod) ?? 0);',
+        'const slots = Math.min(held, excess.get(pod) ?? 0); (excess as Map<string, number>).set(pod, (excess.get(pod) ?? 0) - slots);',
+      ],
+    ],
+  },
+  {
+    name: 'slots are given for endpoints that the Envoy does not have',
+    file: COORDINATOR,
+    changes: [['?.has(pod) === true;', '?.has(pod) !== false;']],
+  },
+  {
+    name: 'a member reads old streams',
+    file: MEMBER,
+    changes: [['return stream === this.stream;', 'return stream <= this.stream;']],
+  },
+  { name: 'a member accepts an old term', file: MEMBER, changes: [['if (term < this.term) {', 'if (term < 0) {']] },
+  {
+    name: 'a slot that is called back is started',
+    file: MEMBER,
+    changes: [
+      [
+        'const idle = this.heldSlots.get(pod) - used - this.owedSlots.get(pod);',
+        'const idle = this.heldSlots.get(pod) - used;',
+      ],
+    ],
+  },
+  {
+    name: 'a grant starts nobody while older ones wait elsewhere',
+    file: MEMBER,
+    changes: [['      this.begin(this.head, pod);\n    }\n    this.advance', '    }\n    this.advance']],
+  },
+  {
+    name: 'a slot in use is given back',
+    file: MEMBER,
+    changes: [
+      [
+        'while (this.owedSlots.get(pod) > 0 && this.heldSlots.get(pod) > this.usedSlots.get(pod)) this.release(pod);',
+        'while (this.owedSlots.get(pod) > 0 && this.heldSlots.get(pod) > 0) this.release(pod);',
+      ],
+    ],
+  },
+  {
+    name: 'a release is lost without a break',
+    file: MEMBER,
+    changes: [
+      ['this.tell(RELEASED, pod as f64, 0);', 'if (this.messageCount % 3 != 0) this.tell(RELEASED, pod as f64, 0);'],
+    ],
+  },
+  {
+    name: 'a hello tells idle slots only',
+    file: NODE,
+    changes: [
+      [
+        'const held = pods.flatMap((pod, i) => (this.held(index, i) > 0 ? [[pod, this.held(index, i)] as const] : []));',
+        'const held = pods.flatMap((pod, i) => { const idle = this.held(index, i) - this.used(index, i); return idle > 0 ? [[pod, idle] as const] : []; });',
+      ],
+    ],
+  },
+  {
+    name: 'the register is read before the term is won',
+    file: WORLD,
+    changes: [
+      [
+        "this.seen('terms');",
+        "this.seen('terms'); this.readRegisterOf(process, this.early); this.early = [...this.registered];",
+      ],
+      ['private readonly dead: string[] = [];', 'private readonly dead: string[] = []; private early: string[] = [];'],
+    ],
+  },
+  {
+    name: 'a new member does not read the term',
+    file: WORLD,
+    changes: [['service.term = Math.max(service.term, this.term);', 'service.term = Math.max(service.term, 0);']],
+  },
+];
+
+/** A fault that random steps do not find: it needs a dead member, two coordinators and an order of its own (`runDeposed`). */
+export const DEPOSED: PlantedFault = {
+  name: 'slots are made without a proof of the term',
+  file: COORDINATOR,
+  changes: [['if (!this.lease) {', 'if (this.term > 0) {']],
+};

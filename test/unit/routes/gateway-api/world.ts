@@ -1,0 +1,86 @@
+import { parseAllDocuments } from 'yaml';
+import {
+  BACKEND_TLS_POLICIES,
+  GATEWAY_CLASSES,
+  GATEWAYS,
+  GRPC_ROUTES,
+  HTTP_ROUTES,
+  LISTENER_SETS,
+  REFERENCE_GRANTS,
+} from '../../../../src/routes/gateway-api/objects.ts';
+import { translateGatewayApi } from '../../../../src/routes/gateway-api/translate.ts';
+import type { Condition } from '../../../../src/routes/objects/condition.ts';
+import { CONFIG_MAPS, NAMESPACES, SECRETS, SERVICES } from '../../../../src/routes/objects/core.ts';
+import { type KubeObject, keyOf, type Resource } from '../../../../src/routes/objects/object.ts';
+import { SLOT_POLICIES } from '../../../../src/routes/objects/slot-policy.ts';
+import { ObjectStore } from '../../../../src/routes/objects/store.ts';
+import type { Translation, TranslationContext } from '../../../../src/routes/objects/translation.ts';
+
+// Each resource has a type of its own; objects of tests are written as users write them.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+const RESOURCES: readonly Resource<any>[] = [
+  GATEWAY_CLASSES,
+  GATEWAYS,
+  LISTENER_SETS,
+  HTTP_ROUTES,
+  GRPC_ROUTES,
+  REFERENCE_GRANTS,
+  BACKEND_TLS_POLICIES,
+  SLOT_POLICIES,
+  SERVICES,
+  SECRETS,
+  CONFIG_MAPS,
+  NAMESPACES,
+];
+
+/** When translations of tests happen. */
+export const NOW = '2026-01-02T03:04:05Z';
+
+/** A class, a Gateway `shop/edge` with a plain listener at port 80 for routes of its namespace, and a Service `shop/codec`. */
+export const BASE = `
+kind: GatewayClass
+metadata: {name: sluice}
+spec: {controllerName: sluice.dev/gateway-controller}
+---
+kind: Gateway
+metadata: {namespace: shop, name: edge, generation: 3}
+spec:
+  gatewayClassName: sluice
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+kind: Service
+metadata: {namespace: shop, name: codec}
+spec: {ports: [{port: 80}]}
+---
+`;
+
+/** Objects of a YAML text, as an API server would have them. */
+export function objectsOf(...texts: readonly string[]): ObjectStore {
+  const store = new ObjectStore();
+  for (const document of texts.flatMap((text) => parseAllDocuments(text))) {
+    const object: unknown = document.toJS();
+    if (object === null) continue;
+    const { kind } = object as { readonly kind: string };
+    const resource = RESOURCES.find((one) => one.kind === kind);
+    if (resource === undefined) throw new Error(`no resource for ${kind}`);
+    store.put(resource, resource.read(object as KubeObject));
+  }
+  return store;
+}
+
+/** What these objects come to, with addresses 10.0.0.1 and 10.0.0.2. */
+export function translated(objects: ObjectStore, context: Partial<TranslationContext> = {}): Translation {
+  const options = { pool: ['10.0.0.1', '10.0.0.2'], published: [] };
+  return translateGatewayApi(objects, options, { now: NOW, before: new Map(), closed: new Map(), ...context });
+}
+
+/** `Accepted=True Accepted`, … of the conditions in a status, found by a path such as `parents.0.conditions`. */
+export function conditionsOf({ statuses }: Translation, key: string, path = 'conditions'): readonly string[] {
+  const wish = statuses.find(({ resource, object }) => `${resource.kind} ${keyOf(object.metadata)}` === key);
+  let found: unknown = wish?.status;
+  for (const step of path.split('.')) {
+    if (typeof found !== 'object' || found === null) return [`nothing at ${path}`];
+    found = Object.entries(found).find(([name]) => name === step)?.[1];
+  }
+  return (found as readonly Condition[]).map(({ type, status, reason }) => `${type}=${status} ${reason}`);
+}
