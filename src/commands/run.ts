@@ -11,11 +11,12 @@ import { type SupervisedEnvoy, superviseEnvoy } from '../envoy/process/supervise
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { freePort } from './free-port.ts';
+import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
 import { filterOption, kubeconfigOption, logLevelOption, parsePort, routesOption } from './options.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 
-interface Options extends DnsFlags {
+interface Options extends DnsFlags, ObjectFlags {
   readonly routes?: string;
   readonly envoyAdminPort?: number;
   readonly admin?: HostPort;
@@ -31,7 +32,9 @@ const ENVOY_ADMIN_PORT = 9901;
 export function addRun(program: Command): void {
   const command = program
     .command('run')
-    .description('run the control plane and an Envoy as its child; without --routes: a demo with three pods')
+    .description(
+      'run the control plane and an Envoy as its child; without --routes and --gateway-api: a demo with three pods',
+    )
     .addOption(routesOption())
     .option(
       '--admin <host:port>',
@@ -41,6 +44,7 @@ export function addRun(program: Command): void {
     .option('--envoy-admin-port <port>', `port of Envoy's admin, on loopback (default: ${ENVOY_ADMIN_PORT})`, parsePort)
     .addOption(filterOption())
     .addOption(kubeconfigOption());
+  addObjectOptions(command);
   addDnsOptions(command)
     .addOption(logLevelOption())
     .addHelpText('after', '\nExamples:\n  sluice run\n  sluice run --routes routes.yaml')
@@ -68,6 +72,11 @@ class Run {
     this.#log = makeLogger(options.logLevel);
   }
 
+  /** Whether there is nothing to route but what is made up. */
+  get #isDemo(): boolean {
+    return this.#options.routes === undefined && this.#options.gatewayApi !== true;
+  }
+
   async untilStopped(): Promise<void> {
     const found = await findEnvoy({ signal: this.#stopping });
     if (this.#stopping.aborted) return;
@@ -75,7 +84,7 @@ class Run {
       failWith(EXIT.failed, ['Sluice needs an Envoy, and found none:', ...found.errors.map((error) => `  - ${error}`)]);
       return;
     }
-    const demo = this.#options.routes === undefined ? await startDemo(await freePort(8080)) : undefined;
+    const demo = this.#isDemo ? await startDemo(await freePort(8080)) : undefined;
     if (demo !== undefined) this.#cleanups.push(() => demo.stop());
     const adminPort = await this.#adminPort();
     const xds = await this.#startControlPlane(demo);
@@ -103,7 +112,8 @@ class Run {
   /** Where the control plane listens; undefined when it could not be started, which has been told. */
   async #startControlPlane(demo: Demo | undefined): Promise<XdsAddress | undefined> {
     const started = await startControlPlane({
-      routes: this.#options.routes ?? demo?.routes ?? '',
+      routes: this.#options.routes ?? demo?.routes,
+      objects: objectRoutes(this.#options),
       burst: demo && ((count) => demo.burst(count)),
       // Both on this machine, under one command: any free ports will do.
       xds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
@@ -129,10 +139,10 @@ class Run {
 
   /** The demo takes any port when the usual one is in use; a user's Envoy is found where it was asked for. */
   async #adminPort(): Promise<number> {
-    const { routes, envoyAdminPort } = this.#options;
+    const { envoyAdminPort } = this.#options;
     // Both sides must know it: 0 would let Envoy alone choose.
     if (envoyAdminPort === 0) return freePort();
-    return envoyAdminPort ?? (routes === undefined ? await freePort(ENVOY_ADMIN_PORT) : ENVOY_ADMIN_PORT);
+    return envoyAdminPort ?? (this.#isDemo ? await freePort(ENVOY_ADMIN_PORT) : ENVOY_ADMIN_PORT);
   }
 
   /** The usual place unless it is in use: two of these may run at a time. */

@@ -26,14 +26,18 @@ import { loadFilter } from './filter-code.ts';
 import { filterProblems } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
 import { EventLog } from './log-events.ts';
+import { MergedRoutes } from './merged-routes.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
+import { type ObjectRoutesChoice, openObjectRoutes } from './open-object-routes.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { Rollouts } from './rollouts.ts';
 
 /** What a control plane is started with. */
 export interface ControlPlaneOptions {
-  /** Path of the route file. */
-  readonly routes: string;
+  /** Path of the route file; undefined: there is none, and routes come from objects. */
+  readonly routes?: string | undefined;
+  /** Which Kubernetes objects routes are made of, beside the route file's. */
+  readonly objects?: ObjectRoutesChoice | undefined;
   /** Where Envoys connect. */
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
@@ -82,12 +86,13 @@ const clock = systemClock;
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
   collectLessOften();
-  const routeFile = new RouteFileSource({ path: options.routes, env: process.env, clock });
-  const file = await routeFile.load();
-  if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
+  const { routes } = options;
+  const routeFile = routes === undefined ? undefined : new RouteFileSource({ path: routes, env: process.env, clock });
+  const file = await routeFile?.load();
+  if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
   const { server, controller, envoys, observation, metrics } = assemble(options, routeFile, {
-    file: file.value,
+    file: file?.value ?? {},
     filter,
   });
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
@@ -129,8 +134,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
  */
 function assemble(
   options: ControlPlaneOptions,
-  routeFile: RouteFileSource,
-  { file, filter }: { readonly file: RouteFile; readonly filter: FilterOptions },
+  routeFile: RouteFileSource | undefined,
+  { file, filter }: { readonly file: Pick<RouteFile, 'lbagent'>; readonly filter: FilterOptions },
 ) {
   const { log } = options;
   const guard = options.xdsSecurity?.guard ?? openToAll;
@@ -179,10 +184,13 @@ function assemble(
     snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => events.post({ kind: 'ownership' }),
   });
+  const objects = openObjectRoutes(options, metrics);
+  const watched = routeFile && observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now()));
+  const routes = new MergedRoutes({ file: watched, objects });
   const hasFilter = (node: string) => slots.members(node).some(({ closedAt }) => closedAt === undefined);
   const controller = new Controller({
     events,
-    routes: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
+    routes,
     pods,
     envoys,
     rollouts,
@@ -195,7 +203,7 @@ function assemble(
   // After the server: it must hear of a publication before those who ask it about Envoy's answers.
   const observation = observe({
     version: VERSION,
-    routeFile: { path: options.routes, source: routeFile },
+    routeFile: { path: options.routes ?? 'Kubernetes objects', source: routes },
     pods,
     controller,
     cache,
