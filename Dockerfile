@@ -14,7 +14,7 @@ RUN node scripts/ensure.mjs \
  && chmod +x dist/main.js \
  # What only editors and debuggers read is more than half of the rest.
  && find node_modules gen dist -type f \
-      \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -name '*.md' \) -delete
+      \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' -o -name '*.md' \) -delete
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
@@ -26,10 +26,13 @@ COPY --from=build /src/package.json ./
 COPY --from=build /src/node_modules ./node_modules
 COPY --from=build /src/gen ./gen
 COPY --from=build /src/dist ./dist
+COPY k8s/base/sluice-probe.sh ./healthcheck.sh
 RUN ln -s /app/dist/main.js /usr/local/bin/sluice
 # A number, so that Kubernetes can see that it is not root.
 USER 1000:1000
 # xDS for Envoy, and the admin for people and probes.
 EXPOSE 18000 18001
+# Whether `serve` or `run` works, by its admin; in Kubernetes the probes do that.
+HEALTHCHECK --interval=10s --timeout=8s --start-period=10s CMD ["bash", "/app/healthcheck.sh", "/healthz"]
 ENTRYPOINT ["sluice"]
 CMD ["serve", "--routes", "/etc/sluice/routes.yaml"]

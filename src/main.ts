@@ -8,10 +8,15 @@ import { EXIT } from './commands/exit.ts';
 // Its errors reach the user in Sluice's own words; lines of its own on standard error only repeat them.
 setLogVerbosity(logVerbosity.NONE);
 
-// Whoever reads this has had enough (`sluice render FILE | head`): the rest is written to nobody.
+// Whoever reads this has had enough (`sluice render FILE | head`): the rest is written to nobody. What cannot be written
+// for another reason has failed, but a service goes on without it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code === 'EPIPE') return;
+  process.exitCode = EXIT.failed;
+  process.stderr.write(`standard output cannot be written: ${error.message}\n`);
 });
+// Nobody is left to be told.
+process.stderr.on('error', () => {});
 
 const program = new Command('sluice')
   .version(VERSION)

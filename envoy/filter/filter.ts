@@ -5,6 +5,7 @@ import { allowTrap, configure, ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './conf
 import {
   admit,
   advance,
+  advanceAfter,
   answerFull,
   answerUnserved,
   arm,
@@ -12,12 +13,12 @@ import {
   endAnswer,
   expire,
   isTickRoot,
+  postpone,
   setOutcome,
   setStatus,
   setTickRoot,
   statusOf,
   ticked,
-  wake,
 } from './flow.ts';
 import {
   addHeader,
@@ -54,6 +55,7 @@ import {
   onClose,
   onMessage,
   rootDeleted,
+  setCaller,
   setRoot,
   startEpoch,
   tickStream,
@@ -81,7 +83,8 @@ const TRY_ID = text('sluice.try');
 const DETAIL_SELF = text('sluice_self');
 
 // Envoy's response flags.
-const LOCAL_TIMEOUT: i64 = 0x4;
+/** Of a route, and of the try: by the latter the work on a request is limited. */
+const LOCAL_TIMEOUT: i64 = 0x4 | 0x80000;
 const REMOTE_RESET: i64 = 0x10;
 const CONNECT_FAILURE: i64 = 0x20;
 const CONNECTION_ENDED: i64 = 0x40;
@@ -117,6 +120,7 @@ export function proxy_on_configure(root: u32, size: i32): i32 {
   setRole(root, role);
   const at = now();
   if (role === ROLE_CONTROL) setRoot(root);
+  else if (role === ROLE_QUEUE) setCaller(root);
   if (role === ROLE_CONTROL || rootCount === 1) setTickRoot(root, at);
   return 1;
 }
@@ -234,18 +238,19 @@ function onTry(context: u32): void {
   const p = findPod(queues.serviceOf(r), found, foundSize);
   if (p === NONE || p === queues.podOf(r)) return;
   queues.move(r, p);
-  advance(now());
+  postpone(now());
 }
 
 /** A try is over. Without a connection and without an answer: its pod could not be reached. */
 function endTry(r: i32): void {
   tries.remove(r);
   const answered = statusOf(r) !== 0;
-  setStatus(r, 0);
+  // What follows may be another try, or an answer of Envoy. After 200 it is the trailers.
+  if (statusOf(r) !== 200) setStatus(r, 0);
   if (answered || queues.state(r) !== WORKING || getProperty(UPSTREAM_LOCAL_ADDRESS)) return;
   const at = now();
   queues.unreachable(queues.podOf(r), at);
-  wake(at + 1, at);
+  postpone(at);
 }
 
 /** The request of this VM that was named by `direct`. */
@@ -274,7 +279,10 @@ export function proxy_on_response_headers(context: u32, _count: i32, end: i32): 
   const tried = tries.find(context);
   if (tried !== NONE) {
     fresh();
-    judge(tried, end !== 0, now());
+    const answeredAt = now();
+    judge(tried, end !== 0, answeredAt);
+    // A pod that was tried with one request gets the others now.
+    if (statusOf(tried) < 500) advance(answeredAt);
     return CONTINUE;
   }
   const r = contexts.find(context);
@@ -362,7 +370,7 @@ export function proxy_on_response_trailers(context: u32, _count: i32): i32 {
   if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
   fresh();
   const at = now();
-  judgeGrpc(r, RESPONSE_TRAILERS, at);
+  if (statusOf(r) === 200) judgeGrpc(r, RESPONSE_TRAILERS, at);
   endAnswer(r, at);
   return CONTINUE;
 }
@@ -383,7 +391,7 @@ export function proxy_on_done(context: u32): i32 {
   contexts.remove(r);
   if (tries.has(r)) tries.remove(r);
   queues.gone(r, at);
-  advance(at);
+  advanceAfter(r, at);
   return 1;
 }
 

@@ -89,11 +89,19 @@ export function admit(context: u32, r: i32): void {
 /** Its answer is over: the slot goes to the next one before the answer does. */
 export function endAnswer(r: i32, now: f64): void {
   queues.end(r, outcomes.get(r), now);
+  advanceAfter(r, now);
+}
+
+/** As `advance`, but with the tick where this request failed so fast that the next one would fail within this call. */
+export function advanceAfter(r: i32, now: f64): void {
   if (fast.get(r) === 0) advance(now);
-  else {
-    wake(now + 1, now);
-    settle(now);
-  }
+  else postpone(now);
+}
+
+/** Leaves it to the tick, which comes at once, who may go on. The last thing that a callback does. */
+export function postpone(now: f64): void {
+  wake(now + 1, now);
+  settle(now);
 }
 
 // ---- Going on ----

@@ -89,6 +89,11 @@ export class Queues {
   grown: bool = false;
   /** Requests that have a place. */
   requests: i32 = 0;
+  /**
+   * Other workers use the same pods (workers.ts). Then a slot is free here only while it is granted, requests start by grants
+   * alone, and services with a change that concerns the others are listed until `takeUnshared`. `refresh` all after a change.
+   */
+  shared: bool = false;
   /** Nothing is due before: `tick` and `expire` may be left until then. `nextDeadline` brings it up to date. */
   soonest: f64 = Infinity;
 
@@ -137,6 +142,11 @@ export class Queues {
   private dirtyNext: Ints = new Ints();
   private isDirty: Ints = new Ints();
   private dirtyHead: i32 = NONE;
+  private unsharedNext: Ints = new Ints();
+  private isUnshared: Ints = new Ints();
+  private unsharedHead: i32 = NONE;
+  private starting: bool = false;
+  private elsewhereCount: Ints = new Ints();
 
   // Pods.
   private podRoom: i32 = 0;
@@ -156,6 +166,8 @@ export class Queues {
   private podEjectedUntil: Floats = new Floats();
   private podReturnedAt: Floats = new Floats();
   private podDirty: Ints = new Ints();
+  private podGranted: Ints = new Ints();
+  private podNews: Ints = new Ints();
 
   // Requests.
   private requestRoom: i32 = 0;
@@ -216,6 +228,7 @@ export class Queues {
     this.podCounts.set(s, 0);
     this.ejectedCounts.set(s, 0);
     this.lastFreed.set(s, NONE);
+    this.elsewhereCount.set(s, 0);
     this.changed(s);
     return s;
   }
@@ -313,7 +326,8 @@ export class Queues {
   retryAfter(s: i32): i32 {
     const slots = this.slotCount.get(s);
     if (slots === 0) return 1;
-    const seconds = (this.usualWork.get(s) * (this.waitingCount.get(s) as f64)) / (slots as f64) / 1000;
+    const waiting = this.waitingCount.get(s) + this.elsewhereCount.get(s);
+    const seconds = (this.usualWork.get(s) * (waiting as f64)) / (slots as f64) / 1000;
     if (!(seconds > 1)) return 1;
     return seconds > 3600 ? 3600 : (Math.ceil(seconds) as i32);
   }
@@ -340,6 +354,7 @@ export class Queues {
     this.podEjections.set(p, 0);
     this.podEjectedUntil.set(p, 0);
     this.podReturnedAt.set(p, 0);
+    this.podGranted.set(p, 0);
     const turn = this.turns.get(s);
     if (turn === NONE) {
       this.podNext.set(p, p);
@@ -363,6 +378,7 @@ export class Queues {
     let bits = this.podBits.get(p) & ~(REMOVED_BIT | UNHEALTHY_BIT);
     if (unhealthy) bits |= UNHEALTHY_BIT;
     this.podBits.set(p, bits);
+    this.podNews.set(p, 1);
     this.settle(p);
   }
 
@@ -372,6 +388,7 @@ export class Queues {
     if ((bits & REMOVED_BIT) !== 0) return;
     if ((bits & EJECTED_BIT) !== 0) this.ejectedCounts.add(this.podService.get(p), -1);
     this.podBits.set(p, (bits & ~(EJECTED_BIT | TRYING_BIT)) | REMOVED_BIT);
+    this.podNews.set(p, 1);
     this.settle(p);
     this.forgetPodIfIdle(p);
   }
@@ -434,8 +451,9 @@ export class Queues {
   arrive(s: i32, now: f64): i32 {
     this.addCount(s, ARRIVED);
     const first = this.waitingCount.get(s) === 0;
-    const p = first && this.freeSlots.get(s) > 0 ? this.choose(s) : NONE;
-    if (p === NONE && this.isKnown(s) && this.waitingCount.get(s) >= this.queueMax.get(s)) {
+    const p = first && !this.shared && this.freeSlots.get(s) > 0 ? this.choose(s) : NONE;
+    const full = this.isKnown(s) && this.waitingCount.get(s) >= this.queueMax.get(s);
+    if (p === NONE && !this.shared && full) {
       this.addCount(s, REFUSED);
       return FULL;
     }
@@ -449,6 +467,23 @@ export class Queues {
     if (p !== NONE) this.begin(r, p, now);
     else this.join(r);
     return r;
+  }
+
+  /**
+   * A request has arrived while slots are shared, and was granted none: whether it may wait. False: it is refused, and `r` is
+   * not used again.
+   */
+  stay(r: i32): bool {
+    const s = this.requestService.get(r);
+    // It is counted among those that wait.
+    if (!this.isKnown(s) || this.waitingCount.get(s) + this.elsewhereCount.get(s) <= this.queueMax.get(s)) {
+      this.noteWaiting(s);
+      return true;
+    }
+    this.leave(r);
+    this.addCount(s, REFUSED);
+    this.freeRequest(r);
+    return false;
   }
 
   /** A service in which requests wait beside free slots, or NONE. It stays one until `start` has nothing more to start. */
@@ -467,8 +502,11 @@ export class Queues {
     if (this.freeSlots.get(s) <= 0) return NONE;
     const r = this.first(s);
     if (r === NONE) return NONE;
+    // The record of the service has it already.
+    this.starting = true;
     this.leave(r);
     this.begin(r, this.choose(s), now);
+    this.starting = false;
     return r;
   }
 
@@ -696,6 +734,63 @@ export class Queues {
     this.dirtyHead = s;
   }
 
+  // ---- Slots that are shared with other workers ----
+
+  /** So many free slots of a pod are for this worker now, and no others. */
+  grant(p: i32, slots: i32): void {
+    this.podNews.set(p, 0);
+    if (this.podGranted.get(p) === slots) return;
+    this.podGranted.set(p, slots);
+    this.starting = true;
+    this.settle(p);
+    this.starting = false;
+  }
+
+  /** How many requests wait for the service at other workers. */
+  setElsewhere(s: i32, waiting: i32): void {
+    this.elsewhereCount.set(s, waiting);
+  }
+
+  /** Sluice has said something about this pod since the last `grant`. */
+  isNews(p: i32): bool {
+    return this.podNews.get(p) !== 0;
+  }
+
+  /** Its slots, in use or not; 0 while it gets no request. */
+  podSlotsOf(p: i32): i32 {
+    return this.podSlots.get(p);
+  }
+
+  /** A service with a change that concerns other workers, or NONE. It is shared by that. */
+  takeUnshared(): i32 {
+    const s = this.unsharedHead;
+    if (s === NONE) return NONE;
+    this.unsharedHead = this.unsharedNext.get(s);
+    this.isUnshared.set(s, 0);
+    return s;
+  }
+
+  /** The record of the service is to be brought up to date. */
+  unshared(s: i32): void {
+    if (!this.shared || this.starting || this.isUnshared.get(s) !== 0) return;
+    this.isUnshared.set(s, 1);
+    this.unsharedNext.set(s, this.unsharedHead);
+    this.unsharedHead = s;
+  }
+
+  /** `shared` has changed: everything of the service is counted anew. */
+  refresh(s: i32): void {
+    let p = this.turns.get(s);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      this.podGranted.set(p, 0);
+      this.podNews.set(p, 1);
+      this.settle(p);
+      p = this.podNext.get(p);
+    }
+    this.elsewhereCount.set(s, 0);
+    this.unshared(s);
+  }
+
   // ---- The order of the queue ----
 
   private join(r: i32): void {
@@ -708,10 +803,16 @@ export class Queues {
     this.tails.set(s, r);
     this.requestState.set(r, WAITING);
     this.waitingCount.add(s, 1);
-    if (this.waitingCount.get(s) > this.mostWaitingCount.get(s)) this.mostWaitingCount.set(s, this.waitingCount.get(s));
+    // While slots are shared each request waits for a moment, see `stay`.
+    if (!this.shared) this.noteWaiting(s);
     if (this.waitOf(s) > 0) this.time(s, this.requestCame.get(r) + this.waitOf(s));
     this.ready(s);
+    this.unshared(s);
     this.changed(s);
+  }
+
+  private noteWaiting(s: i32): void {
+    if (this.waitingCount.get(s) > this.mostWaitingCount.get(s)) this.mostWaitingCount.set(s, this.waitingCount.get(s));
   }
 
   private leave(r: i32): void {
@@ -723,6 +824,7 @@ export class Queues {
     if (next === NONE) this.tails.set(s, before);
     else this.requestPrev.set(next, before);
     this.waitingCount.add(s, -1);
+    this.unshared(s);
     this.changed(s);
   }
 
@@ -760,6 +862,7 @@ export class Queues {
     this.addCount(s, STARTED);
     this.waits.add(s * BUCKETS + bucketOf(wait), 1);
     this.waitSums.add(s, wait);
+    if (this.podGranted.get(p) > 0) this.podGranted.add(p, -1);
     this.podInUse.add(p, 1);
     this.inUseCount.add(s, 1);
     if (this.inUseCount.get(s) > this.mostInUseCount.get(s)) this.mostInUseCount.set(s, this.inUseCount.get(s));
@@ -810,12 +913,14 @@ export class Queues {
     let slots = (bits & (REMOVED_BIT | UNHEALTHY_BIT | EJECTED_BIT)) !== 0 ? 0 : this.podLimit.get(p);
     if ((bits & TRYING_BIT) !== 0 && slots > 1) slots = 1;
     const free: i32 = slots > inUse ? slots - inUse : 0;
+    const usable: i32 = this.shared && free > this.podGranted.get(p) ? this.podGranted.get(p) : free;
     this.slotCount.add(s, slots - this.podSlots.get(p));
     this.podSlots.set(p, slots);
-    this.freeSlots.add(s, free - this.podFreeSlots.get(p));
-    this.podFreeSlots.set(p, free);
+    this.freeSlots.add(s, usable - this.podFreeSlots.get(p));
+    this.podFreeSlots.set(p, usable);
     this.podDirty.set(p, 1);
     this.ready(s);
+    this.unshared(s);
     this.changed(s);
   }
 
@@ -960,6 +1065,8 @@ export class Queues {
     this.readyHead = without(this.readyHead, s, this.readyNext);
     this.timedHead = without(this.timedHead, s, this.timedNext);
     this.dirtyHead = without(this.dirtyHead, s, this.dirtyNext);
+    this.unsharedHead = without(this.unsharedHead, s, this.unsharedNext);
+    this.isUnshared.set(s, 0);
     this.isReady.set(s, 0);
     this.isTimed.set(s, 0);
     this.isDirty.set(s, 0);
@@ -1041,6 +1148,8 @@ export class Queues {
     this.podEjectedUntil.grow(room);
     this.podReturnedAt.grow(room);
     this.podDirty.grow(room);
+    this.podGranted.grow(room);
+    this.podNews.grow(room);
     this.grown = true;
   }
 
@@ -1081,6 +1190,9 @@ export class Queues {
     this.isTimed.grow(room);
     this.dirtyNext.grow(room);
     this.isDirty.grow(room);
+    this.unsharedNext.grow(room);
+    this.isUnshared.grow(room);
+    this.elsewhereCount.grow(room);
     this.grown = true;
   }
 }

@@ -6,6 +6,8 @@
 #   envoy-admin.sh drain    takes no new connections, and returns when no request is running or waiting
 #   envoy-admin.sh gone     returns when Envoy has ended
 set -u -o pipefail
+# Without so many answers in a row Envoy is taken to have ended.
+MOST_MISSED=${ENVOY_ADMIN_TRIES:-5}
 ADMIN=/dev/tcp/${ENVOY_ADMIN_HOST:-127.0.0.1}/${ENVOY_ADMIN_PORT:-9901}
 
 # ask METHOD PATH: prints the answer; fails when nobody takes the question.
@@ -14,15 +16,26 @@ ask() {
     timeout 5 cat <&3; } 2>/dev/null 3<>"$ADMIN"
 }
 
+# insist METHOD PATH: asks until it is done, or Envoy seems to have ended.
+insist() {
+  local try
+  for ((try = 0; try < MOST_MISSED; try++)); do
+    [[ $(ask "$1" "$2") == 'HTTP/1.1 200'* ]] && return
+    sleep 1
+  done
+}
+
 # succeeds PATH: whether the answer's status is 200.
 succeeds() {
   local answer
   answer=$(ask GET "$1") && [[ $answer == 'HTTP/1.1 200'* ]]
 }
 
-# Requests from clients, waiting ones included. Prints nothing when Envoy does not answer.
+# Requests from clients, waiting ones included. Fails when Envoy does not answer: a connection that is closed is no answer.
 requests() {
-  ask GET '/stats?filter=^http\.public\.downstream_rq_active$' | tr -d '\r' | sed -n 's/^http\.public\.downstream_rq_active: //p'
+  local answer
+  answer=$(ask GET '/stats?filter=^http\.public\.downstream_rq_active$') && [[ $answer == 'HTTP/1.1 200'* ]] || return 1
+  tr -d '\r' <<<"$answer" | sed -n 's/^http\.public\.downstream_rq_active: //p'
 }
 
 case ${1-} in
@@ -30,13 +43,20 @@ case ${1-} in
   ready) succeeds /ready ;;
   drain)
     # From now on every answer tells its client not to use the connection again,
-    ask POST /healthcheck/fail >/dev/null
+    insist POST /healthcheck/fail
     # and no new connection is taken. The line's way to the pods, which is inside Envoy, stays open.
-    ask POST /drain_listeners >/dev/null
+    insist POST /drain_listeners
     quiet=0
+    missed=0
     while ((quiet < 2)); do
       sleep 1
-      running=$(requests) || exit 0
+      # An answer may be missed while Envoy is busy; one that has ended gives none any more.
+      if ! running=$(requests); then
+        ((++missed < MOST_MISSED)) && continue
+        echo "Envoy's admin at $ADMIN has not answered $missed times in a row: taken to have ended" >&2
+        exit 0
+      fi
+      missed=0
       # No such number yet: Envoy has never been told to listen.
       if [[ ${running:-0} == 0 ]]; then ((quiet += 1)); else quiet=0; fi
     done

@@ -24,6 +24,8 @@ const MOST_UNREAD = 4 * 1024 * 1024;
 interface View {
   readonly at: string;
   readonly head: string;
+  readonly routes: string;
+  readonly events: string;
   readonly services: ReadonlyMap<string, string>;
 }
 
@@ -93,6 +95,8 @@ export class Live {
       return {
         at: status.at,
         head: JSON.stringify(headView(status, this.#options.burst)),
+        routes: JSON.stringify(status.routes),
+        events: JSON.stringify(status.events),
         services: new Map(status.services.map((service) => [service.name, JSON.stringify(serviceView(service))])),
       };
     } catch (error) {
@@ -109,7 +113,9 @@ function message(view: View, before: View | undefined): string {
   const parts = [
     `"full":${before === undefined}`,
     `"at":${JSON.stringify(view.at)}`,
-    ...(view.head === before?.head ? [] : [`"head":${view.head}`]),
+    ...(['head', 'routes', 'events'] as const).flatMap((part) =>
+      view[part] === before?.[part] ? [] : [`"${part}":${view[part]}`],
+    ),
     `"services":[${changed.map(([, json]) => json).join(',')}]`,
     `"gone":${JSON.stringify(gone)}`,
   ];

@@ -1,3 +1,4 @@
+import { troubleOf } from '../status/order.ts';
 import type { LimitedStatus, NodeStatus, PodStatus, ServiceStatus, Status } from '../status/status.ts';
 
 /** A pod as the page draws it: address, state, in use, limit, then as far as they are known: why, since, until. */
@@ -16,6 +17,8 @@ export type ServiceView = Omit<ServiceStatus, 'source' | 'pods'> & {
   readonly pods: readonly PodView[];
   readonly lastMinute?: NonNullable<LimitedStatus['traffic']>['lastMinute'];
   readonly source: Omit<ServiceStatus['source'], 'problems'>;
+  /** How much it needs somebody; 0: not at all. */
+  readonly trouble: number;
 };
 
 /** Everything but the services, their routes and the events. */
@@ -45,9 +48,10 @@ export function headView({ services, nodes, at, problems, routes, events, ...hea
 }
 
 /** See `ServiceView`. */
-export function serviceView({ source, pods, ...service }: ServiceStatus): ServiceView {
+export function serviceView(all: ServiceStatus): ServiceView {
+  const { source, pods, ...service } = all;
   const { problems, ...known } = source;
-  const common = { pods: pods.map(podView), source: known };
+  const common = { pods: pods.map(podView), source: known, trouble: troubleOf(all) };
   if (service.kind === 'balanced') return { ...service, ...common };
   const { traffic, ...limited } = service;
   return { ...limited, ...common, ...(traffic && { lastMinute: traffic.lastMinute }) };

@@ -1,5 +1,8 @@
+import { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { LogDestination } from './log-destination.ts';
 
 /** Where everything that happens is told, once, with fields. */
 export type Logger = PinoLogger;
@@ -13,9 +16,17 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** A logger to standard error: readable lines on a terminal, one JSON object a line elsewhere. */
 export function makeLogger(level: LogLevel): Logger {
   const options = { level, base: null };
-  if (!process.stderr.isTTY) return pino({ ...options, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
+  const destination = new LogDestination();
+  if (!isatty(2)) return pino({ ...options, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const terminal = new Writable({
+    decodeStrings: false,
+    write(chunk, _encoding, done) {
+      destination.write(String(chunk));
+      done();
+    },
+  });
   return pino(
     options,
-    PinoPretty({ destination: 2, sync: true, translateTime: 'HH:MM:ss.l', colorize: true, singleLine: true }),
+    PinoPretty({ destination: terminal, translateTime: 'HH:MM:ss.l', colorize: true, singleLine: true }),
   );
 }

@@ -12,7 +12,8 @@ import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { freePort } from './free-port.ts';
 import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
-import { filterOption, kubeconfigOption, logLevelOption, parsePort, routesOption } from './options.ts';
+import { adminHostOption, filterOption, kubeconfigOption, logLevelOption, parsePort, routesOption } from './options.ts';
+import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 
@@ -22,6 +23,8 @@ interface Options extends DnsFlags, ObjectFlags {
   readonly admin?: HostPort;
   readonly filter: 'on' | 'off';
   readonly kubeconfig?: string;
+  readonly stateDir?: string;
+  readonly adminHost?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -43,7 +46,9 @@ export function addRun(program: Command): void {
     )
     .option('--envoy-admin-port <port>', `port of Envoy's admin, on loopback (default: ${ENVOY_ADMIN_PORT})`, parsePort)
     .addOption(filterOption())
-    .addOption(kubeconfigOption());
+    .addOption(kubeconfigOption())
+    .addOption(stateDirOption())
+    .addOption(adminHostOption());
   addObjectOptions(command);
   addDnsOptions(command)
     .addOption(logLevelOption())
@@ -114,6 +119,9 @@ class Run {
     const started = await startControlPlane({
       routes: this.#options.routes ?? demo?.routes,
       objects: objectRoutes(this.#options),
+      // What the demo was started with nobody wants back.
+      stateDir: demo === undefined ? stateDir(this.#options.stateDir, process.env, this.#log) : undefined,
+      adminHosts: this.#options.adminHost,
       burst: demo && ((count) => demo.burst(count)),
       // Both on this machine, under one command: any free ports will do.
       xds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],

@@ -8,7 +8,15 @@ import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
-import { filterOption, kubeconfigOption, logLevelOption, parseBindAddress, routesOption } from './options.ts';
+import {
+  adminHostOption,
+  filterOption,
+  kubeconfigOption,
+  logLevelOption,
+  parseBindAddress,
+  routesOption,
+} from './options.ts';
+import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
@@ -20,6 +28,8 @@ interface Options extends DnsFlags, XdsSecurityFlags, ObjectFlags {
   readonly ownerGrace: Millis;
   readonly filter: 'on' | 'off';
   readonly kubeconfig?: string;
+  readonly stateDir?: string;
+  readonly adminHost?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -54,7 +64,9 @@ export function addServe(program: Command): void {
         .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
     )
     .addOption(filterOption())
-    .addOption(kubeconfigOption());
+    .addOption(kubeconfigOption())
+    .addOption(stateDirOption())
+    .addOption(adminHostOption());
   addObjectOptions(command);
   addDnsOptions(command)
     .addOption(logLevelOption())
@@ -88,6 +100,8 @@ async function serve(options: Options): Promise<void> {
   const started = await startControlPlane({
     routes,
     objects: objectRoutes(options),
+    stateDir: stateDir(options.stateDir, process.env, log),
+    adminHosts: options.adminHost,
     xds,
     xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { systemClock } from '../base/clock.ts';
 import type { Result } from '../base/result.ts';
 import { formatProblem, type Problem } from '../model/problem.ts';
+import { withNamedFiles } from '../routes/file/certificates.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { fileTitle, readRouteFile } from '../routes/file/read.ts';
 import { EXIT, failWith } from './exit.ts';
@@ -11,6 +13,11 @@ interface Checked {
   readonly read: Result<RouteFile, Problem>;
 }
 
+interface Options {
+  readonly json: boolean;
+  readonly withoutFiles: boolean;
+}
+
 /** `sluice validate FILE...`. */
 export function addValidate(program: Command): void {
   program
@@ -18,18 +25,25 @@ export function addValidate(program: Command): void {
     .description('check route files and print everything that is wrong with them')
     .argument('<files...>', 'the route files; - for standard input')
     .option('--json', 'print the result as JSON', false)
+    .option('--without-files', 'do not look at the files it names (certificates): they are elsewhere', false)
     .addHelpText(
       'after',
       '\nExamples:\n  sluice validate routes.yaml\n  sluice validate routes/*.yaml\n  sluice validate - < routes.yaml\n  sluice validate --json routes.yaml\n\nExit codes: 0 all can be used, 2 one cannot.',
     )
-    .action(async (files: readonly string[], { json }: { readonly json: boolean }) => {
+    .action(async (files: readonly string[], { json, withoutFiles }: Options) => {
       const checked: Checked[] = [];
       // One after the other: standard input can be read once, and what is said keeps the order of the files.
-      for (const file of files) checked.push({ file, read: await readRouteFile(file, process.env) });
+      for (const file of files) checked.push({ file, read: await check(file, withoutFiles) });
       if (json) process.stdout.write(`${JSON.stringify(asJson(checked), null, 2)}\n`);
       else for (const one of checked) tell(one);
       if (checked.some(({ read }) => !read.ok)) process.exitCode = EXIT.badInput;
     });
+}
+
+async function check(file: string, withoutFiles: boolean): Promise<Checked['read']> {
+  const read = await readRouteFile(file, process.env);
+  if (!read.ok || withoutFiles) return read;
+  return withNamedFiles(read.value, fileTitle(file), systemClock.now());
 }
 
 function tell({ file, read }: Checked): void {

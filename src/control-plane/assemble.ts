@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
 import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { systemClock } from '../base/clock.ts';
 import { type Millis, millis } from '../base/duration.ts';
@@ -9,6 +11,7 @@ import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../dataplane/options.
 import type { DnsOptions } from '../endpoints/dns/source.ts';
 import { formatProblem } from '../model/problem.ts';
 import { Envoys } from '../nodes/envoys.ts';
+import { LastGoodFile } from '../routes/file/last-good.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
 import { SlotsServer } from '../slots/server.ts';
@@ -25,12 +28,15 @@ import { EventQueue } from './events.ts';
 import { loadFilter } from './filter-code.ts';
 import { filterProblems } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
-import { EventLog } from './log-events.ts';
+import { EventLog, logRecentEvents } from './log-events.ts';
 import { MergedRoutes } from './merged-routes.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
 import { type ObjectRoutesChoice, openObjectRoutes } from './open-object-routes.ts';
 import { openPodSources } from './open-pod-sources.ts';
+import { Operator } from './operator.ts';
+import { OverrideStore } from './override-store.ts';
 import { Rollouts } from './rollouts.ts';
+import { WaitingRequests } from './waiting-requests.ts';
 
 /** What a control plane is started with. */
 export interface ControlPlaneOptions {
@@ -38,6 +44,8 @@ export interface ControlPlaneOptions {
   readonly routes?: string | undefined;
   /** Which Kubernetes objects routes are made of, beside the route file's. */
   readonly objects?: ObjectRoutesChoice | undefined;
+  /** A folder where the last good route file is kept for the next start; undefined: nowhere. */
+  readonly stateDir?: string | undefined;
   /** Where Envoys connect. */
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
@@ -46,6 +54,8 @@ export interface ControlPlaneOptions {
   readonly ownerGrace?: Millis;
   /** Where health, status and metrics are served. */
   readonly admin: AdminAddress;
+  /** Further names by which people ask there; see `isTrustedRequest`. */
+  readonly adminHosts?: readonly string[] | undefined;
   /** Sends so many requests at once, for the dashboard's button; undefined: it has none. */
   readonly burst?: ((count: number) => void) | undefined;
   /** `off`: for Envoys without Wasm. Each pod of a service with a limit has a queue of its own then. */
@@ -86,12 +96,16 @@ const clock = systemClock;
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
   collectLessOften();
-  const { routes } = options;
-  const routeFile = routes === undefined ? undefined : new RouteFileSource({ path: routes, env: process.env, clock });
+  const { routes, stateDir } = options;
+  const lastGood = stateDir === undefined || routes === undefined ? undefined : new LastGoodFile(stateDir, routes);
+  const routeFile =
+    routes === undefined
+      ? undefined
+      : new RouteFileSource({ path: routes, env: process.env, clock, ...(lastGood && { lastGood }) });
   const file = await routeFile?.load();
   if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
-  const { server, controller, envoys, observation, metrics } = assemble(options, routeFile, {
+  const { server, controller, envoys, observation, metrics, operator } = assemble(options, routeFile, {
     file: file?.value ?? {},
     filter,
   });
@@ -108,6 +122,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     address: options.admin,
     metrics,
     ...observation,
+    orders: operator,
+    hosts: options.adminHosts,
     burst: options.burst,
     onFault: (error) => options.log.error({ err: error }, 'the admin could not answer'),
   });
@@ -141,7 +157,7 @@ function assemble(
   const guard = options.xdsSecurity?.guard ?? openToAll;
   const events = new EventQueue();
   const cache = new SnapshotCache();
-  const telemetry = new Telemetry(clock, (event) => log.info({ ...event }, event.message));
+  const telemetry = new Telemetry(clock, logRecentEvents(log));
   const metrics = new Metrics({ version: VERSION, telemetry });
   const eventLog = new EventLog(log, clock);
   const slots = new SlotsServer({
@@ -149,6 +165,7 @@ function assemble(
     guard,
     onEvent: (event) => {
       telemetry.record(event);
+      waiting.record(event);
       events.post({ kind: 'slots', event });
     },
   });
@@ -187,6 +204,17 @@ function assemble(
   const objects = openObjectRoutes(options, metrics);
   const watched = routeFile && observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now()));
   const routes = new MergedRoutes({ file: watched, objects });
+  const waiting = new WaitingRequests({
+    clock,
+    members: () => telemetry.members().flatMap((id) => slots.member(id) ?? []),
+    flush: (member) => slots.flush(member),
+  });
+  const store = new OverrideStore({
+    path: options.stateDir && overridesPath(options.stateDir, options.routes ?? 'objects'),
+    clock,
+    changed: () => events.post({ kind: 'sources' }),
+    onFault: (reason) => log.error({ reason }, 'orders of operators cannot be kept: they are lost with a restart'),
+  });
   const hasFilter = (node: string) => slots.members(node).some(({ closedAt }) => closedAt === undefined);
   const controller = new Controller({
     events,
@@ -195,6 +223,7 @@ function assemble(
     envoys,
     rollouts,
     cache,
+    overrides: () => store.current(),
     filterProblems: () =>
       filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, now: clock.now() }),
     clock,
@@ -211,10 +240,24 @@ function assemble(
     metrics,
     telemetry,
     isFilterOff: () => filter.kind === 'off',
+    overrides: () => store.current(),
     clock,
   });
+  const operator = new Operator({
+    model: () => controller.state().model,
+    store,
+    waiting,
+    telemetry,
+    isFilterOff: filter.kind === 'off',
+  });
   metrics.watchWithheld(() => envoys.withheld());
-  return { server, controller, envoys, observation, metrics };
+  return { server, controller, envoys, observation, metrics, operator };
+}
+
+/** Each route file has its own. */
+function overridesPath(folder: string, routes: string): string {
+  const id = createHash('sha256').update(resolve(routes)).digest('hex').slice(0, 12);
+  return join(folder, `orders-${id}.json`);
 }
 
 function failed(kind: StartFailure['kind'], messages: readonly string[]): Result<never, StartFailure> {

@@ -274,8 +274,10 @@ export class Rollout {
       for (const address of addresses) {
         const has = member.limitOf(name, address);
         if (!known.has(address) && !member.mayChoose(name, address)) continue;
-        const limit = Math.min(most, taken === undefined ? has : limitOf(taken.view), shares.get(address) ?? most);
-        if (limit > 0 || has > 0) slots.set(address, { limit, unhealthy: false });
+        const isIdle = target.idle?.has(address) === true;
+        const share = Math.min(most, taken === undefined ? has : limitOf(taken.view), shares.get(address) ?? most);
+        // An idle pod stays, so that it is back at once when its order is taken back.
+        if (isIdle || share > 0 || has > 0) slots.set(address, { limit: isIdle ? 0 : share, unhealthy: false });
       }
       member.want([name, { kind: 'service', settings, pods: slots }]);
     }
@@ -316,7 +318,9 @@ export class Rollout {
   #limitOfLeaving(name: ServiceName, address: string, members: readonly Member[]): number {
     const view = this.#carried.get(name)?.view;
     if (view !== undefined) return limitOf(view);
-    return Math.max(0, ...members.map((member) => member.limitOf(name, address)));
+    // Its settings are not known: it was told 0 if the pod was just about to be handed over.
+    const owned = this.#ownersOf(address).map((owner) => this.#limitOf(owner));
+    return Math.max(1, ...owned, ...members.map((member) => member.limitOf(name, address)));
   }
 
   /**
@@ -345,8 +349,10 @@ export class Rollout {
       else if (settings === undefined) member.want([name, { kind: 'pods', pods: slots }]);
       else member.want([name, { kind: 'service', settings, pods: slots }]);
     }
-    const keeps = new Set(has.flatMap((member) => [...member.pods(name)]));
-    this.#setLosing(carried, keeps);
+    const keeps = has.flatMap((member) => [...member.pods(name)]);
+    // Those it waits for count as well: it goes before the service that is to get them.
+    const claims = isWaiting ? pods.filter(isReady).map(formatAddress) : [];
+    this.#setLosing(carried, new Set([...keeps, ...claims]));
     if (carried.view !== undefined && !this.#targets.has(name)) {
       const leaves = { ...carried.view, pods: isWaiting ? pods : NONE };
       this.#setView(carried, viewOf(leaves, carried, input));
@@ -371,22 +377,27 @@ export class Rollout {
   }
 
   #slotsOfLeaving(
-    { name }: Carried,
+    carried: Carried,
     pods: readonly Pod[],
     { member, input }: { readonly member: Member; readonly input: RolloutInput },
   ): ReadonlyMap<string, PodSlots> {
     const { members, now } = input;
+    const { name } = carried;
+    const known = new Set(this.#taken(carried, input.holdings)?.view.pods.filter(isReady).map(formatAddress));
     const slots = new Map<string, PodSlots>();
     for (const address of pods.filter(isReady).map(formatAddress)) {
+      const mayChoose = member.mayChoose(name, address);
+      if (!known.has(address) && !mayChoose) continue;
       const own = this.#limitOfLeaving(name, address, members);
       const gainers = this.#ownersOf(address).filter((other) => other !== name);
-      const most = gainers.length === 0 ? own : Math.min(own, Math.max(...gainers.map((each) => this.#limitOf(each))));
-      const held = gainers.reduce(
-        (sum, gainer) => sum + members.reduce((all, each) => all + each.held(gainer, address, now), 0),
-        0,
-      );
-      const limit = Math.max(0, most - held);
-      if (member.mayChoose(name, address) || limit > 0) slots.set(address, { limit, unhealthy: false });
+      // What all of them together may have is what the pod may have from now on.
+      const most = gainers.length === 0 ? own : Math.max(...gainers.map((each) => this.#limitOf(each)));
+      const others = new Set([...gainers, ...(this.#losers.get(address) ?? [])]);
+      others.delete(name);
+      let held = 0;
+      for (const other of others) for (const each of members) held += each.held(other, address, now);
+      const limit = Math.max(0, Math.min(own, most - held));
+      if (mayChoose || limit > 0) slots.set(address, { limit, unhealthy: false });
     }
     return slots;
   }

@@ -78,7 +78,9 @@ function circuitBreakers(
             maxRetries: wrap(UNBOUNDED),
           },
         ],
-        perHostThresholds: [{ maxConnections: wrap(protocol === 'h2c' ? (isOff ? 1 : 2) : discipline.limit) }],
+        perHostThresholds: [
+          { maxConnections: wrap(protocol === 'h2c' ? h2Connections(discipline.limit, isOff) : discipline.limit) },
+        ],
       };
     case 'balanced':
       return {
@@ -97,9 +99,14 @@ function circuitBreakers(
 }
 
 /**
- * How pods are spoken to. An HTTP/2 connection carries `limit` requests; beside one that the pod no longer takes new
- * requests on (GOAWAY) the filter's need another, while the old ones end.
+ * An HTTP/2 connection carries `limit` requests at a time, so without the filter there is one. The filter holds the limit
+ * itself, over all connections: then each request may be on a connection of its own, on which the pod takes no new ones
+ * (GOAWAY), and a free slot still finds another.
  */
+function h2Connections(limit: number, isOff: boolean): number {
+  return isOff ? 1 : Math.max(2, limit);
+}
+
 function podHttp(
   { discipline, protocol }: Service,
   { headers }: TranslateOptions,

@@ -94,7 +94,7 @@ function requests(routeConfigName: string, services: readonly Service[], { filte
         mutations: [{ removeOnMatch: { keyMatcher: { prefix: HEADER_PREFIX } } }, { remove: WORK_TIMEOUT_HEADER }],
       }),
     ],
-    localReplyConfig: localReplies(services),
+    localReplyConfig: localReplies(services, headers),
     httpFilters: [CORS, ...publicFilters(filter)],
   });
 }

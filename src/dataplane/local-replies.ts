@@ -1,7 +1,17 @@
 import type { envoy } from '#xds';
 import type { Service } from '../model/service.ts';
 import { DETAILS, METADATA, ROUTE_KEYS } from './contract.ts';
-import { anyStatus, byDetails, byFlags, byRoute, mappers, type Reply, untouched } from './reply-mappers.ts';
+import type { HeaderBounds } from './options.ts';
+import {
+  anyStatus,
+  byDetails,
+  byDetailsFrom,
+  byFlags,
+  byRoute,
+  mappers,
+  type Reply,
+  untouched,
+} from './reply-mappers.ts';
 
 type LocalReplyConfig = envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig.$Properties;
 
@@ -91,18 +101,35 @@ const BY_ROUTER: readonly Reply[] = [
     retryAfter: '1',
   },
   {
-    when: byFlags('UPE'),
-    error: 'unreadable answer',
-    message: `A pod of ${SERVICE} sent an unreadable answer: %RESPONSE_CODE_DETAILS%. The request was not sent to another pod, since the work may be done.`,
-    status: 502,
-  },
-  {
     when: byFlags('UC', 'UR', 'LR'),
     error: 'pod failed',
     message: `The pod of ${SERVICE} that worked on this request broke off. It was not sent to another pod, since the work may have begun.`,
     status: 502,
   },
 ];
+
+/** By Envoy, about what of an answer or a request it cannot read. */
+function unreadable({ count, kilobytes }: HeaderBounds): readonly Reply[] {
+  const tooMuch = `more than ${count} header lines or ${kilobytes} KB of headers`;
+  return [
+    {
+      when: byFlags('UPE'),
+      error: 'unreadable answer',
+      message: `A pod of ${SERVICE} sent an unreadable answer: no valid HTTP, or ${tooMuch}. It was not sent to another pod, since the work may be done.`,
+      status: 502,
+    },
+    {
+      when: byDetails(
+        'request_headers_too_large',
+        'http1.headers_too_large',
+        'http1.too_many_headers',
+        'http2.too_many_headers',
+      ),
+      error: 'headers too large',
+      message: `The request has ${tooMuch}.`,
+    },
+  ];
+}
 
 /** By Envoy, about the request itself: before there is a route, let alone a queue. */
 const ABOUT_REQUESTS: readonly Reply[] = [
@@ -114,24 +141,22 @@ const ABOUT_REQUESTS: readonly Reply[] = [
   {
     when: byDetails('http1.codec_error', 'http1.invalid_url'),
     error: 'unreadable request',
-    message:
-      'This is no HTTP request that can be read. In a URL, percent-encode everything but plain ASCII (é is %%C3%%A9).',
+    message: 'This is no HTTP request that can be read. In a URL, percent-encode everything but plain ASCII.',
   },
   {
-    when: byDetails('path_normalization_failed', 'missing_path_rejected', 'invalid_path'),
+    when: byDetails('http1.content_length_and_chunked_not_allowed'),
+    error: 'unreadable request',
+    message: 'The request has a Content-Length and a Transfer-Encoding: only one of them may be there.',
+  },
+  {
+    when: byDetailsFrom('http1.'),
+    error: 'unreadable request',
+    message: 'The request is no valid HTTP: %RESPONSE_CODE_DETAILS%.',
+  },
+  {
+    when: byDetails('path_normalization_failed', 'missing_path_rejected', 'absolute_path_rejected'),
     error: 'unreadable path',
-    message: 'The path of the request cannot be read: it begins with / and is percent-encoded.',
-  },
-  {
-    when: byDetails(
-      'request_headers_too_large',
-      'http1.headers_too_large',
-      'http1.too_many_headers',
-      'http2.too_many_headers',
-      'request_headers_too_large',
-    ),
-    error: 'headers too large',
-    message: 'The headers of the request are larger, or more, than is allowed here.',
+    message: 'The path of the request cannot be read: it must begin with /, be percent-encoded, and have no #.',
   },
   {
     when: byDetails('request_header_timeout'),
@@ -158,10 +183,18 @@ const OTHER: Reply = {
  * Bodies for every answer that Envoy or the filter gives itself: JSON, or plain text for clients that ask for text, or what
  * gRPC has. `services`: those whose refusal may be met; a status other than 429 needs a mapper of its own.
  */
-export function localReplies(services: readonly Service[]): LocalReplyConfig {
+export function localReplies(services: readonly Service[], headers: HeaderBounds): LocalReplyConfig {
   const statuses = [...new Set(services.map(({ discipline }) => fullStatusOf(discipline)))].sort((a, b) => a - b);
   const overflow = statuses.filter((status) => status !== 429).map(fullWith);
-  const replies = [...BY_FILTER, ...overflow, FULL_BY_ENVOY, ...BY_ROUTER, ...ABOUT_REQUESTS, OTHER];
+  const replies = [
+    ...BY_FILTER,
+    ...overflow,
+    FULL_BY_ENVOY,
+    ...BY_ROUTER,
+    ...unreadable(headers),
+    ...ABOUT_REQUESTS,
+    OTHER,
+  ];
   return { mappers: [OWN_ANSWER, ...replies.flatMap(mappers)] };
 }
 

@@ -72,6 +72,11 @@ export function byDetails(...details: readonly string[]): readonly Condition[] {
   return [expression(details.length === 1 ? `response.code_details == ${list}` : `response.code_details in [${list}]`)];
 }
 
+/** The text for why it was answered begins like this. */
+export function byDetailsFrom(prefix: string): readonly Condition[] {
+  return [expression(`response.code_details.startsWith('${prefix}')`)];
+}
+
 /** The route's metadata says so. */
 export function byRoute(key: string, value: number): readonly Condition[] {
   return [expression(`xds.route_metadata.filter_metadata['${METADATA}']['${key}'] == ${value}.0`)];

@@ -227,10 +227,12 @@ export class Member {
     return highest;
   }
 
-  /** The most requests of a service that a pod may have from it, now or by what it was last told. */
+  /** The most requests of a service that a pod may have from it, now or by what it is told next. */
   held(name: ServiceName, address: string, now: number): number {
     const pod = this.#services.get(name)?.pods.get(address);
-    return pod === undefined ? 0 : this.#most(pod, now);
+    const wanted = this.#wanted.get(name);
+    const next = wanted === undefined || wanted.kind === 'removed' ? 0 : (wanted.pods.get(address)?.limit ?? 0);
+    return Math.max(next, pod === undefined ? 0 : this.#most(pod, now));
   }
 
   /** How long it may take until something that has happened is reported. */

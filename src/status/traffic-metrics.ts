@@ -47,7 +47,7 @@ export function trafficMetrics(telemetry: Pick<Telemetry, 'totals'>, services: r
     counter('sluice_requests_retried_total', 'Requests that went to another pod than the first one.', 'retried'),
     counter('sluice_pod_ejections_total', 'How often a pod was ejected for how it answered.', 'ejections'),
     durations('wait', 'Time from the arrival of a request until it got its slot.', all),
-    durations('work', 'Time from the slot to the last byte of the answer, of requests that were answered.', all),
+    durations('work', 'Time from the slot to the end of the answer.', all),
   ]);
 }
 

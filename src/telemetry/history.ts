@@ -18,7 +18,7 @@ export interface Sample {
   /** Of those that got a slot within them; undefined: none did. */
   readonly waitP50: number | undefined;
   readonly waitP99: number | undefined;
-  /** Of those that were answered within them; undefined: none was. */
+  /** Of those that a pod ended within them; undefined: there was none. */
   readonly workP50: number | undefined;
   readonly workP99: number | undefined;
 }

@@ -122,12 +122,12 @@ export class MemberState {
   /** Takes what happened to a pod. */
   podEvent({ service, address, kind, reason, forMs }: PodEvent, now: number): void {
     const { pods } = this.#service(service);
-    const before = pods.get(address);
     if (kind === 'forgotten') {
       pods.delete(address);
       return;
     }
-    if (before === undefined) return;
+    // What happens is told at once, and may be told before the first report of the pod.
+    const before = pods.get(address) ?? UNREPORTED;
     const ejected = { state: 'ejected', since: now, reason, ejectedUntil: now + forMs } as const;
     const returned = { state: 'trying', since: now, reason: before.reason, ejectedUntil: undefined } as const;
     pods.set(address, { ...before, ...(kind === 'ejected' ? ejected : returned) });
@@ -148,6 +148,8 @@ export class MemberState {
       if (!names.has(name) && waiting === 0 && inUse === 0) this.#services.delete(name);
   }
 }
+
+const UNREPORTED = { limit: 0, inUse: 0, reason: 'none' } as const;
 
 function clear(kept: Kept): void {
   kept.waiting = 0;

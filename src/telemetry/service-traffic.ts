@@ -2,7 +2,7 @@ import type { Counts } from '../slots/events.ts';
 import { type Quantiles, quantilesOf } from './histogram.ts';
 import { addTo, countsOf, durationsOf, isNothing, noTotals, type Totals } from './totals.ts';
 
-/** What one service's requests did. Waits are of all that got a slot, work of those that were answered. */
+/** What one service's requests did. Waits are of all that got a slot, work of all that ended at a pod. */
 export interface TrafficReading {
   /** Since Sluice started. */
   readonly total: Counts;

@@ -27,7 +27,14 @@ describe('the package that npm gets', () => {
   test('has what runs, and neither maps, nor types, nor sources', () => {
     const files = packed.files.map(({ path }) => path);
     expect(files).toEqual(
-      expect.arrayContaining(['bin/sluice.cjs', 'dist/main.js', 'gen/xds.js', 'gen/xds.binpb', 'package.json']),
+      expect.arrayContaining([
+        'bin/sluice.cjs',
+        'dist/main.js',
+        'gen/queue.wasm',
+        'gen/xds.js',
+        'gen/xds.binpb',
+        'package.json',
+      ]),
     );
     expect(files.filter((file) => /\.(map|ts)$/.test(file))).toEqual([]);
     expect(packed.size).toBeLessThan(1_000_000);

@@ -133,3 +133,84 @@ export const DEPOSED: PlantedFault = {
   file: COORDINATOR,
   changes: [['if (!this.lease) {', 'if (this.term > 0) {']],
 };
+
+const WORKERS = 'envoy/filter/workers.ts';
+const MEMBERSHIP = 'envoy/filter/membership.ts';
+const QUEUE = 'envoy/filter/queue.ts';
+const VM = 'test/slots/vm.ts';
+
+/** Faults in what the workers of one Envoy share. Random steps find them. */
+export const WORKER_FAULTS: readonly PlantedFault[] = [
+  {
+    name: 'a worker writes over what another one wrote',
+    file: VM,
+    changes: [['if (this.get(key).cas !== cas) return false;', '']],
+  },
+  {
+    name: 'a worker uses an offer without having said so',
+    file: WORKERS,
+    changes: [
+      ['this.write(this.cellAt(row, this.mine), (usable |', 'this.cells.set(this.cellAt(row, this.mine), (usable |'],
+      ['this.write(this.memberAt(this.mine) + OFFERED, 0);', 'this.cells.set(this.memberAt(this.mine) + OFFERED, 0);'],
+      [
+        'this.write(at, this.cells.get(at) + ((1 << USED_SHIFT) as f64));',
+        'this.cells.set(at, this.cells.get(at) + ((1 << USED_SHIFT) as f64));',
+      ],
+    ],
+  },
+  {
+    name: 'an offer is never taken back',
+    file: WORKERS,
+    changes: [['if (now - this.cells.get(at + OFFERED_AT) < PATIENCE_MS) continue;', 'if (now > 0) continue;']],
+  },
+  {
+    name: 'slots in use are taken back from a worker that does not answer',
+    file: WORKERS,
+    changes: [
+      ['(cell - (offers << OFFER_SHIFT)) as f64', '(cell & USABLE) as f64'],
+      ['this.used.add(i, -offers);', 'this.used.add(i, -offers - (cell >> USED_SHIFT));'],
+    ],
+  },
+  {
+    name: 'a worker takes slots before the others have said what they use',
+    file: WORKERS,
+    changes: [['if (this.membership.active) this.assign(now);', 'this.assign(now);']],
+  },
+  {
+    name: 'a worker that was alone says it shares before it does',
+    file: MEMBERSHIP,
+    changes: [['shares && this.countOf() > 1 ? 1 : 0', 'this.countOf() > 1 ? 1 : 0']],
+  },
+  {
+    name: 'a worker that is not known yet counts as gone',
+    file: MEMBERSHIP,
+    changes: [['if (number >= this.nextNumber) return false;', '']],
+  },
+  {
+    name: 'members that left are never forgotten',
+    file: MEMBERSHIP,
+    changes: [['if (number >= this.nextNumber) return false;', 'if (number > 0) return false;']],
+  },
+  {
+    name: 'pods that others use are forgotten',
+    file: WORKERS,
+    changes: [
+      ['if (this.used.get(i) > 0 || this.isKnown(i)) continue;', 'if (this.podOfRow.get(i) !== NONE) continue;'],
+    ],
+  },
+  {
+    name: 'a new limit is not told to the others',
+    file: WORKERS,
+    changes: [['if (this.queues.isNews(p))', 'if (this.rows < 0)']],
+  },
+  {
+    name: 'a free slot is not told to the others',
+    file: QUEUE,
+    changes: [
+      [
+        '    this.podDirty.set(p, 1);\n    this.ready(s);\n    this.unshared(s);',
+        '    this.podDirty.set(p, 1);\n    this.ready(s);',
+      ],
+    ],
+  },
+];

@@ -11,9 +11,8 @@ export class Head {
     byId('tiles').append(...[...this.tiles.values()].map(({ root }) => root));
   }
 
-  /** Draws what is true now. */
-  update(head, views, at) {
-    const now = Date.parse(at);
+  /** Draws what is true `now` (milliseconds since the epoch). */
+  update(head, views, now) {
     setText(byId('about'), `${head.version}, up ${age(now - Date.parse(head.startedAt))}`);
     this.envoys(head.nodes, now);
     this.problems(head.problems);
@@ -21,48 +20,48 @@ export class Head {
     this.sums(views, head);
   }
 
-  sums(views, { nodes, sampledOneIn }) {
+  sums(views, { nodes }) {
     const sum = (read) => views.reduce((total, view) => total + (read(view) ?? 0), 0);
     const waiting = sum((view) => view.waiting);
     const longest = views.reduce((a, b) => ((b.oldestWaitMs ?? 0) > (a?.oldestWaitMs ?? 0) ? b : a), undefined);
     const refused = sum((view) => view.lastMinute?.refused);
     const slots = sum((view) => view.slots);
     const limited = views.filter(({ kind }) => kind === 'limited');
-    const known = views.length === 0 || views.some((view) => view.waiting !== undefined);
+    const known = limited.length === 0 || limited.some((view) => view.waiting !== undefined);
     const set = (name, ...rest) => this.tiles.get(name).set(...rest);
-    set('Waiting', known ? waiting.toLocaleString('en') : '?', '', waiting > 0 && 'waits');
+    const most = sum((view) => view.lastMinute?.mostWaiting);
+    const peak = most > waiting ? `at most ${most.toLocaleString('en')} in a minute` : '';
+    set('Waiting', known ? waiting.toLocaleString('en') : '?', peak, waiting > 0 && 'waits');
     const oldest = longest?.oldestWaitMs === undefined ? ['–', ''] : [short(longest.oldestWaitMs), longest.name];
     set('Oldest wait', ...oldest, oldest[1] !== '' && 'waits');
-    set(
-      'In use',
-      sum((view) => view.requestsInProgress).toLocaleString('en'),
-      limited.length > 0 && `of ${many(slots, 'slot')}`,
+    const inUse = known ? sum((view) => view.inUse).toLocaleString('en') : '?';
+    set('In use', inUse, limited.length > 0 && `of ${many(slots, 'slot')}`);
+    set('Refused', known ? refused.toLocaleString('en') : '?', 'in the last minute', refused > 0 && 'bad');
+    const out = sum((view) => view.pods.filter(([, state]) => state === 'ejected' || state === 'unhealthy').length);
+    const pods = many(
+      sum((view) => view.pods.length),
+      'pod',
     );
-    const counted = sampledOneIn === undefined ? 'in the last minute' : `in the last minute, by one in ${sampledOneIn}`;
-    set('Refused', refused.toLocaleString('en'), counted, refused > 0 && 'bad');
-    set(
-      'Services',
-      views.length.toLocaleString('en'),
-      many(
-        sum((view) => view.pods.length),
-        'pod',
-      ),
-    );
-    const synced = nodes.filter(({ state }) => state === 'in sync').length;
+    set('Services', views.length.toLocaleString('en'), out > 0 ? `${pods}, ${out} out` : pods, out > 0 && 'out');
+    const well = nodes.filter(
+      ({ state, filter }) => state === 'in sync' && (filter ?? 'connected') === 'connected',
+    ).length;
     set(
       'Envoys',
       nodes.length,
-      nodes.length === 0 ? 'none is connected' : `${synced} in sync`,
-      synced === nodes.length && synced > 0 ? '' : 'bad',
+      nodes.length === 0 ? 'none is connected' : `${well} in sync`,
+      well === nodes.length && well > 0 ? '' : 'bad',
     );
   }
 
   envoys(nodes, now) {
-    const items = nodes.map(({ id, userAgent, peer, state, why, connectedSince }) => {
-      const words = { 'in sync': 'in sync', pending: 'pending', nacked: 'refuses a part' };
-      const item = element('li', state.replace(' ', '-'), element('b', '', id), ` ${words[state]}`);
+    const items = nodes.map((node) => {
+      const { id, userAgent, peer, why, connectedSince, filter } = node;
+      const [tone, text] = envoyState(node);
+      const item = element('li', tone, element('b', '', id), ` ${text}`);
       const since = `connected for ${age(now - Date.parse(connectedSince))}`;
-      item.title = [`${userAgent}, from ${peer}, ${since}`, ...why].join('\n');
+      const queue = filter === undefined ? [] : [`queue filter: ${filter}`];
+      item.title = [`${userAgent}, from ${peer}, ${since}`, ...queue, ...why].join('\n');
       return item;
     });
     const box = byId('envoys');
@@ -76,20 +75,25 @@ export class Head {
     if (key === this.problemsKey) return;
     this.problemsKey = key;
     box.hidden = problems.length === 0;
-    const items = problems.map(({ severity, subject, position, path, message, fix }) => {
-      const place = position === undefined ? subject : `${subject}:${position.line}:${position.column}`;
-      const about = element('b', '', [place, path].filter(Boolean).join(' · '));
-      return element('li', severity, about, ` ${message}`, ...(fix ? [element('em', '', ` ${fix}`)] : []));
-    });
-    const list = element(
-      'details',
-      '',
-      element('summary', '', many(problems.length, 'problem')),
-      element('ul', '', ...items),
-    );
+    const title = element('summary', '', element('h2', '', many(problems.length, 'problem')));
+    const list = element('details', '', title, element('ul', '', ...problems.map(problemItem)));
     list.open = problems.length <= 3;
     box.replaceChildren(list);
   }
+}
+
+/** One problem as an item of a list. */
+export function problemItem({ severity, subject, position, path, message, fix }) {
+  const place = position === undefined ? subject : `${subject}:${position.line}:${position.column}`;
+  const about = element('b', '', [place, path].filter(Boolean).join(' · '));
+  return element('li', severity, about, ` ${message}`, ...(fix ? [element('em', '', ` ${fix}`)] : []));
+}
+
+function envoyState({ state, filter }) {
+  if (state === 'rejected' || filter === 'rejected') return ['rejected', 'rejected a part'];
+  if (filter === 'disconnected') return ['rejected', 'queue filter not connected'];
+  if (state === 'pending') return ['pending', 'pending'];
+  return filter === 'off' ? ['pending', 'queue filter off'] : ['in-sync', 'in sync'];
 }
 
 function tile(name) {

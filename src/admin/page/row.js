@@ -1,20 +1,17 @@
-import { Details } from './details.js';
 import { Pods } from './pods.js';
 import { element, many, setText, short } from './text.js';
 
-/** More who wait are a number. */
+/** More that wait are a number. */
 const MOST_DOTS = 60;
 
-/** One service: the line in front, the gate, the pods. */
+/** One service: the queue in front, the pods behind it. */
 export class Row {
   constructor(name) {
     this.name = name;
     this.root = element('article', 'row');
     this.root.dataset.service = name;
-    this.title = element('button', 'name', name);
-    this.title.type = 'button';
-    this.title.setAttribute('aria-expanded', 'false');
-    this.title.addEventListener('click', () => this.toggle());
+    this.title = element('a', 'name', name);
+    this.title.href = `#service/${encodeURIComponent(name)}`;
     this.about = element('p', 'kind');
     this.plus = element('span', 'plus');
     this.dots = element('div', 'dots');
@@ -25,51 +22,39 @@ export class Row {
     this.inUse = element('strong', 'in-use');
     this.numbers = element('p', 'numbers');
     this.root.append(
-      element('div', 'head', element('h2', '', this.title), this.about),
+      element('div', 'head', element('h3', '', this.title), this.about),
       element(
         'div',
-        'line',
+        'queue',
         element('p', 'who', this.waiting, this.oldest),
-        element('div', 'queue', this.plus, this.dots),
+        element('div', 'waiters', this.plus, this.dots),
       ),
-      element('div', 'gate'),
+      element('div', 'edge'),
       element('div', 'work', this.pods.root),
       element('div', 'sums', this.inUse, this.numbers),
     );
   }
 
-  /** Draws what is true at `now` (milliseconds since the epoch). */
-  update(view, now) {
+  /** Draws what is true now. */
+  update(view) {
+    if (view === this.view) return;
     this.view = view;
     this.text = `${view.name} ${view.pods.map(([address]) => address).join(' ')}`.toLowerCase();
-    const { waiting = 0, oldestWaitMs, slots, requestsInProgress, queue } = view;
+    const { kind, waiting = 0, oldestWaitMs, slots, inUse, queue, trouble, oldSince } = view;
+    const isLimited = kind === 'limited';
     setText(this.about, about(view));
-    setText(this.waiting, view.kind === 'limited' ? `${view.waiting?.toLocaleString('en') ?? '?'} waiting` : 'no line');
+    setText(this.waiting, isLimited ? `${view.waiting?.toLocaleString('en') ?? '?'} waiting` : 'no queue');
     setText(this.oldest, oldestWaitMs === undefined ? '' : `oldest ${short(oldestWaitMs)}`);
-    this.root.classList.toggle('waits', waiting > 0);
-    this.root.classList.toggle('full', waiting > 0 && waiting >= queue?.max);
-    this.root.classList.toggle('trouble', troubled(view));
+    const { classList } = this.root;
+    classList.toggle('waits', waiting > 0);
+    classList.toggle('full', waiting > 0 && waiting >= queue?.max);
+    classList.toggle('trouble', trouble >= 2);
+    classList.toggle('bad', trouble >= 5);
+    classList.toggle('outdated', oldSince !== undefined);
     this.drawDots(waiting);
     this.pods.update(view.pods, view.limit);
-    const used = requestsInProgress ?? '?';
-    setText(this.inUse, view.kind === 'limited' ? `${used} / ${slots}` : `${used}`);
+    setText(this.inUse, isLimited ? `${inUse ?? '?'} / ${slots}` : '');
     setText(this.numbers, numbers(view));
-    this.details?.update(view, now);
-  }
-
-  /** Opens or closes the charts. */
-  toggle() {
-    const open = this.details === undefined;
-    this.title.setAttribute('aria-expanded', String(open));
-    this.root.classList.toggle('open', open);
-    if (!open) {
-      this.details.close();
-      this.details = undefined;
-      return;
-    }
-    this.details = new Details(this.name);
-    this.root.append(this.details.root);
-    if (this.view !== undefined) this.details.update(this.view);
   }
 
   drawDots(waiting) {
@@ -80,29 +65,31 @@ export class Row {
   }
 }
 
-function about({ kind, limit, balance, protocol, pods, ejected = 0, inForce }) {
-  if (!inForce) return 'not in force yet';
-  const draining = pods.filter(([, state]) => state === 'draining').length;
+/** A service's rule and pods in words. */
+export function about({ kind, limit, balance, protocol, pods, active }) {
+  if (!active) return 'not active yet';
   const rule = kind === 'limited' ? `limit ${limit}` : balance.replaceAll('_', ' ');
+  const states = ['draining', 'ejected', 'trying', 'unhealthy'].flatMap((state) => {
+    const count = pods.filter(([, is]) => is === state).length;
+    return count > 0 ? [`${count} ${state}`] : [];
+  });
+  const ready = pods.filter(([, state]) => state === 'ready').length;
+  const isPlain = states.length === 0;
   return [
     rule,
     ...(protocol === 'h2c' ? ['h2c'] : []),
-    many(pods.length - draining, 'pod'),
-    ...(draining > 0 ? [`${draining} draining`] : []),
-    ...(ejected > 0 ? [`${ejected} ejected`] : []),
+    isPlain ? many(pods.length, 'pod') : `${ready} ready`,
+    ...states,
   ].join(' · ');
 }
 
-function troubled({ pods, ejected = 0, source, lastMinute, inForce }) {
-  const ready = pods.filter(([, state]) => state !== 'draining').length;
-  return !inForce || ready <= ejected || source.state !== 'ready' || (lastMinute?.refused ?? 0) > 0;
-}
-
-function numbers({ lastMinute }) {
-  if (lastMinute === undefined) return '';
-  const { answered, failed, refused, timedOut, waitMs } = lastMinute;
+function numbers({ lastMinute, oldSince, kind }) {
+  if (oldSince !== undefined) return `numbers of ${new Date(oldSince).toLocaleTimeString()}`;
+  if (lastMinute === undefined) return kind === 'limited' ? '' : 'counted by Envoy';
+  const { arrived, failed, refused, waitTimeouts, workTimeouts, waitMs } = lastMinute;
+  const timedOut = waitTimeouts + workTimeouts;
   return [
-    `${answered + failed + timedOut} in the last minute`,
+    `${arrived.toLocaleString('en')} in the last minute`,
     ...(waitMs === undefined ? [] : [`wait p99 ${short(waitMs.p99)}`]),
     ...(refused > 0 ? [`${refused} refused`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),

@@ -41,3 +41,10 @@ export function setAttribute(node, name, value) {
   if (value === undefined) node.removeAttribute(name);
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
+
+/** A link to the own view of a service. */
+export function serviceLink(name) {
+  const link = element('a', 'service-link', name);
+  link.href = `#service/${encodeURIComponent(name)}`;
+  return link;
+}

@@ -25,11 +25,11 @@ const listen = map(
         {
           cert: required(
             fileName('./tls.crt'),
-            "PEM file with the certificate and its chain; a relative name starts from the route file's folder. Read by Envoy.",
+            "PEM file with the certificate and its chain; a relative name starts from the route file's folder. Sluice reads it, checks it, and gives Envoy its contents; a renewed one is taken by itself.",
           ),
           key: required(
             fileName('./tls.key'),
-            "PEM file with the private key; a relative name starts from the route file's folder. Read by Envoy.",
+            "PEM file with the private key; a relative name starts from the route file's folder. Sluice reads it, checks it, and gives Envoy its contents; a renewed one is taken by itself.",
           ),
         },
         { example: '{cert: ./tls.crt, key: ./tls.key}' },

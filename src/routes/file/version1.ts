@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Result } from '../../base/result.ts';
 import { type Certificate, FILE_LISTENER } from '../../model/listener.ts';
-import { formatAddress, type Locator, locatorKey } from '../../model/locator.ts';
+import { formatAddress, type Locator, locatorKey, type PodAddress } from '../../model/locator.ts';
 import type { ForwardRoute, NamedMatch, PathMatch, Route, RouteMatch } from '../../model/route.ts';
 import type { Routing } from '../../model/routing.ts';
 import type { ServiceName } from '../../model/service.ts';
@@ -13,6 +13,7 @@ import type { version1 } from './keys.ts';
 import { checkServiceName } from './names.ts';
 import { nearest } from './nearest.ts';
 import { byPrecedence } from './order.ts';
+import { isOwnAddress } from './own-address.ts';
 import { checkRedirect, toRedirect } from './redirect.ts';
 import { type Complaint, enumerate, quote, type Report } from './report.ts';
 import type { match, route } from './route-keys.ts';
@@ -23,7 +24,7 @@ import { type Got, need, type ReadOf } from './shape.ts';
 export type ReadFile = ReadOf<typeof version1>;
 
 /** Reports what no key shows by itself: names, references, keys and routes that exclude each other. */
-export function checkVersion1({ services, routes }: ReadFile, report: Report): void {
+export function checkVersion1({ listen, services, routes }: ReadFile, report: Report): void {
   const named = services?.value ?? [];
   for (const { name, nameAt, path, value } of named) {
     const result = checkServiceName(name);
@@ -31,6 +32,7 @@ export function checkVersion1({ services, routes }: ReadFile, report: Report): v
     if (value !== undefined) checkService(value, report);
   }
   checkShared(named, report);
+  checkOwn(listen, named, report);
   const names = new Set(named.map(({ name }) => name));
   for (const { value } of routes.value ?? []) {
     if (value === undefined) continue;
@@ -46,6 +48,28 @@ export function checkVersion1({ services, routes }: ReadFile, report: Report): v
     return found === undefined || got.value === undefined ? [] : [{ match: found, got, place: got.value.match }];
   });
   reportHidden(readable, report);
+}
+
+/** A pod that is Envoy's own listener would get its requests from itself, for ever. */
+function checkOwn(listen: ReadFile['listen'], services: readonly Named<ReadService>[], report: Report): void {
+  const { address, port } = listen.value ?? {};
+  if (address?.value === undefined || port?.value === undefined) return;
+  const own = { address: address.value, port: port.value };
+  for (const { value } of services) {
+    const locator = value === undefined ? undefined : toLocator(value);
+    const got = value?.static ?? value?.dns;
+    if (locator === undefined || got === undefined) continue;
+    for (const pod of knownPods(locator).filter((known) => isOwnAddress(own, known))) {
+      const message = `${formatAddress(pod)} is where Envoy takes requests (listen.port): they would come back for ever`;
+      report.error(got, { message, fix: "write the pod's own port, or another listen.port" });
+    }
+  }
+}
+
+/** Addresses that are known without asking anybody. */
+function knownPods(locator: Locator): readonly PodAddress[] {
+  if (locator.kind === 'static') return locator.addresses;
+  return locator.kind === 'dns' && locator.host === 'localhost' ? [{ ip: '127.0.0.1', port: locator.port }] : [];
 }
 
 /** Two services with the same pods would each hold the limit for itself: together more than a pod may have. */

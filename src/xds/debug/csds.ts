@@ -9,7 +9,7 @@ import { envoy } from '#xds';
 import type { Caller, NodeGuard } from '../../base/node-guard.ts';
 import { rawMethod } from '../../base/raw-method.ts';
 import type { SnapshotCache } from '../../snapshot/cache.ts';
-import type { TypeUrl } from '../../snapshot/resource.ts';
+import { TYPE_URLS, type TypeUrl } from '../../snapshot/resource.ts';
 import type { NodeState, ResourceState } from '../protocol/node-state.ts';
 import { reasonOf } from '../protocol/reason.ts';
 import type { ExtraService } from '../server/extra-service.ts';
@@ -115,8 +115,9 @@ interface Content {
 function xdsConfig(resource: ResourceState, content: Content | undefined): XdsConfig {
   const { typeUrl, name, version: versionInfo, firstSentAt } = resource;
   const config: XdsConfig = { typeUrl, name, versionInfo, ...statuses(resource) };
-  // Something newer may be in force by now; then there is nothing to show of the old one.
-  if (content?.version === versionInfo) config.xdsConfig = { typeUrl, value: content.body };
+  // Something newer may be in force by now; then there is nothing to show of the old one. Private keys are nobody's.
+  if (content?.version === versionInfo && typeUrl !== TYPE_URLS.secret)
+    config.xdsConfig = { typeUrl, value: content.body };
   if (firstSentAt !== undefined) {
     config.lastUpdated = { seconds: Math.floor(firstSentAt / 1000), nanos: (firstSentAt % 1000) * 1e6 };
   }

@@ -26,7 +26,6 @@ interface Ports {
   /** Where Envoy takes requests. */
   readonly traffic: number;
   readonly xds: number;
-  readonly kick: number;
   /** Envoy's admin. */
   readonly admin: number;
 }
@@ -51,9 +50,9 @@ export class Sluice {
   /** Starts both and waits until Envoy takes requests. Errors: rejects with the end of Sluice's log. */
   static async start(options: SluiceOptions): Promise<Sluice> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-e2e-'));
-    const [traffic = 0, xds = 0, kick = 0, admin = 0] = await freePorts(4);
+    const [traffic = 0, xds = 0, admin = 0] = await freePorts(3);
     await replace(folder, text(options.routes, traffic));
-    const sluice = new Sluice(folder, { traffic, xds, kick, admin }, options);
+    const sluice = new Sluice(folder, { traffic, xds, admin }, options);
     try {
       await sluice.#served();
       await sluice.#startEnvoy(options.envoy);
@@ -92,7 +91,7 @@ export class Sluice {
 
   /**
    * Waits until Envoy has acknowledged something of each of these types (the last parts of their type URLs, such as
-   * `ClusterLoadAssignment` or `Runtime`) after the moment `since`; resolves to the last of those moments.
+   * `ClusterLoadAssignment` or `Cluster`) after the moment `since`; resolves to the last of those moments.
    */
   async acked(since: number, ...types: readonly string[]): Promise<number> {
     const acks = await Promise.all(
@@ -140,10 +139,10 @@ export class Sluice {
   }
 
   #serve(): SluiceProcess {
-    const { xds, kick, admin } = this.#ports;
-    const where = ['--routes', this.routeFile, '--xds', `127.0.0.1:${xds}`, '--kick-port', String(kick)];
-    const admins = ['--admin', '127.0.0.1:0', '--envoy-admin', `127.0.0.1:${admin}`];
-    return new SluiceProcess(['serve', ...where, ...admins, '--log-level', this.#logLevel], this.#env);
+    const { xds } = this.#ports;
+    const where = ['--routes', this.routeFile, '--xds', `127.0.0.1:${xds}`];
+    const how = ['--admin', '127.0.0.1:0', '--log-level', this.#logLevel];
+    return new SluiceProcess(['serve', ...where, ...how], this.#env);
   }
 
   #served(): Promise<LogLine> {

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { statusSchema } from '../../../src/status/status.ts';
 import { until } from '../kit/instant.ts';
-import { type Line, startLine } from '../line/line.ts';
+import { type Queue, startQueue } from '../queue/queue.ts';
 
 /** Sends so many at once; how many were answered well. */
-async function ask({ sluice: { port } }: Line, count: number): Promise<number> {
+async function ask({ sluice: { port } }: Queue, count: number): Promise<number> {
   const one = () => fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text().then(() => answer.status));
   const answers = await Promise.all(Array.from({ length: count }, one));
   return answers.filter((status) => status === 200).length;
@@ -16,20 +16,20 @@ async function counted(admin: unknown): Promise<number> {
 }
 
 test('a control plane that hangs: no request waits for the log, and later it goes on', async () => {
-  const line = await startLine({ pods: 2, limit: 10 });
-  const { pid = Number.NaN, log } = line.sluice.process;
+  const queue = await startQueue({ pods: 2, limit: 10 });
+  const { pid = Number.NaN, log } = queue.sluice.process;
   const admin = log.find(({ msg }) => msg === 'serving')?.fields['admin'];
-  expect(await ask(line, 5)).toBe(5);
+  expect(await ask(queue, 5)).toBe(5);
   await until(async () => (await counted(admin)) === 5, { what: 'the log' });
   process.kill(pid, 'SIGSTOP');
   const goOn = () => process.kill(pid, 'SIGCONT');
   onTestFinished(() => {
     goOn();
   });
-  for (let sent = 0; sent < 2000; sent += 40) expect(await ask(line, 40)).toBe(40);
+  for (let sent = 0; sent < 2000; sent += 40) expect(await ask(queue, 40)).toBe(40);
   goOn();
   const before = await counted(admin);
-  await until(async () => (await ask(line, 1)) === 1 && (await counted(admin)) > before, {
+  await until(async () => (await ask(queue, 1)) === 1 && (await counted(admin)) > before, {
     what: 'the log to go on',
     every: 300,
     within: 30_000,

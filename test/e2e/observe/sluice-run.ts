@@ -3,7 +3,7 @@ import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type ServiceStatus, type Status, statusSchema } from '../../../src/status/status.ts';
+import { type LimitedStatus, type Status, statusSchema } from '../../../src/status/status.ts';
 import { until } from '../kit/instant.ts';
 import { listenUntilTestEnds } from '../kit/listen.ts';
 import { freePorts } from '../kit/ports.ts';
@@ -58,16 +58,16 @@ export class SluiceRun {
     return statusSchema.parse(await response.json());
   }
 
-  /** The only service. */
-  async service(): Promise<ServiceStatus> {
+  /** The only service, which has a limit. */
+  async service(): Promise<LimitedStatus> {
     const [service] = (await this.status()).services;
-    if (service === undefined) throw new Error('no service');
+    if (service?.kind !== 'limited') throw new Error('no service with a limit');
     return service;
   }
 
   /** Waits until what the status says about the only service passes. */
-  async until(what: string, passes: (service: ServiceStatus) => boolean): Promise<ServiceStatus> {
-    let last: ServiceStatus | undefined;
+  async until(what: string, passes: (service: LimitedStatus) => boolean): Promise<LimitedStatus> {
+    let last: LimitedStatus | undefined;
     const look = async () => {
       last = await this.service();
       return passes(last) ? last : undefined;

@@ -68,6 +68,20 @@ describe('what the containers are started with', () => {
     expect(compose.services.pod.command.join(' ')).toContain(`--port ${port} `);
   });
 
+  test('compose: an Envoy that is restarted, or a Sluice, comes back into the network of the other one', () => {
+    const { network, sluice: own, envoy: proxy } = compose.services;
+    for (const { network_mode: mode, restart } of [own, proxy]) {
+      expect([mode, restart]).toEqual(['service:network', 'unless-stopped']);
+    }
+    expect([network.network_mode, network.entrypoint]).toEqual([undefined, ['sleep', 'infinity']]);
+    expect(network.ports).toHaveLength(2);
+  });
+
+  test('compose: Envoy is stopped before those that it needs to finish what it has', () => {
+    expect(compose.services.envoy.depends_on.sort()).toEqual(['pod', 'sluice']);
+    expect(compose.services.envoy.entrypoint).toEqual(['bash', '/etc/envoy/run.sh']);
+  });
+
   test('both use the same Envoy image', () => {
     expect(compose.services.envoy.image).toBe(envoy.image);
   });

@@ -289,3 +289,13 @@ test('whatever members say, totals only grow, and are the sum of what each count
     }),
   );
 });
+
+test('a pod that is ejected before anything is reported of it', () => {
+  const { telemetry, record } = start();
+  record(hello(member), pod('ejected'));
+  const reading = () => telemetry.now('codec')?.pods.get('10.0.0.1:80');
+  expect(reading()).toMatchObject({ state: 'ejected', reason: 'unreachable' });
+  const pods = [podReport('10.0.0.1:80', { state: 'ejected', ejectedForMs: 2000 })];
+  record(report(member, serviceReport('codec', { pods })));
+  expect(reading()).toMatchObject({ state: 'ejected', reason: 'unreachable', limit: 2 });
+});

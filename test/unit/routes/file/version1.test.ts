@@ -280,3 +280,31 @@ describe('listen of version 1', () => {
     expect(said(listen(written))).toEqual([line]);
   });
 });
+
+describe('a pod at the address where Envoy takes requests', () => {
+  const at = (listen: string, pods: string) =>
+    said(
+      `version: 1\nlisten: {${listen}}\nservices: {s: {${pods}, limit: 1}}\nroutes: [{match: {prefix: /}, service: s}]\n`,
+    );
+  const told = (address: string) => [
+    expect.stringContaining(`: ${address} is where Envoy takes requests (listen.port)`),
+  ];
+
+  it.each([
+    ['port: 8080', 'static: [127.0.0.1:8080]', '127.0.0.1:8080'],
+    ['port: 8080', 'static: [10.0.0.1:8080, 0.0.0.0:8080]', '0.0.0.0:8080'],
+    ['port: 8080', 'dns: {host: localhost, port: 8080}', '127.0.0.1:8080'],
+    ['port: 8080, address: "::"', 'static: ["[::1]:8080"]', '[::1]:8080'],
+    ['port: 8080, address: 10.0.0.1', 'static: [10.0.0.1:8080]', '10.0.0.1:8080'],
+  ])('{%s} {%s} is an error', (listen, pods, address) => {
+    expect(at(listen, pods)).toEqual(told(address));
+  });
+
+  it.each([
+    ['port: 8080', 'static: [127.0.0.1:8081, 10.0.0.1:8080, "[::1]:8080"]'],
+    ['port: 8080, address: 10.0.0.1', 'static: [127.0.0.1:8080]'],
+    ['port: 8080', 'dns: {host: pod.example, port: 8080}'],
+  ])('{%s} {%s} is none', (listen, pods) => {
+    expect(at(listen, pods)).toEqual([]);
+  });
+});

@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -11,11 +15,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Clock, systemClock } from '../../../../src/base/clock.ts';
 import type { Routing } from '../../../../src/model/routing.ts';
 import type { SourceState } from '../../../../src/model/source.ts';
 import type { WatchFolder } from '../../../../src/routes/file/folder-watch.ts';
+import { LastGoodFile } from '../../../../src/routes/file/last-good.ts';
 import { RouteFileSource } from '../../../../src/routes/file/watch.ts';
 
 /** A poll that never comes: what is found then, a watch has told. */
@@ -256,3 +261,129 @@ describe('RouteFileSource', () => {
     expect(source.state()).toMatchObject({ kind: 'pending', problems: [{ path: 'listen.port' }] });
   });
 });
+
+describe('RouteFileSource and the files it names', () => {
+  const tls = () => `version: 1\nlisten: {port: 8443, tls: {cert: tls.crt, key: tls.key}}\nroutes: []\n`;
+
+  function make(name: string): void {
+    const files = ['-keyout', at(`${name}.key`), '-out', at(`${name}.crt`)];
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    execFileSync('openssl', ['req', '-x509', ...key, ...files, '-subj', `/CN=${name}`, '-days', '30'], {
+      stdio: 'ignore',
+    });
+  }
+
+  const errorsOf = (source: RouteFileSource) =>
+    source.state().problems.flatMap(({ severity, path }) => (severity === 'error' ? [path] : []));
+
+  const certificate = (source: RouteFileSource) => {
+    const state = source.state();
+    const [first] = state.kind === 'pending' ? [] : (state.value.listeners[0]?.tls?.certificates ?? []);
+    return first?.kind === 'inline' ? first.cert : undefined;
+  };
+
+  it('waits for them at the start, and goes on as soon as they are there', async () => {
+    writeFileSync(at('r.yaml'), tls());
+    const { seen, source } = follow(at('r.yaml'));
+    await until(seen, 'pending');
+    expect(errorsOf(source)).toEqual(['listen.tls.cert', 'listen.tls.key']);
+    make('tls');
+    await vi.waitFor(() => expect(seen.at(-1)).toBe('ready 8443'), { timeout: 10_000 });
+    expect(certificate(source)).toBe(readFileSync(at('tls.crt'), 'utf8'));
+  });
+
+  it('keeps what it had when one of them becomes bad, and takes a renewed pair', async () => {
+    make('tls');
+    make('next');
+    writeFileSync(at('r.yaml'), tls());
+    const { seen, source } = follow(at('r.yaml'));
+    await until(seen, 'ready 8443');
+    const first = certificate(source);
+    expect(first).toBeDefined();
+    writeFileSync(at('tls.crt'), 'garbage');
+    await until(seen, 'ready 8443', 'stale 8443');
+    expect(certificate(source)).toBe(first);
+    expect(errorsOf(source)).toEqual(['listen.tls.cert']);
+    for (const file of ['key', 'crt']) renameSync(at(`next.${file}`), at(`tls.${file}`));
+    await vi.waitFor(() => expect(seen.at(-1)).toBe('ready 8443'), { timeout: 10_000 });
+    expect(certificate(source)).toBe(readFileSync(at('tls.crt'), 'utf8'));
+    expect(certificate(source)).not.toBe(first);
+  });
+
+  it('tells of no pair that does not match while it is being replaced, file by file', async () => {
+    make('tls');
+    make('next');
+    writeFileSync(at('r.yaml'), tls());
+    const { seen } = follow(at('r.yaml'), { clock: patient });
+    await until(seen, 'ready 8443');
+    renameSync(at('next.key'), at('tls.key'));
+    await delay(300);
+    renameSync(at('next.crt'), at('tls.crt'));
+    await until(seen, 'ready 8443', 'ready 8443');
+  });
+});
+
+describe('the last good file', () => {
+  const open = (clock: Clock = systemClock) =>
+    new RouteFileSource({ path: at('r.yaml'), env: {}, clock, lastGood: new LastGoodFile(at('state'), at('r.yaml')) });
+
+  it('stands in for a bad one at the next start, which is told, until the file is good again', async () => {
+    writeFileSync(at('r.yaml'), good(1));
+    expect((await open().load()).ok).toBe(true);
+    writeFileSync(at('r.yaml'), good(0));
+    const source = open();
+    expect(await source.load()).toMatchObject({ ok: true, value: { routing: { listeners: [{ port: 1 }] } } });
+    expect(short(source.state())).toBe('stale 1');
+    expect(source.state().problems).toMatchObject([
+      { severity: 'error', message: expect.stringContaining('Sluice goes on with the last one that could') },
+      { path: 'listen.port' },
+    ]);
+    const aborting = new AbortController();
+    const running = source.run(aborting.signal, () => undefined);
+    writeFileSync(at('r.yaml'), good(2));
+    await vi.waitFor(() => expect(short(source.state())).toBe('ready 2'), { timeout: 10_000 });
+    aborting.abort();
+    await running;
+    rmSync(at('r.yaml'));
+    const gone = open();
+    await gone.load();
+    expect(short(gone.state())).toBe('stale 2');
+  });
+
+  it('is kept for this file alone, and nothing else stands in for a bad one', async () => {
+    writeFileSync(at('r.yaml'), good(1));
+    await open().load();
+    writeFileSync(at('other.yaml'), good(0));
+    const lastGood = new LastGoodFile(at('state'), at('other.yaml'));
+    const other = new RouteFileSource({ path: at('other.yaml'), env: {}, clock: systemClock, lastGood });
+    expect((await other.load()).ok).toBe(false);
+    expect(other.state().kind).toBe('pending');
+  });
+
+  it('that cannot be kept is told, and stops nothing', async () => {
+    writeFileSync(at('r.yaml'), good(1));
+    writeFileSync(at('state'), 'a file, no folder');
+    const source = open();
+    await source.load();
+    expect(short(source.state())).toBe('ready 1');
+    expect(source.state().problems.at(-1)).toMatchObject({ severity: 'warning', subject: 'state folder' });
+  });
+});
+
+it.runIf(process.platform === 'linux')(
+  'a file that has no name left is told to be a mount that was replaced',
+  async () => {
+    writeFileSync(at('r.yaml'), good(1));
+    const file = openSync(at('r.yaml'), 'r');
+    onTestFinished(() => closeSync(file));
+    const source = new RouteFileSource({ path: `/proc/self/fd/${file}`, env: {}, clock: systemClock });
+    await source.load();
+    expect(source.state().problems.map(({ severity }) => severity)).toEqual(['warning']);
+    rmSync(at('r.yaml'));
+    await source.load();
+    expect(source.state().problems.at(-1)).toMatchObject({
+      severity: 'error',
+      message: expect.stringContaining('the mount still shows the old one'),
+    });
+  },
+);

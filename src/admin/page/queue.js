@@ -1,0 +1,72 @@
+import { element, setText, short } from './text.js';
+
+/** While somebody waits, the queue is asked for so often. */
+const REFRESH_MS = 2000;
+
+/** Who waits for a service, from the head of its queue. */
+export class Queue {
+  constructor(name) {
+    this.name = name;
+    this.note = element('p', 'kind');
+    this.note.setAttribute('role', 'status');
+    this.body = element('tbody');
+    const heading = ['Age', 'Request', 'Client', 'Id'].map((text) => element('th', '', text));
+    for (const cell of heading) cell.scope = 'col';
+    this.table = element('table', '', element('thead', '', element('tr', '', ...heading)), this.body);
+    this.root = element('div', '', this.note, element('div', 'scroll', this.table));
+    this.waiting = 0;
+    this.draw([], 0);
+    this.timer = setInterval(() => this.fetch(), REFRESH_MS);
+  }
+
+  /** So many wait now. */
+  update(waiting) {
+    const began = waiting > 0 && this.waiting === 0;
+    this.waiting = waiting;
+    if (began) this.fetch();
+    else if (waiting === 0 && this.shown > 0) this.draw([], 0);
+  }
+
+  /** Ends its timer. */
+  close() {
+    clearInterval(this.timer);
+  }
+
+  async fetch() {
+    if (this.waiting === 0 || document.hidden) return;
+    try {
+      const response = await fetch(`queue?service=${encodeURIComponent(this.name)}`);
+      if (!response.ok) {
+        this.draw([], 0, (await response.text()).trim());
+        return;
+      }
+      const { requests, waiting } = await response.json();
+      this.draw(requests, waiting);
+    } catch {
+      // The connection's state is shown above; the list stays as it is.
+    }
+  }
+
+  draw(requests, waiting, trouble = '') {
+    this.shown = requests.length;
+    this.table.hidden = requests.length === 0;
+    const rest = waiting - requests.length;
+    const none = waiting > 0 ? '' : 'Nobody waits.';
+    setText(
+      this.note,
+      trouble || (rest > 0 && requests.length > 0 ? `The first ${requests.length} of ${waiting}.` : none),
+    );
+    this.body.replaceChildren(
+      ...requests.map(({ ageMs, method, path, client, requestId }) =>
+        element(
+          'tr',
+          '',
+          element('td', '', short(ageMs)),
+          element('td', 'address', `${method} ${path}`),
+          element('td', 'address', client),
+          element('td', 'address', requestId),
+        ),
+      ),
+    );
+  }
+}

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest';
+import { instant, pause, until } from '../kit/instant.ts';
+import { type LoadResult, load, startLoad } from '../kit/load.ts';
+import { burst, spaced } from '../kit/load-plan.ts';
+import { fixed } from '../kit/random.ts';
+import { expectKept, expectStrict, HEALTH_PATH, type Queue, startQueue } from './queue.ts';
+
+const LIMIT = /^circuit_breakers\.gate\/codec\.default\.max_connections$/;
+
+/** The limit of the gate that Envoy has now. */
+async function limitNow(queue: Queue): Promise<number> {
+  const { host, port } = queue.sluice.envoy.address;
+  const answer = await fetch(`http://${host}:${port}/runtime?format=json`);
+  // Envoy's own form of its runtime.
+  const { entries } = (await answer.json()) as { entries: Record<string, { final_value: string } | undefined> };
+  const [limit] = Object.entries(entries).flatMap(([key, entry]) => (LIMIT.test(key) ? [entry?.final_value] : []));
+  return Number(limit);
+}
+
+/** Waits until the gate has this limit; resolves to the moment. */
+async function untilLimit(queue: Queue, limit: number): Promise<number> {
+  await until(async () => (await limitNow(queue)) === limit, { what: `a limit of ${limit}`, within: 30_000 });
+  return instant();
+}
+
+const statuses = (results: readonly LoadResult[]) => Object.keys(Object.groupBy(results, ({ status }) => status));
+
+/**
+ * The last of so many in a row ends it, and the next ones go elsewhere: but for those that come while Envoy's main thread
+ * takes the pod out and its worker does not know yet, which on a busy machine takes some milliseconds.
+ */
+function expectFailures(results: readonly LoadResult[], inARow: number): void {
+  const { length } = results.filter(({ status }) => status === 500);
+  expect(length).toBeGreaterThanOrEqual(inARow);
+  expect(length).toBeLessThan(inARow + 10);
+}
+
+const FAILING = { kind: 'status', status: 500 } as const;
+
+test.each(['http1', 'h2c'] as const)(
+  'a pod that answers 500 at once to everything is taken out, and its slots with it (%s)',
+  async (protocol) => {
+    const queue = await startQueue({ pods: 3, protocol, service: { outlier: { consecutive_5xx: 3, eject: '5s' } } });
+    const [, ill = ''] = queue.pods.addresses;
+    const run = startLoad(queue.h2(), spaced(300, 20, { work: fixed(50) }));
+    await pause(500);
+    await queue.pods.setMode(ill, FAILING);
+    const broke = instant();
+    const lowered = await untilLimit(queue, 2);
+    await queue.pods.setMode(ill, { kind: 'normal' });
+    await untilLimit(queue, 3);
+    const results = await run.results;
+    process.stdout.write(`── the limit followed ${(lowered - broke).toFixed(0)} ms after the pod broke, ${protocol}\n`);
+    await expectStrict(queue, results, { title: `a pod answers 500 at once, ${protocol}`, slots: [] });
+    expectFailures(results, 3);
+    expect(statuses(results)).toEqual(['200', '500']);
+    const back = (await queue.pods.requests()).filter(({ pod, arrived }) => pod === ill && arrived > lowered);
+    expect(back.length, 'it works again').toBeGreaterThan(0);
+  },
+);
+
+test('a pod that freezes is taken out by health checks; its slot goes with the request it had, and comes back', async () => {
+  const health = { path: HEALTH_PATH, interval: '200ms' };
+  const queue = await startQueue({ pods: 3, service: { health } });
+  const client = queue.h2();
+  const leaves = queue.h2();
+  const stuck = startLoad(leaves, burst(1, { name: 'stuck', work: fixed(600_000) }));
+  await queue.untilHeld(1);
+  const ill = (await queue.pods.requests()).find(({ id }) => id === 'stuck0')?.pod ?? '';
+  await queue.pods.setMode(ill, { kind: 'frozen' });
+  await until(() => queue.stat('cluster.pods/codec.health_check.failure'), { what: 'a failed check' });
+  // The request that hangs there holds a slot of the gate, which is one more than the other two pods have.
+  const run = startLoad(client, spaced(500, 20, { work: fixed(35) }));
+  await pause(2000);
+  await untilLimit(queue, 3);
+  expect(stuck.ended, 'the request still hangs').toEqual([]);
+  leaves.close();
+  await untilLimit(queue, 2);
+  await queue.pods.setMode(ill, { kind: 'normal' });
+  await untilLimit(queue, 3);
+  const results = [...(await run.results), ...(await stuck.results)];
+  const { outcomes } = await expectStrict(queue, results, { title: 'a frozen pod under health checks', slots: [] });
+  expect(outcomes).toEqual({ 200: 500, failed: 1 });
+});
+
+test.each(['http1', 'h2c'] as const)(
+  'all pods are taken out: requests wait until one is back (%s)',
+  async (protocol) => {
+    const queue = await startQueue({ pods: 2, protocol, service: { outlier: { consecutive_5xx: 1, eject: '2s' } } });
+    const client = queue.h2();
+    for (const pod of queue.pods.addresses) await queue.pods.setMode(pod, FAILING);
+    const first = await load(client, spaced(2, 200, { name: 'first' }));
+    expect(statuses(first)).toEqual(['500']);
+    await until(() => queue.stat('cluster.pods/codec.outlier_detection.ejections_active'), { what: 'an ejection' });
+    for (const pod of queue.pods.addresses) await queue.pods.setMode(pod, { kind: 'normal' });
+    const run = startLoad(client, burst(20, { name: 'waits', work: fixed(50) }));
+    await expectKept(queue, await run.results, { title: `all pods out and back, ${protocol}`, slots: [] });
+    await untilLimit(queue, 2);
+  },
+);
+
+test('while the control plane is down an ejected pod costs no other pod its limit', async () => {
+  const queue = await startQueue({ pods: 3, service: { outlier: { consecutive_5xx: 2, eject: '30s' } } });
+  const [ill = ''] = queue.pods.addresses;
+  const run = startLoad(queue.h2(), spaced(200, 20, { work: fixed(60) }));
+  await queue.sluice.kill();
+  await queue.pods.setMode(ill, FAILING);
+  await until(() => queue.stat('cluster.pods/codec.outlier_detection.ejections_active'), { what: 'an ejection' });
+  await pause(1000);
+  expect(await limitNow(queue), 'nobody is there to change it').toBe(3);
+  await queue.sluice.restart();
+  await untilLimit(queue, 2);
+  const results = await run.results;
+  await expectStrict(queue, results, { title: 'a pod ejected without a control plane', slots: [] });
+  expectFailures(results, 2);
+  expect(statuses(results)).toEqual(['200', '500']);
+});

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { pause } from '../kit/instant.ts';
+import { load, startLoad } from '../kit/load.ts';
+import { burst, spaced } from '../kit/load-plan.ts';
+import { fixed } from '../kit/random.ts';
+import { expectKept, type Queue, startQueue } from './queue.ts';
+
+describe('while there is no pod at all', () => {
+  test('requests wait, and are answered when pods are back', async () => {
+    const queue = await startQueue();
+    const run = startLoad(queue.h2(), spaced(400, 8, { work: fixed(20) }));
+    await pause(800);
+    await queue.edit([]);
+    await pause(1500);
+    await queue.edit(queue.pods.addresses);
+    await expectKept(queue, await run.results, { title: 'all pods gone and back' });
+  });
+
+  test('requests that come to a service without pods wait', async () => {
+    const queue = await startQueue();
+    await withoutPods(queue);
+    const run = startLoad(queue.h2(), burst(30, { work: fixed(20) }));
+    await pause(700);
+    expect(run.ended).toEqual([]);
+    await queue.edit(queue.pods.addresses);
+    await expectKept(queue, await run.results, { title: 'pods come after the requests' });
+  });
+
+  test.each(['http1', 'h2c'] as const)('a body of 5 MB waits and arrives whole (%s)', async (protocol) => {
+    const queue = await startQueue({ pods: 2, protocol });
+    await withoutPods(queue);
+    const bytes = 5_000_000;
+    const run = startLoad(queue.http1(), burst(6, { work: fixed(20), each: { body: Buffer.alloc(bytes, 'x') } }));
+    await pause(1000);
+    expect(run.ended).toEqual([]);
+    await queue.edit(queue.pods.addresses);
+    const results = await run.results;
+    await expectKept(queue, results, { title: `5 MB bodies wait for pods, ${protocol}` });
+    expect(results.map(({ body }) => JSON.parse(body).bytes)).toEqual(results.map(() => bytes));
+  });
+
+  test.each([
+    { limit: 1, protocol: 'http1' },
+    { limit: 1, protocol: 'h2c' },
+    { limit: undefined, protocol: 'http1' },
+  ] as const)('a body that is too large to wait gets a clear answer ($protocol, limit $limit)', async (options) => {
+    const queue = await startQueue({ pods: 1, ...options });
+    await withoutPods(queue);
+    const [refused] = await load(queue.http1(), burst(1, { each: { body: Buffer.alloc(20_000_000) } }));
+    expect(refused).toMatchObject({
+      outcome: 'answered',
+      status: 503,
+      headers: { 'content-type': 'application/json', 'retry-after': '1' },
+    });
+    expect(JSON.parse(refused?.body ?? '')).toMatchObject({
+      error: 'no pod reachable',
+      message: expect.stringContaining('the body is too large to wait for one'),
+    });
+    expect(Object.keys(refused?.headers ?? {}).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
+    expect(await queue.pods.requests()).toEqual([]);
+  });
+});
+
+/** Takes all pods away, and waits until Envoy knows. */
+async function withoutPods(queue: Queue): Promise<void> {
+  const since = await queue.edit([]);
+  await queue.sluice.acked(since, 'ClusterLoadAssignment');
+}

@@ -1,0 +1,612 @@
+import type { sluice } from '#xds';
+import { type Random, seeded } from '../../e2e/kit/random.ts';
+import { WasmHost } from './wasm-host.ts';
+
+/** How long a run of the model was, and what happened in it: so that a test can see that all of it was tried. */
+export interface ModelRun {
+  readonly steps: number;
+  readonly memory: number;
+  readonly happened: Readonly<Record<string, number>>;
+}
+
+interface Pod {
+  readonly address: string;
+  limit: number;
+  unhealthy: boolean;
+  removed: boolean;
+  /** Requests of it that run, and slots that are kept for a moment. */
+  readonly held: Set<Request>;
+  gatewayRow: number;
+  row5xx: number;
+  /** Until then it is ejected; undefined: it is not. */
+  ejectedUntil: number | undefined;
+  ejections: number;
+  returnedAt: number;
+  trying: boolean;
+}
+
+interface Request {
+  readonly context: number;
+  readonly service: Service;
+  readonly came: number;
+  pod: Pod | undefined;
+  tried: number;
+  /** Its slot is kept until then. */
+  keptUntil: number | undefined;
+}
+
+interface Service {
+  readonly name: string;
+  known: boolean;
+  queueMax: number;
+  timeout: number;
+  hold: number;
+  gateway: number;
+  consecutive5xx: number;
+  readonly pods: Map<string, Pod>;
+  readonly waiting: Request[];
+  readonly working: Set<Request>;
+  /** When it was last configured. */
+  changedAt: number;
+}
+
+const BASE_MS = 50;
+const MAX_MS = 120;
+/** A tick comes at the next whole millisecond. */
+const TICK = 1;
+const CONNECTED = 0;
+const CLIENT_LEFT = 0x4000;
+const CONNECT_FAILURE = 0x20;
+const CONNECTION_ENDED = 0x40;
+const TIMED_OUT = 0x4;
+const PROTOCOL_ERROR = 0x800000;
+
+/**
+ * Drives the filter with random steps, and holds every decision of it against a model of its own: which request goes when and
+ * where, who is refused, which pod is ejected. Throws at the first that differs.
+ */
+export function runModel(code: WebAssembly.Module, seed: number, steps: number): ModelRun {
+  return new Model(code, seed).run(steps);
+}
+
+class Model {
+  readonly #random: Random;
+  readonly #seed: number;
+  readonly #host: WasmHost;
+  readonly #services: readonly Service[];
+  readonly #happened: Record<string, number> = {};
+  #step = 0;
+
+  constructor(code: WebAssembly.Module, seed: number) {
+    this.#seed = seed;
+    this.#random = seeded(seed);
+    this.#host = new WasmHost(code);
+    this.#services = ['work', 'other/service.v1'].map(newService);
+    this.#connect();
+    for (const service of this.#services) if (this.#chance(0.9)) this.#configure(service);
+  }
+
+  run(steps: number): ModelRun {
+    for (this.#step = 0; this.#step < steps; this.#step++) this.#one();
+    this.#drain();
+    return { steps, memory: this.#host.memory, happened: this.#happened };
+  }
+
+  // ---- Steps ----
+
+  #one(): void {
+    const service = this.#pick(this.#services);
+    const dice = this.#random() * 100;
+    if (dice < 36) this.#arrive(service);
+    else if (dice < 66) this.#end(service);
+    else if (dice < 70) this.#leaveWaiting(service);
+    else if (dice < 74) this.#leaveWorking(service);
+    else if (dice < 77) this.#retry(service);
+    else if (dice < 80) this.#breakOff(service);
+    else if (dice < 83) this.#change(service);
+    else if (dice < 84) this.#configure(service);
+    else if (dice < 84.3) this.#host.reconfigure();
+    else if (dice < 84.6) this.#reconnect();
+    else if (dice < 84.7) this.#removeService(service);
+    else this.#pass(1 + Math.floor(this.#random() * 12));
+    this.#check();
+  }
+
+  #arrive(service: Service): void {
+    const before = this.#host.replies.length;
+    const free = this.#freePods(service);
+    const { context, goesOn } = this.#host.request(service.name);
+    const request: Request = {
+      context,
+      service,
+      came: this.#host.time,
+      pod: undefined,
+      tried: 0,
+      keptUntil: undefined,
+    };
+    const mayGo = service.waiting.length === 0 && free.length > 0;
+    if (goesOn !== mayGo) this.#fail(`a request ${goesOn ? 'goes on' : 'waits'} with ${free.length} free pods`);
+    if (goesOn) {
+      this.#happen('at once');
+      this.#begin(request);
+      return;
+    }
+    const reply = this.#host.replies[before];
+    const full = service.known && service.waiting.length >= service.queueMax;
+    if ((reply !== undefined) !== full)
+      this.#fail(`${service.waiting.length} of ${service.queueMax} wait: ${reply?.details}`);
+    if (!full) {
+      service.waiting.push(request);
+      return;
+    }
+    if (reply?.status !== 429 || !(Number(reply.headers['retry-after']) >= 1)) this.#fail('an odd refusal');
+    this.#happen('refused');
+    this.#host.replies.splice(before, 1);
+    this.#host.done(context);
+  }
+
+  #end(service: Service): void {
+    const request = this.#pick([...service.working]);
+    if (request === undefined) return;
+    const status = this.#pickStatus();
+    const isWhole = this.#chance(0.3);
+    this.#happen(`status ${status}`);
+    this.#host.connect(request.tried);
+    this.#judge(service, request.pod, status);
+    this.#host.answer(request.tried, { ':status': String(status) }, isWhole);
+    this.#settle();
+    if (isWhole) this.#release(request);
+    this.#host.answer(request.context, { ':status': String(status) }, isWhole);
+    this.#settle();
+    if (!isWhole) {
+      this.#host.body(request.context, false);
+      this.#release(request);
+      if (this.#chance(0.5)) this.#host.body(request.context, true);
+      else this.#host.trailers(request.context, {});
+      this.#settle();
+    }
+    this.#host.done(request.tried);
+    this.#host.done(request.context);
+  }
+
+  #leaveWaiting(service: Service): void {
+    const request = this.#pick(service.waiting);
+    if (request === undefined) return;
+    service.waiting.splice(service.waiting.indexOf(request), 1);
+    this.#happen('left while it waited');
+    this.#host.done(request.context, CLIENT_LEFT);
+  }
+
+  #leaveWorking(service: Service): void {
+    const request = this.#pick([...service.working]);
+    if (request === undefined) return;
+    const begun = this.#chance(0.5);
+    if (begun) {
+      this.#host.connect(request.tried);
+      this.#judge(service, request.pod, 200);
+      this.#beginAnswer(request);
+      this.#settle();
+    }
+    this.#happen('left while a pod worked');
+    this.#keep(request);
+    this.#host.done(request.context, CLIENT_LEFT);
+    this.#host.done(request.tried, CLIENT_LEFT);
+  }
+
+  /** A try fails, and the router tries another pod, or the same. */
+  #retry(service: Service): void {
+    const request = this.#pick([...service.working]);
+    const from = request?.pod;
+    if (request === undefined || from === undefined) return;
+    const refused = this.#chance(0.3);
+    if (refused) this.#host.connect(request.tried);
+    else this.#eject(service, from);
+    this.#host.done(request.tried, CONNECTED);
+    const to = this.#pick([...service.pods.values()].filter((pod) => !pod.removed || pod === from)) ?? from;
+    this.#move(request, to);
+    request.tried = this.#host.try(request.context, to.address);
+    this.#happen(refused ? 'a stream was refused' : 'unreachable');
+  }
+
+  /** A pod breaks off, or Envoy ends the request. */
+  #breakOff(service: Service): void {
+    const request = this.#pick([...service.working]);
+    if (request === undefined) return;
+    const dice = this.#random();
+    if (dice < 0.3) {
+      this.#host.connect(request.tried);
+      this.#judge(service, request.pod, 200);
+      this.#beginAnswer(request);
+      this.#settle();
+      this.#happen('broken off in its answer');
+      this.#host.done(request.tried);
+      this.#release(request);
+      this.#host.done(request.context, CONNECTION_ENDED);
+      return;
+    }
+    if (dice < 0.5) {
+      this.#happen('timeout.request');
+      this.#host.connect(request.tried);
+      this.#host.done(request.tried);
+      this.#keep(request);
+      this.#host.answerLocally(request.context, 504, TIMED_OUT);
+    } else if (dice < 0.7) {
+      this.#happen('broken off before its answer');
+      this.#host.connect(request.tried);
+      this.#host.done(request.tried);
+      this.#judge(service, request.pod, 503);
+      this.#release(request);
+      this.#host.answerLocally(request.context, 503, CONNECTION_ENDED);
+    } else if (dice < 0.85) {
+      this.#happen('an unreadable answer');
+      this.#host.connect(request.tried);
+      this.#host.done(request.tried);
+      this.#release(request);
+      this.#host.answerLocally(request.context, 502, PROTOCOL_ERROR);
+    } else {
+      this.#happen('unreachable without a retry');
+      if (request.pod !== undefined) this.#eject(service, request.pod);
+      this.#host.done(request.tried);
+      this.#release(request);
+      this.#host.answerLocally(request.context, 503, CONNECT_FAILURE);
+    }
+    this.#settle();
+    this.#host.done(request.context);
+  }
+
+  #beginAnswer(request: Request): void {
+    this.#host.answer(request.tried, { ':status': '200' }, false);
+    this.#settle();
+    this.#host.answer(request.context, { ':status': '200' }, false);
+  }
+
+  #configure(service: Service): void {
+    service.known = true;
+    service.changedAt = this.#host.time;
+    service.queueMax = Math.floor(this.#random() * 12);
+    service.timeout = this.#chance(0.5) ? 0 : 5 + Math.floor(this.#random() * 40);
+    service.hold = this.#chance(0.3) ? 0 : 5;
+    service.gateway = this.#chance(0.3) ? 0 : 3;
+    service.consecutive5xx = this.#chance(0.6) ? 0 : 4;
+    const pods = Array.from({ length: Math.floor(this.#random() * 5) }, () => this.#randomPod());
+    const unique = [...new Map(pods.map((pod) => [pod.address, pod])).values()];
+    for (const pod of service.pods.values())
+      if (!unique.some(({ address }) => address === pod.address)) this.#drop(pod);
+    for (const pod of unique) this.#setPod(service, pod);
+    this.#happen('a service was sent');
+    const ejection = {
+      consecutive5xx: service.consecutive5xx,
+      consecutiveGateway: service.gateway,
+      baseMs: BASE_MS,
+      maxMs: MAX_MS,
+    };
+    const { name, queueMax, timeout: queueTimeoutMs, hold: abortHoldMs } = service;
+    const settings = { queueMax, queueTimeoutMs, fullStatus: 429, abortHoldMs, ejection };
+    this.#sendAcked({ service: { name, settings, pods: unique } });
+  }
+
+  #change(service: Service): void {
+    if (!service.known) return;
+    const set = this.#chance(0.7) ? [this.#randomPod()] : [];
+    const going = this.#chance(0.5) ? this.#pick([...service.pods.keys()]) : undefined;
+    const remove = going === undefined || set.some(({ address }) => address === going) ? [] : [going];
+    for (const pod of set) this.#setPod(service, pod);
+    for (const address of remove) {
+      const pod = service.pods.get(address);
+      if (pod !== undefined) this.#drop(pod);
+    }
+    this.#happen('pods were sent');
+    this.#sendAcked({ podsDelta: { name: service.name, set, remove } });
+  }
+
+  #removeService(service: Service): void {
+    if (!service.known) return;
+    this.#happen('a service was removed');
+    const before = this.#host.replies.length;
+    for (const pod of service.pods.values()) this.#drop(pod);
+    service.known = false;
+    this.#host.send({ removeService: { name: service.name } });
+    const refused = this.#host.replies.splice(before);
+    if (refused.some(({ details }) => details !== 'sluice_service_removed')) this.#fail('an odd answer');
+    if (refused.length !== service.waiting.length)
+      this.#fail(`${refused.length} of ${service.waiting.length} answered`);
+    for (const { context } of service.waiting.splice(0)) this.#host.done(context);
+  }
+
+  #reconnect(): void {
+    this.#happen('the stream broke');
+    this.#host.breakStream();
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#pass(5);
+    this.#host.arriveAtSelf();
+    for (let i = 0; i < 500 && !this.#host.isStreamOpen; i++) this.#pass(10);
+    if (!this.#host.isStreamOpen) this.#fail('no stream');
+    this.#host.send({ welcome: { heartbeatMs: 300_000, reportMs: 500, deadAfterMs: 3_000_000 } });
+    this.#host.sent = [];
+  }
+
+  #pass(ms: number): void {
+    this.#settle();
+    this.#host.pass(ms, () => this.#settle());
+    this.#settle();
+  }
+
+  // ---- What has to follow ----
+
+  /** Takes what the filter has decided, and holds it against the model. */
+  #settle(): void {
+    this.#expireKept();
+    // In a tick those that waited too long are answered before others go on.
+    for (const reply of this.#host.replies.splice(0)) this.#timedOut(reply.context, reply.details);
+    for (const context of this.#host.resumed.splice(0)) {
+      const service = this.#services.find(({ waiting }) => waiting.some((request) => request.context === context));
+      const request = service?.waiting[0];
+      if (request === undefined || request.context !== context) this.#fail(`${context} goes on out of turn`);
+      request.service.waiting.shift();
+      this.#happen('from the queue');
+      this.#begin(request);
+    }
+  }
+
+  #timedOut(context: number, details: string): void {
+    const service = this.#services.find(({ waiting }) => waiting.some((request) => request.context === context));
+    const request = service?.waiting.shift();
+    if (service === undefined || request === undefined || request.context !== context)
+      this.#fail('not the oldest timed out');
+    const waited = this.#host.time - request.came;
+    const timeout = service.known ? service.timeout : 5000;
+    if (timeout === 0 || waited < timeout) this.#fail(`timed out after ${waited} of ${timeout} ms`);
+    if (details !== (service.known ? 'sluice_queue_timeout' : 'sluice_no_state')) this.#fail(`odd details ${details}`);
+    this.#happen('timed out');
+    this.#host.done(context);
+  }
+
+  /** It has a pod now: one that may have it. */
+  #begin(request: Request): void {
+    const { service } = request;
+    const address = this.#host.headers.get(request.context)?.['x-sluice-pod'] ?? '';
+    const pod = service.pods.get(address);
+    const free = this.#freePods(service);
+    if (pod === undefined || !free.includes(pod)) this.#fail(`it goes to ${address}, which has no free slot`);
+    const fewest = Math.min(...free.map(({ held }) => held.size));
+    if (pod.held.size > fewest) this.#fail(`it goes to a pod with ${pod.held.size} where another has ${fewest}`);
+    pod.held.add(request);
+    request.pod = pod;
+    service.working.add(request);
+    request.tried = this.#host.try(request.context, address);
+    if (this.#host.headers.get(request.context)?.['x-sluice-request'] !== undefined)
+      this.#fail('the pod sees our header');
+  }
+
+  #freePods(service: Service): Pod[] {
+    this.#expireKept();
+    return [...service.pods.values()].filter((pod) => {
+      if (pod.removed || pod.unhealthy || pod.ejectedUntil !== undefined) return false;
+      return pod.held.size < (pod.trying ? Math.min(1, pod.limit) : pod.limit);
+    });
+  }
+
+  /** Slots that were kept long enough. The filter frees them, and lets pods return, with the tick that follows. */
+  #expireKept(): void {
+    for (const { pods } of this.#services) {
+      for (const pod of pods.values()) {
+        for (const request of pod.held) if (this.#due(request.keptUntil)) this.#free(pod, request);
+        if (!this.#due(pod.ejectedUntil)) continue;
+        pod.ejectedUntil = undefined;
+        pod.trying = true;
+        pod.returnedAt = this.#host.lastTick;
+      }
+    }
+  }
+
+  #due(at: number | undefined): boolean {
+    return at !== undefined && at <= this.#host.lastTick;
+  }
+
+  #check(): void {
+    this.#settle();
+    // What a failure leaves goes on with a tick that comes at once. Other things may happen before it.
+    const ticksAtOnce = this.#host.tickAt <= this.#host.time + TICK;
+    if (this.#somebodyCouldGo() && !ticksAtOnce) this.#fail('somebody waits beside a free slot');
+    for (const { waiting, timeout, known, changedAt } of this.#services) {
+      const waited = waiting[0] === undefined ? 0 : this.#host.time - waiting[0].came;
+      // Where `queue.timeout` has just become shorter, the next tick answers them.
+      const isLate = waited > timeout + 2 * TICK && this.#host.time > changedAt + 2 * TICK;
+      if (known && timeout > 0 && isLate) this.#fail(`waits for ${waited} of ${timeout} ms`);
+    }
+  }
+
+  #somebodyCouldGo(): boolean {
+    return this.#services.some((service) => service.waiting.length > 0 && this.#freePods(service).length > 0);
+  }
+
+  // ---- The model's own pods ----
+
+  #randomPod() {
+    const unhealthy = this.#chance(0.1);
+    return { address: `10.0.0.${Math.floor(this.#random() * 6)}:80`, limit: Math.floor(this.#random() * 4), unhealthy };
+  }
+
+  #setPod(service: Service, { address, limit, unhealthy }: sluice.queue.v1.IPod): void {
+    const pod = service.pods.get(address ?? '') ?? newPod(address ?? '');
+    pod.limit = limit ?? 0;
+    pod.unhealthy = unhealthy ?? false;
+    pod.removed = false;
+    service.pods.set(pod.address, pod);
+  }
+
+  #drop(pod: Pod): void {
+    pod.removed = true;
+    pod.ejectedUntil = undefined;
+    pod.trying = false;
+    this.#forgetIfIdle(pod);
+  }
+
+  #forgetIfIdle(pod: Pod): void {
+    if (!pod.removed || pod.held.size > 0) return;
+    for (const { pods } of this.#services) if (pods.get(pod.address) === pod) pods.delete(pod.address);
+  }
+
+  #free(pod: Pod, request: Request): void {
+    pod.held.delete(request);
+    this.#forgetIfIdle(pod);
+  }
+
+  #move(request: Request, to: Pod): void {
+    const from = request.pod;
+    if (from === undefined || from === to) return;
+    to.held.add(request);
+    request.pod = to;
+    this.#free(from, request);
+  }
+
+  #release(request: Request): void {
+    request.service.working.delete(request);
+    if (request.pod !== undefined) this.#free(request.pod, request);
+  }
+
+  #keep(request: Request): void {
+    request.service.working.delete(request);
+    if (request.service.hold === 0 && request.pod !== undefined) this.#free(request.pod, request);
+    else request.keptUntil = this.#host.time + request.service.hold;
+  }
+
+  #judge(service: Service, pod: Pod | undefined, status: number): void {
+    if (pod === undefined) return;
+    const gateway = status >= 502 && status <= 504;
+    if (!gateway) pod.gatewayRow = 0;
+    else if (service.gateway > 0) {
+      pod.gatewayRow += 1;
+      if (pod.trying || pod.gatewayRow >= service.gateway) {
+        this.#eject(service, pod);
+        return;
+      }
+    }
+    if (status < 500 || service.consecutive5xx === 0) {
+      pod.row5xx = 0;
+      if (!gateway || service.gateway === 0) pod.trying = false;
+      return;
+    }
+    pod.row5xx += 1;
+    if (pod.trying || pod.row5xx >= service.consecutive5xx) this.#eject(service, pod);
+  }
+
+  #eject(service: Service, pod: Pod): void {
+    if (pod.removed || pod.ejectedUntil !== undefined) return;
+    if (this.#host.time - pod.returnedAt > MAX_MS) pod.ejections = 0;
+    pod.ejections += 1;
+    pod.ejectedUntil = this.#host.time + Math.min(MAX_MS, BASE_MS * pod.ejections);
+    pod.trying = false;
+    pod.gatewayRow = 0;
+    pod.row5xx = 0;
+    this.#happen('ejected');
+    if (!service.known) this.#fail('a pod of an unknown service');
+  }
+
+  // ---- The end ----
+
+  /** Everything ends: all slots are back, and the counts add up. */
+  #drain(): void {
+    for (
+      let i = 0;
+      i < 10_000 && this.#services.some(({ working, waiting }) => working.size + waiting.length > 0);
+      i++
+    ) {
+      for (const service of this.#services) {
+        this.#end(service);
+        this.#settle();
+        this.#leaveWaiting(service);
+        this.#settle();
+      }
+      this.#pass(TICK);
+    }
+    this.#host.send({ heartbeat: {} });
+    this.#pass(1000);
+    const reports = new Map<string, sluice.queue.v1.IServiceReport>();
+    for (const { report } of this.#host.sent) {
+      for (const service of report?.services ?? []) reports.set(service.name ?? '', service);
+    }
+    for (const service of this.#services.filter(({ known }) => known)) {
+      const report = reports.get(service.name);
+      if (report === undefined) continue;
+      if (report.inUse || report.waiting) this.#fail(`${report.inUse} in use, ${report.waiting} waiting at the end`);
+      const counts = Object.fromEntries(
+        Object.entries({ ...report.counts }).map(([key, value]) => [key, Number(value)]),
+      );
+      const sum = (...names: string[]) => names.reduce((total, name) => total + (counts[name] ?? 0), 0);
+      const ended = sum('answered', 'failed', 'abandonedWorking', 'workTimeouts');
+      if (sum('started') !== ended) this.#fail(`${sum('started')} started, ${ended} ended`);
+      const left = sum('started', 'refused', 'waitTimeouts', 'abandonedWaiting', 'unserved');
+      if (sum('arrived') !== left) this.#fail(`${sum('arrived')} arrived, ${left} left`);
+    }
+  }
+
+  // ---- Helpers ----
+
+  /** Sends a message, and sees that the filter says it has it. */
+  #sendAcked(message: Omit<sluice.queue.v1.IControlMessage, 'sequence'>): void {
+    this.#host.sent = [];
+    const sequence = this.#host.send(message);
+    const acked = this.#host.sent.some(({ ack }) => Number(ack?.sequence) === sequence);
+    if (!acked) this.#fail('a message was not acknowledged');
+    const rejected = this.#host.sent.find((sent) => sent.rejected)?.rejected;
+    if (rejected) this.#fail(`refused: ${rejected.reason}`);
+    this.#settle();
+  }
+
+  #pickStatus(): number {
+    return this.#pick([200, 200, 200, 200, 204, 404, 500, 502, 503, 503, 504]) ?? 200;
+  }
+
+  #pick<T>(list: readonly T[]): T {
+    // Undefined for an empty list, which callers look for.
+    return list[Math.floor(this.#random() * list.length)] as T;
+  }
+
+  #chance(share: number): boolean {
+    return this.#random() < share;
+  }
+
+  #happen(what: string): void {
+    this.#happened[what] = (this.#happened[what] ?? 0) + 1;
+  }
+
+  #fail(what: string): never {
+    throw new Error(`seed ${this.#seed}, step ${this.#step}: ${what}`);
+  }
+}
+
+function newService(name: string): Service {
+  return {
+    name,
+    known: false,
+    queueMax: 0,
+    timeout: 0,
+    hold: 0,
+    gateway: 0,
+    consecutive5xx: 0,
+    pods: new Map(),
+    waiting: [],
+    working: new Set(),
+    changedAt: 0,
+  };
+}
+
+function newPod(address: string): Pod {
+  return {
+    address,
+    limit: 0,
+    unhealthy: false,
+    removed: false,
+    held: new Set(),
+    gatewayRow: 0,
+    row5xx: 0,
+    ejectedUntil: undefined,
+    ejections: 0,
+    returnedAt: 0,
+    trying: false,
+  };
+}

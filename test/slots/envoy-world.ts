@@ -1,0 +1,471 @@
+// One Envoy with several workers whose callbacks interleave at every read and write; pods that judge. Every step is decided by
+// three numbers.
+
+import { SILENT_MS } from '../../envoy/filter/membership.ts';
+import { type Callback, SharedData, Vm, type Witness } from './vm.ts';
+import { Broken, type Step } from './world.ts';
+
+export const SERVICES = ['work', 'other'];
+const PODS: readonly (readonly [service: number, pod: string])[] = [
+  [0, 'p'],
+  [0, 'q'],
+  [1, 'r'],
+];
+const PATIENT_MS = 25;
+const BEAT_MS = 250;
+
+const WEIGHTS = {
+  go: 40,
+  arrive: 14,
+  end: 12,
+  abort: 2,
+  fail: 1,
+  retry: 1,
+  wake: 12,
+  hear: 6,
+  tick: 2,
+  freeze: 1,
+  thaw: 2,
+  changeLimit: 1,
+  removePod: 0.5,
+  trap: 0.3,
+  orphanEnds: 3,
+  upgrade: 0.3,
+  retire: 1,
+  startWorker: 0.5,
+  heal: 0.2,
+} as const;
+type What = keyof typeof WEIGHTS;
+const ALWAYS: readonly What[] = ['go', 'arrive', 'end', 'wake', 'hear', 'tick', 'thaw', 'orphanEnds', 'retire'];
+
+/** A mixture of its own for each seed: some faults never happen in it, others often. */
+export function envoyMixtureOf(random: () => number): readonly What[] {
+  return (Object.keys(WEIGHTS) as What[]).flatMap((what) => {
+    const factors = ALWAYS.includes(what) ? [0.5, 1, 2] : [0, 0, 0.3, 1, 3];
+    const factor = factors[Math.floor(random() * factors.length)] ?? 1;
+    return Array.from({ length: Math.round(WEIGHTS[what] * 4 * factor) }, () => what);
+  });
+}
+
+interface Worker {
+  readonly vm: Vm;
+  /** The callback that it is in. */
+  callback: Callback | undefined;
+  frozen: boolean;
+  /** It gets no new requests any more: newer code does. */
+  old: boolean;
+  started: boolean;
+  beatAt: number;
+}
+
+interface Request {
+  readonly service: number;
+  readonly worker: Worker;
+  readonly place: number;
+  readonly arrived: number;
+  pod: string | undefined;
+  /** Its client has left, or its pod is done, and the worker is hearing so. */
+  ending: boolean;
+}
+
+export class EnvoyWorld implements Witness {
+  readonly counts = new Map<string, number>();
+  /** The most older requests of its service that waited, known to all, when a request started. */
+  overtaken = 0;
+  now = 0;
+  private readonly data = new SharedData();
+  private readonly mixture: readonly What[];
+  private readonly pace: number;
+  private workers: Worker[] = [];
+  /** What each pod has to do for VMs that trapped: Envoy notices only when it answers. */
+  private orphans: string[] = [];
+  private trapped = 0;
+  private readonly limits = new Map<string, number>(PODS.map(([, pod]) => [pod, 1]));
+  private readonly bounds = new Map<string, number>(this.limits);
+  private readonly running = new Map<string, number>();
+  private readonly requests = new Set<Request>();
+
+  /** A step takes up to twice `pace` milliseconds. */
+  constructor(mixture: readonly What[], workers: number, pace = 1) {
+    this.mixture = mixture;
+    this.pace = pace;
+    for (let i = 0; i < workers; i++) this.addWorker();
+  }
+
+  /** All workers have started and heard of all pods. */
+  begin(): void {
+    this.quiet();
+  }
+
+  step([what, a, b]: Step): void {
+    this.now += (b % 3) * this.pace;
+    const name = this.mixture[what % this.mixture.length];
+    if (name !== undefined) this[name](a, b);
+    this.lowerBounds();
+  }
+
+  // ---- Workers ----
+
+  private addWorker(): void {
+    const vm = new Vm(SERVICES, this.data, () => this.workers.map((worker) => worker.vm), this);
+    for (const [service, pod] of PODS) vm.news.push({ service, pod, limit: this.limits.get(pod) });
+    this.workers.push({ vm, callback: undefined, frozen: false, old: false, started: false, beatAt: 0 });
+  }
+
+  private startWorker(): void {
+    if (this.workers.length < 5) this.addWorker();
+  }
+
+  /** Newer code: a new VM in each worker beside the old ones. */
+  private upgrade(): void {
+    if (this.workers.some(({ old }) => old)) return;
+    const before = this.workers.filter(({ started }) => started);
+    for (const worker of before) {
+      worker.old = true;
+      this.addWorker();
+    }
+    this.seen('upgrades');
+  }
+
+  /** An old VM without requests ends. */
+  private retire(a: number): void {
+    const done = this.idle().filter(({ old, vm }) => old && vm.news.length === 0 && !this.isBusy(vm));
+    const worker = pick(done, a);
+    if (worker === undefined) return;
+    this.run(worker, worker.vm.leave());
+    while (worker.callback !== undefined) this.resume(worker);
+    this.workers = this.workers.filter((other) => other !== worker);
+    this.seen('ended VMs');
+  }
+
+  private isBusy(vm: Vm): boolean {
+    return [...this.requests].some(({ worker }) => worker.vm === vm);
+  }
+
+  /** A trap: the VM is gone and a new one starts. Pods go on with what it had sent them; who waited there hangs. */
+  private trap(a: number): void {
+    const worker = pick(this.workers, a);
+    if (worker === undefined) return;
+    for (const request of this.requests) {
+      if (request.worker !== worker) continue;
+      if (request.pod !== undefined) this.orphans.push(request.pod);
+      this.requests.delete(request);
+    }
+    this.trapped++;
+    this.workers = this.workers.filter((other) => other !== worker);
+    this.addWorker();
+    this.seen('traps');
+  }
+
+  private orphanEnds(a: number): void {
+    if (this.orphans.length === 0) return;
+    const [pod] = this.orphans.splice(a % this.orphans.length, 1);
+    if (pod !== undefined) this.count(pod, -1);
+  }
+
+  private freeze(a: number): void {
+    const worker = pick(this.workers, a);
+    if (worker !== undefined) worker.frozen = true;
+  }
+
+  private thaw(a: number): void {
+    const worker = pick(
+      this.workers.filter(({ frozen }) => frozen),
+      a,
+    );
+    if (worker !== undefined) worker.frozen = false;
+  }
+
+  private idle(): readonly Worker[] {
+    return this.workers.filter(({ callback, frozen }) => callback === undefined && !frozen);
+  }
+
+  private run(worker: Worker, callback: Callback): void {
+    worker.callback = callback;
+    this.resume(worker);
+  }
+
+  private resume(worker: Worker): void {
+    if (worker.callback?.next().done === true) worker.callback = undefined;
+  }
+
+  private go(a: number): void {
+    const worker = pick(
+      this.workers.filter(({ callback, frozen }) => callback !== undefined && !frozen),
+      a,
+    );
+    if (worker !== undefined) this.resume(worker);
+  }
+
+  // ---- Callbacks ----
+
+  private arrive(a: number, b: number): void {
+    const worker = pick(
+      this.idle().filter(({ old, started }) => !old && started),
+      a,
+    );
+    if (worker === undefined) return;
+    const service = b % 4 === 0 ? 1 : 0;
+    const add = (place: number) => {
+      this.requests.add({ service, worker, place, arrived: this.now, pod: undefined, ending: false });
+    };
+    this.run(worker, worker.vm.arrive(service, this.now, add));
+  }
+
+  private end(a: number): void {
+    const request = this.pickRequest(a, true);
+    if (request !== undefined) this.endRequest(request);
+  }
+
+  private endRequest(request: Request): void {
+    this.free(request);
+    this.run(request.worker, request.worker.vm.end(request.place, this.now));
+  }
+
+  private abort(a: number): void {
+    const request = this.pickRequest(a, false);
+    if (request === undefined) return;
+    this.free(request);
+    this.run(request.worker, request.worker.vm.abort(request.place, this.now));
+  }
+
+  private fail(a: number): void {
+    const request = this.pickRequest(a, true);
+    if (request === undefined) return;
+    this.free(request);
+    this.run(request.worker, request.worker.vm.fail(request.place, this.now));
+    this.seen('ejections');
+  }
+
+  /** A connection failed, so the first pod does not have it: Envoy goes where the slots are not asked for. */
+  private retry(a: number, b: number): void {
+    const request = this.pickRequest(a, true);
+    const pod = PODS[b % PODS.length];
+    if (request === undefined || pod === undefined || pod[0] !== request.service) return;
+    const running = this.running.get(pod[1]) ?? 0;
+    // Envoy does not ask for a slot then. So it is judged only that the others hear of it.
+    if (pod[1] === request.pod || running >= (this.bounds.get(pod[1]) ?? 0)) return;
+    if (this.workers.some(({ callback }) => callback !== undefined)) return;
+    this.run(request.worker, request.worker.vm.retry(request.place, pod[1], this.now));
+    while (request.worker.callback !== undefined) this.resume(request.worker);
+    this.seen('retries');
+  }
+
+  private wake(a: number): void {
+    const worker = pick(
+      this.idle().filter(({ vm }) => vm.inbox.length > 0),
+      a,
+    );
+    if (worker !== undefined) this.run(worker, worker.vm.wake(this.now));
+  }
+
+  private hear(a: number): void {
+    const worker = pick(
+      this.idle().filter(({ vm, started }) => vm.news.length > 0 && started),
+      a,
+    );
+    if (worker !== undefined) this.run(worker, worker.vm.hear(this.now));
+  }
+
+  private tick(a: number): void {
+    const worker = pick(this.idle(), a);
+    if (worker !== undefined) this.tickOf(worker);
+  }
+
+  private tickOf(worker: Worker): void {
+    worker.started = true;
+    worker.beatAt = this.now + BEAT_MS;
+    this.run(worker, worker.vm.tick(this.now));
+  }
+
+  private pickRequest(a: number, working: boolean): Request | undefined {
+    const idle = this.idle();
+    return pick(
+      [...this.requests].filter(
+        ({ pod, worker, ending }) => !ending && idle.includes(worker) && (pod !== undefined) === working,
+      ),
+      a,
+    );
+  }
+
+  private free(request: Request): void {
+    request.ending = true;
+    this.requests.delete(request);
+    if (request.pod !== undefined) this.count(request.pod, -1);
+  }
+
+  // ---- What the workers do ----
+
+  started(vm: Vm, service: number, place: number, pod: string): void {
+    const request = [...this.requests].find(
+      (it) => it.worker.vm === vm && it.place === place && it.service === service,
+    );
+    if (request === undefined || request.pod !== undefined) throw new Broken('a request starts that does not wait');
+    request.pod = pod;
+    this.count(pod, 1);
+    this.seen('starts');
+    const running = this.running.get(pod) ?? 0;
+    const bound = this.bounds.get(pod) ?? 0;
+    if (running > bound) throw new Broken(`over the limit: ${running} on ${pod}, limit ${bound}`);
+    this.overtake(request);
+  }
+
+  private overtake(request: Request): void {
+    const older = [...this.requests].filter(
+      (other) =>
+        other.service === request.service &&
+        other.pod === undefined &&
+        other.arrived < request.arrived &&
+        other.worker.callback === undefined &&
+        other.worker.vm.inbox.length === 0,
+    );
+    this.overtaken = Math.max(this.overtaken, older.length);
+  }
+
+  moved(vm: Vm, place: number, pod: string): void {
+    const request = [...this.requests].find((it) => it.worker.vm === vm && it.place === place);
+    if (request?.pod === undefined) return;
+    this.count(request.pod, -1);
+    request.pod = pod;
+    this.count(pod, 1);
+  }
+
+  private count(pod: string, by: number): void {
+    this.running.set(pod, (this.running.get(pod) ?? 0) + by);
+  }
+
+  // ---- Limits ----
+
+  private changeLimit(a: number, b: number): void {
+    this.tell(a, (b >> 3) % 4);
+  }
+
+  private removePod(a: number): void {
+    this.tell(a, undefined);
+  }
+
+  private tell(a: number, limit: number | undefined): void {
+    const chosen = pick(PODS, a);
+    if (chosen === undefined) return;
+    const [service, pod] = chosen;
+    if (limit === undefined) this.limits.delete(pod);
+    else this.limits.set(pod, limit);
+    this.bounds.set(pod, Math.max(this.bounds.get(pod) ?? 0, limit ?? 0));
+    for (const { vm } of this.workers) vm.news.push({ service, pod, limit });
+    this.seen('changed limits');
+  }
+
+  /** A lowered limit holds once all workers have heard of it and no more is running. */
+  private lowerBounds(): void {
+    for (const [, pod] of PODS) {
+      const limit = this.limits.get(pod) ?? 0;
+      if ((this.bounds.get(pod) ?? 0) <= limit || (this.running.get(pod) ?? 0) > limit) continue;
+      const all = this.workers.every(({ vm, callback }) => vm.news.length === 0 && callback === undefined);
+      if (all) this.bounds.set(pod, limit);
+    }
+  }
+
+  // ---- What must hold ----
+
+  /** Everybody runs, everything is delivered, what was lost is proven. Then no slot is idle beside a waiting request. */
+  private heal(): void {
+    for (const worker of this.workers) worker.frozen = false;
+    this.quiet();
+    while (this.orphans.length > 0) this.orphanEnds(0);
+    if (this.trapped > 0) {
+      this.now += SILENT_MS;
+      this.quiet();
+      this.judgeBesideDead();
+      for (const { vm } of this.workers) vm.membership.reclaimAfter = 10_000;
+      this.now += 20_000;
+      this.quiet();
+      this.now += 20_000;
+      this.quiet();
+      for (const { vm } of this.workers) vm.membership.reclaimAfter = 0;
+      this.trapped = 0;
+    }
+    this.quiet();
+    this.lowerBounds();
+    this.judge();
+  }
+
+  private quiet(): void {
+    // Some rounds of ticks: offers that nobody took, ejected pods that return, members that were silent.
+    for (let round = 0; round < 8; round++) {
+      this.deliver();
+      this.now += round < 4 ? PATIENT_MS : BEAT_MS;
+      for (const worker of [...this.workers]) {
+        this.tickOf(worker);
+        this.deliver();
+      }
+    }
+  }
+
+  private deliver(): void {
+    for (let n = 0; n < 10_000; n++) {
+      const worker = this.workers.find(
+        ({ callback, vm, started }) => callback !== undefined || vm.inbox.length > 0 || (vm.news.length > 0 && started),
+      );
+      if (worker === undefined) return;
+      if (worker.callback !== undefined) this.resume(worker);
+      else if (worker.vm.inbox.length > 0) this.run(worker, worker.vm.wake(this.now));
+      else this.run(worker, worker.vm.hear(this.now));
+      this.now += n % 50 === 0 ? 1 : 0;
+    }
+    throw new Broken('they never stop talking');
+  }
+
+  private judge(): void {
+    for (const [service, pod] of PODS) {
+      const running = this.running.get(pod) ?? 0;
+      const limit = this.limits.get(pod) ?? 0;
+      const waiting = [...this.requests].filter((it) => it.service === service && it.pod === undefined).length;
+      // After an ejection one request goes first.
+      const free = this.workers.some(({ vm }) => vm.isTrying(service, pod))
+        ? Math.min(limit, 1) - running
+        : limit - running;
+      if (free > 0 && waiting > 0) throw new Broken(`${waiting} wait while ${free} slots of ${pod} are free`);
+    }
+  }
+
+  /** Before the death of a VM is proven only what it used is missing. */
+  private judgeBesideDead(): void {
+    SERVICES.forEach((name, service) => {
+      const waiting = [...this.requests].filter((it) => it.service === service && it.pod === undefined).length;
+      const free = PODS.filter(([of]) => of === service).reduce((sum, [, pod]) => {
+        const trying = this.workers.some(({ vm }) => vm.isTrying(service, pod));
+        const limit = Math.min(this.limits.get(pod) ?? 0, trying ? 1 : Number.POSITIVE_INFINITY);
+        return sum + Math.max(0, limit - (this.running.get(pod) ?? 0));
+      }, 0);
+      const missing = Math.max(...this.workers.map(({ vm }) => vm.missing.get(service) ?? 0));
+      if (waiting > 0 && free > missing)
+        throw new Broken(`${waiting} of ${name} wait, ${free} slots are free, ${missing} missing`);
+    });
+  }
+
+  /** Ends with everything repaired, and everybody served. */
+  finish(): void {
+    this.heal();
+    for (;;) {
+      const request = [...this.requests].find(({ pod }) => pod !== undefined);
+      if (request === undefined) break;
+      this.endRequest(request);
+      this.deliver();
+      this.lowerBounds();
+      this.judge();
+    }
+    SERVICES.forEach((_, service) => {
+      const waiting = [...this.requests].filter((it) => it.service === service).length;
+      const slots = PODS.some(([of, pod]) => of === service && (this.limits.get(pod) ?? 0) > 0);
+      if (waiting > 0 && slots) throw new Broken(`${waiting} wait for ever`);
+    });
+  }
+
+  private seen(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+}
+
+function pick<T>(all: readonly T[], a: number): T | undefined {
+  return all[a % all.length];
+}
