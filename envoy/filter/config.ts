@@ -28,6 +28,7 @@ function readRole(at: usize, size: i32): i32 {
   readFrom(at, size);
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 1) role = readInt();
+    else if (field === 3) selfCluster = kept(selfCluster);
     else skip();
   }
   return broken ? 0 : role;
@@ -41,7 +42,6 @@ function readControl(at: usize, size: i32): void {
   readFrom(at, size);
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 2) xdsCluster = kept(xdsCluster);
-    else if (field === 3) selfCluster = kept(selfCluster);
     else if (field === 4) codeVersion = kept(codeVersion);
     else if (field === 5) queues.requestsMax = orDefault(readInt(), 200000);
     else if (field === 6) queues.unknownWait = orDefault(readInt(), 5000) as f64;

@@ -55,6 +55,7 @@ import {
   onClose,
   onMessage,
   rootDeleted,
+  setCaller,
   setRoot,
   startEpoch,
   tickStream,
@@ -119,6 +120,7 @@ export function proxy_on_configure(root: u32, size: i32): i32 {
   setRole(root, role);
   const at = now();
   if (role === ROLE_CONTROL) setRoot(root);
+  else if (role === ROLE_QUEUE) setCaller(root);
   if (role === ROLE_CONTROL || rootCount === 1) setTickRoot(root, at);
   return 1;
 }
@@ -243,7 +245,8 @@ function onTry(context: u32): void {
 function endTry(r: i32): void {
   tries.remove(r);
   const answered = statusOf(r) !== 0;
-  setStatus(r, 0);
+  // What follows may be another try, or an answer of Envoy. After 200 it is the trailers.
+  if (statusOf(r) !== 200) setStatus(r, 0);
   if (answered || queues.state(r) !== WORKING || getProperty(UPSTREAM_LOCAL_ADDRESS)) return;
   const at = now();
   queues.unreachable(queues.podOf(r), at);

@@ -74,6 +74,7 @@ export function startEpoch(): void {
 const tokenAt: usize = heap.alloc(8);
 
 let root: u32 = 0;
+let caller: u32 = 0;
 let isWorker: bool = false;
 let token: u32 = 0;
 let isOpen: bool = false;
@@ -99,8 +100,17 @@ export function setRoot(context: u32): void {
   nextTry = 0;
 }
 
+/**
+ * A root of the queue plugin. Where Envoy has started the VM anew after a trap, there is no control plugin in it until somebody
+ * calls its listener: so this one calls.
+ */
+export function setCaller(context: u32): void {
+  caller = context;
+}
+
 /** The root is deleted, and its stream with it. */
 export function rootDeleted(context: u32): void {
+  if (caller === context) caller = 0;
   if (root !== context) return;
   root = 0;
   isOpen = false;
@@ -209,7 +219,7 @@ export function tickStream(now: f64): f64 {
     disconnect();
     lost(now);
   }
-  if (!isOpen && root !== 0 && now >= nextTry) connect(now);
+  if (!isOpen && now >= nextTry) connect(now);
   // Before the report: it may be what Sluice still lacks.
   if (now - lastReport >= reportEvery() && (!isOpen || unheard < UNHEARD_MAX)) report(now);
   if (isOpen && now - lastSent >= heartbeatMs) heartbeat(now);
@@ -222,7 +232,7 @@ function reportEvery(): f64 {
 
 function nextDue(): f64 {
   let soonest = lastReport + reportEvery();
-  if (!isOpen) return root !== 0 && nextTry < soonest ? nextTry : soonest;
+  if (!isOpen) return nextTry < soonest ? nextTry : soonest;
   const dead = lastHeard + (isWelcome ? deadAfterMs : OPENING_MS);
   if (dead < soonest) soonest = dead;
   const beat = lastSent + heartbeatMs;
@@ -232,7 +242,7 @@ function nextDue(): f64 {
 function connect(now: f64): void {
   nextTry = now + retryDelay;
   retryDelay = retryDelay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : retryDelay * 2;
-  if (!isWorker) {
+  if (!isWorker || root === 0) {
     callSelf();
     return;
   }
@@ -267,8 +277,9 @@ function connect(now: f64): void {
 }
 
 function callSelf(): void {
-  if (selfCluster.size === 0) return;
-  enter(root);
+  const from = root !== 0 ? root : caller;
+  if (selfCluster.size === 0 || from === 0) return;
+  enter(from);
   begin();
   putNumber(epoch);
   beginHeaders();

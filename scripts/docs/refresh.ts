@@ -2,13 +2,24 @@ import { formatProblem } from '../../src/model/problem.ts';
 import { lbagent, version1 } from '../../src/routes/file/keys.ts';
 import { parseRouteFile } from '../../src/routes/file/parse.ts';
 import { describeKeys } from '../../src/routes/file/reference.ts';
+import { MAY_IMPORT } from '../../test/architecture.ts';
 import { keysMarkdown } from './keys.ts';
 
 /** What can stand between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. */
 const GENERATED: Readonly<Record<string, () => string>> = {
   'keys of version 1': () => keysMarkdown(describeKeys(version1), 'Top of the file'),
+  imports: () => importsMarkdown(),
   'keys of lbagent': () => keysMarkdown(describeKeys(lbagent), 'Top of the file of lbagent'),
 };
+
+/** Which room of `src` may import which, from the table that a test holds. */
+function importsMarkdown(): string {
+  const rows = Object.entries(MAY_IMPORT).map(([room, others]) => {
+    const names = others.map((other) => `\`${other}\``).join(', ');
+    return `| ${room === 'top' ? '`main.ts`' : `\`${room}\``} | ${names === '' ? 'nothing' : names} |`;
+  });
+  return ['| folder of `src` | may import |', '| --- | --- |', ...rows].join('\n');
+}
 
 const PART = /(<!-- generated: (.+?) -->\n).*?(<!-- end of \2 -->)/gs;
 

@@ -3,9 +3,11 @@ import { systemClock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { readAssets } from './assets.ts';
 import { answerBurst } from './burst.ts';
+import { boundConnections } from './connections.ts';
 import { Live } from './live.ts';
 import { type Page, textPage } from './page.ts';
 import { makePage, NOT_FOUND, type PageInputs } from './pages.ts';
+import { isTrustedRequest } from './trusted.ts';
 
 /** Where the admin listens: an IP address or host name, IPv6 without brackets, and a port; 0: the system picks one. */
 export interface AdminAddress {
@@ -16,6 +18,8 @@ export interface AdminAddress {
 /** How the admin is started. */
 export interface AdminOptions extends PageInputs {
   readonly address: AdminAddress;
+  /** Further names by which people ask, in small letters; see `isTrustedRequest`. */
+  readonly hosts?: readonly string[] | undefined;
   /** Sends so many requests at once; undefined: nobody may ask for that (everywhere but in the demo). */
   readonly burst?: ((count: number) => void) | undefined;
   /** Told of every page that could not be made: a bug, which its reader sees as a 500. Must not throw. */
@@ -62,7 +66,7 @@ export async function startAdmin(options: AdminOptions): Promise<Result<Admin, s
   const live = new Live({ status: options.status, burst: options.burst !== undefined, onFault });
   const site: Site = { options, onFault, live, assets: readAssets() };
   const server = createServer(LIMITS, (request, response) => void answer(site, request, response));
-  server.maxConnections = MAX_CONNECTIONS;
+  boundConnections(server, MAX_CONNECTIONS);
   const listening = await listen(server, options.address);
   if (!listening.ok) return listening;
   server.on('error', onFault);
@@ -114,6 +118,10 @@ interface Site {
 async function answer(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
   // A client that leaves in the middle is nobody's fault.
   response.on('error', () => {});
+  if (!isTrustedRequest(request, site.options.hosts) && !OPEN_TO_ALL.has(pathOf(request))) {
+    send(response, UNTRUSTED);
+    return;
+  }
   if (request.method === 'GET' && pathOf(request) === '/events') {
     if (!site.live.open(response, HEADERS)) send(response, TOO_MANY);
     return;
@@ -124,6 +132,14 @@ async function answer(site: Site, request: IncomingMessage, response: ServerResp
   });
   send(response, page);
 }
+
+/** Probes and load balancers ask by any name, and the answer gives nothing away. */
+const OPEN_TO_ALL: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
+
+const UNTRUSTED = textPage(
+  403,
+  'Refused: by the name or the page that this request comes from. Ask by IP address, as localhost, by a name inside the cluster, or by one that was listed with --admin-host.',
+);
 
 const TOO_MANY = textPage(503, 'Too many dashboards are open; close one, or wait.');
 

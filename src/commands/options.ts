@@ -51,3 +51,11 @@ export function kubeconfigOption(): Option {
     'how to reach Kubernetes; else $KUBECONFIG, the cluster Sluice runs in, or ~/.kube/config',
   );
 }
+
+/** `--admin-host NAME`. */
+export function adminHostOption(): Option {
+  return new Option(
+    '--admin-host <name>',
+    'a further name by which people ask for the admin, such as that of a proxy before it; may be given several times',
+  ).argParser((text, before: readonly string[] = []) => [...before, text.toLowerCase()]);
+}

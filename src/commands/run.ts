@@ -11,7 +11,7 @@ import { type SupervisedEnvoy, superviseEnvoy } from '../envoy/process/supervise
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { freePort } from './free-port.ts';
-import { filterOption, kubeconfigOption, logLevelOption, parsePort, routesOption } from './options.ts';
+import { adminHostOption, filterOption, kubeconfigOption, logLevelOption, parsePort, routesOption } from './options.ts';
 import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
@@ -23,6 +23,7 @@ interface Options extends DnsFlags {
   readonly filter: 'on' | 'off';
   readonly kubeconfig?: string;
   readonly stateDir?: string;
+  readonly adminHost?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -43,7 +44,8 @@ export function addRun(program: Command): void {
     .option('--envoy-admin-port <port>', `port of Envoy's admin, on loopback (default: ${ENVOY_ADMIN_PORT})`, parsePort)
     .addOption(filterOption())
     .addOption(kubeconfigOption())
-    .addOption(stateDirOption());
+    .addOption(stateDirOption())
+    .addOption(adminHostOption());
   addDnsOptions(command)
     .addOption(logLevelOption())
     .addHelpText('after', '\nExamples:\n  sluice run\n  sluice run --routes routes.yaml')
@@ -109,6 +111,7 @@ class Run {
       routes: this.#options.routes ?? demo?.routes ?? '',
       // What the demo was started with nobody wants back.
       stateDir: demo === undefined ? stateDir(this.#options.stateDir, process.env, this.#log) : undefined,
+      adminHosts: this.#options.adminHost,
       burst: demo && ((count) => demo.burst(count)),
       // Both on this machine, under one command: any free ports will do.
       xds: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],

@@ -7,7 +7,14 @@ import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane/assembl
 import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
-import { filterOption, kubeconfigOption, logLevelOption, parseBindAddress, routesOption } from './options.ts';
+import {
+  adminHostOption,
+  filterOption,
+  kubeconfigOption,
+  logLevelOption,
+  parseBindAddress,
+  routesOption,
+} from './options.ts';
 import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
@@ -21,6 +28,7 @@ interface Options extends DnsFlags, XdsSecurityFlags {
   readonly filter: 'on' | 'off';
   readonly kubeconfig?: string;
   readonly stateDir?: string;
+  readonly adminHost?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -56,7 +64,8 @@ export function addServe(program: Command): void {
     )
     .addOption(filterOption())
     .addOption(kubeconfigOption())
-    .addOption(stateDirOption());
+    .addOption(stateDirOption())
+    .addOption(adminHostOption());
   addDnsOptions(command)
     .addOption(logLevelOption())
     .addHelpText('after', '\nExample:\n  sluice serve --routes routes.yaml --xds 127.0.0.1:18000')
@@ -82,6 +91,7 @@ async function serve(options: Options): Promise<void> {
   const started = await startControlPlane({
     routes,
     stateDir: stateDir(options.stateDir, process.env, log),
+    adminHosts: options.adminHost,
     xds,
     xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,

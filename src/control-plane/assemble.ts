@@ -45,6 +45,8 @@ export interface ControlPlaneOptions {
   readonly ownerGrace?: Millis;
   /** Where health, status and metrics are served. */
   readonly admin: AdminAddress;
+  /** Further names by which people ask there; see `isTrustedRequest`. */
+  readonly adminHosts?: readonly string[] | undefined;
   /** Sends so many requests at once, for the dashboard's button; undefined: it has none. */
   readonly burst?: ((count: number) => void) | undefined;
   /** `off`: for Envoys without Wasm. Each pod of a service with a limit has a queue of its own then. */
@@ -108,6 +110,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     address: options.admin,
     metrics,
     ...observation,
+    hosts: options.adminHosts,
     burst: options.burst,
     onFault: (error) => options.log.error({ err: error }, 'the admin could not answer'),
   });

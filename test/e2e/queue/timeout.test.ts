@@ -64,28 +64,33 @@ describe('timeout.request', () => {
 const TOLERANCE_MS = 15;
 
 describe('queue.timeout', () => {
-  test.each(['http1', 'h2c'] as const)('a request that has waited too long never reaches a pod (%s)', async (protocol) => {
-    const queue = await startQueue({ pods: 1, protocol, service: { queue: { timeout: '400ms' } } });
-    const client = queue.h2();
-    const warm = await load(client, burst(1, { name: 'warm', work: fixed(10) }));
-    const first = startLoad(client, burst(1, { name: 'first', work: fixed(1000) }));
-    await queue.untilHeld(1);
-    const late = await load(client, spaced(10, 7, { name: 'late' }));
-    for (const { status, headers, body } of late) {
-      expect(status).toBe(503);
-      const { waited_ms: waited, ...rest } = JSON.parse(body);
-      expect(headers).toMatchObject({ 'content-type': 'application/json' });
-      expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1);
-      expect(waited).toBeGreaterThanOrEqual(400);
-      expect(waited).toBeLessThanOrEqual(400 + TOLERANCE_MS);
-      expect(rest).toMatchObject({ error: 'waited too long', service: 'codec', status: 503 });
-    }
-    const waits = late.map(({ sent, ended }) => ended - sent);
-    process.stdout.write(`── answered ${Math.min(...waits).toFixed(0)} to ${Math.max(...waits).toFixed(0)} ms after it was sent\n`);
-    const next = await load(client, burst(2, { name: 'next', work: fixed(20) }));
-    const results = [...warm, ...(await first.results), ...late, ...next];
-    const verdict = await expectStrict(queue, results, { title: `queue.timeout, ${protocol}` });
-    expect(verdict.outcomes).toEqual({ 200: 4, 503: 10 });
-    expect((await queue.pods.requests()).filter(({ id }) => id.startsWith('late'))).toEqual([]);
-  });
+  test.each(['http1', 'h2c'] as const)(
+    'a request that has waited too long never reaches a pod (%s)',
+    async (protocol) => {
+      const queue = await startQueue({ pods: 1, protocol, service: { queue: { timeout: '400ms' } } });
+      const client = queue.h2();
+      const warm = await load(client, burst(1, { name: 'warm', work: fixed(10) }));
+      const first = startLoad(client, burst(1, { name: 'first', work: fixed(1000) }));
+      await queue.untilHeld(1);
+      const late = await load(client, spaced(10, 7, { name: 'late' }));
+      for (const { status, headers, body } of late) {
+        expect(status).toBe(503);
+        const { waited_ms: waited, ...rest } = JSON.parse(body);
+        expect(headers).toMatchObject({ 'content-type': 'application/json' });
+        expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1);
+        expect(waited).toBeGreaterThanOrEqual(400);
+        expect(waited).toBeLessThanOrEqual(400 + TOLERANCE_MS);
+        expect(rest).toMatchObject({ error: 'waited too long', service: 'codec', status: 503 });
+      }
+      const waits = late.map(({ sent, ended }) => ended - sent);
+      process.stdout.write(
+        `── answered ${Math.min(...waits).toFixed(0)} to ${Math.max(...waits).toFixed(0)} ms after it was sent\n`,
+      );
+      const next = await load(client, burst(2, { name: 'next', work: fixed(20) }));
+      const results = [...warm, ...(await first.results), ...late, ...next];
+      const verdict = await expectStrict(queue, results, { title: `queue.timeout, ${protocol}` });
+      expect(verdict.outcomes).toEqual({ 200: 4, 503: 10 });
+      expect((await queue.pods.requests()).filter(({ id }) => id.startsWith('late'))).toEqual([]);
+    },
+  );
 });

@@ -227,3 +227,34 @@ test('listens on IPv6 loopback as well', async () => {
   const admin = await start({ address: { host: '::1', port: 0 } });
   expect(await ask(admin, '/healthz')).toMatchObject({ status: 200 });
 });
+
+test('a page of another site gets nothing, whatever name leads here; probes are answered by any name', async () => {
+  const admin = await start({ hosts: ['ops.example'] });
+  const by = async (path: string, headers: IncomingHttpHeaders) => (await ask(admin, path, { headers })).status;
+  for (const path of ['/', '/status', '/metrics', '/events', '/no-such-page']) {
+    expect(await by(path, { host: 'evil.example' })).toBe(403);
+    expect(await by(path, { host: '127.0.0.1', origin: 'http://evil.example' })).toBe(403);
+  }
+  expect(await by('/status', { host: 'ops.example:1' })).toBe(200);
+  expect(await by('/healthz', { host: 'evil.example' })).toBe(200);
+  expect(await by('/readyz', { host: 'evil.example' })).not.toBe(403);
+});
+
+test('idle connections keep nobody out: the one that was idle for longest makes room', async () => {
+  const admin = await start();
+  const sockets = await Promise.all(
+    Array.from({ length: 300 }, async () => {
+      const socket = connect(admin.address);
+      socket.on('error', () => {});
+      cleanups.push(() => socket.destroy());
+      await once(socket, 'connect');
+      return socket;
+    }),
+  );
+  const begin = performance.now();
+  expect((await ask(admin, '/healthz')).status).toBe(200);
+  expect(performance.now() - begin).toBeLessThan(1000);
+  await expect
+    .poll(() => sockets.filter(({ destroyed, readableEnded }) => destroyed || readableEnded).length)
+    .toBeGreaterThan(199);
+});

@@ -64,6 +64,7 @@ export function filterBootstrap(envoy: FilterEnvoy): EnvoyBootstrap {
         typed_config: typed('envoy.extensions.bootstrap.internal_listener.v3.InternalListener'),
       },
     ],
+    stats_flush_interval: '0.5s',
     layered_runtime: {
       layers: [
         { name: 'static', static_layer: { 'envoy.reloadable_features.least_request_lb_count_pending_requests': true } },
@@ -94,8 +95,9 @@ function filters(envoy: FilterEnvoy): Json[] {
 /** One of the three plugins. */
 export function plugin(envoy: FilterEnvoy, name: 'queue' | 'try' | 'control'): Json {
   const role = { queue: Role.ROLE_QUEUE, try: Role.ROLE_TRY, control: Role.ROLE_CONTROL }[name];
-  const control = { xdsCluster: 'sluice', selfCluster: 'sluice.control', codeVersion: 'test', ...envoy.control };
-  const config = PluginConfig.encode({ role, ...(name === 'control' && control) }).finish();
+  const control = { xdsCluster: 'sluice', codeVersion: 'test', ...envoy.control };
+  const self = name !== 'try' && { selfCluster: 'sluice.control' };
+  const config = PluginConfig.encode({ role, ...self, ...(name === 'control' && control) }).finish();
   const code = { local: { filename: envoy.code ?? CODE } };
   return {
     name: `sluice.${name}`,
@@ -105,6 +107,7 @@ export function plugin(envoy: FilterEnvoy, name: 'queue' | 'try' | 'control'): J
         name: `sluice.${name}`,
         root_id: `sluice.${name}`,
         failure_policy: envoy.failurePolicy ?? 'FAIL_RELOAD',
+        reload_config: { backoff: { base_interval: '0.1s', max_interval: '1s' } },
         vm_config: { vm_id: 'sluice.queue', runtime: 'envoy.wasm.runtime.v8', code },
         configuration: { ...typed('google.protobuf.BytesValue'), value: Buffer.from(config).toString('base64') },
       },

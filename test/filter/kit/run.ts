@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly settings?: sluice.queue.v1.ISettings;
   readonly envoy?: Partial<FilterEnvoy>;
   readonly service?: Partial<EnvoyService>;
+  /** More services of Envoy, with the same pods. */
+  readonly others?: readonly string[];
   /** Sluice does not send the service. */
   readonly untold?: boolean;
 }
@@ -42,8 +44,9 @@ export async function startRun(options: RunOptions = {}): Promise<FilterRun> {
   const xds = await side.start();
   const [port = 0] = await freePorts(1);
   const work = { name: 'work', pods: pods.addresses, limit, ...options.service };
+  const others = (options.others ?? []).map((name) => ({ ...work, name }));
   if (!options.untold) side.set({ name: 'work', settings, pods: work.pods.map((address) => ({ address, limit })) });
-  const envoy = await startEnvoy(filterBootstrap({ port, xds, services: [work], ...options.envoy }));
+  const envoy = await startEnvoy(filterBootstrap({ port, xds, services: [work, ...others], ...options.envoy }));
   const stop = async () => {
     await envoy.stop();
     side.stop();

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -67,11 +67,41 @@ test('every option in the documents is one', () => {
   expect(unique(used.filter((option) => !known.has(option)))).toEqual([]);
 });
 
-test("README's packages are those of package.json", () => {
+test("CONTRIBUTING's packages are those of package.json", () => {
   const { dependencies } = JSON.parse(read('package.json'));
-  const table = /\| package \| reason \|\n((?:\|.*\n)+)/.exec(read('README.md'))?.[1] ?? '';
+  const table = /\| package \| reason \|\n((?:\|.*\n)+)/.exec(read('CONTRIBUTING.md'))?.[1] ?? '';
   const first = table.split('\n').map((line) => line.split('|')[1] ?? '');
   expect(words(first.join('\n'), /(?<=`)[^`\s,]+(?=`)/g)).toEqual(Object.keys(dependencies).sort());
+});
+
+test('every npm script in the documents is one of package.json', () => {
+  const { scripts } = JSON.parse(read('package.json'));
+  const used = markdownFiles().flatMap((file) =>
+    [...read(file).matchAll(/\bnpm (?:run ([a-z][\w:-]*)|(start|test)\b)/g)].map(
+      ([, name, short]) => name ?? short ?? '',
+    ),
+  );
+  expect(new Set(used).size).toBeGreaterThan(8);
+  expect(unique(used.filter((name) => !Object.hasOwn(scripts, name)))).toEqual([]);
+});
+
+describe('docs/architecture.md', () => {
+  const text = read('docs/architecture.md');
+
+  test('every path that it names exists', () => {
+    const paths = words(
+      text,
+      /(?<=`)(?:src|envoy|proto|gen|k8s|charts|docs|test|bench|scripts|compose)\/[\w./-]*(?=`)/g,
+    );
+    expect(paths.length).toBeGreaterThan(25);
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
+  test('every folder of src is on its map', () => {
+    const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true });
+    const missing = folders.filter((one) => one.isDirectory() && !text.includes(`| \`src/${one.name}/\` |`));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
 });
 
 test('README stays a page for newcomers', () => {

