@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
 import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { systemClock } from '../base/clock.ts';
 import { type Millis, millis } from '../base/duration.ts';
@@ -29,7 +31,10 @@ import { collectLessOften } from './heap.ts';
 import { EventLog, logRecentEvents } from './log-events.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
 import { openPodSources } from './open-pod-sources.ts';
+import { Operator } from './operator.ts';
+import { OverrideStore } from './override-store.ts';
 import { Rollouts } from './rollouts.ts';
+import { WaitingRequests } from './waiting-requests.ts';
 
 /** What a control plane is started with. */
 export interface ControlPlaneOptions {
@@ -93,7 +98,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const file = await routeFile.load();
   if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
-  const { server, controller, envoys, observation, metrics } = assemble(options, routeFile, {
+  const { server, controller, envoys, observation, metrics, operator } = assemble(options, routeFile, {
     file: file.value,
     filter,
   });
@@ -110,6 +115,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     address: options.admin,
     metrics,
     ...observation,
+    orders: operator,
     hosts: options.adminHosts,
     burst: options.burst,
     onFault: (error) => options.log.error({ err: error }, 'the admin could not answer'),
@@ -152,6 +158,7 @@ function assemble(
     guard,
     onEvent: (event) => {
       telemetry.record(event);
+      waiting.record(event);
       events.post({ kind: 'slots', event });
     },
   });
@@ -187,6 +194,17 @@ function assemble(
     snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => events.post({ kind: 'ownership' }),
   });
+  const waiting = new WaitingRequests({
+    clock,
+    members: () => telemetry.members().flatMap((id) => slots.member(id) ?? []),
+    flush: (member) => slots.flush(member),
+  });
+  const store = new OverrideStore({
+    path: options.stateDir && overridesPath(options.stateDir, options.routes),
+    clock,
+    changed: () => events.post({ kind: 'sources' }),
+    onFault: (reason) => log.error({ reason }, 'orders of operators cannot be kept: they are lost with a restart'),
+  });
   const hasFilter = (node: string) => slots.members(node).some(({ closedAt }) => closedAt === undefined);
   const controller = new Controller({
     events,
@@ -195,6 +213,7 @@ function assemble(
     envoys,
     rollouts,
     cache,
+    overrides: () => store.current(),
     filterProblems: () =>
       filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, now: clock.now() }),
     clock,
@@ -211,10 +230,24 @@ function assemble(
     metrics,
     telemetry,
     isFilterOff: () => filter.kind === 'off',
+    overrides: () => store.current(),
     clock,
   });
+  const operator = new Operator({
+    model: () => controller.state().model,
+    store,
+    waiting,
+    telemetry,
+    isFilterOff: filter.kind === 'off',
+  });
   metrics.watchWithheld(() => envoys.withheld());
-  return { server, controller, envoys, observation, metrics };
+  return { server, controller, envoys, observation, metrics, operator };
+}
+
+/** Each route file has its own. */
+function overridesPath(folder: string, routes: string): string {
+  const id = createHash('sha256').update(resolve(routes)).digest('hex').slice(0, 12);
+  return join(folder, `orders-${id}.json`);
 }
 
 function failed(kind: StartFailure['kind'], messages: readonly string[]): Result<never, StartFailure> {
