@@ -3,6 +3,8 @@ export interface Page {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  /** Of a page that takes other methods: which. */
+  readonly allow?: string;
 }
 
 /** A page of one line of text. */

@@ -4,8 +4,10 @@ import { fail, ok, type Result } from '../base/result.ts';
 import { readAssets } from './assets.ts';
 import { answerBurst } from './burst.ts';
 import { boundConnections } from './connections.ts';
+import { nameOfGiver, orderRefusal } from './doors.ts';
 import { Live } from './live.ts';
-import { type Page, textPage } from './page.ts';
+import { type Orders, parseOrder } from './orders.ts';
+import { jsonPage, type Page, textPage } from './page.ts';
 import { makePage, NOT_FOUND, type PageInputs } from './pages.ts';
 import { isTrustedRequest } from './trusted.ts';
 
@@ -20,6 +22,8 @@ export interface AdminOptions extends PageInputs {
   readonly address: AdminAddress;
   /** Further names by which people ask, in small letters; see `isTrustedRequest`. */
   readonly hosts?: readonly string[] | undefined;
+  /** Carries out what operators order. */
+  readonly orders?: Orders;
   /** Sends so many requests at once; undefined: nobody may ask for that (everywhere but in the demo). */
   readonly burst?: ((count: number) => void) | undefined;
   /** Told of every page that could not be made: a bug, which its reader sees as a 500. Must not throw. */
@@ -45,10 +49,7 @@ const LIMITS = {
 const MAX_CONNECTIONS = 100;
 const STOP_GRACE_MS = 500;
 
-/**
- * Pages are only read: nothing here changes anything (but for a burst, see `answerBurst`), so that a page of somebody
- * else's in the browser cannot do harm by calling it, nor (there are no CORS headers) see what it answers.
- */
+/** A page of somebody else's in the browser cannot see what is answered here: there are no CORS headers. */
 const HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy':
@@ -59,7 +60,8 @@ const HEADERS = {
 
 /**
  * Serves the dashboard, health, readiness, status and metrics over HTTP. Errors: why it cannot listen there, and what to do.
- * There is no authentication: bind it to loopback, or to a network whose users may read it.
+ * There is no authentication: bind it to loopback, or to a network whose users may read it. Orders are taken from this
+ * machine alone, see `orderRefusal`.
  */
 export async function startAdmin(options: AdminOptions): Promise<Result<Admin, string>> {
   const onFault = options.onFault ?? (() => {});
@@ -148,7 +150,7 @@ function send(response: ServerResponse, page: Page): void {
     ...HEADERS,
     'content-type': page.type,
     'content-length': Buffer.byteLength(page.body),
-    ...(page.status === 405 && { allow: 'GET, HEAD' }),
+    ...(page.status === 405 && { allow: page.allow ?? 'GET, HEAD' }),
   });
   response.end(page.body);
 }
@@ -161,9 +163,35 @@ async function pageFor({ options, assets }: Site, request: IncomingMessage): Pro
   const { method, url = '' } = request;
   const path = pathOf(request);
   if (options.burst !== undefined && path === '/burst') return answerBurst(request, options.burst);
-  if (method !== 'GET' && method !== 'HEAD') return textPage(405, 'Everything here is only read: use GET or HEAD.');
   const query = new URLSearchParams(url.slice(path.length + 1));
+  const order = parseOrder(path, query);
+  if (order !== undefined && options.orders !== undefined) return answerOrder(request, order, options.orders);
+  if (method !== 'GET' && method !== 'HEAD') return textPage(405, 'This is only read: use GET or HEAD.');
+  if (path === '/queue' && options.orders !== undefined) return queuePage(options.orders, query);
   return assets.get(path) ?? (await makePage(path, options, query)) ?? NOT_FOUND;
+}
+
+async function answerOrder(
+  request: IncomingMessage,
+  order: NonNullable<ReturnType<typeof parseOrder>>,
+  orders: Orders,
+): Promise<Page> {
+  if (request.method !== 'POST') return { ...textPage(405, 'Orders are given with POST.'), allow: 'POST' };
+  const refusal = orderRefusal({ headers: request.headers, peer: request.socket.remoteAddress });
+  if (refusal !== undefined) return textPage(403, refusal);
+  if (!order.ok) return textPage(400, order.errors.join(' '));
+  const done = await orders.give(order.value, nameOfGiver(request.headers));
+  return done.ok ? textPage(200, done.value) : textPage(404, done.errors.join(' '));
+}
+
+/** Enough for a person; programs may ask for more. */
+const MOST_LISTED = 100;
+const MOST_ASKED = 5000;
+
+async function queuePage(orders: Orders, query: URLSearchParams): Promise<Page> {
+  const most = Math.min(MOST_ASKED, Math.max(1, Number.parseInt(query.get('most') ?? '', 10) || MOST_LISTED));
+  const listing = await orders.queue(query.get('service') ?? '', most);
+  return listing.ok ? jsonPage(200, listing.value) : textPage(404, listing.errors.join(' '));
 }
 
 async function close(server: Server): Promise<void> {

@@ -4,6 +4,8 @@ import { addCompletion } from './completion.ts';
 import { addDemoPod } from './demo-pod.ts';
 import { addExplain } from './explain.ts';
 import { addInit } from './init.ts';
+import { addDrain, addPause, addResume, addUndrain } from './orders.ts';
+import { addQueue } from './queue.ts';
 import { addRender } from './render.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
@@ -22,6 +24,11 @@ export function addCommands(program: Command): void {
     addRender,
     addBootstrap,
     addStatus,
+    addQueue,
+    addPause,
+    addResume,
+    addDrain,
+    addUndrain,
     addSchema,
     addCompletion,
     addDemoPod,

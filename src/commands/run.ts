@@ -20,6 +20,7 @@ import { type SupervisedEnvoy, superviseEnvoy } from '../envoy/process/supervise
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { freePort } from './free-port.ts';
+import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
 import {
   adminHostOption,
   durationArgument,
@@ -33,7 +34,7 @@ import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignals } from './stop-signal.ts';
 
-interface Options extends DnsFlags {
+interface Options extends DnsFlags, ObjectFlags {
   readonly routes?: string;
   readonly envoyAdminPort?: number;
   readonly drainTimeout?: Millis;
@@ -58,7 +59,9 @@ const SLOW_MS = 5000;
 export function addRun(program: Command): void {
   const command = program
     .command('run')
-    .description('run the control plane and an Envoy as its child; without --routes: a demo with three pods')
+    .description(
+      'run the control plane and an Envoy as its child; without --routes and --gateway-api: a demo with three pods',
+    )
     .addOption(routesOption())
     .option(
       '--admin <host:port>',
@@ -79,6 +82,7 @@ export function addRun(program: Command): void {
     .addOption(kubeconfigOption())
     .addOption(stateDirOption())
     .addOption(adminHostOption());
+  addObjectOptions(command);
   addDnsOptions(command)
     .addOption(logLevelOption())
     .addHelpText('after', '\nExamples:\n  sluice run\n  sluice run --routes routes.yaml')
@@ -107,6 +111,11 @@ class Run {
     this.#log = makeLogger(options.logLevel);
   }
 
+  /** Whether there is nothing to route but what is made up. */
+  get #isDemo(): boolean {
+    return this.#options.routes === undefined && this.#options.gatewayApi !== true;
+  }
+
   async untilStopped(): Promise<void> {
     const temporary = makeTempFolder('sluice-run-');
     if (!temporary.ok) {
@@ -127,7 +136,7 @@ class Run {
       failWith(EXIT.failed, ['Sluice needs an Envoy, and found none:', ...found.errors.map((error) => `  - ${error}`)]);
       return;
     }
-    const demo = this.#options.routes === undefined ? await startDemo(await freePort(8080)) : undefined;
+    const demo = this.#isDemo ? await startDemo(await freePort(8080)) : undefined;
     if (demo !== undefined) this.#cleanups.push(() => demo.stop());
     const { envoyAdminPort } = this.#options;
     const admin: AdminPlace =
@@ -162,7 +171,8 @@ class Run {
   /** Where the control plane listens; undefined when it could not be started, which has been told. */
   async #startControlPlane(demo: Demo | undefined): Promise<XdsAddress | undefined> {
     const started = await startControlPlane({
-      routes: this.#options.routes ?? demo?.routes ?? '',
+      routes: this.#options.routes ?? demo?.routes,
+      objects: objectRoutes(this.#options),
       // What the demo was started with nobody wants back.
       stateDir: demo === undefined ? stateDir(this.#options.stateDir, process.env, this.#log) : undefined,
       adminHosts: this.#options.adminHost,

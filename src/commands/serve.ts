@@ -7,6 +7,7 @@ import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane/assembl
 import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
+import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
 import {
   adminHostOption,
   durationArgument,
@@ -21,8 +22,8 @@ import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
 
-interface Options extends DnsFlags, XdsSecurityFlags {
-  readonly routes: string;
+interface Options extends DnsFlags, XdsSecurityFlags, ObjectFlags {
+  readonly routes?: string;
   readonly xds: readonly BindAddress[];
   readonly admin?: HostPort;
   readonly ownerGrace: Millis;
@@ -40,7 +41,7 @@ export function addServe(program: Command): void {
   const command = program
     .command('serve')
     .description('run the control plane alone, for an Envoy started elsewhere with `sluice bootstrap`')
-    .addOption(routesOption().makeOptionMandatory())
+    .addOption(routesOption())
     .addOption(
       new Option('--xds <address>', 'where Envoys connect; may be given several times')
         .argParser((text, before: readonly BindAddress[] = []) => [
@@ -67,14 +68,22 @@ export function addServe(program: Command): void {
     .addOption(kubeconfigOption())
     .addOption(stateDirOption())
     .addOption(adminHostOption());
+  addObjectOptions(command);
   addDnsOptions(command)
     .addOption(logLevelOption())
-    .addHelpText('after', '\nExample:\n  sluice serve --routes routes.yaml --xds 127.0.0.1:18000')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice serve --routes routes.yaml --xds 127.0.0.1:18000\n  sluice serve --gateway-api',
+    )
     .action(serve);
 }
 
 async function serve(options: Options): Promise<void> {
   const { routes, xds, admin = DEFAULT_ADMIN, ownerGrace, filter, kubeconfig, logLevel } = options;
+  if (routes === undefined && options.gatewayApi !== true) {
+    failWith(EXIT.badInput, ['Name a route file with --routes, or take routes from objects with --gateway-api.']);
+    return;
+  }
   const stopping = stopSignal();
   const log = makeLogger(logLevel);
   const security = await xdsSecurity(options, xds, { clock: systemClock, log });
@@ -85,6 +94,7 @@ async function serve(options: Options): Promise<void> {
   const { credentials, guard, maxAgeMs } = security.value;
   const started = await startControlPlane({
     routes,
+    objects: objectRoutes(options),
     stateDir: stateDir(options.stateDir, process.env, log),
     adminHosts: options.adminHost,
     xds,

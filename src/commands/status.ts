@@ -48,8 +48,7 @@ export function addStatus(program: Command): void {
     .command('status')
     .argument('[service]', 'one service with its pods, routes, problems and recent events')
     .description('show what a running Sluice does: services, pods, Envoys, problems')
-    // The default stands in the text: commander would print the object.
-    .option('--admin <url>', `where it answers (default: http://${formatHostPort(DEFAULT_ADMIN)})`, parseAdminUrl)
+    .addOption(adminOption())
     .option('--json', 'the whole status as JSON', false)
     .option('--watch', 'again every second, what matters first', false)
     .addOption(new Option('--sort <order>', 'of the services (default: name; with --watch: trouble)').choices(SORTS))
@@ -61,6 +60,12 @@ export function addStatus(program: Command): void {
       const { admin = DEFAULT_ADMIN, json, watch, sort } = options;
       return showStatus({ name, admin, json, watch, sort });
     });
+}
+
+/** `--admin URL`: where a running Sluice answers. The default stands in the text: commander would print the object. */
+export function adminOption(): Option {
+  const text = `where it answers (default: http://${formatHostPort(DEFAULT_ADMIN)})`;
+  return new Option('--admin <url>', text).argParser(parseAdminUrl);
 }
 
 /** `http://127.0.0.1:18001`, or the same without `http://`. Throws what commander prints to the user. */
@@ -110,7 +115,7 @@ async function askStatus(admin: HostPort, signal: AbortSignal): Promise<Result<A
   const answer = await httpGet(admin, '/status', AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]));
   if (!answer.ok) {
     return fail(
-      `No Sluice answers: ${answer.errors.join('; ')}.`,
+      `Cannot reach Sluice at ${place}: ${answer.errors.join('; ')}.`,
       'Start one with `sluice run` or `sluice serve --routes FILE`, or say where it answers with `--admin URL`.',
     );
   }
@@ -162,4 +167,4 @@ function noSuchService(name: string, { services }: Status): readonly string[] {
 }
 
 /** Colours on a terminal, unless NO_COLOR says otherwise. */
-const paint: Paint = (tone, text) => styleText(COLOURS[tone], text, { stream: process.stdout });
+export const paint: Paint = (tone, text) => styleText(COLOURS[tone], text, { stream: process.stdout });

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
 import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { systemClock } from '../base/clock.ts';
 import { type Millis, millis } from '../base/duration.ts';
@@ -27,14 +29,21 @@ import { loadFilter } from './filter-code.ts';
 import { filterProblems } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
 import { EventLog, logRecentEvents } from './log-events.ts';
+import { MergedRoutes } from './merged-routes.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
+import { type ObjectRoutesChoice, openObjectRoutes } from './open-object-routes.ts';
 import { openPodSources } from './open-pod-sources.ts';
+import { Operator } from './operator.ts';
+import { OverrideStore } from './override-store.ts';
 import { Rollouts } from './rollouts.ts';
+import { WaitingRequests } from './waiting-requests.ts';
 
 /** What a control plane is started with. */
 export interface ControlPlaneOptions {
-  /** Path of the route file. */
-  readonly routes: string;
+  /** Path of the route file; undefined: there is none, and routes come from objects. */
+  readonly routes?: string | undefined;
+  /** Which Kubernetes objects routes are made of, beside the route file's. */
+  readonly objects?: ObjectRoutesChoice | undefined;
   /** A folder where the last good route file is kept for the next start; undefined: nowhere. */
   readonly stateDir?: string | undefined;
   /** Where Envoys connect. */
@@ -88,13 +97,16 @@ const clock = systemClock;
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
   collectLessOften();
   const { routes, stateDir } = options;
-  const lastGood = stateDir === undefined ? undefined : new LastGoodFile(stateDir, routes);
-  const routeFile = new RouteFileSource({ path: routes, env: process.env, clock, ...(lastGood && { lastGood }) });
-  const file = await routeFile.load();
-  if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
+  const lastGood = stateDir === undefined || routes === undefined ? undefined : new LastGoodFile(stateDir, routes);
+  const routeFile =
+    routes === undefined
+      ? undefined
+      : new RouteFileSource({ path: routes, env: process.env, clock, ...(lastGood && { lastGood }) });
+  const file = await routeFile?.load();
+  if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
-  const { server, controller, envoys, observation, metrics } = assemble(options, routeFile, {
-    file: file.value,
+  const { server, controller, envoys, observation, metrics, operator } = assemble(options, routeFile, {
+    file: file?.value ?? {},
     filter,
   });
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
@@ -110,6 +122,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     address: options.admin,
     metrics,
     ...observation,
+    orders: operator,
     hosts: options.adminHosts,
     burst: options.burst,
     onFault: (error) => options.log.error({ err: error }, 'the admin could not answer'),
@@ -137,8 +150,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
  */
 function assemble(
   options: ControlPlaneOptions,
-  routeFile: RouteFileSource,
-  { file, filter }: { readonly file: RouteFile; readonly filter: FilterOptions },
+  routeFile: RouteFileSource | undefined,
+  { file, filter }: { readonly file: Pick<RouteFile, 'lbagent'>; readonly filter: FilterOptions },
 ) {
   const { log } = options;
   const guard = options.xdsSecurity?.guard ?? openToAll;
@@ -152,6 +165,7 @@ function assemble(
     guard,
     onEvent: (event) => {
       telemetry.record(event);
+      waiting.record(event);
       events.post({ kind: 'slots', event });
     },
   });
@@ -187,14 +201,29 @@ function assemble(
     snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => events.post({ kind: 'ownership' }),
   });
+  const objects = openObjectRoutes(options, metrics);
+  const watched = routeFile && observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now()));
+  const routes = new MergedRoutes({ file: watched, objects });
+  const waiting = new WaitingRequests({
+    clock,
+    members: () => telemetry.members().flatMap((id) => slots.member(id) ?? []),
+    flush: (member) => slots.flush(member),
+  });
+  const store = new OverrideStore({
+    path: options.stateDir && overridesPath(options.stateDir, options.routes ?? 'objects'),
+    clock,
+    changed: () => events.post({ kind: 'sources' }),
+    onFault: (reason) => log.error({ reason }, 'orders of operators cannot be kept: they are lost with a restart'),
+  });
   const hasFilter = (node: string) => slots.members(node).some(({ closedAt }) => closedAt === undefined);
   const controller = new Controller({
     events,
-    routes: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
+    routes,
     pods,
     envoys,
     rollouts,
     cache,
+    overrides: () => store.current(),
     filterProblems: () =>
       filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, now: clock.now() }),
     clock,
@@ -203,7 +232,7 @@ function assemble(
   // After the server: it must hear of a publication before those who ask it about Envoy's answers.
   const observation = observe({
     version: VERSION,
-    routeFile: { path: options.routes, source: routeFile },
+    routeFile: { path: options.routes ?? 'Kubernetes objects', source: routes },
     pods,
     controller,
     cache,
@@ -211,10 +240,24 @@ function assemble(
     metrics,
     telemetry,
     isFilterOff: () => filter.kind === 'off',
+    overrides: () => store.current(),
     clock,
   });
+  const operator = new Operator({
+    model: () => controller.state().model,
+    store,
+    waiting,
+    telemetry,
+    isFilterOff: filter.kind === 'off',
+  });
   metrics.watchWithheld(() => envoys.withheld());
-  return { server, controller, envoys, observation, metrics };
+  return { server, controller, envoys, observation, metrics, operator };
+}
+
+/** Each route file has its own. */
+function overridesPath(folder: string, routes: string): string {
+  const id = createHash('sha256').update(resolve(routes)).digest('hex').slice(0, 12);
+  return join(folder, `orders-${id}.json`);
 }
 
 function failed(kind: StartFailure['kind'], messages: readonly string[]): Result<never, StartFailure> {

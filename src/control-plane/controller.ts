@@ -5,6 +5,7 @@ import { Timers } from '../base/timers.ts';
 import type { PodSource } from '../endpoints/pod-source.ts';
 import type { Locator } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
+import type { Overrides } from '../model/overrides.ts';
 import type { Problem } from '../model/problem.ts';
 import { formatProblem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
@@ -24,6 +25,8 @@ export interface ControllerOptions {
   readonly envoys: Pick<Envoys, 'follow' | 'problems'>;
   readonly rollouts: Rollouts;
   readonly cache: SnapshotCache;
+  /** What operators have ordered; a change of it is told as one of the sources. */
+  readonly overrides: () => Overrides;
   /** What else is wrong with Envoys and their filters. */
   readonly filterProblems: () => readonly Problem[];
   readonly clock: Clock;
@@ -107,7 +110,8 @@ export class Controller {
     pods.want([...services.map(({ locator }) => locator), ...rollouts.leaving()]);
     const mayWait = this.#hasWaitedFor !== wanted;
     const podsOf = (locator: Locator) => pods.pods(locator);
-    const reconciled = reconcile({ wanted, podsOf, before: this.#reconciled, mayWait });
+    const overrides = this.#options.overrides();
+    const reconciled = reconcile({ wanted, podsOf, before: this.#reconciled, overrides, mayWait });
     const before = this.#reconciled?.model;
     this.#reconciled = reconciled;
     this.#waitFor(reconciled.awaited, wanted);

@@ -1,5 +1,6 @@
 import type { Locator } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
+import { applyOverrides, type Overrides } from '../model/overrides.ts';
 import type { Pod } from '../model/pod.ts';
 import { type Resolved, resolve } from '../model/resolve.ts';
 import type { Routing } from '../model/routing.ts';
@@ -13,6 +14,8 @@ export interface ReconcileInput {
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
   /** What the last reconciliation returned; undefined: this is the first. */
   readonly before: Reconciled | undefined;
+  /** What operators have ordered. */
+  readonly overrides: Overrides;
   /** Whether sources that have not answered yet may be waited for. */
   readonly mayWait: boolean;
 }
@@ -33,21 +36,31 @@ export interface Reconciled {
  * From all inputs to the model. Pure: the same inputs make the same model. An edit that brings a service whose pods are
  * about to be known waits for them, so that nobody is led away from pods that answer; pods go on to come and go.
  */
-export function reconcile({ wanted, podsOf, before, mayWait }: ReconcileInput): Reconciled {
+export function reconcile({ wanted, podsOf, before, overrides, mayWait }: ReconcileInput): Reconciled {
   const resolved = resolve(wanted, podsOf, before?.wanted);
   const inUse = before?.model?.routing;
   const known = new Set(inUse?.services.map(({ name }) => name));
   const awaited = mayWait && inUse !== wanted ? resolved.awaited.filter((name) => !known.has(name)) : [];
   if (awaited.length === 0) {
-    const model = modelOf(wanted, resolved, before?.model);
+    const model = modelOf(wanted, resolved, { overrides, before: before?.model });
     return { model, resolved, wanted: resolved, awaited };
   }
   if (inUse === undefined) return { model: undefined, resolved: undefined, wanted: resolved, awaited };
   const still = resolve(inUse, podsOf, before?.resolved);
-  return { model: modelOf(inUse, still, before?.model), resolved: still, wanted: resolved, awaited };
+  return {
+    model: modelOf(inUse, still, { overrides, before: before?.model }),
+    resolved: still,
+    wanted: resolved,
+    awaited,
+  };
 }
 
 /** The same model while it is the same. */
-function modelOf(routing: Routing, { services }: Resolved, before: Model | undefined): Model {
+function modelOf(
+  routing: Routing,
+  resolved: Resolved,
+  { overrides, before }: { readonly overrides: Overrides; readonly before: Model | undefined },
+): Model {
+  const services = applyOverrides(resolved.services, overrides, before?.services);
   return before?.routing === routing && before.services === services ? before : { routing, services };
 }

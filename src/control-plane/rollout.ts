@@ -274,8 +274,10 @@ export class Rollout {
       for (const address of addresses) {
         const has = member.limitOf(name, address);
         if (!known.has(address) && !member.mayChoose(name, address)) continue;
-        const limit = Math.min(most, taken === undefined ? has : limitOf(taken.view), shares.get(address) ?? most);
-        if (limit > 0 || has > 0) slots.set(address, { limit, unhealthy: false });
+        const isIdle = target.idle?.has(address) === true;
+        const share = Math.min(most, taken === undefined ? has : limitOf(taken.view), shares.get(address) ?? most);
+        // An idle pod stays, so that it is back at once when its order is taken back.
+        if (isIdle || share > 0 || has > 0) slots.set(address, { limit: isIdle ? 0 : share, unhealthy: false });
       }
       member.want([name, { kind: 'service', settings, pods: slots }]);
     }

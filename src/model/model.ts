@@ -9,6 +9,8 @@ export interface ServiceWithPods {
   readonly pods: readonly Pod[];
   /** Whether the source of its pods has ever answered. Until then nothing is taken away from who has it already. */
   readonly isKnown: boolean;
+  /** Pods that get no new request by an operator's order, by address; undefined: none. */
+  readonly idle?: ReadonlySet<string>;
 }
 
 /** Everything Envoy and its queue filter have to be told, without a wire type in sight. */

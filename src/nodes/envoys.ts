@@ -176,7 +176,7 @@ export class Envoys {
       userAgent: event.userAgent,
       tooOld: tooOldRelease(event.userAgent),
       streams: before?.streams ?? new Set(),
-      sameId: before?.sameId ?? new SameNodeId({ clock, ask, drop, changed: () => this.#options.changed() }),
+      sameId: before?.sameId ?? new SameNodeId({ clock, ask, drop, changed: () => this.#tell() }),
       returning: (before?.returning ?? false) || event.returning,
       holds: before?.holds,
       listens: before?.listens ?? 'no',

@@ -1,6 +1,7 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatAddress, type Locator } from '../model/locator.ts';
 import type { ServiceWithPods } from '../model/model.ts';
+import type { Order, Overrides } from '../model/overrides.ts';
 import type { Pod } from '../model/pod.ts';
 import type { SourceState } from '../model/source.ts';
 import type { PodReading } from '../telemetry/member-state.ts';
@@ -13,11 +14,12 @@ export interface ServiceInput {
   readonly now: number;
   readonly telemetry: Pick<Telemetry, 'now' | 'traffic'>;
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
+  readonly overrides: Overrides;
 }
 
 /** One service and its pods, as its source and the queue filters tell of them. `active`: Envoy has been told of it. */
 export function describeService(
-  { now, telemetry, podsOf }: ServiceInput,
+  { now, telemetry, podsOf, overrides }: ServiceInput,
   { service, pods }: Pick<ServiceWithPods, 'service' | 'pods'>,
   active: boolean,
 ): ServiceStatus {
@@ -28,12 +30,25 @@ export function describeService(
       const { limit } = discipline;
       const queue = { max: discipline.queue.max, timeoutMs: discipline.queue.timeout };
       const has = telemetry.now(name);
-      const described = describePods(pods, limit, has);
-      const slots = described.reduce((sum, pod) => sum + slotsOf(pod), 0);
+      const described = describePods(pods, { limit, has, overrides });
+      const paused = overrides.paused.get(name);
+      const slots = paused ? 0 : described.reduce((sum, pod) => sum + slotsOf(pod), 0);
       const numbers = describeNumbers(has, limit, now);
       const traffic = telemetry.traffic(name);
       const seen = { ...numbers, ...(has && traffic && { traffic }) };
-      return { name, kind: 'limited', protocol, active, limit, slots, queue, pods: described, ...seen, source };
+      return {
+        name,
+        kind: 'limited',
+        protocol,
+        active,
+        ...(paused && { paused: describeOrder(paused) }),
+        limit,
+        slots,
+        queue,
+        pods: described,
+        ...seen,
+        source,
+      };
     }
     case 'balanced': {
       const { balance, maxRequests } = discipline;
@@ -43,6 +58,10 @@ export function describeService(
     default:
       return assertNever(discipline);
   }
+}
+
+function describeOrder({ by, at }: Order): NonNullable<PodStatus['drained']> {
+  return { by, at: moment(at) };
 }
 
 function describeNumbers(has: ServiceNow | undefined, limit: number, now: number) {
@@ -59,17 +78,23 @@ function describeNumbers(has: ServiceNow | undefined, limit: number, now: number
 }
 
 /** Those of the source, and those that are no longer there but have requests to finish. */
-function describePods(pods: readonly Pod[], limit: number, has: ServiceNow | undefined): readonly PodStatus[] {
+function describePods(
+  pods: readonly Pod[],
+  { limit, has, overrides }: { limit: number; has: ServiceNow | undefined; overrides: Overrides },
+): readonly PodStatus[] {
   const known = pods.map((pod) => {
     const address = formatAddress(pod);
     const reading = has?.pods.get(address);
-    const state = pod.state === 'draining' ? 'draining' : (reading?.state ?? 'ready');
+    const drained = overrides.drained.get(address);
+    const isDraining = pod.state === 'draining' || drained !== undefined;
     return {
       address,
-      state,
-      limit: reading?.limit ?? limit,
+      state: isDraining ? 'draining' : (reading?.state ?? 'ready'),
+      // That of an idle pod is 0 for now.
+      limit: reading?.limit || limit,
       ...(has && { inUse: reading?.inUse ?? 0 }),
       ...odd(reading),
+      ...(drained && { drained: describeOrder(drained) }),
     };
   });
   const there = new Set(known.map(({ address }) => address));

@@ -1,5 +1,6 @@
 import type { Locator } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
+import type { Overrides } from '../model/overrides.ts';
 import type { Pod } from '../model/pod.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
@@ -25,6 +26,8 @@ export interface StatusInput {
   readonly model: Model | undefined;
   readonly problems: readonly Problem[];
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
+  /** What operators have ordered. */
+  readonly overrides: Overrides;
   readonly nodes: readonly ConnectedNode[];
   readonly configuration: { readonly version: string; readonly publishedAt: number } | undefined;
   readonly telemetry: Pick<Telemetry, 'now' | 'traffic' | 'members' | 'events'>;
@@ -50,6 +53,7 @@ export function describeStatus(input: StatusInput): Status {
     }),
     ...describeRouting(model?.routing),
     services: describeServices(input),
+    orders: describeOrders(input.overrides),
     nodes,
     problems: [...input.problems, ...nodeProblems(nodes, now)],
     events: telemetry.events(MOST_EVENTS).map(describeEvent),
@@ -86,6 +90,13 @@ function describeServices(input: StatusInput): readonly ServiceStatus[] {
     ...active.map((service) => describeService(input, service, true)),
     ...pending.map((service) => describeService(input, { service, pods: [] }, false)),
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function describeOrders({ paused, drained }: Overrides): Status['orders'] {
+  return [
+    ...[...paused].map(([service, { by, at }]) => ({ kind: 'paused' as const, service, by, at: moment(at) })),
+    ...[...drained].map(([pod, { by, at }]) => ({ kind: 'drained' as const, pod, by, at: moment(at) })),
+  ];
 }
 
 function describeEvent({ at, ...event }: RecentEvent): EventStatus {

@@ -50,10 +50,11 @@ function facts(service: ServiceStatus): readonly (readonly [string, string])[] {
       ['balance', service.balance.replaceAll('_', ' ')],
       ['in flight', `at most ${service.maxRequests}, counted by Envoy alone`],
     ];
-  const { limit, queue, desiredPods, oldSince } = service;
+  const { limit, queue, desiredPods, oldSince, paused } = service;
   const longest = queue.timeoutMs === 0 ? 'as long as it takes' : `for at most ${formatShort(queue.timeoutMs)}`;
   return [
-    ['limit', `${limit} a pod, ${service.slots} slots now`],
+    ...(paused === undefined ? [] : [['paused', `by ${paused.by}, ${paused.at}`] as const]),
+    ['limit', `${limit} a pod, ${service.slots} ${service.slots === 1 ? 'slot' : 'slots'} now`],
     ['queue', `at most ${queue.max} wait, ${longest}`],
     ...(desiredPods === undefined ? [] : [['wanted', `${desiredPods} pods would serve all at once`] as const]),
     ...minute(service),
@@ -106,9 +107,10 @@ function inUseText({ inUse, limit }: PodStatus): string {
   return limit === undefined ? '-' : `${inUse ?? '?'}/${limit}`;
 }
 
-function why({ reason, ejectedUntil }: PodStatus, now: number): string {
+function why({ reason, ejectedUntil, drained }: PodStatus, now: number): string {
   const again = ejectedUntil === undefined ? '' : `tried again in ${formatAge(Date.parse(ejectedUntil) - now)}`;
-  return [reason, again].filter(Boolean).join(', ') || '-';
+  const by = drained === undefined ? '' : `drained by ${drained.by}`;
+  return [by, reason, again].filter(Boolean).join(', ') || '-';
 }
 
 function routeText({ name, hosts, path, conditions, target }: RouteStatus): string {

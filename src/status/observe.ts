@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Locator } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
+import type { Overrides } from '../model/overrides.ts';
 import type { Pod } from '../model/pod.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
@@ -34,6 +35,8 @@ export interface Observed {
   readonly telemetry: Telemetry;
   /** Whether an Envoy works without the queue filter by its user's choice. */
   readonly isFilterOff: (node: NodeIdentity) => boolean;
+  /** What operators have ordered. */
+  readonly overrides: () => Overrides;
   readonly clock: Clock;
 }
 
@@ -54,7 +57,8 @@ const WHOLE: NodeIdentity = { id: '', cluster: '', metadata: {} };
  * must hear of a publication first.
  */
 export function observe(observed: Observed): Observation {
-  const { version, routeFile, pods, controller, cache, server, metrics, telemetry, isFilterOff, clock } = observed;
+  const { version, routeFile, pods, controller, cache, server, metrics, telemetry, isFilterOff, overrides, clock } =
+    observed;
   const startedAt = clock.now();
   let configuration: { readonly version: string; readonly publishedAt: number } | undefined;
   let model: Model | undefined;
@@ -85,6 +89,7 @@ export function observe(observed: Observed): Observation {
     return describeStatus({
       ...common(),
       ...controller.state(),
+      overrides: overrides(),
       version,
       startedAt,
       podsOf: (locator) => pods.pods(locator),

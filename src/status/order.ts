@@ -35,6 +35,7 @@ export function troubleOf(service: ServiceStatus): number {
   const waiting = service.kind === 'limited' ? (service.waiting ?? 0) : 0;
   const refused = service.kind === 'limited' ? (service.traffic?.lastMinute.refused ?? 0) : 0;
   const isUnknown = service.source.state !== 'ready' || (service.kind === 'limited' && service.oldSince !== undefined);
+  if (service.kind === 'limited' && service.paused !== undefined) return waiting > 0 ? 6 : 4;
   if (ready === 0) return waiting > 0 ? 7 : 6;
   if (refused > 0) return 5;
   if (!service.active || isUnknown) return 4;

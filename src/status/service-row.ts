@@ -47,8 +47,11 @@ export function formatShort(ms: number): string {
 }
 
 /** `3 ready`, or `2/3 ready` where some are not. */
-function podsCell({ pods, active }: ServiceStatus): Cell {
+function podsCell(service: ServiceStatus): Cell {
+  const { pods, active } = service;
+  const paused = service.kind === 'limited' ? service.paused : undefined;
   if (!active) return { text: 'not active yet', tone: 'doubtful' };
+  if (paused !== undefined) return { text: 'paused', tone: 'bad' };
   const ready = pods.filter(({ state }) => state === 'ready').length;
   const isOut = pods.some(({ state }) => state !== 'ready' && state !== 'draining');
   const text = ready === pods.length ? `${ready} ready` : `${ready}/${pods.length} ready`;

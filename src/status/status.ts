@@ -26,6 +26,9 @@ const sourceState = {
   problems: z.array(problem).readonly(),
 };
 
+/** Who ordered something, and when. */
+const order = z.object({ by: z.string(), at: moment });
+
 const pod = z.object({
   /** `10.0.0.1:80` or `[fd00::1]:80`. */
   address: z.string(),
@@ -44,6 +47,8 @@ const pod = z.object({
   inUse: z.exactOptional(z.number()),
   /** Requests that it may have at a time; absent without a limit. */
   limit: z.exactOptional(z.number()),
+  /** Only where an operator has ordered that it gets no new request. */
+  drained: z.exactOptional(order),
 });
 
 const counts = {
@@ -113,6 +118,8 @@ const service = z.discriminatedUnion('kind', [
     kind: z.literal('limited'),
     /** Requests one pod may have at a time. */
     limit: z.number(),
+    /** Only where an operator has paused it: its pods get no new request, and everything waits. */
+    paused: z.exactOptional(order),
     /** How many requests may wait, and how long (milliseconds; 0: as long as it takes). */
     queue: z.object({ max: z.number(), timeoutMs: z.number() }),
     /** Requests that may be at all its pods together now. */
@@ -227,6 +234,15 @@ export const statusSchema = z.object({
   routes: z.array(route).readonly(),
   /** In the order of their names. */
   services: z.array(service).readonly(),
+  /** Everything that operators have ordered and not taken back. */
+  orders: z
+    .array(
+      z.discriminatedUnion('kind', [
+        z.object({ kind: z.literal('paused'), service: z.string(), by: z.string(), at: moment }),
+        z.object({ kind: z.literal('drained'), pod: z.string(), by: z.string(), at: moment }),
+      ]),
+    )
+    .readonly(),
   /** The Envoys that are connected, by id. */
   nodes: z.array(node).readonly(),
   /** Everything that is wrong, those of the route file and the sources included. */

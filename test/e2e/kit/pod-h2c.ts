@@ -13,6 +13,7 @@ export function h2c(pod: Pod): Protocol {
 function receive(pod: Pod, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const held = pod.hold(readAsked(headers, headers[':path'] ?? '/'));
   let bytes = 0;
+  if (headers['expect'] === '100-continue') stream.additionalHeaders({ ':status': 100 });
   stream.on('close', () => held.leave());
   stream.on('error', () => held.leave());
   stream.on('data', (chunk: Buffer) => {

@@ -123,6 +123,24 @@ export class Sluice {
     await this.#startEnvoy();
   }
 
+  /** What Sluice's own status says, as JSON. */
+  async status(): Promise<Record<string, unknown>> {
+    const { fields } = await this.#served();
+    const answer = await fetch(`${fields['admin']}/status`);
+    const status: unknown = await answer.json();
+    if (typeof status !== 'object' || status === null) throw new Error('the status is no object');
+    return { ...status };
+  }
+
+  /** What Sluice says of the pods of a service, in the order of their addresses: `ready`, `ejected`, … */
+  async podStates(name: string): Promise<readonly string[]> {
+    const { services } = await this.status();
+    if (!Array.isArray(services)) throw new Error('the status has no services');
+    return services
+      .filter((service) => service.name === name)
+      .flatMap(({ pods }) => pods.map(({ state }: { state: string }) => state));
+  }
+
   /** Envoy's counters and gauges whose name matches the regular expression. Errors: throws when Envoy does not answer. */
   async stats(filter: string): Promise<ReadonlyMap<string, number>> {
     const stats = await this.envoy.admin.stats({ filter });

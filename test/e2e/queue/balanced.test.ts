@@ -35,7 +35,6 @@ test('above max_requests a service without a limit refuses', async () => {
         message: 'codec is full: 5 requests are in flight (max_requests). Try again later.',
         service: 'codec',
         status: 429,
-        max_requests: 5,
       },
     });
     expect(headers).toMatchObject({ 'retry-after': '1' });

@@ -1,18 +1,17 @@
 import { expect, test } from 'vitest';
 import { grpcClient } from '../kit/client-grpc.ts';
-import { pause, until } from '../kit/instant.ts';
 import { load, startLoad } from '../kit/load.ts';
 import { burst, spaced } from '../kit/load-plan.ts';
 import type { PodProtocol } from '../kit/pods.ts';
 import { fixed } from '../kit/random.ts';
-import { closedAfterTest, expectStrict, type Keys, type Queue, startQueue } from './queue.ts';
+import { closedAfterTest, expectStrict, type Keys, startQueue } from './queue.ts';
 
 const FULL =
   'The queue for codec is full: 10 requests are waiting (queue.max), each pod works on at most 1 at a time (limit). Try again later.';
 
 /** A queue with one slot and ten places, all taken for some time. */
-async function fullLine({ protocol = 'http1', queue = {} }: { protocol?: PodProtocol; queue?: Keys } = {}) {
-  const queue = await startQueue({ pods: 1, protocol, service: { queue: { max: 10, ...queue } } });
+async function fullQueue({ protocol = 'http1', keys = {} }: { protocol?: PodProtocol; keys?: Keys } = {}) {
+  const queue = await startQueue({ pods: 1, protocol, service: { queue: { max: 10, ...keys } } });
   const client = protocol === 'grpc' ? closedAfterTest(grpcClient({ port: queue.sluice.port })) : queue.h2();
   const first = startLoad(client, burst(1, { name: 'first', work: fixed(1500) }));
   await queue.untilHeld(1);
@@ -23,7 +22,7 @@ async function fullLine({ protocol = 'http1', queue = {} }: { protocol?: PodProt
 }
 
 test('a full queue refuses at once, with what happened and what the limit is', async () => {
-  const { queue, client, inside } = await fullLine();
+  const { queue, client, inside } = await fullQueue();
   const refused = await load(client, spaced(5, 5, { name: 'out' }));
   for (const { status, headers, body } of refused) {
     expect({ status, body: JSON.parse(body) }).toEqual({
@@ -51,7 +50,7 @@ test.each([
   ['application/json, text/plain', 'application/json'],
   ['*/*', 'application/json'],
 ])('the refusal of a client that accepts %s is %s', async (accept, type) => {
-  const { client } = await fullLine();
+  const { client } = await fullQueue();
   const [refused] = await load(client, burst(1, { name: 'out', each: { headers: { accept } } }));
   expect(refused?.status).toBe(429);
   expect(refused?.headers).toMatchObject({ 'retry-after': '1', 'content-type': type });
@@ -60,7 +59,7 @@ test.each([
 });
 
 test('full_status is the status of the refusal', async () => {
-  const { client } = await fullLine({ queue: { full_status: 503 } });
+  const { client } = await fullQueue({ keys: { full_status: 503 } });
   const [json, text] = await load(client, [
     ...burst(1, { name: 'json' }),
     ...burst(1, { name: 'text', each: { headers: { accept: 'text/plain' } } }),
@@ -73,7 +72,7 @@ test('full_status is the status of the refusal', async () => {
 });
 
 test.each([429, 503])('a gRPC client is told RESOURCE_EXHAUSTED (full_status %i)', async (full_status) => {
-  const { queue, client, inside } = await fullLine({ protocol: 'grpc', queue: { full_status } });
+  const { queue, client, inside } = await fullQueue({ protocol: 'grpc', keys: { full_status } });
   const refused = await load(client, burst(3, { name: 'out' }));
   for (const { grpcStatus, error, trailers } of refused) {
     expect({ grpcStatus, error }).toEqual({
@@ -85,28 +84,6 @@ test.each([429, 503])('a gRPC client is told RESOURCE_EXHAUSTED (full_status %i)
   const verdict = await expectStrict(queue, [...(await inside()), ...refused], { title: 'a full gRPC queue' });
   expect(verdict.outcomes).toEqual({ 'grpc 0': 11, 'grpc 8': 3 });
 });
-
-/** The estimate that Envoy has been given, once it no longer changes. */
-async function settledEstimate(queue: Queue): Promise<number> {
-  const read = async () => {
-    const dump = await queue.sluice.envoy.admin.configDump({
-      resource: 'dynamic_route_configs',
-      nameRegex: '^public$',
-    });
-    const [, text] = /"retry_after":(\d+)/.exec(JSON.stringify(dump)) ?? [];
-    return Number(text);
-  };
-  let before = await read();
-  const look = async () => {
-    // Longer than it takes for the last answers to be told and counted.
-    await pause(3000);
-    const now = await read();
-    const settled = now > 1 && now === before;
-    before = now;
-    return settled ? now : undefined;
-  };
-  return until(look, { what: 'another estimate', within: 40_000 });
-}
 
 test.each(['http1', 'grpc'] as const)(
   'who is refused is told how long the queue takes, also while the control plane is down (%s)',
@@ -126,11 +103,13 @@ test.each(['http1', 'grpc'] as const)(
     };
     expect(await refusedAfter('first'), 'nothing is known yet').toBe(1);
     // 30 that take 400 ms each, two at a time: 6 s, and a part of the two long ones.
-    const told = await settledEstimate(queue);
+    const told = await refusedAfter('second');
     expect(told).toBeGreaterThanOrEqual(5);
     expect(told).toBeLessThanOrEqual(20);
     await queue.sluice.kill();
-    expect(await refusedAfter('second')).toBe(told);
+    const alone = await refusedAfter('third');
+    expect(alone).toBeGreaterThanOrEqual(5);
+    expect(alone).toBeLessThanOrEqual(20);
     await queue.sluice.restart();
   },
   120_000,

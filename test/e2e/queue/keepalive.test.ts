@@ -21,7 +21,7 @@ test.skipIf(!hasSs)(
     const queue = await startQueue({ pods: 1, limit: 1 });
     const client = closedAfterTest(http1Client({ port: queue.sluice.port }));
     const run = startLoad(client, spaced(1, 0, { work: fixed(1000) }));
-    await until(async () => (await queue.stat('cluster.gate/codec.upstream_rq_active')) === 1, {
+    await until(async () => (await queue.stat('cluster.codec.upstream_rq_active')) === 1, {
       what: 'the request at its pod',
     });
     const [, pod = ''] = /:(\d+)$/.exec(queue.pods.addresses[0] ?? '') ?? [];

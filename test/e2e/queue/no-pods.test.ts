@@ -39,12 +39,8 @@ describe('while there is no pod at all', () => {
     expect(results.map(({ body }) => JSON.parse(body).bytes)).toEqual(results.map(() => bytes));
   });
 
-  test.each([
-    { limit: 1, protocol: 'http1' },
-    { limit: 1, protocol: 'h2c' },
-    { limit: undefined, protocol: 'http1' },
-  ] as const)('a body that is too large to wait gets a clear answer ($protocol, limit $limit)', async (options) => {
-    const queue = await startQueue({ pods: 1, ...options });
+  test('without a limit nobody waits: a body that is too large to be kept for another try gets a clear answer', async () => {
+    const queue = await startQueue({ pods: 1, limit: undefined });
     await withoutPods(queue);
     const [refused] = await load(queue.http1(), burst(1, { each: { body: Buffer.alloc(20_000_000) } }));
     expect(refused).toMatchObject({
@@ -52,12 +48,21 @@ describe('while there is no pod at all', () => {
       status: 503,
       headers: { 'content-type': 'application/json', 'retry-after': '1' },
     });
-    expect(JSON.parse(refused?.body ?? '')).toMatchObject({
-      error: 'no pod reachable',
-      message: expect.stringContaining('the body is too large to wait for one'),
-    });
+    expect(JSON.parse(refused?.body ?? '')).toMatchObject({ error: 'no pod reachable' });
     expect(Object.keys(refused?.headers ?? {}).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
     expect(await queue.pods.requests()).toEqual([]);
+  });
+
+  test.each(['http1', 'h2c'] as const)('a body of any size waits (%s)', async (protocol) => {
+    const queue = await startQueue({ pods: 1, protocol });
+    await withoutPods(queue);
+    const bytes = 40_000_000;
+    const run = startLoad(queue.http1(), burst(1, { each: { body: Buffer.alloc(bytes, 'x') } }));
+    await pause(1000);
+    expect(run.ended).toEqual([]);
+    await queue.edit(queue.pods.addresses);
+    const [result] = await run.results;
+    expect(JSON.parse(result?.body ?? '')).toMatchObject({ bytes });
   });
 });
 

@@ -97,7 +97,9 @@ test('a raised and a lowered limit hold under load', async () => {
   await pause(600);
   await queue.edit(queue.pods.addresses, { limit: 2 });
   await pause(600);
-  await until(async () => (await queue.pods.counts()).every(({ held }) => held <= 2), { what: 'at most 2 at each pod' });
+  await until(async () => (await queue.pods.counts()).every(({ held }) => held <= 2), {
+    what: 'at most 2 at each pod',
+  });
   await queue.pods.forget();
   await run.results;
   expect(await queue.pods.peak()).toBe(2);

@@ -65,7 +65,9 @@ export class Queue {
 
   /** Requests that wait in the queue at this moment: those that Envoy has, and no pod. */
   async waiting(): Promise<number> {
-    const stats = await this.sluice.stats('^(http\\.public\\.downstream_rq_active|cluster\\.codec\\.upstream_rq_active)$');
+    const stats = await this.sluice.stats(
+      '^(http\\.public\\.downstream_rq_active|cluster\\.codec\\.upstream_rq_active)$',
+    );
     return (stats.get('http.public.downstream_rq_active') ?? 0) - (stats.get('cluster.codec.upstream_rq_active') ?? 0);
   }
 

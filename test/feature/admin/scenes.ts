@@ -75,6 +75,7 @@ export function statusOf(services: readonly ServiceStatus[], changes: Partial<St
       target: name,
     })),
     services,
+    orders: [],
     nodes: [envoy()],
     problems: [],
     events: [],

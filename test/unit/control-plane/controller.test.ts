@@ -3,16 +3,22 @@ import { FakeClock } from '../../../src/base/clock.ts';
 import { millis } from '../../../src/base/duration.ts';
 import { makeLogger } from '../../../src/base/log.ts';
 import { Controller } from '../../../src/control-plane/controller.ts';
-import { podsId } from '../../../src/model/generation.ts';
-import { formatAddress } from '../../../src/model/locator.ts';
+import { EventQueue } from '../../../src/control-plane/events.ts';
+import { ModelSnapshots } from '../../../src/control-plane/model-snapshots.ts';
+import { Rollouts } from '../../../src/control-plane/rollouts.ts';
+import { DEFAULT_HEADER_BOUNDS } from '../../../src/dataplane/options.ts';
+import type { Locator } from '../../../src/model/locator.ts';
 import type { Pod } from '../../../src/model/pod.ts';
+import type { Problem } from '../../../src/model/problem.ts';
 import type { Routing } from '../../../src/model/routing.ts';
 import type { SourceState } from '../../../src/model/source.ts';
-import { Carriers } from '../../../src/nodes/carriers.ts';
+import { Envoys } from '../../../src/nodes/envoys.ts';
 import { SnapshotCache } from '../../../src/snapshot/cache.ts';
-import { limitedService, pod } from '../slots/services.ts';
+import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
+import { serviceOf } from '../model/routing-parts.ts';
 
 const PENDING = { kind: 'pending', problems: [] } as const;
+const ANYBODY = { id: 'anybody', cluster: '', metadata: {} };
 
 /** A controller with two services whose sources answer when they are told to. */
 function world() {
@@ -20,97 +26,110 @@ function world() {
   const log = makeLogger('silent');
   const cache = new SnapshotCache();
   const states: Record<'one' | 'two', SourceState<readonly Pod[]>> = { one: PENDING, two: PENDING };
-  const services = (['one', 'two'] as const).map((name) => {
-    return { ...limitedService(name), locator: { kind: 'dns' as const, host: name, port: 80 } };
-  });
+  const services = (['one', 'two'] as const).map((name) => serviceOf(name, { kind: 'dns', host: name, port: 80 }));
   const routing: Routing = { listeners: [], services, routes: [] };
-  const carriers = new Carriers({
+  const events = new EventQueue((callback) => queueMicrotask(callback));
+  const envoys = new Envoys({
     clock,
     log,
     graceMs: millis(30_000),
     ask: () => false,
     drop: () => {},
-    changed: () => {},
+    changed: () => events.post({ kind: 'ownership' }),
   });
   let changed = () => {};
   const runs = (signal: AbortSignal) =>
     new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-  const controller = new Controller({
-    routeFile: { name: 'file', state: () => ({ kind: 'ready', value: routing, problems: [] }), run: runs },
-    pods: {
-      name: 'made up',
-      want: () => {},
-      pods: (locator) => (locator.kind === 'dns' && locator.host === 'one' ? states.one : states.two),
-      run: (signal, tell) => {
-        changed = tell;
-        return runs(signal);
-      },
+  const pods = {
+    name: 'made up',
+    want: () => {},
+    pods: (locator: Locator) => (locator.kind === 'dns' && locator.host === 'one' ? states.one : states.two),
+    run: (signal: AbortSignal, tell: () => void) => {
+      changed = tell;
+      return runs(signal);
     },
+  };
+  const rollouts = new Rollouts({
+    clock,
+    envoys,
+    holdings: () => undefined,
+    slots: undefined,
+    podsOf: pods.pods,
+    snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
+    changed: () => events.post({ kind: 'ownership' }),
+  });
+  const controller = new Controller({
+    events,
+    routes: { name: 'file', state: () => ({ kind: 'ready', value: routing, problems: [] }), run: runs },
+    pods,
+    envoys,
+    rollouts,
     cache,
-    carriers,
-    envoys: { waitForAck: async () => 'no nodes', kick: async () => 'done' },
-    translate: { kickPort: 18_002 },
+    filterProblems: () => [],
     clock,
     log,
   });
   const stopping = new AbortController();
   const running = controller.run(stopping.signal);
+  const say = (name: 'one' | 'two', state: SourceState<readonly Pod[]>) => {
+    states[name] = state;
+    changed();
+  };
   return {
     clock,
     cache,
     controller,
-    services,
-    answer(name: 'one' | 'two', value: readonly Pod[] = [pod(1)]) {
-      states[name] = { kind: 'ready', value, problems: [] };
-      changed();
+    answer: (name: 'one' | 'two', ...ports: readonly number[]) => {
+      const value = ports.map((port): Pod => ({ ip: '10.0.0.1', port, state: 'ready' }));
+      say(name, { kind: 'ready', value, problems: [] });
     },
+    fail: (name: 'one' | 'two', problem: Problem) => say(name, { kind: 'pending', problems: [problem] }),
+    /** The services whose clusters are published. */
+    published: () => [...(cache.get(ANYBODY)?.types[TYPE_URLS.cluster].resources.keys() ?? [])],
     async stop() {
       stopping.abort();
       await running;
-      carriers.stop();
+      envoys.stop();
     },
   };
 }
 
-test('publishes nothing while any source has not answered', async () => {
-  const { clock, cache, answer, stop } = world();
+test('publishes nothing while a source has neither answered nor failed', async () => {
+  const { clock, cache, answer, published, stop } = world();
   await clock.advance(1000);
-  answer('one');
-  await clock.advance(20_000);
+  answer('one', 1);
+  await clock.advance(3000);
   expect(cache.changes).toBe(0);
-  answer('two');
+  answer('two', 2);
   await clock.advance(100);
-  expect(cache.changes).toBe(1);
+  expect([cache.changes, published()]).toEqual([1, ['one', 'two']]);
   await stop();
 });
 
-test('goes on without a source that stays silent for 30 s', async () => {
-  const { clock, cache, answer, stop } = world();
-  answer('one');
-  await clock.advance(29_000);
+test('goes on after 5 s without a source that says nothing: of its service nothing is told', async () => {
+  const { clock, cache, controller, answer, published, stop } = world();
+  answer('one', 1);
+  await clock.advance(4900);
   expect(cache.changes).toBe(0);
-  await clock.advance(2000);
-  expect(cache.changes).toBe(1);
+  await clock.advance(200);
+  expect(published()).toEqual(['one']);
+  expect(controller.state().pending).toEqual(['two']);
+  answer('two', 2);
+  await clock.advance(100);
+  expect(published()).toEqual(['one', 'two']);
+  expect(controller.state().pending).toEqual([]);
   await stop();
 });
 
-test('something moves while a pod drains or is ejected', async () => {
-  const { clock, controller, services, answer, stop } = world();
-  const [one] = services;
-  if (one === undefined) throw new Error('there are two');
-  answer('one', [pod(1), pod(2)]);
-  answer('two');
-  await clock.advance(1000);
-  expect(controller.isMoving()).toBe(false);
-  answer('one', [pod(1), pod(2, 'draining')]);
-  await clock.advance(1000);
-  expect(controller.isMoving()).toBe(true);
-  answer('one', [pod(1), pod(2)]);
-  await clock.advance(1000);
-  expect(controller.isMoving()).toBe(false);
-  controller.ejected(new Map([[podsId(one), [formatAddress(pod(1))]]]));
-  expect(controller.isMoving()).toBe(true);
-  controller.ejected(new Map());
-  expect(controller.isMoving()).toBe(false);
+test('a source that fails holds nobody up, and its problem is there until it answers', async () => {
+  const { clock, controller, answer, fail, published, stop } = world();
+  answer('one', 1);
+  fail('two', { severity: 'error', subject: 'dns', message: 'no such name' });
+  await clock.advance(100);
+  expect(published()).toEqual(['one']);
+  expect(controller.state().problems).toMatchObject([{ subject: 'service two: dns', message: 'no such name' }]);
+  answer('two', 2);
+  await clock.advance(100);
+  expect([published(), controller.state().problems]).toEqual([['one', 'two'], []]);
   await stop();
 });

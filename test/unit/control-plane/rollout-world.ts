@@ -134,11 +134,19 @@ export class World {
 
   /** Everything, for whoever looks for the cause of a fault. */
   dump(): unknown {
-    const pods = (all: Iterable<[string, FilterPod]>) => [...all].map(([a, p]) => `${a} ${p.inUse}/${p.limit}${p.removed ? ' removed' : ''}`);
+    const pods = (all: Iterable<[string, FilterPod]>) =>
+      [...all].map(([a, p]) => `${a} ${p.inUse}/${p.limit}${p.removed ? ' removed' : ''}`);
     return {
-      model: this.#model.services.map(({ service, pods: own }) => `${service.name} ${limitOf(service)}: ${own.map(({ port }) => port)}`),
+      model: this.#model.services.map(
+        ({ service, pods: own }) => `${service.name} ${limitOf(service)}: ${own.map(({ port }) => port)}`,
+      ),
       route: [this.#model.routing.routes[0]?.name, this.#active.route],
-      filter: [...this.#filter].map(([name, { pods: own, waiting, removed }]) => [name, waiting.length, removed, pods(own)]),
+      filter: [...this.#filter].map(([name, { pods: own, waiting, removed }]) => [
+        name,
+        waiting.length,
+        removed,
+        pods(own),
+      ]),
       endpoints: [...this.#active.pods].map(([name, own]) => `${name}: ${[...own]}`),
       wakeAt: this.#rollout.wakeAt,
     };
@@ -379,7 +387,10 @@ export class World {
         const endsAt = this.now + 10 + this.#random() * (this.#random() < 0.1 ? 800 : 80);
         this.#running.push({ pod, address, service: name, endsAt });
         const together = this.#running.filter((one) => one.address === address).length;
-        if (together > (this.#allowed.get(address) ?? 0)) this.faults.push(`${this.now}: ${together} on ${address} (${this.#running.filter((one) => one.address === address).map((one) => one.service)})`);
+        if (together > (this.#allowed.get(address) ?? 0))
+          this.faults.push(
+            `${this.now}: ${together} on ${address} (${this.#running.filter((one) => one.address === address).map((one) => one.service)})`,
+          );
       }
     }
   }

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
 import { millis } from '../../../src/base/duration.ts';
 import { makeLogger } from '../../../src/base/log.ts';
-import { Carriers } from '../../../src/nodes/carriers.ts';
-import { limitedService } from '../slots/services.ts';
+import { Envoys } from '../../../src/nodes/envoys.ts';
+import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
+import { kubernetes, serviceOf } from '../model/routing-parts.ts';
 
 const GRACE = 30_000;
 const ADS = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
@@ -13,16 +14,18 @@ interface Coming {
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly userAgent?: string;
   readonly service?: string;
+  /** Whether it asks for listeners, as an Envoy does; it takes those that it gets. */
+  readonly listens?: boolean;
 }
 
-/** Carriers of one service, `codec`, and Envoys that come and go by the numbers of their streams. */
+/** Owners of one service, `codec`, and Envoys that come and go by the numbers of their streams. */
 function world() {
   const clock = new FakeClock();
   let told = 0;
   const asked: number[] = [];
   const dropped: number[] = [];
   const silent = new Set<number>();
-  const carriers = new Carriers({
+  const envoys = new Envoys({
     clock,
     log: makeLogger('silent'),
     graceMs: millis(GRACE),
@@ -32,31 +35,35 @@ function world() {
     },
     drop(stream) {
       dropped.push(stream);
-      carriers.record({ kind: 'disconnected', ...identity('a', stream), reason: '' });
+      envoys.record({ kind: 'disconnected', ...identity('a', stream), reason: '' });
     },
     changed: () => told++,
   });
-  carriers.follow({ services: [{ service: limitedService('codec') }], retiring: [] });
+  envoys.follow([{ service: serviceOf('codec', kubernetes('codec'), 1) }]);
   const identity = (id: string, stream: number, metadata = {}) => {
     return { stream, node: { id, cluster: '', metadata }, peer: '' };
   };
   return {
     clock,
-    carriers,
+    envoys,
     told: () => told,
     come(
       id: string,
       stream: number,
-      { returning = false, metadata, userAgent = 'envoy 1.40.0', service = ADS }: Coming = {},
+      { returning = false, metadata, userAgent = 'envoy 1.40.0', service = ADS, listens = true }: Coming = {},
     ) {
       const how = { delta: true, service, userAgent, returning };
-      carriers.record({ kind: 'connected', ...identity(id, stream, metadata), ...how });
+      const from = identity(id, stream, metadata);
+      envoys.record({ kind: 'connected', ...from, ...how });
+      if (!listens) return;
+      envoys.record({ kind: 'asked', ...from, typeUrl: TYPE_URLS.listener });
+      envoys.record({ kind: 'acked', ...from, typeUrl: TYPE_URLS.listener, version: '', resources: [] });
     },
     hold(id: string, stream: number, ...names: readonly string[]) {
-      carriers.record({ kind: 'holds', ...identity(id, stream), names });
+      envoys.record({ kind: 'holds', ...identity(id, stream), names });
     },
     go(id: string, stream: number) {
-      carriers.record({ kind: 'disconnected', ...identity(id, stream), reason: '' });
+      envoys.record({ kind: 'disconnected', ...identity(id, stream), reason: '' });
     },
     asked,
     dropped,
@@ -64,24 +71,24 @@ function world() {
     silent,
     /** The client of a stream of `a` answers. */
     answer(stream: number) {
-      carriers.record({ kind: 'acked', ...identity('a', stream), typeUrl: '', version: '', resources: [] });
+      envoys.record({ kind: 'acked', ...identity('a', stream), typeUrl: '', version: '', resources: [] });
     },
     /** What `id` gets, on that stream: `waits`, or whether it has codec. */
     codec(id: string, stream?: number) {
-      const given = carriers.given({ id, cluster: '', metadata: {} }, stream);
+      const given = envoys.given({ id, cluster: '', metadata: {} }, stream);
       return given.kind === 'waits' ? 'waits' : !given.absent.has('codec' as never);
     },
-    problems: () => carriers.problems().map(({ subject, message }) => `${subject} ${message}`),
+    problems: () => envoys.problems().map(({ subject, message }) => `${subject} ${message}`),
   };
 }
 
 test('the second Envoy does not get what the first carries, until that has been gone for the whole grace', async () => {
-  const { clock, carriers, come, go, codec, problems } = world();
+  const { clock, envoys, come, go, codec, problems, told } = world();
   come('a', 1);
   come('b', 2);
   expect([codec('a'), codec('b')]).toEqual([true, false]);
-  expect(problems()).toEqual([expect.stringMatching(/^Envoy b does not get service codec, which Envoy a carries: /)]);
-  expect([...carriers.withheld()]).toEqual([
+  expect(problems()).toEqual([expect.stringMatching(/^Envoy b does not get service codec, which Envoy a has: /)]);
+  expect([...envoys.withheld()]).toEqual([
     ['a', []],
     ['b', ['codec']],
   ]);
@@ -89,11 +96,11 @@ test('the second Envoy does not get what the first carries, until that has been 
   await clock.advance(GRACE - 1);
   expect([codec('a'), codec('b')]).toEqual([true, false]);
   expect(problems()).toEqual([expect.stringContaining('lost its connection, and keeps them for 30s')]);
-  const before = carriers.changes;
+  const before = told();
   await clock.advance(1);
   expect(codec('b')).toBe(true);
   expect(problems()).toEqual([]);
-  expect(carriers.changes).toBeGreaterThan(before);
+  expect(told()).toBeGreaterThan(before);
   come('a', 3);
   expect([codec('a'), codec('b')]).toEqual([false, true]);
 });
@@ -113,23 +120,22 @@ test('after a restart a service goes back to the Envoy that has it, whoever is t
   const { clock, come, hold, codec } = world();
   come('b', 1, { returning: true });
   expect(codec('b')).toBe('waits');
-  hold('b', 1, 'pods/web');
+  hold('b', 1, 'web');
   expect(codec('b')).toBe(false);
   come('a', 2, { returning: true });
-  hold('a', 2, 'gate/codec', 'pods/codec@123456');
+  hold('a', 2, 'codec');
   expect([codec('a'), codec('b')]).toEqual([true, false]);
   await clock.advance(10_000);
   expect([codec('a'), codec('b')]).toEqual([true, false]);
 });
 
 test('what nobody returns with is given away after a while, and an Envoy that says nothing gets it then', async () => {
-  const { clock, carriers, come, codec, told } = world();
+  const { clock, come, codec, told } = world();
   come('a', 1, { returning: true });
-  const before = { changes: carriers.changes, told: told() };
+  const before = told();
   await clock.advance(3000);
   expect(codec('a')).toBe(true);
-  expect(carriers.changes).toBeGreaterThan(before.changes);
-  expect(told()).toBeGreaterThan(before.told);
+  expect(told()).toBeGreaterThan(before);
 });
 
 test('a gRPC client never keeps a service from an Envoy', () => {
@@ -156,25 +162,23 @@ describe('two connections with one node id', () => {
   const TWO = expect.stringMatching(/^Envoy a 2 Envoys say that this is their node id; only the first gets services/);
 
   test('the first answers: they are two Envoys, and the second does not get the service until the first has gone', () => {
-    const { carriers, come, go, codec, problems, asked, answer } = world();
+    const { envoys, come, go, codec, problems, asked, answer, told } = world();
     come('a', 1);
     expect(asked).toEqual([]);
     come('a', 2);
     expect(asked).toEqual([1]);
     expect([codec('a', 1), codec('a', 2)]).toEqual([true, 'waits']);
     expect(problems()).toEqual([]);
-    const before = carriers.changes;
+    const before = told();
     answer(1);
     expect([codec('a', 1), codec('a', 2)]).toEqual([true, false]);
-    expect(carriers.changes).toBeGreaterThan(before);
+    expect(told()).toBeGreaterThan(before);
     expect(problems()).toEqual([TWO]);
-    expect([...carriers.withheld()]).toEqual([['a', ['codec']]]);
-    expect([carriers.isCarriers('a', ['pods/web']), carriers.isCarriers('a', ['gate/codec'])]).toEqual([false, true]);
+    expect([...envoys.withheld()]).toEqual([['a', ['codec']]]);
     go('a', 1);
     expect(codec('a', 2)).toBe(true);
     expect(problems()).toEqual([]);
-    expect([...carriers.withheld()]).toEqual([['a', []]]);
-    expect(carriers.isCarriers('a', ['pods/web'])).toBe(true);
+    expect([...envoys.withheld()]).toEqual([['a', []]]);
   });
 
   test('the first says nothing: it has gone, and its stream is ended', async () => {
@@ -221,9 +225,9 @@ describe('two connections with one node id', () => {
   test('after a restart the one that has the service goes before one that has not and was earlier', () => {
     const { come, hold, codec, answer, problems } = world();
     come('a', 1, { returning: true });
-    hold('a', 1, 'pods/web');
+    hold('a', 1, 'web');
     come('a', 2, { returning: true });
-    hold('a', 2, 'gate/codec');
+    hold('a', 2, 'codec');
     expect([codec('a', 1), codec('a', 2)]).toEqual(['waits', true]);
     answer(1);
     expect(codec('a', 1)).toBe('waits');
@@ -237,7 +241,7 @@ describe('two connections with one node id', () => {
     await clock.advance(3000);
     come('a', 1);
     come('a', 2, { returning: true });
-    hold('a', 2, 'gate/codec');
+    hold('a', 2, 'codec');
     expect([codec('a', 1), codec('a', 2)]).toEqual([true, 'waits']);
   });
 
@@ -246,5 +250,51 @@ describe('two connections with one node id', () => {
     for (const stream of [1, 2]) come('client', stream, { userAgent: 'gRPC Node Pure JS 1.14.0' });
     for (const stream of [3, 4]) come('a', stream, { service: 'envoy.service.endpoint.v3.EndpointDiscoveryService' });
     expect(asked).toEqual([]);
+  });
+});
+
+describe('who is an Envoy', () => {
+  test('a client that asks for clusters alone owns nothing, however long it stays, and may go at any time', () => {
+    const { come, go, codec, problems } = world();
+    come('debug', 1, { userAgent: 'curl 8', listens: false });
+    expect(codec('debug')).toBe(false);
+    come('a', 2);
+    expect([codec('debug'), codec('a')]).toEqual([false, true]);
+    go('debug', 1);
+    expect([codec('a'), problems()]).toEqual([true, []]);
+  });
+
+  test('one that asks for listeners and never answers owns nothing after a second', async () => {
+    const { clock, envoys, come, codec } = world();
+    come('debug', 1, { userAgent: 'curl 8', listens: false });
+    const from = { stream: 1, node: { id: 'debug', cluster: '', metadata: {} }, peer: '' };
+    envoys.record({ kind: 'asked', ...from, typeUrl: TYPE_URLS.listener });
+    expect(codec('debug')).toBe(true);
+    come('a', 2);
+    expect(codec('a')).toBe(false);
+    await clock.advance(1000);
+    expect([codec('debug'), codec('a')]).toEqual([false, true]);
+  });
+
+  test('one that had a configuration loses nothing before it has said what it has', async () => {
+    const { clock, come, codec } = world();
+    await clock.advance(3000);
+    come('a', 1, { returning: true, listens: false });
+    expect(codec('a')).toBe('waits');
+    await clock.advance(1000);
+    expect(codec('a')).toBe(false);
+  });
+
+  test.each(['envoy 1.36.0', 'envoy 1.38.4'])('%s gets nothing, and is told why', (userAgent) => {
+    const { envoys, come, go, codec, problems } = world();
+    come('old', 1, { userAgent });
+    come('a', 2);
+    expect([codec('old'), codec('a')]).toEqual(['waits', true]);
+    expect(problems()).toEqual([
+      `Envoy old gets no configuration: it is Envoy ${userAgent.slice(6)}, and the limits hold from 1.39 on`,
+    ]);
+    expect(envoys.tooOld()).toBe(1);
+    go('old', 1);
+    expect([problems(), envoys.tooOld()]).toEqual([[], 0]);
   });
 });

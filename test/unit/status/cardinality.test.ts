@@ -40,7 +40,7 @@ function service(name: string, generation: number): ServiceStatus {
 function status(services: readonly ServiceStatus[]): Status {
   const at = '2026-01-02T03:04:05.000Z';
   const routeFile = { path: 'r', state: 'ready', problems: [] } as const;
-  const none = { listeners: [], routes: [], nodes: [], problems: [], events: [] };
+  const none = { listeners: [], routes: [], nodes: [], orders: [], problems: [], events: [] };
   return { version: '1', startedAt: at, at, routeFile, services, ...none };
 }
 

@@ -1,6 +1,7 @@
 import { FakeClock } from '../../../src/base/clock.ts';
 import type { Locator } from '../../../src/model/locator.ts';
 import type { Model } from '../../../src/model/model.ts';
+import { NO_OVERRIDES } from '../../../src/model/overrides.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import type { Routing } from '../../../src/model/routing.ts';
 import type { ServiceName } from '../../../src/model/service.ts';
@@ -111,6 +112,7 @@ export function exampleInput(changes: Partial<StatusInput> = {}): StatusInput {
       value: kind === 'static' ? WEB_PODS : CODEC_PODS,
       problems: [],
     }),
+    overrides: NO_OVERRIDES,
     nodes: [exampleNode()],
     configuration: { version: 'abc123', publishedAt: NOW - 12_000 },
     telemetry: exampleTelemetry(),

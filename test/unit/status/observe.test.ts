@@ -34,6 +34,7 @@ function start() {
     metrics,
     telemetry,
     isFilterOff: () => false,
+    overrides: () => input.overrides,
     clock,
   });
   const converged = async () =>

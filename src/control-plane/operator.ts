@@ -1,0 +1,142 @@
+import type { OperatorOrder, Orders, QueueListing } from '../admin/orders.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+import { formatAddress } from '../model/locator.ts';
+import type { Model } from '../model/model.ts';
+import type { ServiceName } from '../model/service.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { OverrideStore } from './override-store.ts';
+import type { WaitingAt, WaitingRequests } from './waiting-requests.ts';
+
+/** What orders are carried out with. */
+export interface OperatorOptions {
+  readonly model: () => Model | undefined;
+  readonly store: OverrideStore;
+  readonly waiting: Pick<WaitingRequests, 'list' | 'cancel'>;
+  /** Tells it in the log and among the events. */
+  readonly telemetry: Pick<Telemetry, 'tell'>;
+  /** Whether Envoys work without the queue filter: then there is no queue to ask, and nobody to stop. */
+  readonly isFilterOff: boolean;
+}
+
+/** A request is looked for among so many. */
+const MOST_LOOKED_AT = 5000;
+
+const WITHOUT_FILTER = 'Sluice runs with --filter off: there is no queue to look at or to stop.';
+
+/** Carries out what operators order. */
+export class Operator implements Orders {
+  readonly #options: OperatorOptions;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+  }
+
+  async give(order: OperatorOrder, by: string): Promise<Result<string, string>> {
+    if (this.#options.isFilterOff) return fail(WITHOUT_FILTER);
+    switch (order.kind) {
+      case 'pause':
+      case 'resume':
+        return this.#pauseOrResume(order.kind, order.service, by);
+      case 'drain':
+      case 'undrain':
+        return this.#drainOrUndrain(order.kind, order.pod, by);
+      case 'cancel':
+        return this.#cancel(order.service, order.request, by);
+    }
+  }
+
+  async queue(service: string, most: number): Promise<Result<QueueListing, string>> {
+    if (this.#options.isFilterOff) return fail(WITHOUT_FILTER);
+    const name = this.#find(service);
+    if (!name.ok) return name;
+    const { waiting, requests, silent } = await this.#options.waiting.list(name.value, most);
+    if (silent > 0 && requests.length === 0) return fail('The queue filter did not answer in time.');
+    const listed = requests.map(({ member, id: _, ...request }, at) => ({
+      ...request,
+      id: idOf(requests[at], requests),
+    }));
+    return ok({ service, waiting, requests: listed });
+  }
+
+  #pauseOrResume(kind: 'pause' | 'resume', service: string, by: string): Result<string, string> {
+    const { store, telemetry } = this.#options;
+    const [isPause, paused] = [kind === 'pause', store.current().paused];
+    // What is no longer there can still be resumed.
+    const known = [...paused.keys()].find((name) => name === service);
+    const name = known === undefined ? this.#find(service) : ok(known);
+    if (!name.ok) return name;
+    const isNew = isPause ? store.pause(name.value, by) : store.resume(name.value);
+    if (!isNew) {
+      const giver = paused.get(name.value)?.by;
+      return ok(isPause ? `${service} is paused already, by ${giver}.` : `${service} was not paused.`);
+    }
+    const what = isPause ? 'paused' : 'resumed';
+    telemetry.tell({ kind: 'command', service, message: `${what} by ${by}` });
+    return ok(
+      isPause
+        ? `${service} is paused: requests wait, and those at its pods finish. Take it back with: sluice resume ${service}`
+        : `${service} is resumed.`,
+    );
+  }
+
+  #drainOrUndrain(kind: 'drain' | 'undrain', pod: string, by: string): Result<string, string> {
+    const { store, telemetry } = this.#options;
+    const isDrain = kind === 'drain';
+    const candidates = isDrain ? this.#addresses() : [...store.current().drained.keys()];
+    const addresses = candidates.filter(
+      (address) => address === pod || ipOf(address) === pod || address === `[${pod}]`,
+    );
+    if (addresses.length === 0)
+      return isDrain
+        ? fail(`There is no pod ${pod}. sluice status SERVICE lists those of a service.`)
+        : ok(`${pod} was not drained.`);
+    const done = addresses.filter((address) => (isDrain ? store.drain(address, by) : store.undrain(address)));
+    for (const address of done)
+      telemetry.tell({
+        kind: 'command',
+        pod: address,
+        message: `${isDrain ? 'drained' : 'gets requests again, ordered'} by ${by}`,
+      });
+    const names = addresses.join(', ');
+    if (!isDrain) return ok(`${names} gets requests again.`);
+    if (done.length === 0)
+      return ok(`${names} is drained already, by ${store.current().drained.get(names)?.by ?? by}.`);
+    return ok(`${names} gets no new request and finishes what it has. Take it back with: sluice undrain ${pod}`);
+  }
+
+  async #cancel(service: string, wanted: string, by: string): Promise<Result<string, string>> {
+    const { waiting, telemetry } = this.#options;
+    const name = this.#find(service);
+    if (!name.ok) return name;
+    const { requests } = await waiting.list(name.value, MOST_LOOKED_AT);
+    const found = requests.find((one) => idOf(one, requests) === wanted || one.requestId === wanted);
+    if (found === undefined) return fail(`No request ${wanted} waits for ${service} (any longer).`);
+    waiting.cancel(name.value, found);
+    const about = `${found.method} ${found.path} of ${found.client}`;
+    telemetry.tell({ kind: 'command', service, message: `a waiting request cancelled by ${by}: ${about}` });
+    return ok(`Cancelled: ${about}, answered with 503.`);
+  }
+
+  /** Errors: there is no service with a limit of that name. */
+  #find(service: string): Result<ServiceName, string> {
+    const found = this.#options.model()?.services.find((one) => one.service.name === service)?.service;
+    if (found === undefined) return fail(`There is no service ${service}.`);
+    return found.discipline.kind === 'limited' ? ok(found.name) : fail(`${service} has no limit, and so no queue.`);
+  }
+
+  #addresses(): readonly string[] {
+    return [...new Set(this.#options.model()?.services.flatMap(({ pods }) => pods.map(formatAddress)))];
+  }
+}
+
+function ipOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
+}
+
+/** The number within its queue filter; where several filters have it, with that filter's epoch. */
+function idOf(request: WaitingAt | undefined, all: readonly WaitingAt[]): string {
+  if (request === undefined) return '';
+  const { id, member } = request;
+  const isOne = all.every((other) => other.member.epoch === member.epoch && other.member.node === member.node);
+  return isOne ? String(id) : `${id}@${member.node}/${member.epoch}`;
+}
