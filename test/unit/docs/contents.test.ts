@@ -45,6 +45,7 @@ const FOREIGN = [
   '--concurrency',
   '--disable-hot-restart',
   '--drain-time-s',
+  '--parallel-immediate',
   '--previous',
   '--scale',
 ];
