@@ -136,13 +136,14 @@ test('the page, to the letter: a route file, a burst, a status, an edit, a mista
   expect(answers.output.match(/^200 /gm)).toHaveLength(6);
   expect(answers.output.match(/^429 /gm)).toHaveLength(2);
   expect(rounds(answers.output)).toEqual([2, 2, 2, 2]);
-  expect(await second.type(here(status))).toMatchObject({ code: 0, output: expect.stringMatching(/codec +limit 1 /) });
+  expect(await second.type(here(status))).toMatchObject({ code: 0, output: expect.stringMatching(/^codec +1 /m) });
 
   const said = await second.type(here(diff));
   expect(said.code).toBe(0);
   expect(said.output).toMatch(/^codec: limit 1 → 2$/m);
   expect(said.output).toMatch(/routes\[0\] \(my-routes\.yaml:\d+\) takes it/);
-  const limitIs = async (limit: number) => (await second.type(here(status))).output.includes(`limit ${limit} `);
+  const limitIs = async (limit: number) =>
+    new RegExp(`^codec +${limit} `, 'm').test((await second.type(here(status))).output);
   await second.type(activate);
   await until(async () => (await limitIs(2)) || undefined, { what: 'limit 2 to be active' });
   const wrong = await second.type(here(mistake));
