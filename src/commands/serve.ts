@@ -1,6 +1,6 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { formatDuration, type Millis, parseDuration } from '../base/duration.ts';
+import { formatDuration, type Millis } from '../base/duration.ts';
 import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { type LogLevel, makeLogger } from '../base/log.ts';
 import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane/assemble.ts';
@@ -10,6 +10,7 @@ import { EXIT, failWith } from './exit.ts';
 import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
 import {
   adminHostOption,
+  durationArgument,
   filterOption,
   kubeconfigOption,
   logLevelOption,
@@ -60,7 +61,7 @@ export function addServe(program: Command): void {
         '--owner-grace <duration>',
         'how long an Envoy that has lost its connection keeps its services, before another Envoy gets them',
       )
-        .argParser(parseGrace)
+        .argParser(durationArgument)
         .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
     )
     .addOption(filterOption())
@@ -75,12 +76,6 @@ export function addServe(program: Command): void {
       '\nExamples:\n  sluice serve --routes routes.yaml --xds 127.0.0.1:18000\n  sluice serve --gateway-api',
     )
     .action(serve);
-}
-
-function parseGrace(text: string): Millis {
-  const parsed = parseDuration(text);
-  if (!parsed.ok) throw new InvalidArgumentError(parsed.errors.join('; '));
-  return parsed.value;
 }
 
 async function serve(options: Options): Promise<void> {

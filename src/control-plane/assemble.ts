@@ -26,9 +26,9 @@ import type { XdsServerOptions } from '../xds/server/server-options.ts';
 import { Controller } from './controller.ts';
 import { EventQueue } from './events.ts';
 import { loadFilter } from './filter-code.ts';
-import { filterProblems } from './filter-problems.ts';
+import { filterProblems, PATIENCE_MS } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
-import { EventLog, logRecentEvents } from './log-events.ts';
+import { EventLog, logRecentEvents, noteXdsEvent } from './log-events.ts';
 import { MergedRoutes } from './merged-routes.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
 import { type ObjectRoutesChoice, openObjectRoutes } from './open-object-routes.ts';
@@ -179,6 +179,7 @@ function assemble(
       envoys.record(event);
       metrics.recordXdsEvent(event);
       eventLog.record(event);
+      noteXdsEvent(telemetry, event);
       events.post({ kind: 'xds', event });
     },
     extraServices: [slots],
@@ -215,7 +216,8 @@ function assemble(
     changed: () => events.post({ kind: 'sources' }),
     onFault: (reason) => log.error({ reason }, 'orders of operators cannot be kept: they are lost with a restart'),
   });
-  const hasFilter = (node: string) => slots.members(node).some(({ closedAt }) => closedAt === undefined);
+  const hasFilter = (node: string) =>
+    slots.members(node).some(({ closedAt }) => closedAt === undefined || clock.monotonic() - closedAt < PATIENCE_MS);
   const controller = new Controller({
     events,
     routes,

@@ -14,6 +14,7 @@ import type { Source } from '../model/source.ts';
 import type { Envoys } from '../nodes/envoys.ts';
 import type { SnapshotCache } from '../snapshot/cache.ts';
 import type { ControllerEvent, EventQueue } from './events.ts';
+import { PATIENCE_MS } from './filter-problems.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
 import type { Rollouts } from './rollouts.ts';
 
@@ -95,6 +96,8 @@ export class Controller {
     if (xds.length > 0) rollouts.recordXds(xds);
     if (events.some(({ kind }) => kind === 'ownership')) this.#publish();
     if (events.some(mayChangeProblems)) this.#tellProblems();
+    // A filter that does not come (back) is a problem after a while.
+    if (events.some(mayMissFilter)) this.#timers.after(PATIENCE_MS + 1, () => this.#tellProblems());
   }
 
   #reconcile(): void {
@@ -178,6 +181,12 @@ export class Controller {
     for (const text of before) if (!now.has(text)) log.info({ problem: text }, 'resolved');
     this.#state = { ...this.#state, problems: found };
   }
+}
+
+/** Whether the queue filter of an Envoy is to be looked for some time after this. */
+function mayMissFilter(event: ControllerEvent): boolean {
+  if (event.kind === 'xds') return event.event.kind === 'connected';
+  return event.kind === 'slots' && event.event.kind === 'gone';
 }
 
 /** Whether there may be other problems after this: most of what Envoys and filters say is that all is well. */

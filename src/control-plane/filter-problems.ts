@@ -1,18 +1,18 @@
 import type { Problem } from '../model/problem.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
-import type { NodeState } from '../xds/protocol/node-state.ts';
+import type { ConnectedNode } from '../status/describe-node.ts';
 
 /** What is looked at. */
 export interface FilterProblemsInput {
-  readonly nodes: readonly NodeState[];
-  /** Whether a queue filter of this node has a stream. */
+  readonly nodes: readonly ConnectedNode[];
+  /** Whether a queue filter of this node has a stream, or had one a moment ago. */
   readonly hasFilter: (node: string) => boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
-/** A filter says hello some 100 ms after Envoy has its listeners. */
-const PATIENCE_MS = 5_000;
+/** A filter says hello some 100 ms after Envoy has its listeners, and comes back as quickly when its stream has ended. */
+export const PATIENCE_MS = 5_000;
 
 const WITHOUT =
   'each pod of a service with a limit has a queue of its own there, and nothing of its requests is seen: a pod still gets no more than its limit';
@@ -25,7 +25,9 @@ export function filterProblems({ nodes, hasFilter, now }: FilterProblemsInput): 
     const refused = typeOf(TYPE_URLS.extension)?.nack;
     const fix = 'run an Envoy with the Wasm extension (the official images have it), or start Sluice with --filter off';
     if (refused !== undefined)
-      return [{ severity: 'error', subject, message: `refuses the queue filter: ${refused.message}; ${WITHOUT}`, fix }];
+      return [
+        { severity: 'error', subject, message: `rejected the queue filter: ${refused.message}; ${WITHOUT}`, fix },
+      ];
     // Whoever takes no requests has no filter either.
     if (typeOf(TYPE_URLS.listener)?.ackedVersion === undefined || typeOf(TYPE_URLS.listener)?.ackedVersion === '')
       return [];
