@@ -132,6 +132,10 @@ test('the page, to the letter: a route file, a burst, a status, an edit, a mista
   expect(start).toBe('npm start -- --routes my-routes.yaml\n');
   const sluice = new Started('--admin', `127.0.0.1:${admin}`, '--routes', 'my-routes.yaml');
   await sluice.printed(/Envoy takes requests/);
+  // Whoever types has taken longer than this: the filter in Envoy knows pods and limits.
+  await until(async () => /0\/2 +0\/4/.test((await second.type(here(status))).output) || undefined, {
+    what: 'the queue to be known',
+  });
   const answers = await second.type(here(burst));
   expect(answers.output.match(/^200 /gm)).toHaveLength(6);
   expect(answers.output.match(/^429 /gm)).toHaveLength(2);
