@@ -1,7 +1,8 @@
 // A control plane that gives Envoy the same configuration as Sluice, but for the logs, and hears nothing from it: what
-// `bench:observe` compares with. node bench/unobserved.ts FILE XDS_PORT KICK_PORT
+// `bench:observe` compares with. node bench/unobserved.ts FILE XDS_PORT
 import { envoy } from '#xds';
 import { snapshotOf } from '../src/commands/render.ts';
+import { DEFAULT_HEADER_BOUNDS } from '../src/dataplane/options.ts';
 import { readRouteFile } from '../src/routes/file/read.ts';
 import { SnapshotCache } from '../src/snapshot/cache.ts';
 import { type EncodedResource, PUSH_ORDER, TYPE_URLS } from '../src/snapshot/resource.ts';
@@ -12,7 +13,7 @@ const { Listener } = envoy.config.listener.v3;
 const { HttpConnectionManager } = envoy.extensions.filters.network.http_connection_manager.v3;
 const { Router } = envoy.extensions.filters.http.router.v3;
 
-const [file = '', xdsPort = 0, kickPort = 0] = process.argv.slice(2);
+const [file = '', xdsPort = 0] = process.argv.slice(2);
 
 /** The listener without its logs. */
 function silent(resource: EncodedResource): EncodedResource {
@@ -35,7 +36,7 @@ function silent(resource: EncodedResource): EncodedResource {
 
 const read = await readRouteFile(file, process.env);
 if (!read.ok) throw new Error('a bad route file');
-const { types } = snapshotOf(read.value.routing, Number(kickPort));
+const { types } = snapshotOf(read.value.routing, { filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS });
 const cache = new SnapshotCache();
 cache.set(makeSnapshot(PUSH_ORDER.flatMap((type) => [...types[type].resources.values()].map(silent))));
 const server = new XdsServer({ addresses: [{ kind: 'tcp', host: '127.0.0.1', port: Number(xdsPort) }], cache });

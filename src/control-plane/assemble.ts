@@ -16,6 +16,7 @@ import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
 import { SlotsServer } from '../slots/server.ts';
 import { SnapshotCache } from '../snapshot/cache.ts';
+import { describeNode, nodeProblems } from '../status/describe-node.ts';
 import { Metrics } from '../status/metrics.ts';
 import { observe } from '../status/observe.ts';
 import { observed } from '../status/observed.ts';
@@ -26,7 +27,6 @@ import type { XdsServerOptions } from '../xds/server/server-options.ts';
 import { Controller } from './controller.ts';
 import { EventQueue } from './events.ts';
 import { loadFilter } from './filter-code.ts';
-import { filterProblems } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
 import { EventLog, logRecentEvents } from './log-events.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
@@ -205,7 +205,7 @@ function assemble(
     changed: () => events.post({ kind: 'sources' }),
     onFault: (reason) => log.error({ reason }, 'orders of operators cannot be kept: they are lost with a restart'),
   });
-  const hasFilter = (node: string) => slots.members(node).some(({ closedAt }) => closedAt === undefined);
+  const isFilterOff = () => filter.kind === 'off';
   const controller = new Controller({
     events,
     routes: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
@@ -214,8 +214,13 @@ function assemble(
     rollouts,
     cache,
     overrides: () => store.current(),
-    filterProblems: () =>
-      filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, now: clock.now() }),
+    nodeProblems: () => {
+      const context = { now: clock.now(), members: telemetry.members(), isFilterOff };
+      return nodeProblems(
+        server.nodes().map((node) => describeNode(node, context)),
+        context.now,
+      );
+    },
     clock,
     log,
   });
@@ -229,7 +234,7 @@ function assemble(
     server,
     metrics,
     telemetry,
-    isFilterOff: () => filter.kind === 'off',
+    isFilterOff,
     overrides: () => store.current(),
     clock,
   });

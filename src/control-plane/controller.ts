@@ -27,8 +27,8 @@ export interface ControllerOptions {
   readonly cache: SnapshotCache;
   /** What operators have ordered; a change of it is told as one of the sources. */
   readonly overrides: () => Overrides;
-  /** What else is wrong with Envoys and their filters. */
-  readonly filterProblems: () => readonly Problem[];
+  /** What else is wrong with Envoys and their filters: told in the log, and by the status on its own account. */
+  readonly nodeProblems: () => readonly Problem[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -47,6 +47,8 @@ const QUIET_MS = 5;
 const LONGEST_MS = 50;
 /** How long a start, and an edit, wait for sources that have neither answered nor failed. */
 const LONGEST_WAIT_MS = 5_000;
+/** How often problems are looked for that come by nothing but time. */
+const LOOK_MS = 2_500;
 /** A wait longer than this is worth a line in the log. */
 const TELL_WAITING_MS = 1_000;
 
@@ -59,6 +61,8 @@ export class Controller {
   #state: ControllerState = { model: undefined, problems: [], pending: [] };
   #waitingSince: number | undefined;
   #hasWaitedFor: Routing | undefined;
+  /** The problems that the log has told of. */
+  #told: ReadonlySet<string> = new Set();
   #stopped = false;
 
   constructor(options: ControllerOptions) {
@@ -78,11 +82,20 @@ export class Controller {
     const { routes, pods, events, rollouts } = this.#options;
     const changed = () => events.post({ kind: 'sources' });
     changed();
+    this.#lookAgain();
     await Promise.all([routes.run(signal, changed), pods.run(signal, changed)]);
     this.#stopped = true;
     this.#trigger.stop();
     this.#timers.stop();
     rollouts.stop();
+  }
+
+  /** A filter that does not come makes no event. */
+  #lookAgain(): void {
+    this.#timers.after(LOOK_MS, () => {
+      this.#tellProblems();
+      this.#lookAgain();
+    });
   }
 
   #take(events: readonly ControllerEvent[]): void {
@@ -162,16 +175,13 @@ export class Controller {
 
   /** Problems are logged when they come and when they go, not again and again. */
   #tellProblems(): void {
-    const { log, routes, envoys, filterProblems } = this.#options;
-    const found = [
-      ...routes.state().problems,
-      ...(this.#reconciled?.wanted.problems ?? []),
-      ...envoys.problems(),
-      ...filterProblems(),
-    ];
-    const before = new Set(this.#state.problems.map(formatProblem));
-    const now = new Set(found.map(formatProblem));
-    for (const problem of found) {
+    const { log, routes, envoys, nodeProblems } = this.#options;
+    const found = [...routes.state().problems, ...(this.#reconciled?.wanted.problems ?? []), ...envoys.problems()];
+    const all = [...found, ...nodeProblems()];
+    const before = this.#told;
+    const now = new Set(all.map(formatProblem));
+    this.#told = now;
+    for (const problem of all) {
       const text = formatProblem(problem);
       if (!before.has(text)) log[problem.severity === 'error' ? 'error' : 'warn']({ subject: problem.subject }, text);
     }

@@ -163,11 +163,18 @@ export class Sluice {
     return new SluiceProcess(['serve', ...where, ...how], this.#env);
   }
 
+  /** Whether the filter has acknowledged all there is to say. */
+  async #isTold(): Promise<boolean> {
+    const { nodes } = await this.status();
+    return Array.isArray(nodes) && nodes.some(({ filter }) => filter?.state === 'connected');
+  }
+
   #served(): Promise<LogLine> {
     return this.#process.logged('it serves', ({ msg }) => msg === 'serving');
   }
 
   async #startEnvoy(program?: string): Promise<void> {
+    const since = instant();
     const bootstrap = envoyBootstrap({
       nodeId: 'envoy',
       nodeCluster: 'test',
@@ -182,6 +189,9 @@ export class Sluice {
         throw new Error(`${error}; Envoy's log ends with\n${said.join('\n')}`);
       },
     );
+    // From then on it knows the pods of each service; requests that come before wait for that.
+    await this.#process.logged('the filter', ({ fields }) => fields['kind'] === 'filter connected', since);
+    await until(() => this.#isTold(), { what: 'the filter to be told its pods' });
   }
 }
 
