@@ -155,7 +155,7 @@ async function changes(): Promise<void> {
     rollouts,
     cache,
     overrides: () => NO_OVERRIDES,
-    nodeProblems: () => [],
+    filterProblems: () => [],
     clock,
     log,
   });

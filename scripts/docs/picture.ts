@@ -44,7 +44,7 @@ function draw(palette: Palette): string {
   const { page, text, quiet, line } = palette;
   const font = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"';
   const label =
-    'Requests go from clients through the listener, the gate with its line, and an internal listener to the least loaded pod; Sluice watches route file, Kubernetes and DNS, and tells Envoy over xDS.';
+    'Requests go from clients through the listener and the queue filter, where they wait, to a pod with a free slot; Sluice watches routes, Kubernetes and DNS, tells Envoy over xDS and the filter over a stream of its own.';
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}" ${font}>
 <style>
   text { fill: ${text}; font-size: 14px }
@@ -103,13 +103,13 @@ function envoy(palette: Palette): string {
   return [
     rect({ x: 130, y: 190, width: 690, height: 255 }, frame, line),
     '<text class="title" x="146" y="216">Envoy</text>',
-    box({ x: 150, y: 234, width: 150, height: 185 }, palette, 'Listener', 'public', 'your routes', 'line full: 429'),
+    box({ x: 150, y: 234, width: 150, height: 185 }, palette, 'Listener', 'public', 'your routes', 'queue full: 429'),
     box(
       { x: 345, y: 234, width: 215, height: 185 },
       palette,
-      'Gate',
-      'one endpoint, so one pool,',
-      'so one first-in first-out line',
+      'Queue filter',
+      'one queue for each service,',
+      'first in, first out',
     ),
     '<text class="quiet" x="480" y="338">wait</text>',
     '<text class="quiet" x="458" y="392">have a slot</text>',
@@ -118,12 +118,12 @@ function envoy(palette: Palette): string {
     box(
       { x: 605, y: 234, width: 190, height: 185 },
       palette,
-      'Pods of the service',
-      'least loaded first,',
-      'never more than',
-      'its limit',
+      'Cluster',
+      'named as its service,',
+      'to the pod that the',
+      'filter has chosen',
       '',
-      'no pod: waits',
+      'cannot reach it: another',
     ),
   ].join('\n');
 }
@@ -155,9 +155,9 @@ function arrows(): string {
     '<path class="word" d="M280 63H396"/>',
     '<path class="word" d="M500 106V186"/>',
     '<text class="quiet" x="336" y="150" >configuration (xDS),</text>',
-    '<text class="quiet" x="336" y="167">slots (runtime)</text>',
+    '<text class="quiet" x="336" y="167">pods and limits (stream)</text>',
     '<path class="word" d="M640 190V110"/>',
-    '<text class="quiet" x="652" y="150">who holds what,</text>',
-    '<text class="quiet" x="652" y="167">who waited how long</text>',
+    '<text class="quiet" x="652" y="150">who waits, who works,</text>',
+    '<text class="quiet" x="652" y="167">for how long (stream)</text>',
   ].join('\n');
 }

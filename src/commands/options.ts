@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { type Millis, parseDuration } from '../base/duration.ts';
 import { LOG_LEVELS, type LogLevel } from '../base/log.ts';
 import type { BindAddress } from '../xds/server/address.ts';
 
@@ -58,4 +59,11 @@ export function adminHostOption(): Option {
     '--admin-host <name>',
     'a further name by which people ask for the admin, such as that of a proxy before it; may be given several times',
   ).argParser((text, before: readonly string[] = []) => [...before, text.toLowerCase()]);
+}
+
+/** A duration such as `30s`. Throws what commander prints to the user. */
+export function durationArgument(text: string): Millis {
+  const parsed = parseDuration(text);
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.errors.join('; '));
+  return parsed.value;
 }

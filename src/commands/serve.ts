@@ -1,14 +1,16 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { formatDuration, type Millis, parseDuration } from '../base/duration.ts';
+import { formatDuration, type Millis } from '../base/duration.ts';
 import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { type LogLevel, makeLogger } from '../base/log.ts';
 import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane/assemble.ts';
 import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
+import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
 import {
   adminHostOption,
+  durationArgument,
   filterOption,
   kubeconfigOption,
   logLevelOption,
@@ -20,8 +22,8 @@ import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
 
-interface Options extends DnsFlags, XdsSecurityFlags {
-  readonly routes: string;
+interface Options extends DnsFlags, XdsSecurityFlags, ObjectFlags {
+  readonly routes?: string;
   readonly xds: readonly BindAddress[];
   readonly admin?: HostPort;
   readonly ownerGrace: Millis;
@@ -39,7 +41,7 @@ export function addServe(program: Command): void {
   const command = program
     .command('serve')
     .description('run the control plane alone, for an Envoy started elsewhere with `sluice bootstrap`')
-    .addOption(routesOption().makeOptionMandatory())
+    .addOption(routesOption())
     .addOption(
       new Option('--xds <address>', 'where Envoys connect; may be given several times')
         .argParser((text, before: readonly BindAddress[] = []) => [
@@ -59,27 +61,29 @@ export function addServe(program: Command): void {
         '--owner-grace <duration>',
         'how long an Envoy that has lost its connection keeps its services, before another Envoy gets them',
       )
-        .argParser(parseGrace)
+        .argParser(durationArgument)
         .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
     )
     .addOption(filterOption())
     .addOption(kubeconfigOption())
     .addOption(stateDirOption())
     .addOption(adminHostOption());
+  addObjectOptions(command);
   addDnsOptions(command)
     .addOption(logLevelOption())
-    .addHelpText('after', '\nExample:\n  sluice serve --routes routes.yaml --xds 127.0.0.1:18000')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice serve --routes routes.yaml --xds 127.0.0.1:18000\n  sluice serve --gateway-api',
+    )
     .action(serve);
-}
-
-function parseGrace(text: string): Millis {
-  const parsed = parseDuration(text);
-  if (!parsed.ok) throw new InvalidArgumentError(parsed.errors.join('; '));
-  return parsed.value;
 }
 
 async function serve(options: Options): Promise<void> {
   const { routes, xds, admin = DEFAULT_ADMIN, ownerGrace, filter, kubeconfig, logLevel } = options;
+  if (routes === undefined && options.gatewayApi !== true) {
+    failWith(EXIT.badInput, ['Name a route file with --routes, or take routes from objects with --gateway-api.']);
+    return;
+  }
   const stopping = stopSignal();
   const log = makeLogger(logLevel);
   const security = await xdsSecurity(options, xds, { clock: systemClock, log });
@@ -90,6 +94,7 @@ async function serve(options: Options): Promise<void> {
   const { credentials, guard, maxAgeMs } = security.value;
   const started = await startControlPlane({
     routes,
+    objects: objectRoutes(options),
     stateDir: stateDir(options.stateDir, process.env, log),
     adminHosts: options.adminHost,
     xds,

@@ -1,11 +1,34 @@
-/**
- * Aborted at the first SIGINT or SIGTERM. Further ones are ignored while things are being stopped (which takes
- * seconds at most): Ctrl-C under npm arrives twice, once from the terminal and once passed on by npm.
- */
-export function stopSignal(): AbortSignal {
+/** Signals that ask the process to end. */
+export interface StopSignals {
+  /** Aborted at the first SIGINT, SIGTERM or SIGHUP. */
+  readonly stopping: AbortSignal;
+  /** Aborted at the next one: nothing is to be waited for any more. */
+  readonly now: AbortSignal;
+}
+
+/** Ctrl-C under npm arrives twice, once from the terminal and once passed on by npm: that is one signal. */
+const ONE_SIGNAL_MS = 500;
+
+/** Listens for the signals from now on. */
+export function stopSignals(monotonic: () => number = () => performance.now()): StopSignals {
   const stopping = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
-  return stopping.signal;
+  const now = new AbortController();
+  let first = 0;
+  const heard = () => {
+    if (!stopping.signal.aborted) {
+      first = monotonic();
+      stopping.abort();
+    } else if (monotonic() - first > ONE_SIGNAL_MS) {
+      now.abort();
+    }
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, heard);
+  return { stopping: stopping.signal, now: now.signal };
+}
+
+/** The first of them alone, for what ends within seconds anyway. */
+export function stopSignal(): AbortSignal {
+  return stopSignals().stopping;
 }
 
 /** Resolves when `signal` is aborted. */

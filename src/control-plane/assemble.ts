@@ -16,7 +16,6 @@ import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
 import { SlotsServer } from '../slots/server.ts';
 import { SnapshotCache } from '../snapshot/cache.ts';
-import { describeNode, nodeProblems } from '../status/describe-node.ts';
 import { Metrics } from '../status/metrics.ts';
 import { observe } from '../status/observe.ts';
 import { observed } from '../status/observed.ts';
@@ -27,9 +26,12 @@ import type { XdsServerOptions } from '../xds/server/server-options.ts';
 import { Controller } from './controller.ts';
 import { EventQueue } from './events.ts';
 import { loadFilter } from './filter-code.ts';
+import { filterProblems, PATIENCE_MS } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
-import { EventLog, logRecentEvents } from './log-events.ts';
+import { EventLog, logRecentEvents, noteXdsEvent } from './log-events.ts';
+import { MergedRoutes } from './merged-routes.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
+import { type ObjectRoutesChoice, openObjectRoutes } from './open-object-routes.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { Operator } from './operator.ts';
 import { OverrideStore } from './override-store.ts';
@@ -38,8 +40,10 @@ import { WaitingRequests } from './waiting-requests.ts';
 
 /** What a control plane is started with. */
 export interface ControlPlaneOptions {
-  /** Path of the route file. */
-  readonly routes: string;
+  /** Path of the route file; undefined: there is none, and routes come from objects. */
+  readonly routes?: string | undefined;
+  /** Which Kubernetes objects routes are made of, beside the route file's. */
+  readonly objects?: ObjectRoutesChoice | undefined;
   /** A folder where the last good route file is kept for the next start; undefined: nowhere. */
   readonly stateDir?: string | undefined;
   /** Where Envoys connect. */
@@ -93,13 +97,16 @@ const clock = systemClock;
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
   collectLessOften();
   const { routes, stateDir } = options;
-  const lastGood = stateDir === undefined ? undefined : new LastGoodFile(stateDir, routes);
-  const routeFile = new RouteFileSource({ path: routes, env: process.env, clock, ...(lastGood && { lastGood }) });
-  const file = await routeFile.load();
-  if (!file.ok) return failed('bad input', file.errors.map(formatProblem));
+  const lastGood = stateDir === undefined || routes === undefined ? undefined : new LastGoodFile(stateDir, routes);
+  const routeFile =
+    routes === undefined
+      ? undefined
+      : new RouteFileSource({ path: routes, env: process.env, clock, ...(lastGood && { lastGood }) });
+  const file = await routeFile?.load();
+  if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
   const { server, controller, envoys, observation, metrics, operator } = assemble(options, routeFile, {
-    file: file.value,
+    file: file?.value ?? {},
     filter,
   });
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
@@ -143,8 +150,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
  */
 function assemble(
   options: ControlPlaneOptions,
-  routeFile: RouteFileSource,
-  { file, filter }: { readonly file: RouteFile; readonly filter: FilterOptions },
+  routeFile: RouteFileSource | undefined,
+  { file, filter }: { readonly file: Pick<RouteFile, 'lbagent'>; readonly filter: FilterOptions },
 ) {
   const { log } = options;
   const guard = options.xdsSecurity?.guard ?? openToAll;
@@ -172,6 +179,7 @@ function assemble(
       envoys.record(event);
       metrics.recordXdsEvent(event);
       eventLog.record(event);
+      noteXdsEvent(telemetry, event);
       events.post({ kind: 'xds', event });
     },
     extraServices: [slots],
@@ -194,47 +202,46 @@ function assemble(
     snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => events.post({ kind: 'ownership' }),
   });
+  const objects = openObjectRoutes(options, metrics);
+  const watched = routeFile && observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now()));
+  const routes = new MergedRoutes({ file: watched, objects });
   const waiting = new WaitingRequests({
     clock,
     members: () => telemetry.members().flatMap((id) => slots.member(id) ?? []),
     flush: (member) => slots.flush(member),
   });
   const store = new OverrideStore({
-    path: options.stateDir && overridesPath(options.stateDir, options.routes),
+    path: options.stateDir && overridesPath(options.stateDir, options.routes ?? 'objects'),
     clock,
     changed: () => events.post({ kind: 'sources' }),
     onFault: (reason) => log.error({ reason }, 'orders of operators cannot be kept: they are lost with a restart'),
   });
-  const isFilterOff = () => filter.kind === 'off';
+  const hasFilter = (node: string) =>
+    slots.members(node).some(({ closedAt }) => closedAt === undefined || clock.monotonic() - closedAt < PATIENCE_MS);
   const controller = new Controller({
     events,
-    routes: observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now())),
+    routes,
     pods,
     envoys,
     rollouts,
     cache,
     overrides: () => store.current(),
-    nodeProblems: () => {
-      const context = { now: clock.now(), members: telemetry.members(), isFilterOff };
-      return nodeProblems(
-        server.nodes().map((node) => describeNode(node, context)),
-        context.now,
-      );
-    },
+    filterProblems: () =>
+      filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, now: clock.now() }),
     clock,
     log,
   });
   // After the server: it must hear of a publication before those who ask it about Envoy's answers.
   const observation = observe({
     version: VERSION,
-    routeFile: { path: options.routes, source: routeFile },
+    routeFile: { path: options.routes ?? 'Kubernetes objects', source: routes },
     pods,
     controller,
     cache,
     server,
     metrics,
     telemetry,
-    isFilterOff,
+    isFilterOff: () => filter.kind === 'off',
     overrides: () => store.current(),
     clock,
   });

@@ -14,6 +14,7 @@ import type { Source } from '../model/source.ts';
 import type { Envoys } from '../nodes/envoys.ts';
 import type { SnapshotCache } from '../snapshot/cache.ts';
 import type { ControllerEvent, EventQueue } from './events.ts';
+import { PATIENCE_MS } from './filter-problems.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
 import type { Rollouts } from './rollouts.ts';
 
@@ -27,8 +28,8 @@ export interface ControllerOptions {
   readonly cache: SnapshotCache;
   /** What operators have ordered; a change of it is told as one of the sources. */
   readonly overrides: () => Overrides;
-  /** What else is wrong with Envoys and their filters: told in the log, and by the status on its own account. */
-  readonly nodeProblems: () => readonly Problem[];
+  /** What else is wrong with Envoys and their filters. */
+  readonly filterProblems: () => readonly Problem[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -61,8 +62,6 @@ export class Controller {
   #state: ControllerState = { model: undefined, problems: [], pending: [] };
   #waitingSince: number | undefined;
   #hasWaitedFor: Routing | undefined;
-  /** The problems that the log has told of. */
-  #told: ReadonlySet<string> = new Set();
   #stopped = false;
 
   constructor(options: ControllerOptions) {
@@ -108,6 +107,8 @@ export class Controller {
     if (xds.length > 0) rollouts.recordXds(xds);
     if (events.some(({ kind }) => kind === 'ownership')) this.#publish();
     if (events.some(mayChangeProblems)) this.#tellProblems();
+    // A filter that does not come (back) is a problem after a while.
+    if (events.some(mayMissFilter)) this.#timers.after(PATIENCE_MS + 1, () => this.#tellProblems());
   }
 
   #reconcile(): void {
@@ -175,19 +176,28 @@ export class Controller {
 
   /** Problems are logged when they come and when they go, not again and again. */
   #tellProblems(): void {
-    const { log, routes, envoys, nodeProblems } = this.#options;
-    const found = [...routes.state().problems, ...(this.#reconciled?.wanted.problems ?? []), ...envoys.problems()];
-    const all = [...found, ...nodeProblems()];
-    const before = this.#told;
-    const now = new Set(all.map(formatProblem));
-    this.#told = now;
-    for (const problem of all) {
+    const { log, routes, envoys, filterProblems } = this.#options;
+    const found = [
+      ...routes.state().problems,
+      ...(this.#reconciled?.wanted.problems ?? []),
+      ...envoys.problems(),
+      ...filterProblems(),
+    ];
+    const before = new Set(this.#state.problems.map(formatProblem));
+    const now = new Set(found.map(formatProblem));
+    for (const problem of found) {
       const text = formatProblem(problem);
       if (!before.has(text)) log[problem.severity === 'error' ? 'error' : 'warn']({ subject: problem.subject }, text);
     }
     for (const text of before) if (!now.has(text)) log.info({ problem: text }, 'resolved');
     this.#state = { ...this.#state, problems: found };
   }
+}
+
+/** Whether the queue filter of an Envoy is to be looked for some time after this. */
+function mayMissFilter(event: ControllerEvent): boolean {
+  if (event.kind === 'xds') return event.event.kind === 'connected';
+  return event.kind === 'slots' && event.event.kind === 'gone';
 }
 
 /** Whether there may be other problems after this: most of what Envoys and filters say is that all is well. */

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { SourceLog } from '../model/source.ts';
 import type { RecentEvent } from '../telemetry/events.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { XdsEvent } from '../xds/protocol/event.ts';
 
 /** Where the source of this name tells what happens to it. */
@@ -43,7 +44,7 @@ export class EventLog {
         // What is refused is tried again and again; once is enough to say so.
         this.#log[event.again ? 'debug' : 'error'](
           { node: node.id, typeUrl: event.typeUrl, resources: event.resources, message: event.message },
-          'Envoy refused',
+          'Envoy rejected a part of the configuration',
         );
         break;
       default:
@@ -89,4 +90,24 @@ const LEVELS = {
 /** Events of pods say what happened to it, the fields say to which one. */
 function sentence(kind: RecentEvent['kind'], message: string): string {
   return kind.startsWith('pod ') ? `pod ${message}` : message;
+}
+
+/** Keeps what happens between Envoys and the xDS server among the recent events; the log has it already. */
+export function noteXdsEvent(telemetry: Pick<Telemetry, 'note'>, event: XdsEvent): void {
+  const node = event.node.id;
+  switch (event.kind) {
+    case 'connected':
+      telemetry.note({ kind: 'envoy connected', node, message: `${event.userAgent} is connected` });
+      break;
+    case 'disconnected':
+      telemetry.note({ kind: 'envoy disconnected', node, message: `is disconnected: ${event.reason}` });
+      break;
+    case 'nacked': {
+      if (event.again || event.retried) break;
+      const what = event.resources.length === 0 ? event.typeUrl : event.resources.join(', ');
+      telemetry.note({ kind: 'configuration rejected', node, message: `rejected ${what}: ${event.message}` });
+      break;
+    }
+    default:
+  }
 }

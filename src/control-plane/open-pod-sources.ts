@@ -16,7 +16,7 @@ const clock = systemClock;
 /** All sources of pods, each of which starts when the first service needs it. What they hear is counted in `metrics`. */
 export function openPodSources(
   { kubeconfig, dns, log }: Pick<ControlPlaneOptions, 'kubeconfig' | 'dns' | 'log'>,
-  { lbagent }: RouteFile,
+  { lbagent }: Pick<RouteFile, 'lbagent'>,
   metrics: Metrics,
 ): PodSources {
   const counter = (source: AskingSource) => (event: SourceEvent) => metrics.recordSourceEvent(source, event);

@@ -112,5 +112,5 @@ export const DETAILS = {
  */
 export const STATISTICS_TAG = {
   name: 'sluice_service',
-  regex: '^wasmcustom\\.sluice_queue_[a-z_]+(\\.(.+))$',
+  regex: '^wasmcustom\\.sluice_queue_[a-z0-9_]+(\\.(.+))$',
 } as const;

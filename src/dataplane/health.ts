@@ -31,8 +31,8 @@ export function healthChecks({ health, protocol }: Service): envoy.config.core.v
 
 /**
  * When Envoy itself gives a pod no requests for a while. Behind the filter, which ejects on its own account, this only
- * keeps further tries of a request off pods that cannot be reached, so one failure is enough. Without the filter a pod
- * must fail a few times in a row: to Envoy a WebSocket that its pod closes is such a failure too.
+ * keeps further tries of a request off pods that cannot be reached, so one failure is enough, and answers play no part.
+ * Without the filter a pod must fail a few times in a row: to Envoy a WebSocket that its pod closes is such a failure too.
  */
 export function outlierDetection(
   { outlier, discipline }: Service,
@@ -47,9 +47,9 @@ export function outlierDetection(
     enforcingLocalOriginSuccessRate: wrap(0),
     enforcingSuccessRate: wrap(0),
     consecutiveGatewayFailure: wrap(GATEWAY_ERRORS),
-    enforcingConsecutiveGatewayFailure: wrap(100),
+    enforcingConsecutiveGatewayFailure: wrap(hasFilter ? 0 : 100),
     consecutive5xx: wrap(outlier.consecutive5xx),
-    enforcingConsecutive5xx: wrap(outlier.consecutive5xx > 0 ? 100 : 0),
+    enforcingConsecutive5xx: wrap(outlier.consecutive5xx > 0 && !hasFilter ? 100 : 0),
     interval: duration(1000),
     baseEjectionTime: duration(outlier.eject),
     // Each ejection is longer than the one before, up to this: a pod that is back is tried soon.

@@ -2,7 +2,7 @@ import { envoy, google, sluice } from '#xds';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { ADS, type HttpFilter, router } from './connection-manager.ts';
 import { HEADERS, METADATA, PLUGINS, REQUEST_KEYS, SELF_CLUSTER, VM_ID, XDS_CLUSTER } from './contract.ts';
-import { extension, pack, resource } from './encode.ts';
+import { duration, extension, pack, resource } from './encode.ts';
 import type { FilterOptions } from './options.ts';
 
 const { TypedExtensionConfig } = envoy.config.core.v3;
@@ -88,6 +88,7 @@ function wasm(plugin: Plugin, { code, version, allowTrap }: WasmFilter) {
       vmConfig: { vmId: VM_ID, runtime: 'envoy.wasm.runtime.v8', code: { local: { inlineBytes: code } } },
       // A VM that has failed is replaced: until then requests are refused, never let past the queue.
       failurePolicy: FailurePolicy.FAIL_RELOAD,
+      reloadConfig: { backoff: { baseInterval: duration(100), maxInterval: duration(1000) } },
       configuration: pack(BytesValue, {
         value: PluginConfig.encode(pluginConfig(plugin, version, allowTrap ?? false)).finish(true),
       }),
@@ -98,7 +99,8 @@ function wasm(plugin: Plugin, { code, version, allowTrap }: WasmFilter) {
 function pluginConfig(plugin: Plugin, version: string, allowTrap: boolean): sluice.queue.v1.PluginConfig.$Properties {
   switch (plugin) {
     case 'queue':
-      return { role: Role.ROLE_QUEUE };
+      // A new VM begins with a call to the control listener, which starts the stream of it.
+      return { role: Role.ROLE_QUEUE, selfCluster: SELF_CLUSTER };
     case 'try':
       return { role: Role.ROLE_TRY };
     case 'control':

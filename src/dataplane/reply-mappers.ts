@@ -48,7 +48,7 @@ export function mappers({ when, error, message, status, grpcStatus, retryAfter }
     },
     {
       ...statusCode,
-      filter: all([...when, requestHeader('accept', 'text/')]),
+      filter: all([...when, WANTS_TEXT]),
       bodyFormatOverride: text(`${message}\n`),
       headersToAdd: later,
     },
@@ -88,6 +88,11 @@ export function anyStatus(): readonly Condition[] {
   const value = { defaultValue: 0, runtimeKey: 'sluice.local_reply.status' };
   return [{ statusCodeFilter: { comparison: { op: ComparisonFilter.Op.GE, value } } }];
 }
+
+/** Or gets no body at all: there are clients that read an empty body as JSON when they are told that it is. */
+const WANTS_TEXT: Condition = {
+  orFilter: { filters: [requestHeader('accept', 'text/'), requestHeader(':method', 'HEAD')] },
+};
 
 function expression(text: string): Condition {
   return {

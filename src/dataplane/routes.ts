@@ -222,6 +222,8 @@ function corsOnRoute(cors: Cors): Readonly<Record<string, google.protobuf.Any.$P
     allowHeaders: cors.headers.join(','),
     exposeHeaders: cors.exposed.join(','),
     allowCredentials: wrap(cors.credentials),
+    // Who may not ask is told so without a pod: a browser's question before the request takes no slot.
+    forwardNotMatchingPreflights: wrap(false),
     ...(cors.maxAge === undefined ? {} : { maxAge: String(cors.maxAge) }),
   });
   return { 'envoy.filters.http.cors': policy };

@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeTempFolder } from '../base/temp-folder.ts';
 import { Burst } from './burst.ts';
 import { startDemoPod } from './pods.ts';
 
@@ -8,7 +8,8 @@ import { startDemoPod } from './pods.ts';
 export interface DemoPlaces {
   /** URL of Sluice's own page. */
   readonly dashboard: string;
-  readonly envoyAdminPort: number;
+  /** The command that shows what Envoy knows. */
+  readonly envoysView: string;
 }
 
 /** Three pods and a route file that leads to them. */
@@ -32,7 +33,9 @@ export async function startDemo(port: number): Promise<Demo> {
       startDemoPod({ name: `pod-${index + 1}`, host: '127.0.0.1', port: 0, workMs: WORK_MS }),
     ),
   );
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-demo-'));
+  const made = makeTempFolder('sluice-demo-');
+  if (!made.ok) throw new Error(made.errors.join());
+  const folder = made.value;
   const routes = join(folder, 'routes.yaml');
   await writeFile(
     routes,
@@ -73,7 +76,7 @@ routes:
 `;
 }
 
-function text({ port, routes, dashboard, envoyAdminPort }: DemoPlaces & { port: number; routes: string }): string {
+function text({ port, routes, dashboard, envoysView }: DemoPlaces & { port: number; routes: string }): string {
   const url = `http://127.0.0.1:${port}/`;
   return `
   Sluice is up: ${POD_COUNT} demo pods, each works on 1 request at a time, for ${WORK_MS / 1000} s.
@@ -81,7 +84,7 @@ function text({ port, routes, dashboard, envoyAdminPort }: DemoPlaces & { port: 
   Requests go to    ${url}
   Watch them at     ${dashboard}
   The route file    ${routes}
-  Envoy's view      http://127.0.0.1:${envoyAdminPort}/clusters
+  Envoy's view      ${envoysView}
 
   Send nine requests at once; three are worked on at a time, six wait in line:
 

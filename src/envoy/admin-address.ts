@@ -1,15 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../base/clock.ts';
-import type { HostPort } from '../base/host-port.ts';
+import { makeTempFolder } from '../base/temp-folder.ts';
+import type { AdminPlace } from './admin-place.ts';
 
 /** Learns from one Envoy process, and no other, where its admin listens and that it has come that far. */
 export interface AdminAddress {
   readonly args: readonly string[];
   /** Waits for the address; undefined when `signal` is aborted first. Removes the file either way. */
-  read(signal: AbortSignal): Promise<HostPort | undefined>;
+  read(signal: AbortSignal): Promise<AdminPlace | undefined>;
 }
 
 const POLL_MS = 20;
@@ -19,14 +19,17 @@ const POLL_MS = 20;
  * would be answered by whichever process has that port, even while ours fails to get it.
  */
 export function adminAddress(): AdminAddress {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-envoy-'));
+  const made = makeTempFolder('sluice-envoy-');
+  // Whoever starts an Envoy has looked before whether there is a place for such files.
+  if (!made.ok) throw new Error(made.errors.join());
+  const folder = made.value;
   const file = join(folder, 'admin');
   return {
     args: ['--admin-address-path', file],
     async read(signal) {
       try {
         while (!signal.aborted) {
-          const found = parseHostPort(await readFile(file, 'utf8').catch(() => ''));
+          const found = parsePlace(await readFile(file, 'utf8').catch(() => ''));
           if (found !== undefined) return found;
           await sleep(systemClock, POLL_MS, signal);
         }
@@ -38,7 +41,9 @@ export function adminAddress(): AdminAddress {
   };
 }
 
-function parseHostPort(text: string): HostPort | undefined {
+function parsePlace(text: string): AdminPlace | undefined {
+  // While it is being written it names no socket.
+  if (text.startsWith('/')) return statSync(text, { throwIfNoEntry: false })?.isSocket() ? { socket: text } : undefined;
   const [, v6, host = v6, port] = /^(?:\[(.+)\]|([^[:]+)):(\d+)$/.exec(text.trim()) ?? [];
   return host === undefined ? undefined : { host, port: Number(port) };
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { fail, ok, type Result } from '../base/result.ts';
+import { type AdminPlace, formatPlace } from './admin-place.ts';
 import { acceptVersion, type EnvoyVersion, parseVersion } from './binary/version.ts';
-import { type Answer, httpGet } from './http-get.ts';
+import { type Answer, httpGet, httpPost } from './http-get.ts';
 
 /** What Envoy says of itself: it takes requests when `LIVE`. */
 export type EnvoyState = (typeof STATES)[number];
@@ -52,6 +52,8 @@ export interface EnvoyAdmin {
   stats(query: StatsQuery, signal?: AbortSignal): Promise<Result<ReadonlyMap<string, number>, string>>;
   /** The hosts of every cluster whose name `filter` (an RE2 regular expression) finds; hosts inside Envoy are left out. */
   hosts(filter: string, signal?: AbortSignal): Promise<Result<ReadonlyMap<string, readonly HostStatus[]>, string>>;
+  /** Has Envoy do what the path says. */
+  post(path: string, signal?: AbortSignal): Promise<Result<void, string>>;
   /** The matching resources in Envoy's JSON form; none is an empty list. */
   configDump(query: ConfigDumpQuery, signal?: AbortSignal): Promise<Result<readonly unknown[], string>>;
 }
@@ -82,21 +84,21 @@ const clustersSchema = z.object({
 const dumpSchema = z.object({ configs: z.array(z.unknown()).default([]) });
 
 /** A client for the admin at `address`; a call takes at most `timeoutMs`. */
-export function envoyAdmin(address: HostPort, timeoutMs = 5000): EnvoyAdmin {
+export function envoyAdmin(address: AdminPlace, timeoutMs = 5000): EnvoyAdmin {
   const get = (path: string, signal?: AbortSignal) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     return httpGet(address, path, signal ? AbortSignal.any([signal, timeout]) : timeout);
   };
   const getJson = async <T>(path: string, schema: z.ZodType<T>, signal?: AbortSignal): Promise<Result<T, string>> => {
     const answer = await get(path, signal);
-    return answer.ok ? readJson(answer.value, schema, `${formatHostPort(address)}${path}`) : answer;
+    return answer.ok ? readJson(answer.value, schema, `${formatPlace(address)}${path}`) : answer;
   };
   return {
     async state(signal) {
       const answer = await get('/ready', signal);
       if (!answer.ok) return answer;
       const state = STATES.find((known) => known === answer.value.body.trim());
-      return state === undefined ? fail(`${formatHostPort(address)}/ready is no Envoy admin`) : ok(state);
+      return state === undefined ? fail(`${formatPlace(address)}/ready is no Envoy admin`) : ok(state);
     },
     async serverInfo(signal) {
       const info = await getJson('/server_info', infoSchema, signal);
@@ -119,6 +121,13 @@ export function envoyAdmin(address: HostPort, timeoutMs = 5000): EnvoyAdmin {
       return ok(
         new Map(clusters.value.cluster_statuses.map(({ name, host_statuses }) => [name, hostsOf(host_statuses)])),
       );
+    },
+    async post(path, signal) {
+      const timeout = AbortSignal.timeout(timeoutMs);
+      const answer = await httpPost(address, path, signal ? AbortSignal.any([signal, timeout]) : timeout);
+      if (!answer.ok) return answer;
+      const { status } = answer.value;
+      return status === 200 ? ok(undefined) : fail(`${formatPlace(address)}${path}: answered with ${status}`);
     },
     async configDump({ resource, nameRegex }, signal) {
       const names = nameRegex === undefined ? '' : `&name_regex=${encodeURIComponent(nameRegex)}`;

@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import type { HostPort } from '../base/host-port.ts';
 import { STATISTICS_TAG, XDS_CLUSTER } from '../dataplane/contract.ts';
 import { DEFAULT_HEADER_BOUNDS } from '../dataplane/options.ts';
+import type { AdminPlace } from './admin-place.ts';
 import { REQUIRED_ARGUMENTS } from './command-line.ts';
 import { type XdsTls, xdsTransportSocket } from './xds-tls.ts';
 
@@ -29,7 +30,7 @@ export interface BootstrapOptions {
   /** Undefined: plaintext. */
   readonly tls?: XdsTls;
   /** Where Envoy's admin listens: loopback, for whoever reaches it can stop Envoy. */
-  readonly admin: HostPort;
+  readonly admin: AdminPlace;
   /** Client connections at the same time, waiting requests included; above it new ones are closed at once. */
   readonly maxConnections?: number;
 }
@@ -42,7 +43,7 @@ export function envoyBootstrap(options: BootstrapOptions): EnvoyBootstrap {
   return {
     node: node(options),
     // Its own connections do not count: the admin must answer when all others are used up.
-    admin: { address: socketAddress(options.admin), ignore_global_conn_limit: true },
+    admin: { address: adminAddress(options.admin), ignore_global_conn_limit: true },
     // The queue filter opens its stream from a listener inside Envoy; without this such a listener is refused.
     bootstrap_extensions: [
       {
@@ -192,4 +193,9 @@ function overloadManager(maxConnections: number): Json {
 
 function typed(message: string): { readonly '@type': string } {
   return { '@type': `type.googleapis.com/${message}` };
+}
+
+function adminAddress(place: AdminPlace) {
+  // For this user alone.
+  return 'socket' in place ? { pipe: { path: place.socket, mode: 0o600 } } : socketAddress(place);
 }

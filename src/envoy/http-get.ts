@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { fail, ok, type Result } from '../base/result.ts';
+import { type AdminPlace, formatPlace } from './admin-place.ts';
 
 /** An answer of any status. */
 export interface Answer {
@@ -14,10 +14,25 @@ export interface Answer {
  * that browsers once found dangerous, and an admin may well sit on one.)
  * Errors: one sentence that names the address; an aborted `signal` is one of them.
  */
-export function httpGet(address: HostPort, path: string, signal: AbortSignal): Promise<Result<Answer, string>> {
+export function httpGet(address: AdminPlace, path: string, signal: AbortSignal): Promise<Result<Answer, string>> {
+  return ask('GET', address, path, signal);
+}
+
+/** The same with POST and without a body. */
+export function httpPost(address: AdminPlace, path: string, signal: AbortSignal): Promise<Result<Answer, string>> {
+  return ask('POST', address, path, signal);
+}
+
+function ask(
+  method: 'GET' | 'POST',
+  address: AdminPlace,
+  path: string,
+  signal: AbortSignal,
+): Promise<Result<Answer, string>> {
+  const where = 'socket' in address ? { socketPath: address.socket, host: 'envoy' } : address;
   return new Promise((resolve) => {
-    const failed = (error: Error) => resolve(fail(`${formatHostPort(address)}${path}: ${whyFailed(error, signal)}`));
-    const sent = request({ ...address, path, agent: false, signal }, (response) => {
+    const failed = (error: Error) => resolve(fail(`${formatPlace(address)}${path}: ${whyFailed(error, signal)}`));
+    const sent = request({ ...where, method, path, agent: false, signal }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', failed);

@@ -14,13 +14,13 @@ export interface ConnectedNode {
     readonly typeUrl: string;
     readonly status: 'in sync' | 'pending' | 'nacked';
     readonly ackedVersion: string;
+    readonly active?: readonly string[];
     readonly nack?: { readonly message: string; readonly names: readonly string[]; readonly at: number };
   }[];
 }
 
 /** What else is known of the clients. */
 export interface NodeContext {
-  readonly now: number;
   readonly members: readonly MemberReading[];
   /** Whether an Envoy works without the queue filter by its user's choice. */
   readonly isFilterOff: (node: NodeIdentity) => boolean;
@@ -35,16 +35,15 @@ export function shortType(typeUrl: string): string {
 const FILTER_TYPE = 'TypedExtensionConfig';
 /** Who asks for these carries requests. */
 const LISTENER = 'Listener';
-/** An Envoy that has just come opens its filter's stream within this time, in milliseconds. */
-const START_MS = 5000;
 
 /** One connected client and its queue filter. */
 export function describeNode(connected: ConnectedNode, context: NodeContext): NodeStatus {
   const { node, userAgent, connectedSince, peer } = connected;
-  const types = connected.types.map(({ typeUrl, status, ackedVersion, nack }) => ({
+  const types = connected.types.map(({ typeUrl, status, ackedVersion, active, nack }) => ({
     type: shortType(typeUrl),
     status: status === 'nacked' ? ('rejected' as const) : status,
     ackedVersion,
+    ...(active && { active }),
     ...(nack && { rejection: { message: nack.message, resources: nack.names, at: moment(nack.at) } }),
   }));
   return {
@@ -76,50 +75,28 @@ function describeFilter(
   return { state: isFilterOff(node) ? 'off' : isConnected ? 'connected' : without, members: described };
 }
 
-/** What somebody should do about a client: what it rejected, and a queue filter that does not report. */
-export function nodeProblems(nodes: readonly NodeStatus[], now: number): readonly Problem[] {
-  return nodes.flatMap((node) => [...rejections(node), ...filterProblems(node, now)]);
+/** What Envoys rejected, and those without a queue filter; one that does not work is told by the control plane. */
+export function nodeProblems(nodes: readonly NodeStatus[]): readonly Problem[] {
+  return nodes.flatMap((node) => [...rejections(node), ...filterProblems(node)]);
 }
 
 function rejections({ id, types }: NodeStatus): readonly Problem[] {
   return types.flatMap(({ type, rejection }) => {
-    if (rejection === undefined) return [];
+    if (rejection === undefined || type === FILTER_TYPE) return [];
     const what = [type, ...rejection.resources].join(' ');
     return [{ severity: 'error', subject: `Envoy ${id}`, message: `rejected ${what}: ${rejection.message}` } as const];
   });
 }
 
-function filterProblems({ id, filter, connectedSince, types }: NodeStatus, now: number): readonly Problem[] {
-  const subject = `Envoy ${id}`;
-  // What Envoy rejected is told with its words, and the rest follows from it.
-  if (types.some(({ status }) => status === 'rejected')) return [];
-  switch (filter?.state) {
-    case 'off':
-      return [
-        {
-          severity: 'warning',
-          subject,
-          message:
-            'works without the queue filter: Envoy alone holds the limit, each pod has a queue of its own, and nothing is counted here',
-          fix: 'use an Envoy with WebAssembly to have one queue for all pods',
-        },
-      ];
-    case 'disconnected': {
-      const lost = filter.members.flatMap(({ lostAt }) => (lostAt === undefined ? [] : [Date.parse(lostAt)]));
-      const since = Math.max(Date.parse(connectedSince), ...lost);
-      if (now - since < START_MS) return [];
-      return [
-        {
-          severity: 'error',
-          subject,
-          message: `its queue filter has not been connected since ${moment(since)}: it gets no changes of pods and limits, and what it does is not known`,
-          fix: "look for `wasm` in Envoy's log",
-        },
-      ];
-    }
-    case 'connected':
-    case 'rejected':
-    case undefined:
-      return [];
-  }
+function filterProblems({ id, filter }: NodeStatus): readonly Problem[] {
+  if (filter?.state !== 'off') return [];
+  return [
+    {
+      severity: 'warning',
+      subject: `Envoy ${id}`,
+      message:
+        'works without the queue filter: Envoy alone holds the limit, each pod has a queue of its own, and nothing is counted here',
+      fix: 'use an Envoy with WebAssembly, and no --filter off, to have one queue for all pods',
+    },
+  ];
 }

@@ -41,7 +41,7 @@ const MOST_EVENTS = 100;
 /** Puts together what is true now. Pure: the same inputs make the same status. */
 export function describeStatus(input: StatusInput): Status {
   const { version, routeFile, configuration, telemetry, now, model } = input;
-  const context = { now, members: telemetry.members(), isFilterOff: input.isFilterOff };
+  const context = { members: telemetry.members(), isFilterOff: input.isFilterOff };
   const nodes = input.nodes.map((node) => describeNode(node, context)).sort((a, b) => (a.id < b.id ? -1 : 1));
   return {
     version,
@@ -55,7 +55,7 @@ export function describeStatus(input: StatusInput): Status {
     services: describeServices(input),
     orders: describeOrders(input.overrides),
     nodes,
-    problems: [...input.problems, ...nodeProblems(nodes, now)],
+    problems: [...input.problems, ...nodeProblems(nodes)],
     events: telemetry.events(MOST_EVENTS).map(describeEvent),
   };
 }
@@ -66,15 +66,14 @@ export function describeForReadiness(
     routeFile,
     configuration,
     nodes,
-    now,
     isFilterOff,
-  }: Pick<StatusInput, 'routeFile' | 'configuration' | 'nodes' | 'now' | 'isFilterOff'>,
+  }: Pick<StatusInput, 'routeFile' | 'configuration' | 'nodes' | 'isFilterOff'>,
   services: ReadinessInput['services'],
 ): ReadinessInput {
   return {
     routeFile: { path: routeFile.path, state: routeFile.state.kind },
     configured: configuration !== undefined,
-    nodes: nodes.map((node) => describeNode(node, { now, members: [], isFilterOff })),
+    nodes: nodes.map((node) => describeNode(node, { members: [], isFilterOff })),
     services,
   };
 }

@@ -30,12 +30,23 @@ export function readinessOf({ nodes, routeFile, configured, services }: Readines
   return { ready: false, reasons: [`no configuration yet${why}`] };
 }
 
+/** What the names of Sluice's own listeners begin with: no client gets there. */
+const OWN_LISTENERS = 'sluice.';
+
 /** What a node still lacks. A type that is rejected is there if an earlier version of it was taken. */
 function missing({ types }: NodeStatus): readonly string[] {
   const lacking = types
-    .filter(({ status, ackedVersion }) => status === 'pending' || (status === 'rejected' && ackedVersion === ''))
-    .map(({ type, status }) => `${type} is ${status}`);
+    .filter((type) => type.status === 'pending' || (type.status === 'rejected' && !isThere(type)))
+    .map(({ type, status, rejection }) => {
+      const why = rejection === undefined ? '' : `: ${rejection.message}`;
+      return `${type} is ${status}${why}`;
+    });
   return types.some(({ type }) => type === LAST_TYPE) ? lacking : [...lacking, `${LAST_TYPE} is not asked for yet`];
+}
+
+/** Of listeners one for clients is enough: of several, one that cannot be opened takes nothing from the others. */
+function isThere({ ackedVersion, active }: NodeStatus['types'][number]): boolean {
+  return ackedVersion !== '' && (active === undefined || active.some((name) => !name.startsWith(OWN_LISTENERS)));
 }
 
 /**

@@ -152,6 +152,8 @@ const nodeType = z.object({
   status: z.enum(['in sync', 'pending', 'rejected']),
   /** The version Envoy last took; empty: none yet. */
   ackedVersion: z.string(),
+  /** Of listeners: those that Envoy has, in some version. */
+  active: z.exactOptional(z.array(z.string()).readonly()),
   /** Only when rejected: Envoy's own words, and what they are about. */
   rejection: z.exactOptional(z.object({ message: z.string(), resources: z.array(z.string()).readonly(), at: moment })),
 });

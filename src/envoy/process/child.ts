@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { HostPort } from '../../base/host-port.ts';
 import { adminAddress } from '../admin-address.ts';
+import type { AdminPlace } from '../admin-place.ts';
 import { whyNotStarted } from '../binary/execute.ts';
 import type { EnvoyBootstrap } from '../bootstrap.ts';
 import { requiredArguments } from '../command-line.ts';
@@ -40,7 +40,7 @@ export interface EnvoyChild {
   /** Undefined when it could not be started. */
   readonly pid: number | undefined;
   /** Where its admin listens, once it does (port 0 has become a real one); undefined when Envoy has ended before. */
-  readonly admin: Promise<HostPort | undefined>;
+  readonly admin: Promise<AdminPlace | undefined>;
   /** Resolves when it has ended, for whatever reason. */
   readonly exited: Promise<ChildExit>;
   /** Asks Envoy to end at once (open requests are cut off), kills it after `graceMs`, and waits until it has ended. */

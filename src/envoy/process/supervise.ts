@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../../base/clock.ts';
-import type { HostPort } from '../../base/host-port.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
+import type { AdminPlace } from '../admin-place.ts';
 import { type ChildExit, type ChildOptions, type EnvoyChild, spawnEnvoy } from './child.ts';
 
 /** How to keep an Envoy running. */
@@ -16,7 +16,7 @@ export interface SupervisedEnvoy {
    * Resolves once the first Envoy has come up, with its admin's address, or with the reason why it ended before that:
    * then it is not started again, because what is wrong (a port in use, a broken program) does not mend itself.
    */
-  readonly up: Promise<Result<HostPort, string>>;
+  readonly up: Promise<Result<AdminPlace, string>>;
   /** The process running now; undefined between two. */
   pid(): number | undefined;
   /** Stops Envoy for good; see `EnvoyChild.stop`. */
@@ -32,7 +32,7 @@ const STEADY_MS = 60_000;
 export function superviseEnvoy(options: SuperviseOptions): SupervisedEnvoy {
   const { clock } = options;
   const stopping = new AbortController();
-  const up = Promise.withResolvers<Result<HostPort, string>>();
+  const up = Promise.withResolvers<Result<AdminPlace, string>>();
   let current: EnvoyChild | undefined;
 
   const keepRunning = async () => {

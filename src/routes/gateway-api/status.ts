@@ -69,7 +69,7 @@ function gatewayStatus(gateway: Gateway, found: GatewayFindings): StatusWish {
     (set) =>
       set.allowed &&
       set.gateway === gateway &&
-      listeners.some(({ parent, accepted }) => parent.object === set.object && accepted.status === 'True'),
+      listeners.some((one) => one.parent.object === set.object && isValid(one)),
   ).length;
   const accepted = gatewayAccepted(gateway, own, assigned);
   const findings = [accepted, gatewayProgrammed(accepted, own, assigned, found)];
@@ -146,14 +146,21 @@ function setFindings(
     const { name } = gateway.metadata;
     return both('NotAllowed', `Gateway ${name} does not take ListenerSets of this namespace: see its allowedListeners`);
   }
-  const bad = own.filter(({ accepted }) => accepted.status !== 'True');
-  const message = bad.map(({ spec, accepted }) => `listener ${spec.name}: ${accepted.message}`).join('; ');
+  const bad = own.filter((listener) => !isValid(listener));
+  const message = bad
+    .map((one) => `listener ${one.spec.name}: ${one.accepted.message || one.resolvedRefs.message}`)
+    .join('; ');
   if (bad.length === own.length && own.length > 0) return both('ListenersNotValid', message);
   const isOpen = own.some(({ served }) => served.some(({ name }) => !closed.has(name)));
   return [
     holds('Accepted', bad.length === 0 ? 'Accepted' : 'ListenersNotValid', message),
     isOpen ? holds('Programmed', 'Programmed') : fails('Programmed', 'Invalid', 'none of its listeners is served'),
   ];
+}
+
+/** Whether a ListenerSet counts for the sake of this listener. */
+function isValid({ accepted, resolvedRefs }: GatewayListener): boolean {
+  return accepted.status === 'True' && resolvedRefs.status === 'True';
 }
 
 function listenerStatus(

@@ -120,7 +120,7 @@ function namesIn(locators: readonly envoy.service.discovery.v3.ResourceLocator.$
 
 function refusal(error: google.rpc.Status.$Properties | null | undefined): string | undefined {
   if (error === null || error === undefined) return undefined;
-  const message = error.message ?? '';
+  const message = (error.message ?? '').trim();
   return message === '' ? `refused without a reason (code ${error.code ?? 0})` : message.slice(0, LONGEST_MESSAGE);
 }
 

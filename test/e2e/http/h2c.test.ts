@@ -12,7 +12,7 @@ import { instant, pause, until } from '../kit/instant.ts';
 import { get, rawAsk } from './raw.ts';
 import { codecRoutes, startStage } from './stage.ts';
 
-const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
 /** What a pod does with a request, by its path. */
 type Answers = Readonly<Record<string, (stream: ServerHttp2Stream) => void>>;
@@ -185,6 +185,20 @@ test('resets go both ways, free the slot, and take out no pod', async () => {
   left.close(NGHTTP2_CANCEL);
   await until(() => closed.length === 1, { what: 'the pod learns that its client has left' });
   expect(await ask(session, '/ok')).toMatchObject({ status: 200, body: 'ok' });
+  expect(podEvents).toEqual([]);
+});
+
+test('a request that a pod refuses without having seen it is tried again, and takes out no pod', async () => {
+  let refused = 0;
+  const pod = await h2cPod({
+    '/': (stream) => {
+      if (refused++ < 2) stream.close(NGHTTP2_REFUSED_STREAM);
+      else ok(stream);
+    },
+  });
+  const { port, podEvents } = await startStage(codecRoutes([pod.address], 'limit: 1, protocol: h2c'));
+  expect(await ask(client(port), '/')).toMatchObject({ status: 200, body: 'ok' });
+  expect(refused).toBe(3);
   expect(podEvents).toEqual([]);
 });
 

@@ -17,8 +17,9 @@ import { startEnvoy, type TestEnvoy } from '../kit/envoy.ts';
 import { until } from '../kit/instant.ts';
 
 /** The compiled queue filter. */
-export function wasmFilter(): FilterOptions {
-  return { kind: 'wasm', code: readFileSync(new URL('../../../gen/queue.wasm', import.meta.url)), version: 'test' };
+export function wasmFilter(allowTrap = false): FilterOptions {
+  const code = readFileSync(new URL('../../../gen/queue.wasm', import.meta.url));
+  return { kind: 'wasm', code, version: 'test', allowTrap };
 }
 
 /** An Envoy as Sluice configures it for a route file whose pods are all static; nothing changes any more. */

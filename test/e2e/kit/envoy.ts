@@ -50,5 +50,6 @@ export async function startEnvoy(
     const exit = await child.exited;
     throw new Error(`${exit.reason}\n${exit.lastLines.join('\n')}`);
   }
+  if ('socket' in address) throw new Error('the bootstrap names a port');
   return { pid: child.pid, address, admin: envoyAdmin(address), logs, exited: child.exited, stop: () => child.stop() };
 }

@@ -17,21 +17,27 @@ export class SluiceRun {
   /** Where Envoy takes requests, on 127.0.0.1. */
   readonly port: number;
   readonly process: SluiceProcess;
+  readonly #again: () => Promise<SluiceRun>;
 
-  private constructor(process: SluiceProcess, admin: string, port: number) {
+  private constructor(process: SluiceProcess, admin: string, port: number, again: () => Promise<SluiceRun>) {
     this.process = process;
     this.admin = admin;
     this.port = port;
+    this.#again = again;
   }
 
   /** With these services and routes; resolves when Envoy takes requests. */
-  static async start(services: unknown, routes: unknown): Promise<SluiceRun> {
+  static async start(
+    services: unknown,
+    routes: unknown,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<SluiceRun> {
     const [port = 0] = await freePorts(1);
     const folder = await mkdtemp(join(tmpdir(), 'sluice-observe-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const file = join(folder, 'routes.yaml');
     await writeFile(file, routeFileText({ services, routes }, port));
-    return SluiceRun.#run(['--routes', file], () => port);
+    return SluiceRun.#run(['--routes', file], () => port, env);
   }
 
   /** The demo, without a route file. */
@@ -42,15 +48,25 @@ export class SluiceRun {
     });
   }
 
-  static async #run(args: readonly string[], port: (output: string) => number | undefined): Promise<SluiceRun> {
-    const child = new SluiceProcess(['run', ...args, '--admin', '127.0.0.1:0', '--envoy-admin-port', '0']);
+  /** Ends it and starts it anew with the same files. */
+  async restart(): Promise<SluiceRun> {
+    await this.process.end();
+    return this.#again();
+  }
+
+  static async #run(
+    args: readonly string[],
+    port: (output: string) => number | undefined,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<SluiceRun> {
+    const child = new SluiceProcess(['run', ...args, '--admin', '127.0.0.1:0', '--envoy-admin-port', '0'], env);
     onTestFinished(async () => {
       await child.end();
     });
     const { fields } = await child.logged('the admin', ({ msg }) => msg.endsWith('status and metrics'));
     await child.logged('Envoy takes requests', ({ msg }) => msg === 'Envoy takes requests');
     const found = await until(() => port(child.output), { what: 'the port', within: 20_000 });
-    return new SluiceRun(child, String(fields['admin']), found);
+    return new SluiceRun(child, String(fields['admin']), found, () => SluiceRun.#run(args, port, env));
   }
 
   async status(): Promise<Status> {

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import type { Orders } from '../../../src/admin/orders.ts';
 import { type Admin, type AdminOptions, startAdmin } from '../../../src/admin/server.ts';
+import { fail, ok } from '../../../src/base/result.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import { readinessOf } from '../../../src/status/readiness.ts';
@@ -257,4 +259,34 @@ test('idle connections keep nobody out: the one that was idle for longest makes 
   await expect
     .poll(() => sockets.filter(({ destroyed, readableEnded }) => destroyed || readableEnded).length)
     .toBeGreaterThan(199);
+});
+
+test('orders: POST from this machine with their header, and nothing else', async () => {
+  const given: string[] = [];
+  const orders: Orders = {
+    async give(order, by) {
+      given.push(`${order.kind} by ${by}`);
+      return order.kind === 'pause' && order.service === 'none' ? fail('There is no service none.') : ok('Done.');
+    },
+    queue: async (service, most) => ok({ service, waiting: most, requests: [] }),
+  };
+  const admin = await start({ orders });
+  const post = (path: string, headers: Record<string, string>) => ask(admin, path, { method: 'POST', headers });
+  const good = { 'x-sluice-order': '1', 'x-sluice-by': 'kim@build' };
+  expect(await post('/pause?service=codec', good)).toMatchObject({ status: 200, body: 'Done.\n' });
+  expect(await post('/pause?service=none', good)).toMatchObject({ status: 404, body: 'There is no service none.\n' });
+  expect(await post('/pause', good)).toMatchObject({ status: 400 });
+  expect(given).toEqual(['pause by kim@build', 'pause by kim@build']);
+  const host = `127.0.0.1:${admin.address.port}`;
+  for (const headers of [
+    {},
+    { ...good, origin: 'http://evil.example' },
+    { ...good, host: 'evil.example', origin: 'http://evil.example' },
+    { ...good, 'sec-fetch-site': 'cross-site' },
+  ])
+    expect((await post('/drain?pod=10.0.0.1:80', headers)).status, JSON.stringify(headers)).toBe(403);
+  expect(given).toHaveLength(2);
+  expect((await post('/drain?pod=10.0.0.1:80', { ...good, origin: `http://${host}` })).status).toBe(200);
+  expect(await ask(admin, '/pause?service=codec')).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+  expect(JSON.parse((await ask(admin, '/queue?service=codec&most=7')).body)).toMatchObject({ waiting: 7 });
 });

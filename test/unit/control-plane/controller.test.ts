@@ -67,7 +67,7 @@ function world() {
     rollouts,
     cache,
     overrides: () => NO_OVERRIDES,
-    nodeProblems: () => [],
+    filterProblems: () => [],
     clock,
     log,
   });

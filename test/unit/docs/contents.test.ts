@@ -39,7 +39,15 @@ test('every answer that Envoy makes itself is in docs/operations.md', () => {
 });
 
 /** Options of other programs: Envoy, kubectl, docker, openssl, promtool, git. */
-const FOREIGN = ['--build', '--concurrency', '--disable-hot-restart', '--drain-time-s', '--previous', '--scale'];
+const FOREIGN = [
+  '--unix-socket',
+  '--build',
+  '--concurrency',
+  '--disable-hot-restart',
+  '--drain-time-s',
+  '--previous',
+  '--scale',
+];
 /** Options of `npm run bench`, which test/unit/bench holds. */
 const BENCH = ['--only', '--out', '--quick', '--render'];
 const KUBECTL = [

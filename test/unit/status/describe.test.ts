@@ -121,17 +121,13 @@ test('a pod that is tried again has one slot', () => {
   expect(codec?.kind === 'limited' && codec.slots).toBe(3);
 });
 
-test('a filter that is not connected: numbers say from when they are, and after a while it is a problem', () => {
+test('a filter that is not connected: numbers say from when they are', () => {
   const telemetry = busyTelemetry();
   const { node, epoch } = telemetry.members()[0] ?? { node: '', epoch: '' };
   telemetry.record({ node, epoch, kind: 'gone', reason: 'closed' });
   const now = describeStatus(exampleInput({ telemetry }));
   expect(now.services[0]).toMatchObject({ inUse: 2, oldSince: '2026-01-02T03:04:05.000Z' });
   expect(now.nodes[0]?.filter).toMatchObject({ state: 'disconnected', members: [{ lostAt: now.at }] });
-  expect(now.problems).toEqual([]);
-  const later = describeStatus(exampleInput({ telemetry, now: NOW + 5000 }));
-  expect(later.problems[0]).toMatchObject({ severity: 'error', subject: 'Envoy edge-1' });
-  expect(later.problems[0]?.message).toContain('its queue filter has not been connected since 2026-01-02T03:04:05');
 });
 
 test('a filter that is off, one that Envoy rejected, and a client that carries no requests', () => {
@@ -150,9 +146,8 @@ test('a filter that is off, one that Envoy rejected, and a client that carries n
   ] as const;
   const rejected = describeStatus(exampleInput({ telemetry: noTelemetry(), nodes: [exampleNode({ types })] }));
   expect(rejected.nodes[0]?.filter?.state).toBe('rejected');
-  expect(rejected.problems.map(({ message }) => message)).toEqual([
-    'rejected TypedExtensionConfig sluice.queue: no wasm',
-  ]);
+  // The control plane tells of it, with what follows from it.
+  expect(rejected.problems).toEqual([]);
   const visitor = exampleNode({ types: [{ typeUrl: TYPE_URLS.cluster, status: 'in sync', ackedVersion: '1' }] });
   const [node] = describeStatus(exampleInput({ telemetry: noTelemetry(), nodes: [visitor] })).nodes;
   expect(node).not.toHaveProperty('filter');

@@ -41,7 +41,16 @@ test('a refused change leaves what was there; a refused first version leaves not
   expect(readinessWith([cluster, { ...listener, status: 'nacked', nack }])).toEqual({ ready: true });
   expect(readinessWith([cluster, { ...listener, status: 'nacked', ackedVersion: '', nack }])).toEqual({
     ready: false,
-    reasons: ['Envoy edge-1: Listener is rejected'],
+    reasons: ['Envoy edge-1: Listener is rejected: bad'],
+  });
+});
+
+test('of several listeners one for clients is enough; the one of Sluice is none', () => {
+  const rejected = { ...listener, status: 'nacked', nack } as const;
+  expect(readinessWith([cluster, { ...rejected, active: ['public', 'sluice.control'] }])).toEqual({ ready: true });
+  expect(readinessWith([cluster, { ...rejected, active: ['sluice.control'] }])).toEqual({
+    ready: false,
+    reasons: ['Envoy edge-1: Listener is rejected: bad'],
   });
 });
 
