@@ -6,7 +6,7 @@ import { envoyBootstrap } from '../../../src/envoy/bootstrap.ts';
 import { startEnvoy, type TestEnvoy } from './envoy.ts';
 import { instant, until } from './instant.ts';
 import { freePorts, isListening } from './ports.ts';
-import { type LogLine, type ProcessExit, SluiceProcess } from './sluice-process.ts';
+import { FILTER_CONNECTED, type LogLine, type ProcessExit, SluiceProcess } from './sluice-process.ts';
 
 /** A route file without `version` and the address and port of `listen`, which the kit adds; or a whole file as text. */
 export type RouteFile = { readonly tls?: unknown; readonly services: unknown; readonly routes: unknown } | string;
@@ -190,7 +190,7 @@ export class Sluice {
       },
     );
     // From then on it knows the pods of each service; requests that come before wait for that.
-    await this.#process.logged('the filter', ({ fields }) => fields['kind'] === 'filter connected', since);
+    await this.#process.logged('the filter', ({ msg }) => msg === FILTER_CONNECTED, since);
     await until(() => this.#isTold(), { what: 'the filter to be told its pods' });
   }
 }
