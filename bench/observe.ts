@@ -1,6 +1,7 @@
-// What observing costs: 100 services, 1,000 pods, one Envoy that Sluice observes and two that nobody observes, the same
-// load on all in turns; medians of many short rounds, since Envoy's part is a small difference of two large numbers. How
-// far the two that should be alike are apart tells how much of it is chance.
+// What observing costs: 100 services, 1,000 pods, one Envoy whose queue filter reports to Sluice and two whose filters
+// report to nobody, the same load on all in turns; medians of many short rounds, since Envoy's part is a small difference of
+// two large numbers. How far the two that should be alike are apart tells how much of it is chance. At the end every
+// request must have been counted.
 // BENCH_BEFORE=FOLDER: one more, observed by the Sluice in that folder, to compare two versions in one run.
 // npm run bench:observe [-- REQUESTS_PER_SECOND WORK_MS ROUNDS SECONDS]. Judges nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -11,12 +12,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { envoyBootstrap } from '../src/envoy/bootstrap.ts';
+import { statusSchema } from '../src/status/status.ts';
 import { startEnvoy } from '../test/e2e/kit/envoy.ts';
 import { until } from '../test/e2e/kit/instant.ts';
 import { freePorts } from '../test/e2e/kit/ports.ts';
 
 const [rate = 1000, workMs = 200, rounds = 9, seconds = 4] = process.argv.slice(2).map(Number);
-/** Before each measurement the load runs for so long: of many requests Sluice takes a sample, and that it must notice. */
+/** Before each measurement the load runs for so long. */
 const LEAD_SECONDS = 3;
 const SERVICES = 100;
 const PODS = 10;
@@ -57,32 +59,42 @@ interface Side {
 }
 
 async function start(name: Name): Promise<Side> {
-  const [port = 0, xds = 0, kick = 0, admin = 0, envoyAdmin = 0] = await freePorts(5);
+  const [port = 0, xds = 0, admin = 0, envoyAdmin = 0] = await freePorts(4);
   const file = routeFile(port);
   const observed = name === 'observed' || name === 'before';
   const main = name === 'before' ? join(BEFORE ?? '', 'src/main.ts') : source('src/main.ts');
   const args = observed
-    ? [main, 'serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kick}`]
-    : [source('bench/unobserved.ts'), file, `${xds}`, `${kick}`];
-  const more = observed ? ['--admin', `127.0.0.1:${admin}`, '--envoy-admin', `127.0.0.1:${envoyAdmin}`] : [];
-  const control = spawn(process.execPath, [...NODE_OPTIONS, ...args, ...more], {
+    ? [main, 'serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--admin', `127.0.0.1:${admin}`]
+    : [source('bench/unobserved.ts'), file, `${xds}`];
+  const control = spawn(process.execPath, [...NODE_OPTIONS, ...args], {
     stdio: ['ignore', 'ignore', process.env['BENCH_LOG'] ? 'inherit' : 'ignore'],
   });
-  const { cluster_manager, ...bootstrap } = envoyBootstrap({
-    nodeId: name.replaceAll(' ', '-'),
-    nodeCluster: 'bench',
-    xds: { kind: 'tcp', host: '127.0.0.1', port: xds },
-    admin: { host: '127.0.0.1', port: envoyAdmin },
-  });
-  const envoy = await startEnvoy({ ...bootstrap, ...(observed && cluster_manager && { cluster_manager }) });
+  const envoy = await startEnvoy(
+    envoyBootstrap({
+      nodeId: name.replaceAll(' ', '-'),
+      nodeCluster: 'bench',
+      xds: { kind: 'tcp', host: '127.0.0.1', port: xds },
+      admin: { host: '127.0.0.1', port: envoyAdmin },
+    }),
+  );
   const live = async () => (await envoy.admin.state()).ok && (await answers(port));
   await until(live, { what: `${name} to answer`, within: 30_000, every: 100 });
   return { name, port, admin, control, envoy };
 }
 
+/** How many were answered well, by port. */
+const answers200 = new Map<number, number>();
+
+function noteAnswer(port: number): void {
+  answers200.set(port, (answers200.get(port) ?? 0) + 1);
+}
+
 function answers(port: number): Promise<boolean> {
   return fetch(`http://127.0.0.1:${port}/svc-0/`).then(
-    ({ ok }) => ok,
+    ({ ok }) => {
+      if (ok) noteAnswer(port);
+      return ok;
+    },
     () => false,
   );
 }
@@ -106,7 +118,10 @@ async function load(port: number, forSeconds: number): Promise<number> {
     for (const due = ((performance.now() - began) / 1000) * rate; sent < due; sent++) {
       const ended = () => done++;
       get({ host: '127.0.0.1', port, path: `/${names[sent % SERVICES]}/some/path`, agent }, (response) => {
-        if (response.statusCode === 200) answered++;
+        if (response.statusCode === 200) {
+          answered++;
+          noteAnswer(port);
+        }
         response.resume().on('close', ended);
       }).on('error', ended);
     }
@@ -129,6 +144,20 @@ async function cost({ control, envoy }: Side, during: () => Promise<number | und
   const ms = done === undefined ? performance.now() - began : (done / rate) * 1000;
   const percent = (used: number) => (used / ms) * 100;
   return { control: percent(cpuMs(control.pid) - a), envoy: percent(cpuMs(envoy.pid) - b) };
+}
+
+/** Exact: the status has counted every answer, those of the warm-up and of the probe at the start included. */
+async function checkCounts({ admin, port }: Side): Promise<void> {
+  await sleep(1500);
+  const response = await fetch(`http://127.0.0.1:${admin}/status`);
+  const { services } = statusSchema.parse(await response.json());
+  const counted = services.reduce(
+    (sum, one) => sum + (one.kind === 'limited' ? (one.traffic?.total.answered ?? 0) : 0),
+    0,
+  );
+  const seen = answers200.get(port) ?? 0;
+  console.log(`${counted} counted of ${seen} answered${counted === seen ? '' : ': NOT THE SAME'}`);
+  if (counted !== seen) process.exitCode = 1;
 }
 
 function median(values: readonly number[]): number {
@@ -199,7 +228,8 @@ const ask = (path: string, { admin }: Side) => get({ host: '127.0.0.1', port: ad
 const viewers = watched.map((side) => ask('/events', side));
 const scrape = setInterval(() => watched.forEach((side) => void ask('/metrics', side)), 5000);
 await compare('with a dashboard open and a scrape every 5 s', loaded, lead);
-console.log(`${answered} answered`);
+console.log(`${answered} answered on all sides`);
+await checkCounts(on);
 clearInterval(scrape);
 for (const viewer of viewers) viewer.destroy();
 for (const { control, envoy } of sides) {
@@ -208,4 +238,4 @@ for (const { control, envoy } of sides) {
   await new Promise((resolve) => control.once('exit', resolve));
 }
 rmSync(folder, { recursive: true });
-process.exit(0);
+process.exit();

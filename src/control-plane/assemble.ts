@@ -15,6 +15,7 @@ import { LastGoodFile } from '../routes/file/last-good.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
 import { SlotsServer } from '../slots/server.ts';
+import type { Pace } from '../slots/write-message.ts';
 import { SnapshotCache } from '../snapshot/cache.ts';
 import { Metrics } from '../status/metrics.ts';
 import { observe } from '../status/observe.ts';
@@ -60,6 +61,8 @@ export interface ControlPlaneOptions {
   readonly burst?: ((count: number) => void) | undefined;
   /** `off`: for Envoys without Wasm. Each pod of a service with a limit has a queue of its own then. */
   readonly filter?: 'on' | 'off' | undefined;
+  /** How often queue filters report; `DEFAULT_PACE` when left out. */
+  readonly pace?: Pace;
   /** A request with the header `x-sluice-trap` ends the filter's VM: for tests. */
   readonly allowTrap?: boolean | undefined;
   /** A kubeconfig file; undefined: the route file's (lbagent form, see `chooseKubeconfig`), else what `openCluster` finds. */
@@ -163,6 +166,7 @@ function assemble(
   const slots = new SlotsServer({
     clock,
     guard,
+    ...(options.pace && { pace: options.pace }),
     onEvent: (event) => {
       telemetry.record(event);
       waiting.record(event);

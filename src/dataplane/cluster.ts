@@ -8,6 +8,7 @@ import { clusterName } from './contract.ts';
 import { duration, pack, resource, wrap } from './encode.ts';
 import { healthChecks, outlierDetection } from './health.ts';
 import type { TranslateOptions } from './options.ts';
+import { podTls } from './pod-tls.ts';
 
 const { Cluster } = envoy.config.cluster.v3;
 const { HttpProtocolOptions } = envoy.extensions.upstreams.http.v3;
@@ -51,6 +52,7 @@ export function cluster(service: Service, options: TranslateOptions): EncodedRes
     ignoreHealthOnHostRemoval: true,
     outlierDetection: outlierDetection(service, options.filter),
     circuitBreakers: circuitBreakers(service, options),
+    ...(service.tls === undefined ? {} : { transportSocket: podTls(service.tls, service) }),
     upstreamConnectionOptions: { tcpKeepalive: KEEPALIVE },
     typedExtensionProtocolOptions: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(HttpProtocolOptions, podHttp(service, options)),

@@ -142,7 +142,7 @@ function forwardRoute(route: ForwardRoute, { services, filter }: RouteTools): En
       ...NO_ROUTE_TIMEOUT,
       ...(isOne ? { cluster: clusterOf(only) } : { weightedClusters: { clusters: shares.map(toWeighted) } }),
       ...(there.length === shares.length ? {} : { clusterNotFoundResponseCode: INTERNAL_SERVER_ERROR }),
-      retryPolicy: retryPolicy(),
+      retryPolicy: retryPolicy(there),
       requestMirrorPolicies: (route.mirrors ?? []).map(mirrorPolicy),
       ...rewrite(route),
     },

@@ -147,8 +147,8 @@ function translateService(
 }
 
 /** A route file that was read anew has new objects for services that are as they were: their clusters are not made again. */
-function keyOf({ protocol, discipline, timeout, health, outlier }: Service): string {
-  return JSON.stringify([protocol, discipline, timeout.connect, health ?? null, outlier]);
+function keyOf({ protocol, tls, discipline, timeout, health, outlier }: Service): string {
+  return JSON.stringify([protocol, tls ?? null, discipline, timeout.connect, health ?? null, outlier]);
 }
 
 function sameList<T>(list: readonly T[], before: readonly T[] | undefined): readonly T[] {

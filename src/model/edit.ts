@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
 import { describeLocator, describeMatch, describePathChange } from './describe.ts';
@@ -5,7 +6,7 @@ import { type Certificate, FILE_LISTENER, type Listener } from './listener.ts';
 import { formatAddress, type Locator } from './locator.ts';
 import type { Backend, HeaderChanges, Route } from './route.ts';
 import type { Routing } from './routing.ts';
-import type { Discipline, Service } from './service.ts';
+import type { Discipline, PodTls, Service } from './service.ts';
 
 /** What is said of a thing, by the key that says it in the route file; undefined: nothing is said. */
 type Facts = Readonly<Record<string, string | undefined>>;
@@ -113,12 +114,13 @@ function serviceSummary(service: Service): string {
 }
 
 function serviceFacts(service: Service): Facts {
-  const { name: _, locator, protocol, discipline, timeout, health, outlier, ...rest } = service;
+  const { name: _, locator, protocol, tls, discipline, timeout, health, outlier, ...rest } = service;
   // A new key of a service is not forgotten here: this line would not compile.
   rest satisfies Readonly<Record<string, never>>;
   return {
     ...disciplineFacts(discipline),
     protocol,
+    tls: tls && tlsText(tls),
     'timeout.request': formatDuration(timeout.request),
     'timeout.connect': formatDuration(timeout.connect),
     health: health === undefined ? undefined : `${health.path} every ${formatDuration(health.interval)}`,
@@ -127,6 +129,21 @@ function serviceFacts(service: Service): Facts {
     // The addresses of a list are compared one by one.
     pods: locator.kind === 'static' ? 'a list of addresses' : describeLocator(locator),
   };
+}
+
+function tlsText({ serverName, authorities, names }: PodTls): string {
+  const by =
+    authorities.kind === 'file'
+      ? authorities.path
+      : authorities.kind === 'pem'
+        ? hashOf(authorities.pem)
+        : authorities.kind;
+  return [serverName ?? '', by, ...names.map(({ value }) => value)].join(' ');
+}
+
+/** Enough of a text to see that it is another one. */
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
 
 function disciplineFacts(discipline: Discipline): Facts {

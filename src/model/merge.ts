@@ -92,13 +92,14 @@ function targetKey({ locator, name }: Service, canonical: Canonical): string {
 }
 
 /** A text that is equal for services that are told the same about. */
-function settingsKey({ protocol, discipline, timeout, health, outlier }: Service): string {
+function settingsKey({ protocol, tls, discipline, timeout, health, outlier }: Service): string {
   const own =
     discipline.kind === 'limited'
       ? [discipline.limit, discipline.queue.max, discipline.queue.timeout, discipline.queue.fullStatus]
       : [discipline.balance, discipline.maxRequests, discipline.queueMax, discipline.fullStatus];
   return JSON.stringify([
     protocol,
+    [tls?.serverName, tls?.authorities, tls?.names],
     discipline.kind,
     own,
     [timeout.request, timeout.connect],

@@ -55,11 +55,30 @@ export interface Outlier {
   readonly eject: Millis;
 }
 
+/** How pods are spoken to by TLS. */
+export interface PodTls {
+  /** The name that they are asked for by (SNI). */
+  readonly serverName?: string;
+  /** Whose signature a pod's certificate must bear. */
+  readonly authorities:
+    | { readonly kind: 'pem'; readonly pem: string }
+    /** A PEM file, an absolute path; read by Envoy. */
+    | { readonly kind: 'file'; readonly path: string }
+    /** Those that Envoy's machine trusts. */
+    | { readonly kind: 'system' }
+    /** Nobody's: any certificate will do. */
+    | { readonly kind: 'any' };
+  /** Names of which a pod's certificate must bear one; none: it is not looked at. */
+  readonly names: readonly { readonly kind: 'dns' | 'uri'; readonly value: string }[];
+}
+
 /** What the user says about one service; who its pods are comes from its locator's source. */
 export interface Service {
   readonly name: ServiceName;
   readonly locator: Locator;
   readonly protocol: Protocol;
+  /** Undefined: in the clear. */
+  readonly tls?: PodTls;
   readonly discipline: Discipline;
   readonly timeout: {
     /** Longest time a pod may work on one request, from its slot to the last byte; 0 = none. */

@@ -2,8 +2,9 @@ import type { Problem } from '../../model/problem.ts';
 import type { Backend } from '../../model/route.ts';
 import type { Protocol, Service, ServiceName } from '../../model/service.ts';
 import { SERVICES, type ServiceObject, type ServicePort } from '../objects/core.ts';
-import type { Objects } from '../objects/object.ts';
+import { keyOf, type Objects } from '../objects/object.ts';
 import { annotationWords, settle, type Words } from '../objects/service-settings.ts';
+import type { BackendTls } from './backend-tls.ts';
 import { type BackendReference, GROUP, REFERENCE_GRANTS } from './objects.ts';
 import { isGranted } from './references.ts';
 
@@ -31,6 +32,7 @@ export interface BackendTools {
   readonly grpcTargets: ReadonlySet<string>;
   /** What policies say of a Service. */
   readonly policyOf: (service: ServiceObject) => Words | undefined;
+  readonly tls: BackendTls;
   /** Services as they were understood before, by name: settings that cannot be read do not replace good ones. */
   readonly before: ReadonlyMap<ServiceName, Service>;
 }
@@ -92,7 +94,7 @@ export class Backends {
   }
 
   #make(namespace: string, name: string, port: number): FoundBackend {
-    const { objects, grpcTargets, policyOf, before } = this.#tools;
+    const { objects, grpcTargets, policyOf, before, tls } = this.#tools;
     const object = objects.get(SERVICES, namespace, name);
     if (object === undefined) return fault('BackendNotFound', `there is no Service ${namespace}/${name}`);
     const ports = object.spec?.ports ?? [];
@@ -106,16 +108,22 @@ export class Backends {
     }
     const serviceName = serviceNameOf(namespace, name, port);
     const words = policyOf(object) ?? annotationWords(object);
-    const protocol = protocolOf(own, grpcTargets.has(serviceName));
+    const encrypted = tls.of(keyOf({ namespace, name }), own);
+    if (encrypted?.kind === 'fault') {
+      const message = `the BackendTLSPolicy of Service ${namespace}/${name} cannot be followed: ${encrypted.message}`;
+      return fault('UnsupportedValue', message);
+    }
+    const protocol = protocolOf(own, { isGrpc: grpcTargets.has(serviceName), isTls: encrypted !== undefined });
     if (protocol === undefined && words?.keys['protocol'] === undefined) {
-      const message = `Service ${namespace}/${name} port ${port} has appProtocol ${own.appProtocol}, which is not spoken here`;
+      const message = `Service ${namespace}/${name} port ${port} has appProtocol ${own.appProtocol}, which is not spoken here${/^https$|wss$/i.test(own.appProtocol ?? '') ? ' without a BackendTLSPolicy' : ''}`;
       return fault('UnsupportedProtocol', message);
     }
     const locator = { kind: 'kubernetes', namespace, service: name, port: { kind: 'service', port } } as const;
     const settled = settle(serviceName, locator, words, protocol ?? 'http1');
-    if (words === undefined) this.#implied.add(serviceName);
+    if (words === undefined && encrypted === undefined) this.#implied.add(serviceName);
     if (!settled.ok) this.#problems.push(...settled.errors);
-    const service = settled.ok ? settled.value : before.get(serviceName);
+    const said = settled.ok ? settled.value : before.get(serviceName);
+    const service = said && (encrypted === undefined ? said : { ...said, tls: encrypted.tls });
     if (service === undefined) {
       const message = `what is said of Service ${namespace}/${name} cannot be read: ${settled.ok ? '' : settled.errors.map((one) => `${one.path ?? ''} ${one.message}`).join('; ')}`;
       return fault('UnsupportedValue', message);
@@ -130,7 +138,10 @@ function fault(reason: BackendFault['reason'], message: string): FoundBackend {
 }
 
 /** How the pods behind a port are spoken to; undefined: in a way that is not supported. */
-function protocolOf({ appProtocol }: ServicePort, isGrpc: boolean): Protocol | undefined {
+function protocolOf(
+  { appProtocol }: ServicePort,
+  { isGrpc, isTls }: { readonly isGrpc: boolean; readonly isTls: boolean },
+): Protocol | undefined {
   switch (appProtocol) {
     case undefined:
     case '':
@@ -144,6 +155,11 @@ function protocolOf({ appProtocol }: ServicePort, isGrpc: boolean): Protocol | u
     case 'http':
     case 'ws':
       return 'http1';
+    case 'https':
+    case 'HTTPS':
+    case 'kubernetes.io/wss':
+      // Whom to trust a BackendTLSPolicy says.
+      return isTls ? 'http1' : undefined;
     default:
       return undefined;
   }

@@ -1,5 +1,7 @@
 /** What of the Gateway API works beyond its core, as GatewayClass tells it; sorted, as the API wants it. */
 export const SUPPORTED_FEATURES: readonly string[] = [
+  'BackendTLSPolicy',
+  'BackendTLSPolicySANValidation',
   'GRPCRoute',
   'Gateway',
   'GatewayAddressEmpty',

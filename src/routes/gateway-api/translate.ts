@@ -4,6 +4,7 @@ import { SLOT_POLICIES, slotPolicies } from '../objects/slot-policy.ts';
 import type { RouteKind, Translation, TranslationContext } from '../objects/translation.ts';
 import { type AddressOptions, assignAddresses } from './addresses.ts';
 import { type Attachment, attach, type Parents } from './attach.ts';
+import { backendTls } from './backend-tls.ts';
 import { Backends, serviceNameOf } from './backends.ts';
 import { attachedSets, findListeners } from './listeners.ts';
 import {
@@ -15,6 +16,7 @@ import {
   GRPC_ROUTES,
   type GrpcRoute,
   HTTP_ROUTES,
+  type HttpRoute,
   LISTENER_SETS,
   REFERENCE_GRANTS,
 } from './objects.ts';
@@ -55,10 +57,12 @@ export function translateGatewayApi(
   const listeners = findListeners(gateways, sets, addresses, objects);
   const parents: Parents = { gateways, sets, listeners };
   const policies = slotPolicies(objects, context.now);
+  const tls = backendTls(objects);
   const backends = new Backends({
     objects,
     grpcTargets: grpcTargets(objects.all(GRPC_ROUTES)),
     policyOf: ({ metadata }) => policies.wordsOf(keyOf(metadata)),
+    tls,
     before: context.before,
   });
   const routes = [
@@ -86,6 +90,7 @@ export function translateGatewayApi(
       ...gatewayStatuses({ gateways, sets, listeners, addresses, attached, closed: context.closed, now: context.now }),
       ...routes.flatMap((route) => routeStatus(route, context.now)),
       ...policies.statuses,
+      ...tls.statuses(gatewaysOf(routes), context.now),
     ],
   };
 }
@@ -99,6 +104,28 @@ function ownGateways(objects: Objects): readonly Gateway[] {
       .map(({ metadata }) => metadata.name),
   );
   return objects.all(GATEWAYS).filter(({ spec }) => classes.has(spec.gatewayClassName));
+}
+
+/** The Gateways through which routes lead to a Service. */
+function gatewaysOf(routes: readonly AttachedRoute[]): (service: string) => readonly Gateway[] {
+  const byService = new Map<string, Set<Gateway>>();
+  for (const { object, attachments } of routes) {
+    const gateways = attachments.flatMap(({ listeners }) => listeners.map(({ gateway }) => gateway));
+    for (const { backendRefs = [] } of object.spec.rules ?? []) {
+      for (const { name, namespace = object.metadata.namespace ?? '' } of backendRefs) {
+        const key = keyOf({ namespace, name });
+        const known = byService.get(key) ?? new Set();
+        byService.set(key, known);
+        for (const gateway of gateways) known.add(gateway);
+      }
+    }
+  }
+  return (service) => [...(byService.get(service) ?? [])];
+}
+
+interface AttachedRoute {
+  readonly object: HttpRoute | GrpcRoute;
+  readonly attachments: readonly Attachment[];
 }
 
 /** Ports that gRPC comes to speak HTTP/2, whoever else leads there. */
