@@ -197,7 +197,7 @@ export function answerFull(s: i32): void {
   putNumber(seconds as u64);
   put(SAY_SECONDS);
   const status = fullStatus(s);
-  answer(status, QUEUE_FULL, status === 503 ? UNAVAILABLE : RESOURCE_EXHAUSTED);
+  answer(status, QUEUE_FULL, RESOURCE_EXHAUSTED);
 }
 
 export function answerUnserved(): void {

@@ -48,6 +48,8 @@ const QUIET_MS = 5;
 const LONGEST_MS = 50;
 /** How long a start, and an edit, wait for sources that have neither answered nor failed. */
 const LONGEST_WAIT_MS = 5_000;
+/** How often problems are looked for that come by nothing but time. */
+const LOOK_MS = 2_500;
 /** A wait longer than this is worth a line in the log. */
 const TELL_WAITING_MS = 1_000;
 
@@ -79,11 +81,20 @@ export class Controller {
     const { routes, pods, events, rollouts } = this.#options;
     const changed = () => events.post({ kind: 'sources' });
     changed();
+    this.#lookAgain();
     await Promise.all([routes.run(signal, changed), pods.run(signal, changed)]);
     this.#stopped = true;
     this.#trigger.stop();
     this.#timers.stop();
     rollouts.stop();
+  }
+
+  /** A filter that does not come makes no event. */
+  #lookAgain(): void {
+    this.#timers.after(LOOK_MS, () => {
+      this.#tellProblems();
+      this.#lookAgain();
+    });
   }
 
   #take(events: readonly ControllerEvent[]): void {
