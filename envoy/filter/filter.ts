@@ -9,16 +9,21 @@ import {
   answerFull,
   answerUnserved,
   arm,
+  beginTry,
   direct,
   endAnswer,
   expire,
   isTickRoot,
+  name,
+  POD,
   postpone,
+  REQUEST,
   setOutcome,
   setStatus,
   setTickRoot,
   statusOf,
   ticked,
+  tryCount,
 } from './flow.ts';
 import {
   addHeader,
@@ -70,8 +75,6 @@ const UPSTREAM_ADDRESS = text('upstream\0address');
 const UPSTREAM_LOCAL_ADDRESS = text('upstream\0local_address');
 const RESPONSE_FLAGS = text('response\0flags');
 const ROOT_ID = text('plugin_root_id');
-const REQUEST_OF_TRY = text('metadata\0filter_metadata\0sluice\0request');
-const REQUEST = text('x-sluice-request');
 const STATUS = text(':status');
 const GRPC_STATUS = text('grpc-status');
 const CONTENT_TYPE = text('content-type');
@@ -148,16 +151,15 @@ export function proxy_on_context_create(context: u32, parent: u32): void {
   newestRole = roleOf(parent);
 }
 
-export function proxy_on_delete(context: u32): void {
-  const role = roleOf(context);
-  if (role === 0) return;
+/** The configuration of a root was replaced: it is deleted after this. */
+function forgetRoot(root: u32): void {
   let i = 0;
-  while (roots.get(i) !== (context as i32)) i++;
+  while (roots.get(i) !== (root as i32)) i++;
   rootCount--;
   roots.set(i, roots.get(rootCount));
   roles.set(i, roles.get(rootCount));
-  rootDeleted(context);
-  if (isTickRoot(context)) setTickRoot(rootCount > 0 ? (roots.get(0) as u32) : 0, now());
+  rootDeleted(root);
+  if (isTickRoot(root)) setTickRoot(rootCount > 0 ? (roots.get(0) as u32) : 0, now());
 }
 
 export function proxy_on_tick(root: u32): void {
@@ -224,17 +226,19 @@ function arrive(context: u32): i32 {
   return PAUSE;
 }
 
-/** A try of a request begins: it has a host now, which is another pod than the chosen one after a failed try. */
+/**
+ * A try of a request begins. It is the request's own headers that pass here: no pod is to see ours, and a further try finds them
+ * as `endTry` left them. The first try goes to the chosen pod; a further one may go to another.
+ */
 function onTry(context: u32): void {
-  const first = getHeader(REQUEST_HEADERS, REQUEST);
-  if (!first && !getProperty(REQUEST_OF_TRY)) return;
+  if (!getHeader(REQUEST_HEADERS, REQUEST)) return;
   const r = requestNamed(found, foundSize);
-  if (first) removeHeader(REQUEST_HEADERS, REQUEST);
+  removeHeader(REQUEST_HEADERS, REQUEST);
+  removeHeader(REQUEST_HEADERS, POD);
   if (r === NONE || !queues.isWorking(r)) return;
-  if (tries.has(r)) tries.remove(r);
-  tries.add(context, r);
-  setStatus(r, 0);
-  if (!getProperty(UPSTREAM_ADDRESS)) return;
+  const isFirst = tryCount(r) === 0;
+  beginTry(context, r);
+  if (isFirst || !getProperty(UPSTREAM_ADDRESS)) return;
   const p = findPod(queues.serviceOf(r), found, foundSize);
   if (p === NONE || p === queues.podOf(r)) return;
   queues.move(r, p);
@@ -247,7 +251,11 @@ function endTry(r: i32): void {
   const answered = statusOf(r) !== 0;
   // What follows may be another try, or an answer of Envoy. After 200 it is the trailers.
   if (statusOf(r) !== 200) setStatus(r, 0);
-  if (answered || queues.state(r) !== WORKING || getProperty(UPSTREAM_LOCAL_ADDRESS)) return;
+  if (queues.state(r) !== WORKING) return;
+  const isReached = answered || getProperty(UPSTREAM_LOCAL_ADDRESS);
+  // Where the router tries again, the next try is to know whose it is.
+  if (statusOf(r) === 0) name(r);
+  if (isReached) return;
   const at = now();
   queues.unreachable(queues.podOf(r), at);
   postpone(at);
@@ -375,14 +383,15 @@ export function proxy_on_response_trailers(context: u32, _count: i32): i32 {
   return CONTINUE;
 }
 
-/** The stream is over, whoever ended it. */
+/** A stream is over, whoever ended it; or a try, or a root. */
 export function proxy_on_done(context: u32): i32 {
   const r = contexts.find(context);
   if (r === NONE) {
     const tried = tries.find(context);
-    if (tried === NONE) return 1;
-    fresh();
-    endTry(tried);
+    if (tried !== NONE) {
+      fresh();
+      endTry(tried);
+    } else if (roleOf(context) !== 0) forgetRoot(context);
     return 1;
   }
   fresh();

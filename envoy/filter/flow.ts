@@ -19,12 +19,14 @@ import {
 } from './host.ts';
 import { nameAt, nameSize } from './names.ts';
 import { ANSWERED, NONE, POD_FORGOTTEN, SERVICE_FORGOTTEN } from './queue.ts';
-import { contexts, forgetPodName, forgetServiceName, fullStatus, podEntry, queues } from './state.ts';
+import { contexts, forgetPodName, forgetServiceName, fullStatus, podEntry, queues, tries } from './state.ts';
 import { forgetStatistics } from './statistics.ts';
 import { epochTag, tellPod } from './stream.ts';
 
-const POD = text('x-sluice-pod');
-const REQUEST = text('x-sluice-request');
+/** The pod that Envoy is to choose. */
+export const POD = text('x-sluice-pod');
+/** Whose try it is. */
+export const REQUEST = text('x-sluice-request');
 const RETRY_AFTER = text('retry-after');
 
 const QUEUE_FULL = text('sluice_queue_full');
@@ -58,7 +60,22 @@ const outcomes: Ints = new Ints();
 const fast: Ints = new Ints();
 /** The status that the pod has answered the present try with. 0: it has not. */
 const statuses: Ints = new Ints();
+/** How many tries the router has made. */
+const tryCounts: Ints = new Ints();
 let room: i32 = 0;
+
+/** How many tries of a request there were. */
+export function tryCount(r: i32): i32 {
+  return tryCounts.get(r);
+}
+
+/** Another try begins. */
+export function beginTry(context: u32, r: i32): void {
+  if (tries.has(r)) tries.remove(r);
+  tries.add(context, r);
+  tryCounts.add(r, 1);
+  setStatus(r, 0);
+}
 
 export function setStatus(r: i32, status: i32): void {
   statuses.set(r, status);
@@ -80,7 +97,9 @@ export function admit(context: u32, r: i32): void {
     outcomes.grow(room);
     fast.grow(room);
     statuses.grow(room);
+    tryCounts.grow(room);
   }
+  tryCounts.set(r, 0);
   setStatus(r, 0);
   setOutcome(r, ANSWERED, false);
   contexts.add(context, r);
@@ -126,6 +145,16 @@ export function advance(now: f64): void {
 export function direct(r: i32): void {
   const pod = podEntry(queues.podOf(r));
   setHeader(REQUEST_HEADERS, POD, nameAt(pod), nameSize(pod));
+  writeRequest(r);
+}
+
+/** The next try of a request is to know whose it is. */
+export function name(r: i32): void {
+  enter(contexts.of(r));
+  writeRequest(r);
+}
+
+function writeRequest(r: i32): void {
   begin();
   putNumber(r as u64);
   putBytes(epochTag.at, epochTag.size);
@@ -167,7 +196,7 @@ export function answerFull(s: i32): void {
   putNumber(seconds as u64);
   put(SAY_SECONDS);
   const status = fullStatus(s);
-  answer(status, QUEUE_FULL, status === 503 ? UNAVAILABLE : RESOURCE_EXHAUSTED);
+  answer(status, QUEUE_FULL, RESOURCE_EXHAUSTED);
 }
 
 export function answerUnserved(): void {

@@ -51,6 +51,8 @@ const PROBLEMS_QUIET_MS = 20;
 const PROBLEMS_LONGEST_MS = 250;
 /** How long a start, and an edit, wait for sources that have neither answered nor failed. */
 const LONGEST_WAIT_MS = 5_000;
+/** How often problems are looked for that come by nothing but time. */
+const LOOK_MS = 2_500;
 /** A wait longer than this is worth a line in the log. */
 const TELL_WAITING_MS = 1_000;
 
@@ -89,11 +91,20 @@ export class Controller {
     const { routes, pods, events, rollouts } = this.#options;
     const changed = () => events.post({ kind: 'sources' });
     changed();
+    this.#lookAgain();
     await Promise.all([routes.run(signal, changed), pods.run(signal, changed)]);
     this.#stopped = true;
     for (const each of [this.#trigger, this.#problems, this.#missingFilters]) each.stop();
     this.#timers.stop();
     rollouts.stop();
+  }
+
+  /** A filter that does not come makes no event. */
+  #lookAgain(): void {
+    this.#timers.after(LOOK_MS, () => {
+      this.#tellProblems();
+      this.#lookAgain();
+    });
   }
 
   #take(events: readonly ControllerEvent[]): void {

@@ -89,7 +89,7 @@ export function filterBootstrap(envoy: FilterEnvoy): EnvoyBootstrap {
 }
 
 function filters(envoy: FilterEnvoy): Json[] {
-  return [...(envoy.before ?? []), plugin(envoy, 'queue'), TO_METADATA, router(envoy.noTries ? undefined : envoy)];
+  return [...(envoy.before ?? []), plugin(envoy, 'queue'), router(envoy.noTries ? undefined : envoy)];
 }
 
 /** One of the three plugins. */
@@ -113,18 +113,6 @@ export function plugin(envoy: FilterEnvoy, name: 'queue' | 'try' | 'control'): J
       },
     },
   };
-}
-
-const TO_METADATA: Json = {
-  name: 'envoy.filters.http.header_to_metadata',
-  typed_config: {
-    ...typed('envoy.extensions.filters.http.header_to_metadata.v3.Config'),
-    request_rules: [rule('x-sluice-pod', 'pod', true), rule('x-sluice-request', 'request', false)],
-  },
-};
-
-function rule(header: string, key: string, remove: boolean): Json {
-  return { header, on_header_present: { metadata_namespace: 'sluice', key, type: 'STRING' }, remove };
 }
 
 function router(envoy?: FilterEnvoy): Json {
@@ -194,7 +182,7 @@ function serviceCluster({ name, pods, limit, h2c = false, connections = h2c ? 2 
             name: 'override',
             typed_config: {
               ...typed('envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost'),
-              override_host_sources: [{ metadata: { key: 'sluice', path: [{ key: 'pod' }] } }],
+              override_host_sources: [{ header: 'x-sluice-pod' }],
               fallback_policy: { policies: [LEAST] },
             },
           },
