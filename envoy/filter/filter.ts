@@ -14,16 +14,16 @@ import {
   endAnswer,
   expire,
   isTickRoot,
-  name,
   POD,
   postpone,
   REQUEST,
+  REQUEST_OF_TRY,
+  remember,
   setOutcome,
   setStatus,
   setTickRoot,
   statusOf,
   ticked,
-  tryCount,
 } from './flow.ts';
 import {
   addHeader,
@@ -59,7 +59,9 @@ import {
   isSelf,
   onClose,
   onMessage,
+  retire,
   rootDeleted,
+  selfDetails,
   setCaller,
   setRoot,
   startEpoch,
@@ -83,7 +85,6 @@ const QUEUE_DUR = text('queue;dur=');
 const TRAP = text('sluice-test-trap');
 const CONTROL_ID = text('sluice.control');
 const TRY_ID = text('sluice.try');
-const DETAIL_SELF = text('sluice_self');
 
 // Envoy's response flags.
 /** Of a route, and of the try: by the latter the work on a request is limited. */
@@ -159,6 +160,7 @@ function forgetRoot(root: u32): void {
   roots.set(i, roots.get(rootCount));
   roles.set(i, roles.get(rootCount));
   rootDeleted(root);
+  if (rootCount === 0) retire();
   if (isTickRoot(root)) setTickRoot(rootCount > 0 ? (roots.get(0) as u32) : 0, now());
 }
 
@@ -227,16 +229,18 @@ function arrive(context: u32): i32 {
 }
 
 /**
- * A try of a request begins. It is the request's own headers that pass here: no pod is to see ours, and a further try finds them
- * as `endTry` left them. The first try goes to the chosen pod; a further one may go to another.
+ * A try of a request begins. The first one goes to the chosen pod, and its headers are those of the request itself: no pod is to
+ * see ours. A further one may go to another pod.
  */
 function onTry(context: u32): void {
-  if (!getHeader(REQUEST_HEADERS, REQUEST)) return;
+  const isFirst = getHeader(REQUEST_HEADERS, REQUEST);
+  if (!isFirst && !getProperty(REQUEST_OF_TRY)) return;
   const r = requestNamed(found, foundSize);
-  removeHeader(REQUEST_HEADERS, REQUEST);
-  removeHeader(REQUEST_HEADERS, POD);
+  if (isFirst) {
+    removeHeader(REQUEST_HEADERS, REQUEST);
+    removeHeader(REQUEST_HEADERS, POD);
+  }
   if (r === NONE || !queues.isWorking(r)) return;
-  const isFirst = tryCount(r) === 0;
   beginTry(context, r);
   if (isFirst || !getProperty(UPSTREAM_ADDRESS)) return;
   const p = findPod(queues.serviceOf(r), found, foundSize);
@@ -253,8 +257,7 @@ function endTry(r: i32): void {
   if (statusOf(r) !== 200) setStatus(r, 0);
   if (queues.state(r) !== WORKING) return;
   const isReached = answered || getProperty(UPSTREAM_LOCAL_ADDRESS);
-  // Where the router tries again, the next try is to know whose it is.
-  if (statusOf(r) === 0) name(r);
+  if (statusOf(r) === 0) remember(r);
   if (isReached) return;
   const at = now();
   queues.unreachable(queues.podOf(r), at);
@@ -277,7 +280,7 @@ function onCall(): i32 {
   called();
   beginHeaders();
   begin();
-  answer(200, DETAIL_SELF, -1);
+  answer(200, selfDetails, -1);
   return PAUSE;
 }
 

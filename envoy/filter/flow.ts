@@ -14,6 +14,7 @@ import {
   REQUEST_HEADERS,
   resume,
   setHeader,
+  setProperty,
   setTick,
   text,
 } from './host.ts';
@@ -25,8 +26,9 @@ import { epochTag, tellPod } from './stream.ts';
 
 /** The pod that Envoy is to choose. */
 export const POD = text('x-sluice-pod');
-/** Whose try it is. */
+/** Whose try it is: a header of the first one, a property for those that follow. */
 export const REQUEST = text('x-sluice-request');
+export const REQUEST_OF_TRY = text('sluice_request');
 const RETRY_AFTER = text('retry-after');
 
 const QUEUE_FULL = text('sluice_queue_full');
@@ -60,20 +62,12 @@ const outcomes: Ints = new Ints();
 const fast: Ints = new Ints();
 /** The status that the pod has answered the present try with. 0: it has not. */
 const statuses: Ints = new Ints();
-/** How many tries the router has made. */
-const tryCounts: Ints = new Ints();
 let room: i32 = 0;
-
-/** How many tries of a request there were. */
-export function tryCount(r: i32): i32 {
-  return tryCounts.get(r);
-}
 
 /** Another try begins. */
 export function beginTry(context: u32, r: i32): void {
   if (tries.has(r)) tries.remove(r);
   tries.add(context, r);
-  tryCounts.add(r, 1);
   setStatus(r, 0);
 }
 
@@ -97,9 +91,7 @@ export function admit(context: u32, r: i32): void {
     outcomes.grow(room);
     fast.grow(room);
     statuses.grow(room);
-    tryCounts.grow(room);
   }
-  tryCounts.set(r, 0);
   setStatus(r, 0);
   setOutcome(r, ANSWERED, false);
   contexts.add(context, r);
@@ -119,6 +111,10 @@ export function advanceAfter(r: i32, now: f64): void {
 
 /** Leaves it to the tick, which comes at once, who may go on. The last thing that a callback does. */
 export function postpone(now: f64): void {
+  if (tickRoot === 0) {
+    advance(now);
+    return;
+  }
   wake(now + 1, now);
   settle(now);
 }
@@ -127,6 +123,11 @@ export function postpone(now: f64): void {
 
 /** Lets go on who may, and tells what happened. The last thing that a callback does. */
 export function advance(now: f64): void {
+  if (tickRoot === 0) {
+    // All configurations of this VM were replaced: nothing ticks any more, so nothing is kept for later.
+    queues.tick(Infinity);
+    expire(now);
+  }
   let left = BATCH;
   while (left > 0) {
     const s = queues.nextReady();
@@ -145,20 +146,20 @@ export function advance(now: f64): void {
 export function direct(r: i32): void {
   const pod = podEntry(queues.podOf(r));
   setHeader(REQUEST_HEADERS, POD, nameAt(pod), nameSize(pod));
-  writeRequest(r);
+  putRequest(r);
+  setHeader(REQUEST_HEADERS, REQUEST, lineAt(), lineSize());
 }
 
-/** The next try of a request is to know whose it is. */
-export function name(r: i32): void {
-  enter(contexts.of(r));
-  writeRequest(r);
+/** A try has failed: another one is to know whose it is. Its headers are out of reach, so it is a property of the stream. */
+export function remember(r: i32): void {
+  putRequest(r);
+  setProperty(REQUEST_OF_TRY, lineAt(), lineSize());
 }
 
-function writeRequest(r: i32): void {
+function putRequest(r: i32): void {
   begin();
   putNumber(r as u64);
   putBytes(epochTag.at, epochTag.size);
-  setHeader(REQUEST_HEADERS, REQUEST, lineAt(), lineSize());
 }
 
 function settle(now: f64): void {

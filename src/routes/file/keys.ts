@@ -17,7 +17,7 @@ const listen = map(
     address: defaulted(
       ipAddress,
       '0.0.0.0',
-      'IP address on which Envoy takes requests; 0.0.0.0 for every IPv4 address of the machine, "::" for IPv6.',
+      'IP address on which Envoy takes requests; 0.0.0.0 for every IPv4 address of the machine, "::" for those of IPv6 as well.',
     ),
     port: defaulted(tcpPort, 8080, 'TCP port on which Envoy takes requests.'),
     tls: optional(

@@ -119,7 +119,7 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a further try is not known': {
     file: 'filter.ts',
-    from: '  if (statusOf(r) === 0) name(r);\n',
+    from: '  if (statusOf(r) === 0) remember(r);\n',
     to: '',
   },
   'an unreadable answer counts as a gateway error': {

@@ -238,6 +238,8 @@ export class WasmHost {
         return 'node';
       case 'source\0address':
         return '10.1.1.1:4000';
+      case 'sluice_request':
+        return this.headers.get(context)?.['property sluice_request'];
       default:
         return undefined;
     }
@@ -288,6 +290,12 @@ export class WasmHost {
       proxy_get_property: (path: number, size: number, data: number, dataSize: number) => {
         const value = this.#property(this.#text(path, size));
         return value === undefined ? MISSING : this.#give(value, data, dataSize);
+      },
+      proxy_set_property: (path: number, size: number, value: number, valueSize: number) => {
+        // A property of the stream: its headers stand for it here, because its tries have them as well.
+        const headers = this.headers.get(this.#context);
+        if (headers !== undefined) headers[`property ${this.#text(path, size)}`] = this.#text(value, valueSize);
+        return 0;
       },
       proxy_get_buffer_bytes: (buffer: number, _start: number, _most: number, data: number, dataSize: number) =>
         buffer === PLUGIN_CONFIGURATION || buffer === GRPC_MESSAGE ? this.#give(this.#buffer, data, dataSize) : MISSING,
@@ -352,6 +360,7 @@ export class WasmHost {
         return 0;
       },
       proxy_record_metric: () => 0,
+      proxy_set_shared_data: () => 0,
     };
   }
   #calling: string | undefined;

@@ -82,7 +82,7 @@ describe('services of version 1', () => {
     ],
     [
       'queue: {timeout: 5s}',
-      'services.s.queue.timeout: only with a limit: without one no line is formed; remove it, or set limit',
+      'services.s.queue.timeout: only with a limit: without one there is no queue; remove it, or set limit',
     ],
     ['health: {}', 'services.s.health.path: is missing; write path: /healthz'],
     [
