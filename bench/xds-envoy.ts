@@ -7,17 +7,23 @@ import { systemClock } from '../src/base/clock.ts';
 import { millis } from '../src/base/duration.ts';
 import { makeLogger } from '../src/base/log.ts';
 import { Controller } from '../src/control-plane/controller.ts';
+import { EventQueue } from '../src/control-plane/events.ts';
+import { loadFilter } from '../src/control-plane/filter-code.ts';
+import { ModelSnapshots } from '../src/control-plane/model-snapshots.ts';
+import { Rollouts } from '../src/control-plane/rollouts.ts';
+import { DEFAULT_HEADER_BOUNDS } from '../src/dataplane/options.ts';
+import type { PodSource } from '../src/endpoints/pod-source.ts';
 import { envoyBootstrap } from '../src/envoy/bootstrap.ts';
-import { kick } from '../src/envoy/kick.ts';
 import { formatAddress } from '../src/model/locator.ts';
+import { NO_OVERRIDES } from '../src/model/overrides.ts';
 import type { Pod } from '../src/model/pod.ts';
 import type { Routing } from '../src/model/routing.ts';
 import type { Source } from '../src/model/source.ts';
-import { Carriers } from '../src/nodes/carriers.ts';
+import { Envoys } from '../src/nodes/envoys.ts';
 import { RouteFileSource } from '../src/routes/file/watch.ts';
+import type { SlotsEvent } from '../src/slots/events.ts';
+import { SlotsServer } from '../src/slots/server.ts';
 import { SnapshotCache } from '../src/snapshot/cache.ts';
-import { TYPE_URLS } from '../src/snapshot/resource.ts';
-import type { XdsEvent } from '../src/xds/protocol/event.ts';
 import { XdsServer } from '../src/xds/server/server.ts';
 import { startEnvoy } from '../test/e2e/kit/envoy.ts';
 import { freePorts } from '../test/e2e/kit/ports.ts';
@@ -54,15 +60,15 @@ function percentile(values: readonly number[], share: number): string {
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(1);
 }
 
-/** Everything an Envoy has once it is ready: two clusters and endpoints a service, and common ones. */
-const EVERYTHING = SERVICES * 3 + 8;
+/** Everything an Envoy has once it is ready, at least: cluster and endpoints of each service. */
+const EVERYTHING = SERVICES * 2;
 
 /** From the start of the process `sluice serve` to the last ACK; Envoy is started at the same moment. */
 async function start(): Promise<void> {
-  const [traffic = 0, xds = 0, kickPort = 0] = await freePorts(3);
+  const [traffic = 0, xds = 0] = await freePorts(2);
   await writeRoutes(traffic);
   const begin = performance.now();
-  const args = ['serve', '--routes', file, '--xds', `127.0.0.1:${xds}`, '--kick-port', `${kickPort}`];
+  const args = ['serve', '--routes', file, '--xds', `127.0.0.1:${xds}`];
   const serve = new SluiceProcess([...args, '--admin', '127.0.0.1:0', '--log-level', 'debug']);
   const envoy = await startEnvoy(bootstrap(xds));
   const acked = new Set<string>();
@@ -81,64 +87,76 @@ async function start(): Promise<void> {
   await Promise.all([envoy.stop(), serve.end()]);
 }
 
-/** From the moment a source tells of one pod more or less to the ACK of all that follows from it. */
+/** From the moment a source tells of one pod more to the filter's word that it has it. */
 async function changes(): Promise<void> {
-  const [traffic = 0, kickPort = 0] = await freePorts(2);
+  const [traffic = 0] = await freePorts(1);
   await writeRoutes(traffic);
   const log = makeLogger('warn');
+  const clock = systemClock;
   const cache = new SnapshotCache();
-  const events: XdsEvent[] = [];
-  const routeFile: Source<Routing> & { load(): Promise<unknown> } = new RouteFileSource({
-    path: file,
-    env: {},
-    clock: systemClock,
-  });
-  await routeFile.load();
-  const carriers = new Carriers({
-    clock: systemClock,
-    log,
-    graceMs: millis(30_000),
-    ask: () => false,
-    drop: () => {},
-    changed: () => controller.carriersChanged(),
+  const events = new EventQueue();
+  const heard: SlotsEvent[] = [];
+  const routes: Source<Routing> & { load(): Promise<unknown> } = new RouteFileSource({ path: file, env: {}, clock });
+  await routes.load();
+  const slots = new SlotsServer({
+    clock,
+    onEvent: (event) => {
+      heard.push(event);
+      events.post({ kind: 'slots', event });
+    },
   });
   const server = new XdsServer({
     addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
     cache,
     onEvent: (event) => {
-      carriers.record(event);
-      events.push(event);
+      envoys.record(event);
+      events.post({ kind: 'xds', event });
     },
+    extraServices: [slots],
+  });
+  const envoys = new Envoys({
+    clock,
+    log,
+    graceMs: millis(30_000),
+    ask: () => false,
+    drop: () => {},
+    changed: () => events.post({ kind: 'ownership' }),
   });
   let changed = () => {};
   const known = new Map(
     Array.from({ length: SERVICES }, (_, index) => [formatAddress(pods(index, 1)[0] as Pod), pods(index, PODS)]),
   );
+  const source: PodSource = {
+    name: 'made up',
+    want: () => {},
+    pods: (locator) => {
+      const [first] = locator.kind === 'static' ? locator.addresses : [];
+      return { kind: 'ready', value: known.get(first === undefined ? '' : formatAddress(first)) ?? [], problems: [] };
+    },
+    run: (signal, tell) => {
+      changed = tell;
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    },
+  };
+  const rollouts = new Rollouts({
+    clock,
+    envoys,
+    holdings: (stream) => server.holdings(stream),
+    slots,
+    podsOf: (locator) => source.pods(locator),
+    snapshots: new ModelSnapshots({ filter: await loadFilter('on'), headers: DEFAULT_HEADER_BOUNDS }),
+    changed: () => events.post({ kind: 'ownership' }),
+  });
   const controller = new Controller({
-    routeFile,
-    pods: {
-      name: 'made up',
-      want: () => {},
-      pods: (locator) => {
-        const [first] = locator.kind === 'static' ? locator.addresses : [];
-        return { kind: 'ready', value: known.get(first === undefined ? '' : formatAddress(first)) ?? [], problems: [] };
-      },
-      run: (signal, tell) => {
-        changed = tell;
-        return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
-      },
-    },
+    events,
+    routes,
+    pods: source,
+    envoys,
+    rollouts,
     cache,
-    carriers,
-    envoys: {
-      waitForAck: (types, timeoutMs) => server.waitForAck(types, timeoutMs),
-      kick: async (gate) => {
-        const kicked = await kick({ host: '127.0.0.1', port: kickPort }, gate);
-        return kicked.ok && kicked.value.kind === 'full' ? 'full' : 'done';
-      },
-    },
-    translate: { kickPort },
-    clock: systemClock,
+    overrides: () => NO_OVERRIDES,
+    filterProblems: () => [],
+    clock,
     log,
   });
   const started = await server.start();
@@ -146,42 +164,34 @@ async function changes(): Promise<void> {
   if (address?.kind !== 'tcp') throw new Error('not bound');
   const stopping = new AbortController();
   const running = controller.run(stopping.signal);
+  const begun = performance.now();
   const envoy = await startEnvoy(bootstrap(address.port));
-  const resources = (kind: 'sent' | 'acked') =>
-    events.flatMap((event) => (event.kind === kind ? event.resources.map((name) => `${event.typeUrl} ${name}`) : []));
   const until = async (done: () => boolean) => {
     while (!done()) await new Promise((resolve) => setTimeout(resolve, 1));
   };
-  await until(() => new Set(resources('acked')).size >= EVERYTHING);
+  const acked = () => new Set(heard.flatMap((event) => (event.kind === 'acked' ? [...event.services] : [])));
+  await until(() => acked().size >= SERVICES);
+  console.log(`from Envoy's start to all known to its filter: ${((performance.now() - begun) / 1000).toFixed(2)} s`);
   await new Promise((resolve) => setTimeout(resolve, 2000));
   const times: number[] = [];
-  const sent = new Map<string, number>();
   for (let change = 0; change < CHANGES; change++) {
     const service = (change * 37) % SERVICES;
-    events.length = 0;
+    heard.length = 0;
     const [first] = pods(service, 1);
     known.set(formatAddress(first as Pod), pods(service, PODS + 1 + Math.floor(change / SERVICES)));
     const begin = performance.now();
     changed();
-    const isAcked = (typeUrl: string) => resources('acked').some((name) => name.startsWith(typeUrl));
-    await until(() => isAcked(TYPE_URLS.endpoints) && isAcked(TYPE_URLS.extension));
+    await until(() => acked().size > 0);
     times.push(performance.now() - begin);
-    // Whatever else follows from it: the kick takes up to 100 ms.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const responses = events.flatMap((event) =>
-      event.kind === 'sent' ? [`${event.typeUrl.split('.').at(-1)} of ${event.resources.length}`] : [],
-    );
-    const what = responses.join(', ');
-    sent.set(what, (sent.get(what) ?? 0) + 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   console.log(
-    `one pod more, from its source's word to the ACK of endpoints and limits: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms, longest ${percentile(times, 1)} ms, of ${CHANGES}`,
+    `one pod more, from its source's word to the filter's: median ${percentile(times, 0.5)} ms, p99 ${percentile(times, 0.99)} ms, longest ${percentile(times, 1)} ms, of ${CHANGES}`,
   );
-  for (const [what, count] of sent) console.log(`  sent ${count} times: ${what}`);
   console.log(`  resident memory of server and benchmark: ${Math.round(process.memoryUsage().rss / 1e6)} MB`);
   await envoy.stop();
   stopping.abort();
-  carriers.stop();
+  envoys.stop();
   await server.stop(0);
   await running;
 }

@@ -4,7 +4,7 @@
 //     Node 24 as node_modules/.bin/node, which npm puts first on the PATH of
 //     every script. Machines with a good Node download nothing;
 //  3. generates gen/ from Envoy's protos when what it is made from has changed;
-//  4. compiles envoy/filter, which runs inside Envoy, to gen/queue.wasm when it has changed.
+//  4. compiles envoy/filter, which runs inside Envoy, to gen/*.wasm when it has changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -141,8 +141,9 @@ makeWhenChanged('gen/key', keyOf(protoFiles, protoPackages), () => {
 });
 
 makeWhenChanged('gen/filter-key', keyOf(filesOf('envoy/filter'), ['assemblyscript', 'binaryen']), () => {
-  console.error('ensure: compiling envoy/filter to gen/queue.wasm …');
+  console.error('ensure: compiling envoy/filter to gen/queue.wasm and gen/guard.wasm …');
   // Its memory grows to 512 MiB at most; it bounds itself before (envoy/filter/host.ts).
   const options = ['-O3', '--runtime', 'minimal', '--exportStart', '_initialize', '--use', 'abort='];
   run('asc', 'envoy/filter/filter.ts', ...options, '--maximumMemory', '8192', '--outFile', 'gen/queue.wasm');
+  run('asc', 'envoy/filter/guard.ts', ...options, '--maximumMemory', '2048', '--outFile', 'gen/guard.wasm');
 });

@@ -20,7 +20,7 @@ process.stderr.on('error', () => {});
 
 const program = new Command('sluice')
   .version(VERSION)
-  .description('Envoy control plane: every pod exactly as busy as you allow, everything else waits in one line.')
+  .description('Makes Envoy give every pod exactly as many requests as you allow; the others wait in a queue.')
   .addHelpText(
     'after',
     '\nExit codes: 0 done, 1 it failed, 2 bad input. `sluice COMMAND --help` has an example of each command.',

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { sourceFiles, violations } from './architecture.ts';
 
@@ -53,4 +54,17 @@ describe('the layers of src', () => {
     const text = "// Date.now() is for others\nimport { x } from '../base/result.ts';\nimport { y } from './pod.ts';";
     expect(violations([{ path: 'model/a.ts', text }])).toEqual([]);
   });
+});
+
+test('every folder of src opens with a page that says in a few lines what it is for', () => {
+  const src = join(import.meta.dirname, '../src');
+  const folders = [...new Set(sourceFiles(src).map(({ path }) => dirname(path)))].filter((folder) => folder !== '.');
+  expect(folders.length).toBeGreaterThan(20);
+  const pages = folders.map((folder) => [folder, join(src, folder, 'README.md')] as const);
+  const missing = pages.filter(([, page]) => !existsSync(page)).map(([folder]) => folder);
+  expect(missing).toEqual([]);
+  for (const [folder, page] of pages) {
+    const [title, , ...lines] = readFileSync(page, 'utf8').trimEnd().split('\n');
+    expect([title, lines.length]).toEqual([`# ${folder}`, expect.toSatisfy((count: number) => count > 0 && count < 6)]);
+  }
 });

@@ -5,6 +5,7 @@ export declare function proxy_get_current_time_nanoseconds(result: usize): i32;
 export declare function proxy_set_tick_period_milliseconds(ms: u32): i32;
 export declare function proxy_set_effective_context(context: u32): i32;
 export declare function proxy_get_property(path: usize, size: usize, data: usize, dataSize: usize): i32;
+export declare function proxy_set_property(path: usize, size: usize, value: usize, valueSize: usize): i32;
 export declare function proxy_get_buffer_bytes(buffer: i32, start: u32, most: u32, data: usize, dataSize: usize): i32;
 export declare function proxy_get_header_map_value(
   map: i32,
@@ -67,3 +68,17 @@ export declare function proxy_grpc_cancel(token: u32): i32;
 export declare function proxy_define_metric(type: i32, name: usize, size: usize, id: usize): i32;
 export declare function proxy_increment_metric(id: u32, by: i64): i32;
 export declare function proxy_record_metric(id: u32, value: u64): i32;
+export declare function proxy_get_shared_data(
+  key: usize,
+  keySize: usize,
+  data: usize,
+  dataSize: usize,
+  version: usize,
+): i32;
+export declare function proxy_set_shared_data(
+  key: usize,
+  keySize: usize,
+  value: usize,
+  valueSize: usize,
+  version: u32,
+): i32;

@@ -9,11 +9,16 @@ import {
   answerFull,
   answerUnserved,
   arm,
+  beginTry,
   direct,
   endAnswer,
   expire,
   isTickRoot,
+  POD,
   postpone,
+  REQUEST,
+  REQUEST_OF_TRY,
+  remember,
   setOutcome,
   setStatus,
   setTickRoot,
@@ -54,7 +59,9 @@ import {
   isSelf,
   onClose,
   onMessage,
+  retire,
   rootDeleted,
+  selfDetails,
   setCaller,
   setRoot,
   startEpoch,
@@ -70,8 +77,6 @@ const UPSTREAM_ADDRESS = text('upstream\0address');
 const UPSTREAM_LOCAL_ADDRESS = text('upstream\0local_address');
 const RESPONSE_FLAGS = text('response\0flags');
 const ROOT_ID = text('plugin_root_id');
-const REQUEST_OF_TRY = text('metadata\0filter_metadata\0sluice\0request');
-const REQUEST = text('x-sluice-request');
 const STATUS = text(':status');
 const GRPC_STATUS = text('grpc-status');
 const CONTENT_TYPE = text('content-type');
@@ -80,7 +85,6 @@ const QUEUE_DUR = text('queue;dur=');
 const TRAP = text('sluice-test-trap');
 const CONTROL_ID = text('sluice.control');
 const TRY_ID = text('sluice.try');
-const DETAIL_SELF = text('sluice_self');
 
 // Envoy's response flags.
 /** Of a route, and of the try: by the latter the work on a request is limited. */
@@ -148,16 +152,16 @@ export function proxy_on_context_create(context: u32, parent: u32): void {
   newestRole = roleOf(parent);
 }
 
-export function proxy_on_delete(context: u32): void {
-  const role = roleOf(context);
-  if (role === 0) return;
+/** The configuration of a root was replaced: it is deleted after this. */
+function forgetRoot(root: u32): void {
   let i = 0;
-  while (roots.get(i) !== (context as i32)) i++;
+  while (roots.get(i) !== (root as i32)) i++;
   rootCount--;
   roots.set(i, roots.get(rootCount));
   roles.set(i, roles.get(rootCount));
-  rootDeleted(context);
-  if (isTickRoot(context)) setTickRoot(rootCount > 0 ? (roots.get(0) as u32) : 0, now());
+  rootDeleted(root);
+  if (rootCount === 0) retire();
+  if (isTickRoot(root)) setTickRoot(rootCount > 0 ? (roots.get(0) as u32) : 0, now());
 }
 
 export function proxy_on_tick(root: u32): void {
@@ -224,17 +228,21 @@ function arrive(context: u32): i32 {
   return PAUSE;
 }
 
-/** A try of a request begins: it has a host now, which is another pod than the chosen one after a failed try. */
+/**
+ * A try of a request begins. The first one goes to the chosen pod, and its headers are those of the request itself: no pod is to
+ * see ours. A further one may go to another pod.
+ */
 function onTry(context: u32): void {
-  const first = getHeader(REQUEST_HEADERS, REQUEST);
-  if (!first && !getProperty(REQUEST_OF_TRY)) return;
+  const isFirst = getHeader(REQUEST_HEADERS, REQUEST);
+  if (!isFirst && !getProperty(REQUEST_OF_TRY)) return;
   const r = requestNamed(found, foundSize);
-  if (first) removeHeader(REQUEST_HEADERS, REQUEST);
+  if (isFirst) {
+    removeHeader(REQUEST_HEADERS, REQUEST);
+    removeHeader(REQUEST_HEADERS, POD);
+  }
   if (r === NONE || !queues.isWorking(r)) return;
-  if (tries.has(r)) tries.remove(r);
-  tries.add(context, r);
-  setStatus(r, 0);
-  if (!getProperty(UPSTREAM_ADDRESS)) return;
+  beginTry(context, r);
+  if (isFirst || !getProperty(UPSTREAM_ADDRESS)) return;
   const p = findPod(queues.serviceOf(r), found, foundSize);
   if (p === NONE || p === queues.podOf(r)) return;
   queues.move(r, p);
@@ -247,7 +255,10 @@ function endTry(r: i32): void {
   const answered = statusOf(r) !== 0;
   // What follows may be another try, or an answer of Envoy. After 200 it is the trailers.
   if (statusOf(r) !== 200) setStatus(r, 0);
-  if (answered || queues.state(r) !== WORKING || getProperty(UPSTREAM_LOCAL_ADDRESS)) return;
+  if (queues.state(r) !== WORKING) return;
+  const isReached = answered || getProperty(UPSTREAM_LOCAL_ADDRESS);
+  if (statusOf(r) === 0) remember(r);
+  if (isReached) return;
   const at = now();
   queues.unreachable(queues.podOf(r), at);
   postpone(at);
@@ -269,7 +280,7 @@ function onCall(): i32 {
   called();
   beginHeaders();
   begin();
-  answer(200, DETAIL_SELF, -1);
+  answer(200, selfDetails, -1);
   return PAUSE;
 }
 
@@ -375,14 +386,15 @@ export function proxy_on_response_trailers(context: u32, _count: i32): i32 {
   return CONTINUE;
 }
 
-/** The stream is over, whoever ended it. */
+/** A stream is over, whoever ended it; or a try, or a root. */
 export function proxy_on_done(context: u32): i32 {
   const r = contexts.find(context);
   if (r === NONE) {
     const tried = tries.find(context);
-    if (tried === NONE) return 1;
-    fresh();
-    endTry(tried);
+    if (tried !== NONE) {
+      fresh();
+      endTry(tried);
+    } else if (roleOf(context) !== 0) forgetRoot(context);
     return 1;
   }
   fresh();

@@ -14,17 +14,21 @@ import {
   REQUEST_HEADERS,
   resume,
   setHeader,
+  setProperty,
   setTick,
   text,
 } from './host.ts';
 import { nameAt, nameSize } from './names.ts';
 import { ANSWERED, NONE, POD_FORGOTTEN, SERVICE_FORGOTTEN } from './queue.ts';
-import { contexts, forgetPodName, forgetServiceName, fullStatus, podEntry, queues } from './state.ts';
+import { contexts, forgetPodName, forgetServiceName, fullStatus, podEntry, queues, tries } from './state.ts';
 import { forgetStatistics } from './statistics.ts';
 import { epochTag, tellPod } from './stream.ts';
 
-const POD = text('x-sluice-pod');
-const REQUEST = text('x-sluice-request');
+/** The pod that Envoy is to choose. */
+export const POD = text('x-sluice-pod');
+/** Whose try it is: a header of the first one, a property for those that follow. */
+export const REQUEST = text('x-sluice-request');
+export const REQUEST_OF_TRY = text('sluice_request');
 const RETRY_AFTER = text('retry-after');
 
 const QUEUE_FULL = text('sluice_queue_full');
@@ -59,6 +63,13 @@ const fast: Ints = new Ints();
 /** The status that the pod has answered the present try with. 0: it has not. */
 const statuses: Ints = new Ints();
 let room: i32 = 0;
+
+/** Another try begins. */
+export function beginTry(context: u32, r: i32): void {
+  if (tries.has(r)) tries.remove(r);
+  tries.add(context, r);
+  setStatus(r, 0);
+}
 
 export function setStatus(r: i32, status: i32): void {
   statuses.set(r, status);
@@ -100,6 +111,10 @@ export function advanceAfter(r: i32, now: f64): void {
 
 /** Leaves it to the tick, which comes at once, who may go on. The last thing that a callback does. */
 export function postpone(now: f64): void {
+  if (tickRoot === 0) {
+    advance(now);
+    return;
+  }
   wake(now + 1, now);
   settle(now);
 }
@@ -108,6 +123,11 @@ export function postpone(now: f64): void {
 
 /** Lets go on who may, and tells what happened. The last thing that a callback does. */
 export function advance(now: f64): void {
+  if (tickRoot === 0) {
+    // All configurations of this VM were replaced: nothing ticks any more, so nothing is kept for later.
+    queues.tick(Infinity);
+    expire(now);
+  }
   let left = BATCH;
   while (left > 0) {
     const s = queues.nextReady();
@@ -126,10 +146,20 @@ export function advance(now: f64): void {
 export function direct(r: i32): void {
   const pod = podEntry(queues.podOf(r));
   setHeader(REQUEST_HEADERS, POD, nameAt(pod), nameSize(pod));
+  putRequest(r);
+  setHeader(REQUEST_HEADERS, REQUEST, lineAt(), lineSize());
+}
+
+/** A try has failed: another one is to know whose it is. Its headers are out of reach, so it is a property of the stream. */
+export function remember(r: i32): void {
+  putRequest(r);
+  setProperty(REQUEST_OF_TRY, lineAt(), lineSize());
+}
+
+function putRequest(r: i32): void {
   begin();
   putNumber(r as u64);
   putBytes(epochTag.at, epochTag.size);
-  setHeader(REQUEST_HEADERS, REQUEST, lineAt(), lineSize());
 }
 
 function settle(now: f64): void {
@@ -167,7 +197,7 @@ export function answerFull(s: i32): void {
   putNumber(seconds as u64);
   put(SAY_SECONDS);
   const status = fullStatus(s);
-  answer(status, QUEUE_FULL, status === 503 ? UNAVAILABLE : RESOURCE_EXHAUSTED);
+  answer(status, QUEUE_FULL, RESOURCE_EXHAUSTED);
 }
 
 export function answerUnserved(): void {

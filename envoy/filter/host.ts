@@ -9,12 +9,15 @@ import {
   proxy_get_current_time_nanoseconds,
   proxy_get_header_map_value,
   proxy_get_property,
+  proxy_get_shared_data,
   proxy_http_call,
   proxy_log,
   proxy_remove_header_map_value,
   proxy_replace_header_map_value,
   proxy_send_local_response,
   proxy_set_effective_context,
+  proxy_set_property,
+  proxy_set_shared_data,
   proxy_set_tick_period_milliseconds,
 } from './env.ts';
 import { clock_time_get } from './wasi_snapshot_preview1.ts';
@@ -139,6 +142,11 @@ export function getProperty(path: Text): bool {
   return take(proxy_get_property(path.at, path.size, out, out + 4)) && foundSize > 0;
 }
 
+/** Sets a property of the stream, which all its filters can read. */
+export function setProperty(path: Text, value: usize, size: i32): void {
+  proxy_set_property(path.at, path.size, value, size);
+}
+
 /** A property that is a whole number. 0 where there is none. */
 export function getNumber(path: Text): i64 {
   if (!getProperty(path)) return 0;
@@ -153,6 +161,22 @@ export function getBuffer(buffer: i32, size: i32): bool {
 
 export function same(at: usize, size: i32, other: Text): bool {
   return size === other.size && memory.compare(at, other.at, size) === 0;
+}
+
+// ---- What VMs of one id share ----
+
+/** Sets the value of the key that was put together to a number. */
+export function share(value: u64): void {
+  store<u64>(out + 8, value);
+  proxy_set_shared_data(line, lineEnd, out + 8, 8, 0);
+}
+
+/** The number of the key that was put together. 0: there is none. */
+export function shared(): u64 {
+  if (!take(proxy_get_shared_data(line, lineEnd, out, out + 4, out + 8))) return 0;
+  const value: u64 = foundSize === 8 ? load<u64>(found) : 0;
+  release(found);
+  return value;
 }
 
 // ---- Text that is put together ----

@@ -19,8 +19,10 @@ import {
   header,
   lineAt,
   lineSize,
+  put,
   putNumber,
   release,
+  share,
   Text,
   text,
   wallClock,
@@ -42,6 +44,11 @@ const M_AUTHORITY = text(':authority');
 const GET = text('GET');
 const SLASH = text('/');
 const SELF = text('sluice.control');
+/** What the guard looks at: a number that goes on while this VM lives. */
+const ALIVE = text('sluice.alive.');
+const ALIVE_MS: f64 = 400;
+const RETIRED: u64 = 0xffffffff;
+const SELF_DETAILS = text('sluice_self.');
 /** With it a VM calls itself. */
 export const VM_HEADER = text('x-sluice-vm');
 
@@ -64,6 +71,11 @@ export const epochTag: Text = text('.000000');
 /** The VM has started: from here on it has a name. */
 export function startEpoch(): void {
   epoch = wallClock();
+  begin();
+  put(SELF_DETAILS);
+  putNumber(epoch);
+  selfDetails.size = lineSize();
+  memory.copy(selfDetails.at, lineAt(), lineSize());
   let rest = epoch / 1000;
   for (let i = 6; i > 0; i--) {
     store<u8>(epochTag.at + i, (48 + (rest % 10)) as u8);
@@ -91,6 +103,8 @@ let reportMs: f64 = REPORT_MS;
 let deadAfterMs: f64 = DEAD_AFTER_MS;
 let sequence: f64 = 0;
 let acked: f64 = 0;
+let lastAlive: f64 = 0;
+let alive: u64 = 0;
 
 /** The root that opens the stream. A stream of the one before ends. */
 export function setRoot(context: u32): void {
@@ -122,6 +136,9 @@ export function called(): void {
   isWorker = true;
   nextTry = 0;
 }
+
+/** What the answer to the call says, to the guard: the number of this VM. */
+export const selfDetails: Text = text('sluice_self.00000000000000000000');
 
 /** Whether the header of a call names this VM. */
 export function isSelf(at: usize, size: i32): bool {
@@ -213,8 +230,26 @@ export function reject(upTo: f64, now: f64): void {
   send(now);
 }
 
+/** This VM has no root that ticks any more: it is not dead. */
+export function retire(): void {
+  alive = RETIRED;
+  shareAlive();
+}
+
+function shareAlive(): void {
+  begin();
+  put(ALIVE);
+  putNumber(epoch);
+  share(alive);
+}
+
 /** Does what is due, and answers when it is to be called next. */
 export function tickStream(now: f64): f64 {
+  if (now - lastAlive >= ALIVE_MS) {
+    lastAlive = now;
+    alive++;
+    shareAlive();
+  }
   if (isOpen && now - lastHeard >= (isWelcome ? deadAfterMs : OPENING_MS)) {
     disconnect();
     lost(now);
@@ -232,6 +267,7 @@ function reportEvery(): f64 {
 
 function nextDue(): f64 {
   let soonest = lastReport + reportEvery();
+  if (lastAlive + ALIVE_MS < soonest) soonest = lastAlive + ALIVE_MS;
   if (!isOpen) return nextTry < soonest ? nextTry : soonest;
   const dead = lastHeard + (isWelcome ? deadAfterMs : OPENING_MS);
   if (dead < soonest) soonest = dead;

@@ -40,8 +40,9 @@ export function commandLines(block: string): readonly string[] {
  */
 export const RUN_IN: readonly (readonly [RegExp, string])[] = [
   [/^(npm run sluice --|sluice) /, 'test/e2e/documents.test.ts'],
+  [/^curl -sZ /, 'test/e2e/quick-start.test.ts'],
+  [/^(sed|cat|cp|kill) /, 'test/e2e/quick-start.test.ts'],
   [/^curl .*127\.0\.0\.1:9901/, 'test/e2e/documents.test.ts'],
-  [/^for i in .* curl /, 'test/e2e/start.test.ts'],
   [/^(kubectl|helm) /, 'test/kube/documents.test.ts'],
   [/^npm start/, 'test/e2e/start.test.ts'],
   // Whether there is such a script, and such an option: running all tests in a test leads nowhere.

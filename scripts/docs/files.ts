@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Folders of the project's own documents, besides the top. */
-const FOLDERS = ['charts', 'docs', 'k8s', 'test/kube'];
+const FOLDERS = ['charts', 'docs', 'envoy', 'k8s', 'src', 'test/kube'];
 
 /** Every Markdown file of the project, by its path below `ROOT`. */
 export function markdownFiles(): readonly string[] {

@@ -44,7 +44,7 @@ function draw(palette: Palette): string {
   const { page, text, quiet, line } = palette;
   const font = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"';
   const label =
-    'Requests go from clients through the listener and the queue filter, where they wait, to a pod with a free slot; Sluice watches routes, Kubernetes and DNS, tells Envoy over xDS and the filter over a stream of its own.';
+    'Requests go from clients through the listener and the queue filter in Envoy to the pod with the fewest requests; Sluice watches route file, Kubernetes and DNS, tells Envoy over xDS, and talks with the filter over a stream.';
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}" ${font}>
 <style>
   text { fill: ${text}; font-size: 14px }
@@ -103,7 +103,7 @@ function envoy(palette: Palette): string {
   return [
     rect({ x: 130, y: 190, width: 690, height: 255 }, frame, line),
     '<text class="title" x="146" y="216">Envoy</text>',
-    box({ x: 150, y: 234, width: 150, height: 185 }, palette, 'Listener', 'public', 'your routes', 'queue full: 429'),
+    box({ x: 150, y: 234, width: 150, height: 185 }, palette, 'Listener', 'your port', 'your routes'),
     box(
       { x: 345, y: 234, width: 215, height: 185 },
       palette,
@@ -111,19 +111,18 @@ function envoy(palette: Palette): string {
       'one queue for each service,',
       'first in, first out',
     ),
-    '<text class="quiet" x="480" y="338">wait</text>',
-    '<text class="quiet" x="458" y="392">have a slot</text>',
+    '<text class="quiet" x="480" y="338">waiting</text>',
+    '<text class="quiet" x="458" y="392">in use</text>',
     ...waiting,
     ...inUse,
     box(
       { x: 605, y: 234, width: 190, height: 185 },
       palette,
       'Cluster',
-      'named as its service,',
-      'to the pod that the',
-      'filter has chosen',
-      '',
-      'cannot reach it: another',
+      'named as the service',
+      'the pod with the fewest',
+      'requests, never more',
+      'than its limit',
     ),
   ].join('\n');
 }
@@ -155,9 +154,9 @@ function arrows(): string {
     '<path class="word" d="M280 63H396"/>',
     '<path class="word" d="M500 106V186"/>',
     '<text class="quiet" x="336" y="150" >configuration (xDS),</text>',
-    '<text class="quiet" x="336" y="167">pods and limits (stream)</text>',
+    '<text class="quiet" x="336" y="167">pods and limits</text>',
     '<path class="word" d="M640 190V110"/>',
-    '<text class="quiet" x="652" y="150">who waits, who works,</text>',
-    '<text class="quiet" x="652" y="167">for how long (stream)</text>',
+    '<text class="quiet" x="652" y="150">who waits, what each</text>',
+    '<text class="quiet" x="652" y="167">pod has, what failed</text>',
   ].join('\n');
 }

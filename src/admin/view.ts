@@ -57,8 +57,9 @@ export function serviceView(all: ServiceStatus): ServiceView {
   return { ...limited, ...common, ...(traffic && { lastMinute: traffic.lastMinute }) };
 }
 
-function podView({ address, state, inUse, limit, reason, since, ejectedUntil }: PodStatus): PodView {
+function podView({ address, state, inUse, limit, reason, since, ejectedUntil, drained }: PodStatus): PodView {
   const short = [address, state, inUse ?? null, limit ?? null] as const;
+  if (drained !== undefined) return [...short, `drained by ${drained.by}`, Date.parse(drained.at), null];
   if (since === undefined) return short;
   return [...short, reason ?? null, Date.parse(since), ejectedUntil === undefined ? null : Date.parse(ejectedUntil)];
 }

@@ -39,7 +39,7 @@ export function addBootstrap(program: Command): void {
     .option('--admin-port <port>', "port of Envoy's admin, on loopback", parsePort, 9901)
     .option('--node-id <id>', 'what this Envoy is called', 'envoy')
     .option('--node-cluster <name>', 'the group of Envoys it belongs to', 'sluice')
-    .option('--service <name...>', 'the services it carries; all when left out', [])
+    .option('--service <name...>', 'the services it serves; all when left out', [])
     .option('--xds-ca <file>', "authorities (PEM) of the control plane's certificate; Envoy then connects with TLS")
     .option('--xds-client-cert <file>', 'the certificate Envoy shows (PEM)')
     .option('--xds-client-key <file>', 'its private key (PEM)')

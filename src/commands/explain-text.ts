@@ -5,6 +5,7 @@ import { describeLocator, describePath, describePathChange } from '../model/desc
 import { fittingHosts } from '../model/host.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
 import { type Asked, changedPath, redirectTarget } from '../model/path-change.ts';
+import { byPrecedenceAt } from '../model/precedence.ts';
 import {
   type ForwardRoute,
   type HeaderChanges,
@@ -33,7 +34,8 @@ export interface ExplainInput {
 /** Which route takes a request and why not the others, where it waits, and what carries it in Envoy. */
 export function explainRequest(input: ExplainInput): { readonly taken: boolean; readonly text: string } {
   const { routing, request, asked, wholeMatch } = input;
-  const tried = routing.routes.map((route) => ({ route, why: mismatches(route.match, request, wholeMatch) }));
+  const ordered = routing.routes.toSorted(byPrecedenceAt(request.host));
+  const tried = ordered.map((route) => ({ route, why: mismatches(route.match, request, wholeMatch) }));
   const index = tried.findIndex(({ why }) => why.length === 0);
   const taken = tried[index]?.route;
   const others = tried
@@ -53,7 +55,9 @@ export function explainRequest(input: ExplainInput): { readonly taken: boolean; 
           '',
           ...block(routeFacts(routing, taken, asked)),
         ]),
-    ...(others.length === 0 ? [] : ['', 'The other routes, in the order in which they are tried:', ...block(others)]),
+    ...(others.length === 0
+      ? []
+      : ['', 'The other routes, in the order in which they are tried (host before path):', ...block(others)]),
     ...(taken === undefined ? [] : ['', 'In Envoy:', ...block(resources(routing, taken, request.host))]),
     '',
   ];

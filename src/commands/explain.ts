@@ -14,7 +14,9 @@ interface Options {
 export function addExplain(program: Command): void {
   program
     .command('explain')
-    .description('say which route a request takes and why not the others, where it waits, and what carries it in Envoy')
+    .description(
+      'say which route a request takes and why not the others, where it waits, and the parts of Envoy it goes through',
+    )
     .argument('<file>', 'the route file')
     .argument('<url>', 'what is asked for: http://host/path, or only /path', parseUrl)
     .option('-X, --method <method>', 'its method', (text: string) => text.toUpperCase(), 'GET')

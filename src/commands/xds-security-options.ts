@@ -72,7 +72,7 @@ export async function xdsSecurity(
     {
       clock,
       onProblem: (problems) =>
-        log.error({ problems }, 'the TLS files of the xDS server cannot be used; those before them stay in force'),
+        log.error({ problems }, 'the TLS files of the xDS server cannot be used; those before them stay active'),
       onRotated: () => log.info({ certificate: xdsCert }, 'the xDS server has a new certificate'),
     },
   );

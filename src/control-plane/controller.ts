@@ -46,8 +46,13 @@ export interface ControllerState {
 /** Changes that come together are handled together. */
 const QUIET_MS = 5;
 const LONGEST_MS = 50;
+/** Problems are looked for in all Envoys at once: not for each of thousands that come and go together. */
+const PROBLEMS_QUIET_MS = 20;
+const PROBLEMS_LONGEST_MS = 250;
 /** How long a start, and an edit, wait for sources that have neither answered nor failed. */
 const LONGEST_WAIT_MS = 5_000;
+/** How often problems are looked for that come by nothing but time. */
+const LOOK_MS = 2_500;
 /** A wait longer than this is worth a line in the log. */
 const TELL_WAITING_MS = 1_000;
 
@@ -55,6 +60,9 @@ const TELL_WAITING_MS = 1_000;
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #trigger: Coalesced;
+  readonly #problems: Coalesced;
+  /** A filter that does not come (back) is a problem after a while. */
+  readonly #missingFilters: Coalesced;
   readonly #timers: Timers;
   #reconciled: Reconciled | undefined;
   #state: ControllerState = { model: undefined, problems: [], pending: [] };
@@ -66,6 +74,10 @@ export class Controller {
     this.#options = options;
     this.#timers = new Timers(options.clock);
     this.#trigger = coalesce(() => this.#reconcile(), { quiet: QUIET_MS, longest: LONGEST_MS, clock: options.clock });
+    const { clock } = options;
+    const tell = () => this.#tellProblems();
+    this.#problems = coalesce(tell, { quiet: PROBLEMS_QUIET_MS, longest: PROBLEMS_LONGEST_MS, clock });
+    this.#missingFilters = coalesce(tell, { quiet: PATIENCE_MS + 1, longest: 2 * PATIENCE_MS, clock });
     options.events.handle((events) => this.#take(events));
   }
 
@@ -79,11 +91,20 @@ export class Controller {
     const { routes, pods, events, rollouts } = this.#options;
     const changed = () => events.post({ kind: 'sources' });
     changed();
+    this.#lookAgain();
     await Promise.all([routes.run(signal, changed), pods.run(signal, changed)]);
     this.#stopped = true;
-    this.#trigger.stop();
+    for (const each of [this.#trigger, this.#problems, this.#missingFilters]) each.stop();
     this.#timers.stop();
     rollouts.stop();
+  }
+
+  /** A filter that does not come makes no event. */
+  #lookAgain(): void {
+    this.#timers.after(LOOK_MS, () => {
+      this.#tellProblems();
+      this.#lookAgain();
+    });
   }
 
   #take(events: readonly ControllerEvent[]): void {
@@ -95,9 +116,8 @@ export class Controller {
     if (slots.length > 0) rollouts.recordSlots(slots);
     if (xds.length > 0) rollouts.recordXds(xds);
     if (events.some(({ kind }) => kind === 'ownership')) this.#publish();
-    if (events.some(mayChangeProblems)) this.#tellProblems();
-    // A filter that does not come (back) is a problem after a while.
-    if (events.some(mayMissFilter)) this.#timers.after(PATIENCE_MS + 1, () => this.#tellProblems());
+    if (events.some(mayChangeProblems)) this.#problems.poke();
+    if (events.some(mayMissFilter)) this.#missingFilters.poke();
   }
 
   #reconcile(): void {

@@ -53,7 +53,8 @@ export function socketListener(
   const { name, address, port, listeners } = socket;
   return resource(Listener, name, {
     name,
-    address: { socketAddress: { address, portValue: port } },
+    // "::" stands for every address of the machine; without the last key it would be those of IPv6 alone.
+    address: { socketAddress: { address, portValue: port, ...(address === '::' ? { ipv4Compat: true } : {}) } },
     socketOptions: KEEPALIVE,
     ...(socket.tls && listeners.some(({ hostname }) => hostname !== undefined) ? { listenerFilters: [BY_NAME] } : {}),
     filterChains: socket.tls

@@ -59,7 +59,7 @@ export async function startDemo(port: number): Promise<Demo> {
 }
 
 function routeFile(port: number, podPorts: readonly number[]): string {
-  return `# The demo's route file. Change it while the demo runs: it is in force at once.
+  return `# The demo's route file. Change it while the demo runs: it is active at once.
 version: 1
 listen:
   address: 127.0.0.1
@@ -68,7 +68,7 @@ services:
   demo:
     static:
 ${podPorts.map((podPort) => `      - 127.0.0.1:${podPort}`).join('\n')}
-    limit: 1          # requests one pod may work on at a time; the rest wait in one line
+    limit: 1          # requests one pod may work on at a time; the rest wait in the queue
     queue: {max: 100}
 routes:
   - match: {prefix: /}

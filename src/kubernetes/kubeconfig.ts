@@ -45,7 +45,7 @@ export async function openCluster(options: AccessOptions): Promise<Result<Cluste
     const login = currentLogin(config);
     return login === undefined ? fail(noCluster(config, place)) : ok(accessOf(login));
   } catch (error) {
-    return fail({ kind: 'config', message: `${place}: ${textOf(error)}`, fix: 'mend the file or name another one' });
+    return fail({ kind: 'config', message: `${place}: ${textOf(error)}`, fix: 'repair the file or name another one' });
   }
 }
 

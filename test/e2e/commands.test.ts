@@ -166,8 +166,8 @@ describe('good input', () => {
     const { status, stdout } = sluice('render', file('good.yaml', GOOD));
     expect(status).toBe(0);
     const names = parseAllDocuments(stdout).map((document) => document.toJS()?.name ?? document.toJS()?.cluster_name);
-    expect(names).toContain('gate/codec');
-    expect(names).toContain('pods');
+    expect(names).toContain('codec');
+    expect(names).toContain('sluice.control');
   });
 
   test('render is content with a reader that has had enough', async () => {

@@ -33,7 +33,7 @@ ${markdownOf(done)}
   those that the fault itself explains, each of which was found at the broken pod, and which are counted in the next column.
 - **out of order**: requests that reached a pod later than one that was sent after them. What is too close to call does not count:
   2 ms in sending, 5 ms in arriving, and the time for which a pod's process had no processor. A pod that is itself late to
-  notice what it was sent is not counted. Requests that have left the line for the slots of a pod that is then taken out, or for
+  notice what it was sent is not counted. Requests that have left the queue for the slots of a pod that is then taken out, or for
   the last one that goes, have to look for another pod, and those behind them may find one first.
 - **full use again**: from the end of the fault, in steps of ${PIECE_MS} ms, until for ${GOOD_MS} ms no slot (on average over ${PIECE_MS} ms) stood
   free while somebody waited. A pod that was taken out is tried again after \`outlier.eject\` (2 s), each time it fails

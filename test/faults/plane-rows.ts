@@ -28,8 +28,8 @@ export const planeRows: readonly FaultRow[] = [
   },
   {
     name: 'route-file-broken',
-    fault: 'the route file is broken, and mended',
-    user: 'Nothing: the last good one stays in force.',
+    fault: 'the route file is broken, and repaired',
+    user: 'Nothing: the last good one stays active.',
     promise: { fullUseMs: FULL_USE_MS },
     inflict: breakRouteFile,
   },

@@ -10,7 +10,7 @@ export function growthChart({ sizes }: GrowthResult): Svg {
   const values = (key: 'residentMb' | 'cpuMs', part: 'proxy' | 'controlPlane') => sizes.map((size) => size[key][part]);
   const panels = [
     { title: 'resident memory, MB', key: 'residentMb' as const, left: 70 },
-    { title: 'CPU until all are in force, ms', key: 'cpuMs' as const, left: 70 + PANEL + GAP },
+    { title: 'CPU until all are active, ms', key: 'cpuMs' as const, left: 70 + PANEL + GAP },
   ];
   const body = panels.flatMap(({ title, key, left }) => {
     const most = Math.max(1, ...values(key, 'proxy'), ...values(key, 'controlPlane'));

@@ -5,7 +5,7 @@ export const maxConnections = plainEnvoy({
   name: 'max-connections',
   title: 'Envoy, max_connections',
   about:
-    'A line for each pod, in one hop (plain Envoy, circuit breaker `max_connections`): only of use where there is one pod.',
+    'A queue for each pod, in one hop (plain Envoy, circuit breaker `max_connections`): only of use where there is one pod.',
   policy: FULL_SCAN,
   breaker: 'max_connections',
 });

@@ -43,7 +43,7 @@ function growthParts({ sizes, podsPerService, quick }: GrowthResult): readonly s
     percent(idleShare.proxy),
     percent(idleShare.controlPlane),
   ]);
-  const head = ['services', 'in force after (s)', 'CPU until then: Envoy (ms)', 'control plane (ms)'];
+  const head = ['services', 'active after (s)', 'CPU until then: Envoy (ms)', 'control plane (ms)'];
   head.push('memory: Envoy (MB)', 'control plane (MB)', 'CPU when idle: Envoy', 'control plane');
   const first = sizes.find(({ services }) => services === 10) ?? sizes[0];
   const last = sizes.at(-1);

@@ -44,7 +44,7 @@ export const onePod: Scenario = {
   ...common,
   ...againstHaproxy(20, 8),
   about:
-    'One pod with four workers, and the same load. For a single pod plain Envoy can keep a line as well, in one hop: so this shows how much of a hand-over is Envoy, and how much the second hop with which Sluice makes one line for all pods.',
+    'One pod with four workers, and the same load. For a single pod plain Envoy can keep a queue as well: so this shows how much of a hand-over is Envoy, and how much the filter by which Sluice makes one queue for all pods.',
   pods: 1,
   members: 1,
   limit: 4,

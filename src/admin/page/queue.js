@@ -1,3 +1,4 @@
+import { giveOrder } from './order.js';
 import { element, setText, short } from './text.js';
 
 /** While somebody waits, the queue is asked for so often. */
@@ -10,7 +11,7 @@ export class Queue {
     this.note = element('p', 'kind');
     this.note.setAttribute('role', 'status');
     this.body = element('tbody');
-    const heading = ['Age', 'Request', 'Client', 'Id'].map((text) => element('th', '', text));
+    const heading = ['Age', 'Request', 'Client', 'x-request-id', ''].map((text) => element('th', '', text));
     for (const cell of heading) cell.scope = 'col';
     this.table = element('table', '', element('thead', '', element('tr', '', ...heading)), this.body);
     this.root = element('div', '', this.note, element('div', 'scroll', this.table));
@@ -32,8 +33,23 @@ export class Queue {
     clearInterval(this.timer);
   }
 
+  cancelButton(id, what) {
+    const button = element('button', 'small', 'Cancel');
+    button.type = 'button';
+    button.setAttribute('aria-label', `Cancel ${what}`);
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      const done = await giveOrder(`cancel?${new URLSearchParams({ service: this.name, request: id })}`);
+      button.closest('tr').remove();
+      setText(this.note, done);
+    });
+    return button;
+  }
+
   async fetch() {
     if (this.waiting === 0 || document.hidden) return;
+    // Not under somebody's hand.
+    if (this.body.matches(':hover') || this.body.contains(document.activeElement)) return;
     try {
       const response = await fetch(`queue?service=${encodeURIComponent(this.name)}`);
       if (!response.ok) {
@@ -57,7 +73,7 @@ export class Queue {
       trouble || (rest > 0 && requests.length > 0 ? `The first ${requests.length} of ${waiting}.` : none),
     );
     this.body.replaceChildren(
-      ...requests.map(({ ageMs, method, path, client, requestId }) =>
+      ...requests.map(({ id, ageMs, method, path, client, requestId }) =>
         element(
           'tr',
           '',
@@ -65,6 +81,7 @@ export class Queue {
           element('td', 'address', `${method} ${path}`),
           element('td', 'address', client),
           element('td', 'address', requestId),
+          element('td', '', this.cancelButton(id, `${method} ${path}`)),
         ),
       ),
     );

@@ -66,8 +66,9 @@ export class Row {
 }
 
 /** A service's rule and pods in words. */
-export function about({ kind, limit, balance, protocol, pods, active }) {
+export function about({ kind, limit, balance, protocol, pods, active, paused }) {
   if (!active) return 'not active yet';
+  if (paused) return `paused by ${paused.by}`;
   const rule = kind === 'limited' ? `limit ${limit}` : balance.replaceAll('_', ' ');
   const states = ['draining', 'ejected', 'trying', 'unhealthy'].flatMap((state) => {
     const count = pods.filter(([, is]) => is === state).length;

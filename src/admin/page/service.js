@@ -1,6 +1,7 @@
 import { Charts } from './charts.js';
 import { eventItem } from './events.js';
 import { problemItem } from './head.js';
+import { giveOrder } from './order.js';
 import { Queue } from './queue.js';
 import { routeRow } from './routes.js';
 import { about } from './row.js';
@@ -33,7 +34,12 @@ export class ServiceView {
       events: part('Events of the last hour', this.events),
     };
     this.gone = element('p', 'empty', 'There is no service of this name.');
-    const headline = element('div', 'headline', back, this.title, this.about);
+    this.order = element('button', 'small');
+    this.order.type = 'button';
+    this.order.addEventListener('click', () => this.pauseOrResume());
+    this.done = element('p', 'kind');
+    this.done.setAttribute('role', 'status');
+    const headline = element('div', 'headline', back, this.title, this.about, this.order, this.done);
     root.replaceChildren(headline, this.gone, this.facts, ...Object.values(this.parts));
   }
 
@@ -48,10 +54,13 @@ export class ServiceView {
   update({ services, head, at, routes, events }) {
     const view = services.get(this.name);
     this.gone.hidden = view !== undefined;
-    for (const one of [this.facts, ...Object.values(this.parts)]) one.hidden = view === undefined;
+    for (const one of [this.facts, this.order, ...Object.values(this.parts)]) one.hidden = view === undefined;
     if (view === undefined) return;
     const isLimited = view.kind === 'limited';
     setText(this.about, about(view));
+    this.paused = view.paused !== undefined;
+    setText(this.order, this.paused ? 'Resume' : 'Pause');
+    this.order.hidden = !isLimited;
     this.drawFacts(view, at);
     this.parts.history.hidden = !isLimited;
     this.parts.queue.hidden = !isLimited;
@@ -67,6 +76,13 @@ export class ServiceView {
     this.drawOnce('events', happened, () => this.events.replaceChildren(...happened.map(eventItem)));
     for (const ago of this.events.querySelectorAll('.ago')) setText(ago, `${age(at - Number(ago.dataset.at))} ago`);
     this.parts.events.hidden = happened.length === 0;
+  }
+
+  async pauseOrResume() {
+    const order = this.paused ? 'resume' : 'pause';
+    this.order.disabled = true;
+    setText(this.done, await giveOrder(`${order}?${new URLSearchParams({ service: this.name })}`));
+    this.order.disabled = false;
   }
 
   /** Draws only what has changed: what is being read, or marked, stays. */
@@ -148,6 +164,7 @@ function factsOf(view, at) {
   const longest = queue.timeoutMs > 0 ? `, each for at most ${short(queue.timeoutMs)}` : '';
   const { waitMs, workMs, mostWaiting = 0, mostInUse = 0 } = lastMinute ?? {};
   return [
+    ...(view.paused ? [['Paused', `by ${view.paused.by}, ${age(at - Date.parse(view.paused.at))} ago`, 'bad']] : []),
     ['Waiting', `${waiting ?? '?'}, at most ${mostWaiting} in the last minute`, waiting > 0 ? 'waits' : ''],
     ['Oldest wait', oldestWaitMs === undefined ? '–' : short(oldestWaitMs), oldestWaitMs === undefined ? '' : 'waits'],
     [

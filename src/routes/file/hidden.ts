@@ -1,5 +1,6 @@
+import { byPrecedence } from '../../model/precedence.ts';
 import type { RouteMatch } from '../../model/route.ts';
-import { byPrecedence, findHidden, type Hidden } from './order.ts';
+import { findHidden, type Hidden } from './order.ts';
 import type { Report } from './report.ts';
 import type { Got } from './shape.ts';
 
@@ -14,11 +15,24 @@ export interface ReadRoute {
 
 /** Reports every route that can never be taken because another one takes all of its requests. */
 export function reportHidden(routes: readonly ReadRoute[], report: Report): void {
-  const tried = routes.toSorted((a, b) => byPrecedence(a.match, b.match));
-  for (const { route, by, because } of findHidden(tried)) {
+  const parts = routes.flatMap((whole) => partsOf(whole.match).map((match) => ({ whole, match })));
+  const tried = parts.toSorted((a, b) => byPrecedence(a.match, b.match));
+  const hidden = Map.groupBy(findHidden(tried), ({ route }) => route.whole);
+  for (const [route, found] of hidden) {
+    const [first] = found;
+    // Some of its requests are left to it.
+    if (first === undefined || found.length < partsOf(route.match).length) continue;
+    const by = first.by.whole;
+    const { because } = first;
     const other = `${by.got.path} on line ${by.got.at.line}`;
     report.error(route.place, { message: wording(because, other), fix: advice(because, by) });
   }
+}
+
+/** A route for hosts of several kinds is tried with each of them in its turn: named hosts first, then the longest `*.` host. */
+function partsOf(match: RouteMatch): readonly RouteMatch[] {
+  const kinds = Map.groupBy(match.hosts, (host) => (host.startsWith('*') ? host.length : 0));
+  return kinds.size < 2 ? [match] : [...kinds.values()].map((hosts) => ({ ...match, hosts }));
 }
 
 function wording(because: Hidden<unknown>['because'], other: string): string {

@@ -17,7 +17,7 @@ const listen = map(
     address: defaulted(
       ipAddress,
       '0.0.0.0',
-      'IP address on which Envoy takes requests; 0.0.0.0 for every IPv4 address of the machine, "::" for IPv6.',
+      'IP address on which Envoy takes requests; 0.0.0.0 for every IPv4 address of the machine, "::" for those of IPv6 as well.',
     ),
     port: defaulted(tcpPort, 8080, 'TCP port on which Envoy takes requests.'),
     tls: optional(
@@ -63,7 +63,7 @@ export const version1 = map(
         example: '[]',
         advice: () => 'write routes: and below it one item for each route: "- {match: {prefix: /}, service: codec}"',
       }),
-      'Which requests go to which service. An exact path comes before the longest prefix, and that before a regex; between equals named hosts come before "*." hosts, and those before no hosts; then the order of the file decides.',
+      'Which requests go to which service. Named hosts come before "*." hosts (the longest first), and those before no hosts; then an exact path before the longest prefix, and that before a regex; then the route with more conditions; then the order of the file decides.',
     ),
   },
   {

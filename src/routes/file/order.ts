@@ -2,30 +2,6 @@ import { assertNever } from '../../base/assert-never.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
 import { literalBeginning, takesEveryPath } from './regex.ts';
 
-/** Of a `*.` host: 253 characters of DNS, and two. */
-const LONGEST_HOST = 256;
-
-const RANK: Readonly<Record<PathMatch['kind'], number>> = { exact: 0, prefix: 1, start: 1, regex: 2 };
-
-/**
- * Sorts by what is tried first: an exact path before the longest prefix before a regex; between equals a route for named
- * hosts before one for `*.` hosts (the longest first) before one for any host. What is equal then keeps its order.
- */
-export function byPrecedence(a: RouteMatch, b: RouteMatch): number {
-  const byKind = RANK[a.path.kind] - RANK[b.path.kind];
-  if (byKind !== 0) return byKind;
-  const byLength =
-    a.path.kind === 'prefix' && b.path.kind === 'prefix' ? b.path.prefix.length - a.path.prefix.length : 0;
-  return byLength || vagueness(a.hosts) - vagueness(b.hosts);
-}
-
-/** How little hosts say: 0 for names alone, most for none at all. */
-function vagueness(hosts: readonly string[]): number {
-  if (hosts.length === 0) return LONGEST_HOST + 1;
-  const wildcards = hosts.filter((host) => host.startsWith('*'));
-  return wildcards.length === 0 ? 0 : LONGEST_HOST - Math.min(...wildcards.map((host) => host.length));
-}
-
 /** A route that another one keeps from ever being taken. */
 export interface Hidden<T> {
   readonly route: T;

@@ -6,7 +6,7 @@ import { duration, oneOf, whole } from './scalar.ts';
 import { defaulted, optional, required, section } from './shape.ts';
 import { dnsHost, label, limit, path, podAddress, servicePort, tcpPort } from './values.ts';
 
-/** Requests that may wait in a service's line when the file does not say. */
+/** Requests that may wait in a service's queue when the file does not say. */
 export const QUEUE_MAX = 1000;
 
 /** Requests that may wait for a connection to a service without a limit when the file does not say. */
@@ -63,8 +63,8 @@ export const serviceFields = {
   ),
   limit: optional(
     limit,
-    'Requests one pod may hold at a time. The rest wait in one first-in first-out line, and the next goes to the first free pod.',
-    'no line: requests are spread by `balance` and bounded by `max_requests`',
+    'Requests one pod may hold at a time. The rest wait in a queue, first in, first out; the next one goes to the first free pod.',
+    'no queue: requests are spread by `balance` and bounded by `max_requests`',
   ),
   protocol: defaulted(
     oneOf(['http1', 'h2c'], {
@@ -116,7 +116,7 @@ export const serviceFields = {
       },
       { example: '{max: 1000}' },
     ),
-    'The line in which requests wait.',
+    'The queue in which requests wait.',
   ),
   timeout: section(
     map(

@@ -24,7 +24,7 @@ export function checkService(read: ReadService, report: Report): void {
     }
   } else if (queue.value?.timeout.written) {
     const fix = 'remove it, or set limit';
-    report.error(queue.value.timeout, { message: 'only with a limit: without one no line is formed', fix });
+    report.error(queue.value.timeout, { message: 'only with a limit: without one there is no queue', fix });
   }
 }
 

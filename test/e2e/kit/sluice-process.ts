@@ -5,6 +5,9 @@ import { instant, until } from './instant.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
+/** What is logged when the queue filter of an Envoy has opened its stream. */
+export const FILTER_CONNECTED = 'the queue filter is connected';
+
 /** One line that Sluice has logged. */
 export interface LogLine {
   /** When this process read it, by `instant()`. */

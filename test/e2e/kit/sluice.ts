@@ -6,7 +6,7 @@ import { envoyBootstrap } from '../../../src/envoy/bootstrap.ts';
 import { startEnvoy, type TestEnvoy } from './envoy.ts';
 import { instant, until } from './instant.ts';
 import { freePorts, isListening } from './ports.ts';
-import { type LogLine, type ProcessExit, SluiceProcess } from './sluice-process.ts';
+import { FILTER_CONNECTED, type LogLine, type ProcessExit, SluiceProcess } from './sluice-process.ts';
 
 /** A route file without `version` and the address and port of `listen`, which the kit adds; or a whole file as text. */
 export type RouteFile = { readonly tls?: unknown; readonly services: unknown; readonly routes: unknown } | string;
@@ -163,11 +163,18 @@ export class Sluice {
     return new SluiceProcess(['serve', ...where, ...how], this.#env);
   }
 
+  /** Whether the filter has acknowledged all there is to say. */
+  async #isTold(): Promise<boolean> {
+    const { nodes } = await this.status();
+    return Array.isArray(nodes) && nodes.some(({ filter }) => filter?.state === 'connected');
+  }
+
   #served(): Promise<LogLine> {
     return this.#process.logged('it serves', ({ msg }) => msg === 'serving');
   }
 
   async #startEnvoy(program?: string): Promise<void> {
+    const since = instant();
     const bootstrap = envoyBootstrap({
       nodeId: 'envoy',
       nodeCluster: 'test',
@@ -182,6 +189,9 @@ export class Sluice {
         throw new Error(`${error}; Envoy's log ends with\n${said.join('\n')}`);
       },
     );
+    // From then on it knows the pods of each service; requests that come before wait for that.
+    await this.#process.logged('the filter', ({ msg }) => msg === FILTER_CONNECTED, since);
+    await until(() => this.#isTold(), { what: 'the filter to be told its pods' });
   }
 }
 

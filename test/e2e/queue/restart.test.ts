@@ -3,6 +3,7 @@ import { pause } from '../kit/instant.ts';
 import { startLoad } from '../kit/load.ts';
 import { burst, spaced } from '../kit/load-plan.ts';
 import { fixed } from '../kit/random.ts';
+import { FILTER_CONNECTED } from '../kit/sluice-process.ts';
 import { expectKept, type Queue, startQueue } from './queue.ts';
 
 /** What would change if a cluster or a listener were replaced. */
@@ -52,5 +53,5 @@ test('an edit made while the control plane is down is in force once it is back',
 
 /** Waits until the queue filter has a stream to the control plane that runs now. */
 async function connected(queue: Queue): Promise<void> {
-  await queue.sluice.process.logged('the filter is back', ({ fields }) => fields['kind'] === 'filter connected');
+  await queue.sluice.process.logged('the filter is back', ({ msg }) => msg === FILTER_CONNECTED);
 }

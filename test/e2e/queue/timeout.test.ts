@@ -75,17 +75,16 @@ describe('queue.timeout', () => {
       const late = await load(client, spaced(10, 7, { name: 'late' }));
       for (const { status, headers, body } of late) {
         expect(status).toBe(503);
-        const { waited_ms: waited, ...rest } = JSON.parse(body);
         expect(headers).toMatchObject({ 'content-type': 'application/json' });
         expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1);
-        expect(waited).toBeGreaterThanOrEqual(400);
-        expect(waited).toBeLessThanOrEqual(400 + TOLERANCE_MS);
-        expect(rest).toMatchObject({ error: 'waited too long', service: 'codec', status: 503 });
+        expect(JSON.parse(body)).toMatchObject({ error: 'waited too long', service: 'codec', status: 503 });
       }
       const waits = late.map(({ sent, ended }) => ended - sent);
       process.stdout.write(
         `── answered ${Math.min(...waits).toFixed(0)} to ${Math.max(...waits).toFixed(0)} ms after it was sent\n`,
       );
+      expect(Math.min(...waits)).toBeGreaterThanOrEqual(399);
+      expect(Math.max(...waits)).toBeLessThanOrEqual(400 + TOLERANCE_MS);
       const next = await load(client, burst(2, { name: 'next', work: fixed(20) }));
       const results = [...warm, ...(await first.results), ...late, ...next];
       const verdict = await expectStrict(queue, results, { title: `queue.timeout, ${protocol}` });

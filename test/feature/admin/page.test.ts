@@ -1,6 +1,8 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Orders, QueuedRequest } from '../../../src/admin/orders.ts';
 import { type Admin, startAdmin } from '../../../src/admin/server.ts';
+import { ok } from '../../../src/base/result.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import type { Status } from '../../../src/status/status.ts';
 import { CHROMIUM, NO_CHROMIUM, openTab } from '../../e2e/observe/browser.ts';
@@ -19,7 +21,16 @@ interface Shown {
   freeze(): void;
 }
 
-async function show(scene: () => Status, hash = '', options: BrowserContextOptions = {}): Promise<Shown> {
+function queued(id: number): QueuedRequest {
+  return { id: `${id}`, ageMs: 4000, method: 'POST', path: `/film/${id}`, client: '10.0.0.9:1', requestId: `r-${id}` };
+}
+
+async function show(
+  scene: () => Status,
+  hash = '',
+  options: BrowserContextOptions = {},
+  orders?: Orders,
+): Promise<Shown> {
   let now = scene;
   let frozen = false;
   const admin = await startAdmin({
@@ -31,6 +42,7 @@ async function show(scene: () => Status, hash = '', options: BrowserContextOptio
     metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
     ready: () => ({ ready: true }),
     history: scenes.exampleHistory,
+    ...(orders && { orders }),
   });
   if (!admin.ok) throw new Error(admin.errors.join());
   onTestFinished(() => admin.value.stop());
@@ -114,6 +126,33 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await page.keyboard.press('End');
     for (let step = 0; step < 59; step++) await page.keyboard.press('ArrowLeft');
     expect(await plot.getAttribute('aria-valuetext')).toMatch(/: waiting 40, in use 6, slots 6$/);
+  });
+
+  test('who waits, one of them cancelled, the service paused: orders go to Sluice with what they are about', async () => {
+    const given: string[] = [];
+    const orders: Orders = {
+      async give(order, by) {
+        given.push(`${by}: ${JSON.stringify(order)}`);
+        return ok('Done.');
+      },
+      queue: async (service) => ok({ service, waiting: 23, requests: [1, 2].map(queued) }),
+    };
+    const { page, faults } = await show(scenes.burst, '#service/codec', {}, orders);
+    const rows = page.locator('#view-service tr', { hasText: '/film/' });
+    await rows.first().waitFor();
+    expect(await rows.first().textContent()).toBe('4.0 sPOST /film/110.0.0.9:1r-1Cancel');
+    await page.getByText('The first 2 of 23.').waitFor();
+    await page.getByRole('button', { name: 'Cancel POST /film/2' }).click();
+    await page.getByText('Done.').waitFor();
+    expect(await rows.count()).toBe(1);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await expect
+      .poll(() => given)
+      .toEqual([
+        'the page: {"kind":"cancel","service":"codec","request":"2"}',
+        'the page: {"kind":"pause","service":"codec"}',
+      ]);
+    expect(faults).toEqual([]);
   });
 
   test('a Sluice that hangs is not live: the page says so within seconds, and dims', async () => {

@@ -7,6 +7,9 @@ const { PluginConfig, Role } = sluice.queue.v1;
 /** The filter as `ensure` has compiled it. */
 export const CODE = fileURLToPath(new URL('../../../gen/queue.wasm', import.meta.url));
 
+/** The guard. */
+export const GUARD_CODE = fileURLToPath(new URL('../../../gen/guard.wasm', import.meta.url));
+
 /** A service as Envoy gets it: its cluster, and the pods that may be in it. */
 export interface EnvoyService {
   readonly name: string;
@@ -36,6 +39,12 @@ export interface FilterEnvoy {
   readonly failurePolicy?: string;
   /** More HTTP filters, before that of the queue. */
   readonly before?: readonly Json[];
+  /** Where the configuration of the queue and try plugins comes from, where they are not in the listener. */
+  readonly dynamic?: (name: 'queue' | 'try') => Json;
+  /** Where the control listener comes from, where it is not in the bootstrap. */
+  readonly listeners?: Json;
+  /** Without the guard before the queue. */
+  readonly noGuard?: boolean;
   /** Without the filter among the router's. */
   readonly noTries?: boolean;
 }
@@ -70,6 +79,7 @@ export function filterBootstrap(envoy: FilterEnvoy): EnvoyBootstrap {
         { name: 'static', static_layer: { 'envoy.reloadable_features.least_request_lb_count_pending_requests': true } },
       ],
     },
+    ...(envoy.listeners !== undefined && { dynamic_resources: { lds_config: envoy.listeners } }),
     static_resources: {
       listeners: [
         {
@@ -77,54 +87,65 @@ export function filterBootstrap(envoy: FilterEnvoy): EnvoyBootstrap {
           address: socket(`127.0.0.1:${envoy.port}`),
           filter_chains: [{ filters: [manager('public', filters(envoy), routes(envoy))] }],
         },
-        {
-          name: 'sluice.control',
-          internal_listener: {},
-          filter_chains: [{ filters: [manager('control', [plugin(envoy, 'control'), router()], DIRECT)] }],
-        },
+        ...(envoy.listeners === undefined ? [controlListener(envoy)] : []),
       ],
       clusters: [...envoy.services.map(serviceCluster), xdsCluster(envoy.xds), SELF],
     },
   };
 }
 
+/** The listener of the control plugin. */
+export function controlListener(envoy: FilterEnvoy): { readonly [key: string]: Json } {
+  return {
+    name: 'sluice.control',
+    internal_listener: {},
+    filter_chains: [
+      { filters: [manager('control', [guard(Role.ROLE_GUARD_CONTROL), plugin(envoy, 'control'), router()], DIRECT)] },
+    ],
+  };
+}
+
 function filters(envoy: FilterEnvoy): Json[] {
-  return [...(envoy.before ?? []), plugin(envoy, 'queue'), TO_METADATA, router(envoy.noTries ? undefined : envoy)];
+  const guards = envoy.noGuard ? [] : [guard(Role.ROLE_GUARD)];
+  return [...(envoy.before ?? []), ...guards, inListener(envoy, 'queue'), router(envoy.noTries ? undefined : envoy)];
+}
+
+function inListener(envoy: FilterEnvoy, name: 'queue' | 'try'): Json {
+  if (envoy.dynamic === undefined) return plugin(envoy, name);
+  const type_urls = ['type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm'];
+  return { name: `sluice.${name}`, config_discovery: { config_source: envoy.dynamic(name), type_urls } };
 }
 
 /** One of the three plugins. */
-export function plugin(envoy: FilterEnvoy, name: 'queue' | 'try' | 'control'): Json {
+export function plugin(envoy: FilterEnvoy, name: 'queue' | 'try' | 'control'): { readonly [key: string]: Json } {
   const role = { queue: Role.ROLE_QUEUE, try: Role.ROLE_TRY, control: Role.ROLE_CONTROL }[name];
   const control = { xdsCluster: 'sluice', codeVersion: 'test', ...envoy.control };
   const self = name !== 'try' && { selfCluster: 'sluice.control' };
   const config = PluginConfig.encode({ role, ...self, ...(name === 'control' && control) }).finish();
-  const code = { local: { filename: envoy.code ?? CODE } };
+  return wasm(`sluice.${name}`, envoy.code ?? CODE, config, envoy.failurePolicy);
+}
+
+/** The guard, before the queue or in the control listener. */
+function guard(role: sluice.queue.v1.Role): Json {
+  const name = role === Role.ROLE_GUARD ? 'sluice.guard' : 'sluice.guard.control';
+  return wasm(name, GUARD_CODE, PluginConfig.encode({ role }).finish());
+}
+
+function wasm(name: string, filename: string, config: Uint8Array, failure_policy = 'FAIL_RELOAD') {
   return {
-    name: `sluice.${name}`,
+    name,
     typed_config: {
       ...typed('envoy.extensions.filters.http.wasm.v3.Wasm'),
       config: {
-        name: `sluice.${name}`,
-        root_id: `sluice.${name}`,
-        failure_policy: envoy.failurePolicy ?? 'FAIL_RELOAD',
+        name,
+        root_id: name,
+        failure_policy,
         reload_config: { backoff: { base_interval: '0.1s', max_interval: '1s' } },
-        vm_config: { vm_id: 'sluice.queue', runtime: 'envoy.wasm.runtime.v8', code },
+        vm_config: { vm_id: 'sluice.queue', runtime: 'envoy.wasm.runtime.v8', code: { local: { filename } } },
         configuration: { ...typed('google.protobuf.BytesValue'), value: Buffer.from(config).toString('base64') },
       },
     },
   };
-}
-
-const TO_METADATA: Json = {
-  name: 'envoy.filters.http.header_to_metadata',
-  typed_config: {
-    ...typed('envoy.extensions.filters.http.header_to_metadata.v3.Config'),
-    request_rules: [rule('x-sluice-pod', 'pod', true), rule('x-sluice-request', 'request', false)],
-  },
-};
-
-function rule(header: string, key: string, remove: boolean): Json {
-  return { header, on_header_present: { metadata_namespace: 'sluice', key, type: 'STRING' }, remove };
 }
 
 function router(envoy?: FilterEnvoy): Json {
@@ -137,7 +158,7 @@ function router(envoy?: FilterEnvoy): Json {
     typed_config: {
       ...typed('envoy.extensions.filters.http.router.v3.Router'),
       suppress_envoy_headers: true,
-      ...(envoy && { upstream_http_filters: [plugin(envoy, 'try'), codec] }),
+      ...(envoy && { upstream_http_filters: [inListener(envoy, 'try'), codec] }),
     },
   };
 }
@@ -194,7 +215,7 @@ function serviceCluster({ name, pods, limit, h2c = false, connections = h2c ? 2 
             name: 'override',
             typed_config: {
               ...typed('envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost'),
-              override_host_sources: [{ metadata: { key: 'sluice', path: [{ key: 'pod' }] } }],
+              override_host_sources: [{ header: 'x-sluice-pod' }],
               fallback_policy: { policies: [LEAST] },
             },
           },

@@ -114,8 +114,13 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a refused stream ejects': {
     file: 'filter.ts',
-    from: 'queues.state(r) !== WORKING || getProperty(UPSTREAM_LOCAL_ADDRESS)',
-    to: 'queues.state(r) !== WORKING',
+    from: 'answered || getProperty(UPSTREAM_LOCAL_ADDRESS)',
+    to: 'answered',
+  },
+  'a further try is not known': {
+    file: 'filter.ts',
+    from: '  if (statusOf(r) === 0) remember(r);\n',
+    to: '',
   },
   'an unreadable answer counts as a gateway error': {
     file: 'filter.ts',
@@ -124,8 +129,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a pod sees the header of the filter': {
     file: 'filter.ts',
-    from: 'if (first) removeHeader(REQUEST_HEADERS, REQUEST);',
-    to: 'if (first) removeHeader(REQUEST_HEADERS, STATUS);',
+    from: 'removeHeader(REQUEST_HEADERS, REQUEST);',
+    to: 'removeHeader(REQUEST_HEADERS, STATUS);',
   },
   'what a failure leaves waits for the next request': {
     file: 'flow.ts',

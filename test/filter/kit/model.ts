@@ -367,7 +367,8 @@ class Model {
   /** It has a pod now: one that may have it. */
   #begin(request: Request): void {
     const { service } = request;
-    const address = this.#host.headers.get(request.context)?.['x-sluice-pod'] ?? '';
+    const headers = this.#host.headers.get(request.context) ?? {};
+    const address = headers['x-sluice-pod'] ?? '';
     const pod = service.pods.get(address);
     const free = this.#freePods(service);
     if (pod === undefined || !free.includes(pod)) this.#fail(`it goes to ${address}, which has no free slot`);
@@ -377,8 +378,7 @@ class Model {
     request.pod = pod;
     service.working.add(request);
     request.tried = this.#host.try(request.context, address);
-    if (this.#host.headers.get(request.context)?.['x-sluice-request'] !== undefined)
-      this.#fail('the pod sees our header');
+    if (Object.keys(headers).some((name) => name.startsWith('x-sluice'))) this.#fail('the pod sees our headers');
   }
 
   #freePods(service: Service): Pod[] {

@@ -4,6 +4,7 @@ import { until } from '../../e2e/kit/instant.ts';
 import { type PodOptions, Pods } from '../../e2e/kit/pods.ts';
 import { freePorts } from '../../e2e/kit/ports.ts';
 import { type EnvoyService, type FilterEnvoy, filterBootstrap } from './bootstrap.ts';
+import { DynamicFilter } from './dynamic.ts';
 import { SluiceSide } from './sluice-side.ts';
 
 /** An Envoy with the filter, pods behind it, and Sluice's side of its stream. */
@@ -12,6 +13,8 @@ export interface FilterRun {
   readonly port: number;
   readonly side: SluiceSide;
   readonly pods: Pods;
+  /** Sets the plugins anew: of a run that is `dynamic`. */
+  set(change: Partial<FilterEnvoy>, parts?: readonly ('queue' | 'try' | 'control')[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,6 +25,8 @@ export interface RunOptions {
   readonly settings?: sluice.queue.v1.ISettings;
   readonly envoy?: Partial<FilterEnvoy>;
   readonly service?: Partial<EnvoyService>;
+  /** The plugins may change while Envoy runs. */
+  readonly dynamic?: boolean;
   /** More services of Envoy, with the same pods. */
   readonly others?: readonly string[];
   /** Sluice does not send the service. */
@@ -46,10 +51,13 @@ export async function startRun(options: RunOptions = {}): Promise<FilterRun> {
   const work = { name: 'work', pods: pods.addresses, limit, ...options.service };
   const others = (options.others ?? []).map((name) => ({ ...work, name }));
   if (!options.untold) side.set({ name: 'work', settings, pods: work.pods.map((address) => ({ address, limit })) });
-  const envoy = await startEnvoy(filterBootstrap({ port, xds, services: [work, ...others], ...options.envoy }));
+  const made = { port, xds, services: [work, ...others], ...options.envoy };
+  const dynamic = await DynamicFilter.make();
+  const envoy = await startEnvoy(options.dynamic ? await dynamic.bootstrap(made) : filterBootstrap(made));
   const stop = async () => {
     await envoy.stop();
     side.stop();
+    await dynamic.stop();
     await pods.stop();
   };
   try {
@@ -58,5 +66,5 @@ export async function startRun(options: RunOptions = {}): Promise<FilterRun> {
     await stop();
     throw error;
   }
-  return { envoy, port, side, pods, stop };
+  return { envoy, port, side, pods, set: (change, parts) => dynamic.set({ ...made, ...change }, parts), stop };
 }

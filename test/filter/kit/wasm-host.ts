@@ -102,7 +102,6 @@ export class WasmHost {
     this.call('proxy_on_context_create', this.#queueRoot, 0);
     this.configure(this.#queueRoot, { role: Role.ROLE_QUEUE });
     this.call('proxy_on_done', old);
-    this.call('proxy_on_delete', old);
   }
 
   /** A request for a service: its context, and whether it may go on at once. */
@@ -159,7 +158,6 @@ export class WasmHost {
   done(context: number, flags = 0): void {
     this.#flags.set(context, flags);
     this.call('proxy_on_done', context);
-    this.call('proxy_on_delete', context);
     for (const map of [this.headers, this.#cluster, this.#upstream, this.#flags]) map.delete(context);
     this.#unconnected.delete(context);
   }
@@ -236,12 +234,12 @@ export class WasmHost {
         return this.#unconnected.has(context) ? undefined : '127.0.0.1:1';
       case 'response\0flags':
         return new Uint8Array(new BigInt64Array([BigInt(this.#flags.get(context) ?? 0)]).buffer);
-      case 'metadata\0filter_metadata\0sluice\0request':
-        return this.headers.get(context)?.['metadata-request'];
       case 'xds\0node\0id':
         return 'node';
       case 'source\0address':
         return '10.1.1.1:4000';
+      case 'sluice_request':
+        return this.headers.get(context)?.['property sluice_request'];
       default:
         return undefined;
     }
@@ -268,7 +266,6 @@ export class WasmHost {
       if (headers === undefined) return MISSING;
       const key = this.#text(name, nameSize);
       headers[key] = this.#text(value, valueSize);
-      if (key === 'x-sluice-request') headers['metadata-request'] = headers[key];
       return 0;
     };
     return {
@@ -293,6 +290,12 @@ export class WasmHost {
       proxy_get_property: (path: number, size: number, data: number, dataSize: number) => {
         const value = this.#property(this.#text(path, size));
         return value === undefined ? MISSING : this.#give(value, data, dataSize);
+      },
+      proxy_set_property: (path: number, size: number, value: number, valueSize: number) => {
+        // A property of the stream: its headers stand for it here, because its tries have them as well.
+        const headers = this.headers.get(this.#context);
+        if (headers !== undefined) headers[`property ${this.#text(path, size)}`] = this.#text(value, valueSize);
+        return 0;
       },
       proxy_get_buffer_bytes: (buffer: number, _start: number, _most: number, data: number, dataSize: number) =>
         buffer === PLUGIN_CONFIGURATION || buffer === GRPC_MESSAGE ? this.#give(this.#buffer, data, dataSize) : MISSING,
@@ -357,6 +360,7 @@ export class WasmHost {
         return 0;
       },
       proxy_record_metric: () => 0,
+      proxy_set_shared_data: () => 0,
     };
   }
   #calling: string | undefined;

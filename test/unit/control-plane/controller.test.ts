@@ -8,6 +8,7 @@ import { ModelSnapshots } from '../../../src/control-plane/model-snapshots.ts';
 import { Rollouts } from '../../../src/control-plane/rollouts.ts';
 import { DEFAULT_HEADER_BOUNDS } from '../../../src/dataplane/options.ts';
 import type { Locator } from '../../../src/model/locator.ts';
+import { NO_OVERRIDES } from '../../../src/model/overrides.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import type { Problem } from '../../../src/model/problem.ts';
 import type { Routing } from '../../../src/model/routing.ts';
@@ -65,6 +66,7 @@ function world() {
     envoys,
     rollouts,
     cache,
+    overrides: () => NO_OVERRIDES,
     filterProblems: () => [],
     clock,
     log,

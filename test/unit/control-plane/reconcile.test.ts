@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Reconciled, reconcile } from '../../../src/control-plane/reconcile.ts';
 import type { Locator } from '../../../src/model/locator.ts';
+import { NO_OVERRIDES } from '../../../src/model/overrides.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import type { Problem } from '../../../src/model/problem.ts';
 import type { Routing } from '../../../src/model/routing.ts';
@@ -30,7 +31,7 @@ function world() {
       states.set(name, { kind: 'pending', problems: [FORBIDDEN] });
     },
     look(wanted: Routing, mayWait = true): Reconciled {
-      before = reconcile({ wanted, podsOf, before, mayWait });
+      before = reconcile({ wanted, podsOf, before, overrides: NO_OVERRIDES, mayWait });
       return before;
     },
   };

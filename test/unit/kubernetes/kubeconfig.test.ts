@@ -145,9 +145,9 @@ describe('openCluster', () => {
 
   test.each([
     ['nothing at all', undefined, 'no Kubernetes cluster is known', 'name a kubeconfig file'],
-    ['no file', 'none', 'ENOENT', 'mend the file'],
-    ['not YAML', ': {', ': ', 'mend the file'],
-    ['empty', '', 'there is no map of clusters, users and contexts', 'mend the file'],
+    ['no file', 'none', 'ENOENT', 'repair the file'],
+    ['not YAML', ': {', ': ', 'repair the file'],
+    ['empty', '', 'there is no map of clusters, users and contexts', 'repair the file'],
     [
       'no context',
       '{"contexts": [{"name": "x", "context": {"cluster": "y"}}]}',
@@ -159,7 +159,7 @@ describe('openCluster', () => {
       'no server',
       '{"clusters": [{"name": "x", "cluster": {}}]}',
       'clusters[0].cluster.server is missing',
-      'mend the file',
+      'repair the file',
     ],
   ])('%s: says what is wrong and what to do', async (_, text, message, fix) => {
     if (text !== undefined && text !== 'none') write('config', text);

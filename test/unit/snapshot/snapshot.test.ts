@@ -1,12 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { type EncodedResource, PUSH_ORDER, TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
-import { emptySnapshot, makeSnapshot } from '../../../src/snapshot/snapshot.ts';
+import {
+  type EncodedResource,
+  groupByType,
+  PUSH_ORDER,
+  TYPE_URLS,
+  type TypeUrl,
+} from '../../../src/snapshot/resource.ts';
+import { emptySnapshot, makeSnapshot, SnapshotMaker } from '../../../src/snapshot/snapshot.ts';
 
 function resource(typeUrl: TypeUrl, name: string, content: string): EncodedResource {
   return { typeUrl, name, body: Buffer.from(content) };
 }
 const cluster = (name: string, content: string) => resource(TYPE_URLS.cluster, name, content);
 const endpoints = (name: string, content: string) => resource(TYPE_URLS.endpoints, name, content);
+
+/** Makes snapshots that share what they have in common. */
+function oneMaker() {
+  const maker = new SnapshotMaker();
+  return (encoded: readonly EncodedResource[]) => maker.make(groupByType(encoded));
+}
 
 describe('makeSnapshot', () => {
   test('equal content has equal versions, whatever its order, in other arrays, across restarts', () => {
@@ -35,23 +47,26 @@ describe('makeSnapshot', () => {
   });
 
   test('the endpoints of a changed cluster count as changed, those of others do not', () => {
+    const make = oneMaker();
     const bodies = [endpoints('a', 'same'), endpoints('b', 'same')];
-    const one = makeSnapshot([cluster('a', '1'), cluster('b', '1'), ...bodies]).types[TYPE_URLS.endpoints];
-    const two = makeSnapshot([cluster('a', '2'), cluster('b', '1'), ...bodies]).types[TYPE_URLS.endpoints];
+    const one = make([cluster('a', '1'), cluster('b', '1'), ...bodies]).types[TYPE_URLS.endpoints];
+    const two = make([cluster('a', '2'), cluster('b', '1'), ...bodies]).types[TYPE_URLS.endpoints];
     expect(two.resources.get('a')?.version).not.toBe(one.resources.get('a')?.version);
     expect(two.resources.get('b')).toBe(one.resources.get('b'));
   });
 
   test('an unchanged body gives the same resource object, so that it is encoded once', () => {
+    const make = oneMaker();
     const same = cluster('a', 'A');
-    const one = makeSnapshot([same, cluster('b', '1')]);
-    const two = makeSnapshot([same, cluster('b', '2')]);
+    const one = make([same, cluster('b', '1')]);
+    const two = make([same, cluster('b', '2')]);
     expect(two.types[TYPE_URLS.cluster].resources.get('a')).toBe(one.types[TYPE_URLS.cluster].resources.get('a'));
   });
 
   test('a type of which nothing changed is the same object, and one with another name for the same body is not', () => {
+    const make = oneMaker();
     const [a, b] = [cluster('a', 'A'), cluster('b', 'B')];
-    const clusters = (...encoded: readonly EncodedResource[]) => makeSnapshot(encoded).types[TYPE_URLS.cluster];
+    const clusters = (...encoded: readonly EncodedResource[]) => make(encoded).types[TYPE_URLS.cluster];
     const one = clusters(a, b);
     expect(clusters(a, b, endpoints('x', 'E'))).toBe(one);
     expect([...clusters(a).resources.keys()]).toEqual(['a']);

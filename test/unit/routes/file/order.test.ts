@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { byPrecedence } from '../../../../src/model/precedence.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../../../src/model/route.ts';
-import { byPrecedence, findHidden } from '../../../../src/routes/file/order.ts';
+import { findHidden } from '../../../../src/routes/file/order.ts';
 import { literalBeginning } from '../../../../src/routes/file/regex.ts';
 
 const PATHS = ['/', '/a', '/a/', '/a/b', '/ab', '/b', '/a/b/c', '/b/', '/abb', '/a1'];
@@ -67,7 +68,7 @@ describe('findHidden', () => {
       }),
       { numRuns: 2000 },
     );
-    expect(found).toBeGreaterThan(100);
+    expect(found).toBeGreaterThan(50);
   });
 
   it('finds every pair of equal paths where the first asks for less, or for the same', () => {

@@ -82,7 +82,7 @@ describe('services of version 1', () => {
     ],
     [
       'queue: {timeout: 5s}',
-      'services.s.queue.timeout: only with a limit: without one no line is formed; remove it, or set limit',
+      'services.s.queue.timeout: only with a limit: without one there is no queue; remove it, or set limit',
     ],
     ['health: {}', 'services.s.health.path: is missing; write path: /healthz'],
     [
@@ -236,7 +236,6 @@ describe('routes of version 1', () => {
       ),
     ).toEqual([
       'routes[1].match: matches the same requests as routes[0] on line 4; remove one of the two, or narrow one by hosts, methods, headers or query',
-      'routes[2].match: never used: routes[0] on line 4 comes first and takes all of its requests; move it above line 4, or remove it',
     ]);
     expect(said(withRoutes('match: {prefix: /v1}', 'match: {regex: /v1/x.*}'))).toEqual([
       'routes[1].match: never used: routes[0] on line 4 takes all of its requests, for a prefix is tried before a regex; write this one as path or longer prefix, or routes[0] as a regex ("/v1(/.*)?") below this one',
@@ -306,5 +305,33 @@ describe('a pod at the address where Envoy takes requests', () => {
     ['port: 8080', 'dns: {host: pod.example, port: 8080}'],
   ])('{%s} {%s} is none', (listen, pods) => {
     expect(at(listen, pods)).toEqual([]);
+  });
+});
+
+describe('which route comes first', () => {
+  const order = (...matches: readonly string[]) =>
+    parsed(withRoutes(...matches.map((match) => `match: ${match}`))).routing.routes.map(({ name }) =>
+      Number(/\d+/.exec(name)?.[0]),
+    );
+
+  it('host before path, then path, then conditions, then the file', () => {
+    expect(order('{prefix: /api}', '{prefix: /, hosts: [foo.com]}')).toEqual([1, 0]);
+    expect(order('{path: /x}', '{prefix: /x, hosts: ["*.com"]}', '{regex: "/.*", hosts: [a.foo.com]}')).toEqual([
+      2, 1, 0,
+    ]);
+    expect(order('{prefix: /, hosts: ["*.com"]}', '{prefix: /, hosts: ["*.foo.com"]}')).toEqual([1, 0]);
+    expect(order('{prefix: /a}', '{path: /a}', '{prefix: /ab}')).toEqual([1, 2, 0]);
+    expect(order('{prefix: /}', '{prefix: /, methods: [GET]}', '{prefix: /, headers: {a: "1"}}')).toEqual([1, 2, 0]);
+    expect(order('{prefix: /, methods: [GET]}', '{prefix: /, methods: [PUT]}')).toEqual([0, 1]);
+  });
+
+  it('a route for several kinds of hosts is hidden only where each of them is', () => {
+    const hidden = (...matches: readonly string[]) =>
+      said(withRoutes(...matches.map((match) => `match: ${match}`))).filter((line) =>
+        /never used|same requests/.test(line),
+      );
+    expect(hidden('{prefix: /, hosts: ["*.com"]}', '{prefix: /, hosts: [foo.com, "*.com"]}')).toEqual([]);
+    expect(hidden('{prefix: /, hosts: [foo.com, "*.com"]}', '{prefix: /, hosts: [foo.com]}')).toHaveLength(1);
+    expect(hidden('{prefix: /, hosts: [foo.com, "*.com"]}', '{prefix: /, hosts: ["*.com", foo.com]}')).toHaveLength(1);
   });
 });

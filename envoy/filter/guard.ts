@@ -1,0 +1,231 @@
+// The guard: a VM of its own that watches the VM of the queue.
+//
+// When a VM traps, Envoy answers what runs in it with 503 when its answer comes, and starts another VM for what comes later;
+// but it tells nobody of those that wait, and they would hang until their clients leave. So each request passes the guard
+// first, which does nothing but note it. The queue's VM counts up a number that both share; when that stands still, the guard
+// answers all that this VM had. With new code there are two VMs for a while: a request belongs to the newest at its time.
+import { Floats, Ints } from './columns.ts';
+import { Contexts } from './contexts.ts';
+import {
+  allocate,
+  answer,
+  begin,
+  beginHeaders,
+  enter,
+  found,
+  foundSize,
+  fresh,
+  getBuffer,
+  getProperty,
+  PLUGIN_CONFIGURATION,
+  put,
+  putNumber,
+  release,
+  same,
+  setTick,
+  shared,
+  text,
+  wallClock,
+} from './host.ts';
+import { broken, nextField, readFrom, readInt, skip } from './wire.ts';
+
+const NONE: i32 = -1;
+const ROLE_GUARD: i32 = 4;
+const ROLE_GUARD_CONTROL: i32 = 5;
+
+/** As stream.ts writes it. */
+const ALIVE = text('sluice.alive.');
+/** What the answer to the call of a VM to itself says: the prefix, and the number of the VM. A filter that lets a request go on at
+ * its headers cannot read them later. */
+const DETAILS_OF_CALL = text('response\0code_details');
+const SELF = text('sluice_self.');
+/** Instead of a number: this VM ends what it has, and counts no more. */
+const RETIRED: u64 = 0xffffffff;
+const DETAILS = text('sluice_filter_restarted');
+const SAY_RESTARTED = text('The queue in Envoy has failed and was started anew. Try again.\n');
+const UNAVAILABLE: i32 = 14;
+
+const TICK_MS: u32 = 500;
+/** The number stands still for so many ticks: the VM is dead. It goes on every 0.4 to 1 s. */
+const MISSED_MAX: i32 = 5;
+/** At most so many are answered in one call: each calls a VM again. */
+const BATCH: i32 = 48;
+/** Requests beyond that are not watched. */
+const PLACES_MAX: i32 = 1 << 20;
+
+// The requests that are open: when each began, in microseconds since 1970.
+const contexts: Contexts = new Contexts();
+const began: Floats = new Floats();
+const nextFree: Ints = new Ints();
+const isOpen: Ints = new Ints();
+let free: i32 = NONE;
+let end: i32 = 0;
+let room: i32 = 0;
+
+let root: u32 = 0;
+let controlRoot: u32 = 0;
+/** The newest call of a VM to itself. */
+let call: u32 = 0;
+
+/** The VMs that are watched, oldest first: each by the nanoseconds at which it started. */
+const WATCHED_MAX: i32 = 8;
+const vms: StaticArray<u64> = new StaticArray<u64>(WATCHED_MAX);
+const lastSeen: StaticArray<u64> = new StaticArray<u64>(WATCHED_MAX);
+const missed: Ints = new Ints();
+let watched: i32 = 0;
+
+/** All that began in this time are to be answered; where the next one is looked for. */
+let condemnedFrom: f64 = 0;
+let condemnedTo: f64 = 0;
+let cursor: i32 = 0;
+
+export function proxy_abi_version_0_2_1(): void {}
+
+export function proxy_on_memory_allocate(size: usize): usize {
+  return allocate(size);
+}
+
+export function proxy_on_vm_start(_root: u32, _size: i32): i32 {
+  return 1;
+}
+
+export function proxy_on_configure(context: u32, size: i32): i32 {
+  fresh();
+  const role = readRole(size);
+  if (role === ROLE_GUARD_CONTROL) controlRoot = context;
+  else if (role !== ROLE_GUARD) return 0;
+  else if (root !== context) {
+    root = context;
+    enter(root);
+    setTick(TICK_MS);
+  }
+  return 1;
+}
+
+function readRole(size: i32): i32 {
+  if (size <= 0 || !getBuffer(PLUGIN_CONFIGURATION, size)) return 0;
+  let role = 0;
+  readFrom(found, foundSize);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) role = readInt();
+    else skip();
+  }
+  release(found);
+  return broken ? 0 : role;
+}
+
+export function proxy_on_context_create(context: u32, parent: u32): void {
+  if (parent === 0) return;
+  // Which VM calls is known when it is answered.
+  if (parent === controlRoot) call = context;
+  else note(context);
+}
+
+export function proxy_on_done(context: u32): i32 {
+  if (context === call) watch();
+  const place = contexts.find(context);
+  if (place === NONE) return 1;
+  contexts.remove(place);
+  isOpen.set(place, 0);
+  nextFree.set(place, free);
+  free = place;
+  return 1;
+}
+
+export function proxy_on_tick(context: u32): void {
+  if (context !== root) return;
+  fresh();
+  if (condemnedTo === 0) look();
+  if (condemnedTo > 0) answerSome();
+}
+
+/** A request begins. */
+function note(context: u32): void {
+  let place = free;
+  if (place !== NONE) free = nextFree.get(place);
+  else {
+    if (end >= PLACES_MAX) return;
+    place = end++;
+    if (place >= room) {
+      room = place < 128 ? 256 : place * 2;
+      began.grow(room);
+      nextFree.grow(room);
+      isOpen.grow(room);
+    }
+  }
+  began.set(place, microseconds(wallClock()));
+  isOpen.set(place, 1);
+  contexts.add(context, place);
+}
+
+/** A VM calls itself: it is of this worker, and has the requests that come from now on. */
+function watch(): void {
+  fresh();
+  if (!getProperty(DETAILS_OF_CALL)) return;
+  if (foundSize < SELF.size || !same(found, SELF.size, SELF)) return;
+  let vm: u64 = 0;
+  for (let i = SELF.size; i < foundSize; i++) vm = vm * 10 + ((load<u8>(found + i) as u64) - 48);
+  release(found);
+  for (let i = 0; i < watched; i++) if (vms[i] === vm) return;
+  if (watched === WATCHED_MAX) unwatch(0);
+  vms[watched] = vm;
+  lastSeen[watched] = 0;
+  missed.set(watched, 0);
+  watched++;
+}
+
+function unwatch(index: i32): void {
+  watched--;
+  for (let i = index; i < watched; i++) {
+    vms[i] = vms[i + 1];
+    lastSeen[i] = lastSeen[i + 1];
+    missed.set(i, missed.get(i + 1));
+  }
+}
+
+/** Looks whether all VMs live; the requests of one that does not are condemned. */
+function look(): void {
+  for (let i = 0; i < watched; i++) {
+    begin();
+    put(ALIVE);
+    putNumber(vms[i]);
+    const seen = shared();
+    missed.set(i, seen === lastSeen[i] ? missed.get(i) + 1 : 0);
+    lastSeen[i] = seen;
+    if (seen === RETIRED) {
+      unwatch(i);
+      return;
+    }
+    if (missed.get(i) < MISSED_MAX) continue;
+    condemnedFrom = microseconds(vms[i]);
+    condemnedTo = microseconds(i + 1 < watched ? vms[i + 1] : wallClock());
+    cursor = 0;
+    unwatch(i);
+    enter(root);
+    setTick(1);
+    return;
+  }
+}
+
+function answerSome(): void {
+  let left = BATCH;
+  while (cursor < end && left > 0) {
+    const place = cursor++;
+    if (isOpen.get(place) === 0) continue;
+    if (began.get(place) < condemnedFrom || began.get(place) >= condemnedTo) continue;
+    left--;
+    enter(contexts.of(place));
+    beginHeaders();
+    begin();
+    put(SAY_RESTARTED);
+    answer(503, DETAILS, UNAVAILABLE);
+  }
+  if (cursor < end) return;
+  condemnedTo = 0;
+  enter(root);
+  setTick(TICK_MS);
+}
+
+function microseconds(nanoseconds: u64): f64 {
+  return (nanoseconds / 1000) as f64;
+}
