@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { until } from '../e2e/kit/instant.ts';
 import { freePorts } from '../e2e/kit/ports.ts';
 import { SluiceProcess } from '../e2e/kit/sluice-process.ts';
 import { overLimit } from '../e2e/kit/verdict.ts';
+import { K8S, WHY_NOT as NO_KUBECTL } from '../unit/k8s/kustomize.ts';
 import { TestCluster } from './kit/cluster.ts';
 import { Deployment } from './kit/deployment.ts';
 import { TestNamespace } from './kit/namespace.ts';
@@ -71,7 +73,7 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
   });
 
   /** `sluice run` with a route file for `codec` and its own port, beside objects. */
-  async function start(space: TestNamespace) {
+  async function start(space: TestNamespace, user: 'admin' | 'app' = 'admin') {
     const [port = 0, admin = 0] = await freePorts(2);
     const file = join(mkdtempSync(join(tmpdir(), 'sluice-gateway-')), 'routes.yaml');
     const kubernetes = { namespace: space.name, service: 'codec', port: 'http' };
@@ -80,14 +82,14 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
     writeFileSync(file, stringify({ version: 1, listen, services: { codec: { kubernetes, limit: LIMIT } }, routes }));
     const flags = ['--gateway-api', '--gateway-address', GATEWAY, '--admin', `127.0.0.1:${admin}`];
     const sluice = new SluiceProcess(['run', '--routes', file, ...flags, '--log-level', 'debug'], {
-      KUBECONFIG: cluster.kubeconfig(),
+      KUBECONFIG: cluster.kubeconfig(user),
     });
     onTestFinished(async () => {
       await sluice.end();
     });
     await untilAccepted(cluster);
     const status = async () => (await fetch(`http://127.0.0.1:${admin}/status`)).json();
-    return { file: `http://127.0.0.1:${port}/file`, status };
+    return { file: `http://127.0.0.1:${port}/file`, status, log: sluice.log };
   }
 
   test('a limit holds over three HTTPRoutes and the route file together: they are one service, with one queue', async () => {
@@ -114,6 +116,30 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
     expect(await sluice.status()).toMatchObject({ services: [{ name: 'codec', limit: LIMIT }] });
     expect(await gateways.conditions('a')).toEqual(['Accepted=True', 'ResolvedRefs=True']);
   });
+
+  test.skipIf(NO_KUBECTL !== undefined)(
+    `kubectl apply -k k8s/gateway-api is taken, and its ClusterRole is all that is needed${NO_KUBECTL === undefined ? '' : ` (skipped: ${NO_KUBECTL})`}`,
+    async () => {
+      const kubectl = (...args: readonly string[]) =>
+        execFileSync('kubectl', ['--kubeconfig', cluster.kubeconfig(), ...args], { encoding: 'utf8' });
+      const out = kubectl('apply', '--validate=strict', '-k', `${K8S}gateway-api`);
+      expect(out).toContain('gatewayclass.gateway.networking.k8s.io/sluice');
+      expect(out).toContain('clusterrole.rbac.authorization.k8s.io/sluice-gateway-api created');
+      kubectl('create', 'clusterrolebinding', 'app', '--clusterrole=sluice-gateway-api', '--user=app');
+      const space = await TestNamespace.make(cluster);
+      await Deployment.make(space, '10.244.62', 1);
+      const gateways = new Gateways(cluster, space);
+      await gateways.create('Gateway', 'edge', {
+        gatewayClassName: 'sluice',
+        listeners: [{ name: 'http', port: 8082, protocol: 'HTTP' }],
+      });
+      await gateways.create('HTTPRoute', 'r', routeTo('/r'));
+      const sluice = await start(space, 'app');
+      await until(async () => (await get(`http://${GATEWAY}:8082/r`)) === 200, { what: 'the route to answer' });
+      await until(async () => (await gateways.conditions('r')).length === 2, { what: 'its conditions' });
+      expect(sluice.log.filter(({ fields }) => JSON.stringify(fields).includes('not allowed'))).toEqual([]);
+    },
+  );
 
   test('an object that is wrong takes nothing from its neighbours, and other settings of one Service are told', async () => {
     const space = await TestNamespace.make(cluster);
