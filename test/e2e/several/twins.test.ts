@@ -18,7 +18,7 @@ test('of two Envoys with one node id only the first carries a service with a lim
   const first = await plane.envoy('same');
   await expect.poll(() => clustersOf(first), patience).toEqual(ALL_CLUSTERS);
   const second = await plane.envoy('same');
-  await expect.poll(() => clustersOf(second), patience).toEqual(['pods/web']);
+  await expect.poll(() => clustersOf(second), patience).toEqual(['web']);
   await expect.poll(() => plane.problems(), patience).toEqual([TWO]);
   expect(await plane.get('/metrics')).toContain('sluice_services_withheld{node="same"} 1');
   await plane.process.logged('the problem', ({ msg }) => msg.startsWith('Envoy same: 2 Envoys'));
@@ -28,7 +28,7 @@ test('of two Envoys with one node id only the first carries a service with a lim
   await plane.restart();
   await expect.poll(() => plane.problems(), patience).toEqual([TWO]);
   expect([await clustersOf(first), await removed(first)]).toEqual([ALL_CLUSTERS, 0]);
-  expect(await clustersOf(second)).toEqual(['pods/web']);
+  expect(await clustersOf(second)).toEqual(['web']);
 
   await first.stop();
   await expect.poll(() => clustersOf(second), patience).toEqual(ALL_CLUSTERS);

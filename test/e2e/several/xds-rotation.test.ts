@@ -51,7 +51,7 @@ test('Envoy takes a new certificate and a new authority without a restart', asyn
   const printed = await runSluice(['bootstrap', '--xds-ca', ca, ...pair, '--xds-secrets', secrets]);
   expect([printed.code, printed.errors]).toEqual([0, '']);
   const envoy = await plane.envoy('edge-1', { tls: { ca, client: { certificate, key }, secrets } });
-  await expect.poll(() => clustersOf(envoy), patience).toEqual(['gate/codec', 'pods/codec']);
+  await expect.poll(() => clustersOf(envoy), patience).toEqual(['codec']);
 
   // A key that does not belong to the certificate, and a file that is none, leave the good ones in force.
   const before = await taken(envoy);
@@ -69,6 +69,6 @@ test('Envoy takes a new certificate and a new authority without a restart', asyn
   await server('new');
   await plane.restart();
   await expect.poll(async () => (await plane.status()).nodes.map(({ id }) => id), patience).toEqual(['edge-1']);
-  expect(await clustersOf(envoy)).toEqual(['gate/codec', 'pods/codec']);
+  expect(await clustersOf(envoy)).toEqual(['codec']);
   await rm(secrets, { recursive: true });
 }, 180_000);
