@@ -62,7 +62,7 @@ test('an Envoy that loses its service ends what runs in peace', async () => {
   wire.cut();
   await expect.poll(() => clustersOf(second), patience).toEqual(CODEC);
   wire.mend();
-  await expect.poll(() => removed(first), patience).toBe(2);
+  await expect.poll(() => removed(first), patience).toBe(1);
   // It works on, and those who waited do not go to the pod, which takes the requests of the new owner by now.
   expect([...pod.working.keys()]).toEqual(['/running']);
   pod.working.get('/running')?.end('ended');

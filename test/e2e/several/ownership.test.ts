@@ -3,7 +3,7 @@ import { ControlPlane, clustersOf } from './control-plane.ts';
 import { ALL_CLUSTERS, CODEC_AND_WEB } from './routes.ts';
 
 const patience = { timeout: 30_000, interval: 100 };
-const REFUSED = expect.stringMatching(/^Envoy second does not get service codec, which Envoy first carries/);
+const REFUSED = expect.stringMatching(/^Envoy second does not get service codec, which Envoy first has/);
 
 test('a service with a limit is carried by one Envoy, everybody is told, and it keeps it over a restart', async () => {
   const plane = await ControlPlane.start(CODEC_AND_WEB, ['--owner-grace', '2s']);
