@@ -46,12 +46,9 @@ test('Envoy is drained: running and waiting requests end, no new one is taken, o
   const jobs = 16;
   const run = startLoad(client, spaced(jobs, 5, { work: fixed(1500) }));
   await until(() => run.open === jobs, { what: 'all requests to be under way' });
-  await until(
-    async () => [...(await sluice.stats('sluice_queue_waiting.codec$')).values()][0] === jobs - 2,
-    {
-      what: 'all but two of them to wait',
-    },
-  );
+  await until(async () => [...(await sluice.stats('sluice_queue_waiting.codec$')).values()][0] === jobs - 2, {
+    what: 'all but two of them to wait',
+  });
   const drained = script(sluice, 'drain').then((code) => ({ code, open: run.open }));
   await until(async () => (await script(sluice, 'ready')) !== 0, { what: 'Envoy to be no longer ready' });
 
