@@ -42,17 +42,13 @@ test('Envoy is drained: running and waiting requests end, no new one is taken, o
 
   const client = http1Client({ port: sluice.port });
   ending.push(() => client.close());
-  // Jobs longer than the gate's connections last: each that waits needs a new connection inside the draining Envoy. And
-  // so many that they outlast what is looked at meanwhile, on a busy machine too.
+  // So many that they outlast what is looked at meanwhile, on a busy machine too.
   const jobs = 16;
   const run = startLoad(client, spaced(jobs, 5, { work: fixed(1500) }));
   await until(() => run.open === jobs, { what: 'all requests to be under way' });
-  await until(
-    async () => [...(await sluice.stats('gate/codec.upstream_rq_pending_active$')).values()][0] === jobs - 2,
-    {
-      what: 'all but two of them to wait',
-    },
-  );
+  await until(async () => [...(await sluice.stats('sluice_queue_waiting.codec$')).values()][0] === jobs - 2, {
+    what: 'all but two of them to wait',
+  });
   const drained = script(sluice, 'drain').then((code) => ({ code, open: run.open }));
   await until(async () => (await script(sluice, 'ready')) !== 0, { what: 'Envoy to be no longer ready' });
 

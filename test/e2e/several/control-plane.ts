@@ -33,11 +33,11 @@ export class ControlPlane {
   /** Starts it and waits until it serves; it ends with the test. `more`: further arguments; `host`: where Envoys connect. */
   static async start(routes: RouteFile, more: readonly string[] = [], host = '127.0.0.1'): Promise<ControlPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-several-'));
-    const [traffic = 0, xds = 0, kick = 0] = await freePorts(3);
+    const [traffic = 0, xds = 0] = await freePorts(2);
     const file = join(folder, 'routes.yaml');
     await writeFile(file, typeof routes === 'string' ? routes : routeFileText(routes, traffic));
     const plane = new ControlPlane({ traffic, xds, host }, [
-      ...['serve', '--routes', file, '--xds', `${host}:${xds}`, '--kick-port', `${kick}`],
+      ...['serve', '--routes', file, '--xds', `${host}:${xds}`],
       ...['--admin', '127.0.0.1:0', '--log-level', 'debug', ...more],
     ]);
     onTestFinished(async () => {
@@ -97,7 +97,7 @@ export class ControlPlane {
 
 /** The clusters that an Envoy has and that are of a service's pods or line, without their settings' hash, sorted. */
 export async function clustersOf(envoy: TestEnvoy): Promise<readonly string[]> {
-  const stats = await envoy.admin.stats({ filter: '^cluster\\.(gate|pods)/.*\\.membership_total$' });
+  const stats = await envoy.admin.stats({ filter: '^cluster\\.[a-z0-9].*\\.membership_total$' });
   if (!stats.ok) return [stats.errors.join()];
   return [...stats.value.keys()].map((name) => name.split('.')[1] ?? '').sort();
 }

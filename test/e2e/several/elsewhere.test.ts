@@ -34,7 +34,7 @@ test('a request that comes to an Envoy which does not carry its service is told 
     routes: [{ match: { path: '/encode' }, service: 'codec' }],
   });
   const owner = await plane.envoy('owner');
-  await expect.poll(() => clustersOf(owner), patience).toEqual(['gate/codec', 'pods/codec']);
+  await expect.poll(() => clustersOf(owner), patience).toEqual(['codec']);
   const other = await plane.envoy('other');
   await expect.poll(() => plane.problems(), patience).toHaveLength(1);
   expect(await clustersOf(other)).toEqual([]);

@@ -10,7 +10,7 @@ export const CODEC_AND_WEB: RouteFile = {
 };
 
 /** The clusters of an Envoy that carries both. */
-export const ALL_CLUSTERS = ['gate/codec', 'pods/codec', 'pods/web'];
+export const ALL_CLUSTERS = ['codec', 'web'];
 
 /** One service with a limit, `codec`. */
 export const CODEC: RouteFile = {

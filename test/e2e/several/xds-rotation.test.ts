@@ -1,5 +1,6 @@
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { XDS_CLUSTER } from '../../../src/dataplane/contract.ts';
 import { Certificates } from '../kit/certificates.ts';
 import type { TestEnvoy } from '../kit/envoy.ts';
 import { runSluice } from '../kit/sluice-process.ts';
@@ -34,7 +35,7 @@ async function server(age: string): Promise<void> {
 
 /** How often Envoy has taken new files for its connection to the control plane. */
 async function taken(envoy: TestEnvoy): Promise<number> {
-  const name = 'cluster.sluice.client_ssl_socket_factory.ssl_context_update_by_sds';
+  const name = `cluster.${XDS_CLUSTER}.client_ssl_socket_factory.ssl_context_update_by_sds`;
   const stats = await envoy.admin.stats({ filter: name });
   return stats.ok ? (stats.value.get(name) ?? 0) : 0;
 }
@@ -51,7 +52,7 @@ test('Envoy takes a new certificate and a new authority without a restart', asyn
   const printed = await runSluice(['bootstrap', '--xds-ca', ca, ...pair, '--xds-secrets', secrets]);
   expect([printed.code, printed.errors]).toEqual([0, '']);
   const envoy = await plane.envoy('edge-1', { tls: { ca, client: { certificate, key }, secrets } });
-  await expect.poll(() => clustersOf(envoy), patience).toEqual(['gate/codec', 'pods/codec']);
+  await expect.poll(() => clustersOf(envoy), patience).toEqual(['codec']);
 
   // A key that does not belong to the certificate, and a file that is none, leave the good ones in force.
   const before = await taken(envoy);
@@ -69,6 +70,6 @@ test('Envoy takes a new certificate and a new authority without a restart', asyn
   await server('new');
   await plane.restart();
   await expect.poll(async () => (await plane.status()).nodes.map(({ id }) => id), patience).toEqual(['edge-1']);
-  expect(await clustersOf(envoy)).toEqual(['gate/codec', 'pods/codec']);
+  expect(await clustersOf(envoy)).toEqual(['codec']);
   await rm(secrets, { recursive: true });
 }, 180_000);

@@ -28,7 +28,7 @@ describe('mTLS between real Envoys and sluice serve', () => {
     ]);
     const tls = { ca: at('ca.crt'), client: { certificate: at('envoy.crt'), key: at('envoy.key') } };
     const envoy = await plane.envoy('edge-1', { tls });
-    await expect.poll(() => clustersOf(envoy), patience).toEqual(['gate/codec', 'pods/codec']);
+    await expect.poll(() => clustersOf(envoy), patience).toEqual(['codec']);
     // One with another node id than its certificate is good for gets nothing, nor does one without a certificate.
     const [other, bare] = [await plane.envoy('other', { tls }), await plane.envoy('edge-2', { tls: { ca: tls.ca } })];
     await copyFile(at('second.crt'), at('server.crt'));
@@ -36,7 +36,7 @@ describe('mTLS between real Envoys and sluice serve', () => {
     await plane.process.logged('the rotation', ({ msg }) => msg.endsWith('has a new certificate'));
     await envoy.stop();
     const again = await plane.envoy('edge-1', { tls });
-    await expect.poll(() => clustersOf(again), patience).toEqual(['gate/codec', 'pods/codec']);
+    await expect.poll(() => clustersOf(again), patience).toEqual(['codec']);
     expect(await clustersOf(other)).toEqual([]);
     expect(await clustersOf(bare)).toEqual([]);
     expect((await plane.status()).nodes.map(({ id }) => id)).toEqual(['edge-1']);
@@ -47,7 +47,7 @@ describe('mTLS between real Envoys and sluice serve', () => {
     const plane = await ControlPlane.start(CODEC, pair);
     const wrong = await plane.envoy('wrong', { tls: { ca: at('ca.crt') } });
     const right = await plane.envoy('right', { tls: { ca: at('ca.crt'), serverName: 'elsewhere.example' } });
-    await expect.poll(() => clustersOf(right), patience).toEqual(['gate/codec', 'pods/codec']);
+    await expect.poll(() => clustersOf(right), patience).toEqual(['codec']);
     expect(await clustersOf(wrong)).toEqual([]);
   }, 120_000);
 });
