@@ -99,11 +99,11 @@ async function bench(services: number, pods: number): Promise<boolean> {
     const space = await TestNamespace.make(cluster);
     console.log(`making ${services} Services with ${pods} pods each …`);
     await fill(space, services, pods);
-    const [port = 0, xds = 0, kick = 0] = await freePorts(3);
+    const [port = 0, xds = 0] = await freePorts(2);
     const routes = join(folder, 'routes.yaml');
     writeFileSync(routes, routeFile(space.name, services, port));
     const began = instant();
-    const where = ['--xds', `127.0.0.1:${xds}`, '--kick-port', String(kick), '--admin', '127.0.0.1:0'];
+    const where = ['--xds', `127.0.0.1:${xds}`, '--admin', '127.0.0.1:0'];
     const sluice = new SluiceProcess(['serve', '--routes', routes, ...where], {
       KUBECONFIG: cluster.kubeconfig(),
       NODE_OPTIONS,

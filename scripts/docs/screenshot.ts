@@ -11,7 +11,7 @@ import { ROOT } from './files.ts';
 /** How many requests are on their way for as long as the pictures are taken. */
 const REQUESTS = 9;
 
-const SIZE = { width: 1100, height: 640 };
+const SIZE = { width: 1100, height: 540 };
 
 const demo = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'run', '--admin', '127.0.0.1:0'], {
   stdio: ['ignore', 'pipe', 'pipe'],

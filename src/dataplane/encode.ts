@@ -44,6 +44,22 @@ export function merged(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** An encoded message as field `number` of another one: tag, length, and the message itself (wire type 2). */
+export function field(number: number, message: Uint8Array): readonly Uint8Array[] {
+  return [Uint8Array.from([...varint(number * 8 + 2), ...varint(message.length)]), message];
+}
+
+function varint(value: number): readonly number[] {
+  return value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+}
+
+/** A resource whose encoded form is there already. See `resource`. */
+export function encodedResource<P>(message: MessageClass<P>, name: string, body: Uint8Array): EncodedResource {
+  const typeUrl = message.getTypeUrl();
+  if (!isServed(typeUrl)) throw new Error(`${typeUrl} is not a type that is served`);
+  return { typeUrl, name, body };
+}
+
 /** Milliseconds as a protobuf duration. */
 export function duration(ms: Millis | number): google.protobuf.Duration.$Properties {
   return { seconds: Math.floor(ms / 1000), nanos: Math.round((ms % 1000) * 1e6) };

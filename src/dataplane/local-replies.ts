@@ -23,9 +23,16 @@ const OF_SERVICE = {
   waitTimeout: `%METADATA(ROUTE:${METADATA}:${ROUTE_KEYS.waitTimeout})%`,
 };
 
+/** Whoever refuses: no pod has seen the request. */
+const FULL = {
+  error: 'queue full',
+  message: OF_SERVICE.full,
+  grpcStatus: 8, // RESOURCE_EXHAUSTED
+} as const;
+
 /** By the queue filter, which has set their statuses. */
 const BY_FILTER: readonly Reply[] = [
-  { when: byDetails(DETAILS.full), error: 'queue full', message: OF_SERVICE.full, retryAfter: 'set' },
+  { ...FULL, when: byDetails(DETAILS.full), retryAfter: 'set' },
   { when: byDetails(DETAILS.waitTimeout), error: 'waited too long', message: OF_SERVICE.waitTimeout, retryAfter: '1' },
   {
     when: byDetails(DETAILS.cancelled),
@@ -200,11 +207,9 @@ export function localReplies(services: readonly Service[], headers: HeaderBounds
 
 /** Envoy's circuit breakers refuse: of services without a limit, and of all where the filter is off. */
 const FULL_BY_ENVOY: Reply = {
+  ...FULL,
   when: byFlags('UO'),
-  error: 'queue full',
-  message: OF_SERVICE.full,
   status: 429,
-  grpcStatus: 8, // RESOURCE_EXHAUSTED
   retryAfter: '1',
 };
 

@@ -11,12 +11,13 @@ import type {
   PathMatch,
   Route,
 } from '../model/route.ts';
+import { servicesOf } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import { routesByListener, type Socket, type VirtualHost, virtualHosts, virtualHostsOver } from '../model/sockets.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { clusterName, HEADERS, METADATA, NO_CLUSTER, ROUTE_KEYS, routesName } from './contract.ts';
-import { pack, resource, struct, wrap } from './encode.ts';
+import { encodedResource, field, merged, pack, struct, wrap } from './encode.ts';
 import { addedHeaders } from './header-changes.ts';
 import { fullStatusOf } from './local-replies.ts';
 import type { FilterOptions } from './options.ts';
@@ -26,7 +27,7 @@ import { redirectAction } from './redirect.ts';
 import { retryPolicy } from './retries.ts';
 import { NO_ROUTE_TIMEOUT, workTimeout } from './work-timeout.ts';
 
-const { RouteConfiguration } = envoy.config.route.v3;
+const { Route: EnvoyRouteMessage, RouteConfiguration, VirtualHost: EnvoyVirtualHost } = envoy.config.route.v3;
 const { CorsPolicy } = envoy.extensions.filters.http.cors.v3;
 
 type EnvoyRoute = envoy.config.route.v3.Route.$Properties;
@@ -42,6 +43,23 @@ interface RouteTools {
   readonly filter: FilterOptions;
 }
 
+/** Routes as they were encoded, with the services that went into them. */
+export type EncodedRoutes = ReadonlyMap<Route, EncodedRoute>;
+
+interface EncodedRoute {
+  readonly services: readonly (Service | undefined)[];
+  readonly bytes: Uint8Array;
+}
+
+/** Route configurations, and what the next ones can take over. */
+export interface RouteConfigurations {
+  readonly resources: readonly EncodedResource[];
+  readonly encoded: EncodedRoutes;
+}
+
+/** Numbers of fields in Envoy's `route_components.proto` and `route.proto`. */
+const FIELDS = { routesOfHost: 3, hostsOfConfiguration: 2 };
+
 /**
  * Which request goes to which service, at each socket; where TLS tells listeners apart, at each listener. Throws when a
  * route's service is not there: merging never makes that.
@@ -50,30 +68,52 @@ export function routeConfigurations(
   sockets: readonly Socket[],
   { routes, services }: Routing,
   filter: FilterOptions,
-): readonly EncodedResource[] {
+  before: EncodedRoutes = new Map(),
+): RouteConfigurations {
   const tools = { services: new Map(services.map((service) => [service.name, service])), filter };
+  // Of a thousand routes that are at several hosts each, one that changes is encoded, once.
+  const encoded = new Map(routes.map((route) => [route, encodeRoute(route, tools, before.get(route))]));
   const byListener = routesByListener(routes);
-  return sockets.flatMap((socket) => {
-    if (!socket.tls) return [configuration(socket.name, virtualHosts(socket, byListener), tools)];
-    return socket.listeners.map((listener) =>
-      configuration(routesName(socket.name, listener.hostname), virtualHostsOver(listener, socket, byListener), tools),
-    );
+  const resources = sockets.flatMap((socket) => {
+    if (!socket.tls) return [configuration(socket.name, virtualHosts(socket, byListener), encoded)];
+    return socket.listeners.map((listener) => {
+      const name = routesName(socket.name, listener.hostname);
+      return configuration(name, virtualHostsOver(listener, socket, byListener), encoded);
+    });
   });
+  return { resources, encoded };
 }
 
-function configuration(name: string, hosts: readonly VirtualHost[], tools: RouteTools): EncodedResource {
-  return resource(RouteConfiguration, name, {
+function encodeRoute(route: Route, tools: RouteTools, before: EncodedRoute | undefined): EncodedRoute {
+  const services = servicesOf(route).map((name) => tools.services.get(name));
+  if (before !== undefined && services.every((service, at) => service === before.services[at])) return before;
+  // A copy of its own: see `resource`.
+  return { services, bytes: new Uint8Array(EnvoyRouteMessage.encode(envoyRoute(route, tools)).finish(true)) };
+}
+
+function configuration(name: string, hosts: readonly VirtualHost[], encoded: EncodedRoutes): EncodedResource {
+  const own = RouteConfiguration.encode({
     name,
     // `Host: infer.example:8080` is the host infer.example.
     ignorePortInHostMatching: true,
     // A pod has no say in what Sluice's own headers tell.
     responseHeadersToRemove: Object.values(HEADERS),
-    virtualHosts: hosts.map(({ host, routes }) => ({
-      name: host,
-      domains: [host],
-      routes: routes?.map((route) => envoyRoute(route, tools)) ?? [MISDIRECTED],
-    })),
+  }).finish(true);
+  const parts = hosts.flatMap((host) => field(FIELDS.hostsOfConfiguration, virtualHost(host, encoded)));
+  return encodedResource(RouteConfiguration, name, merged([own, ...parts]));
+}
+
+function virtualHost({ host, routes }: VirtualHost, encoded: EncodedRoutes): Uint8Array {
+  const own = EnvoyVirtualHost.encode({
+    name: host,
+    domains: [host],
+    ...(routes === undefined ? { routes: [MISDIRECTED] } : {}),
+  }).finish(true);
+  const parts = (routes ?? []).flatMap((route) => {
+    const bytes = encoded.get(route)?.bytes;
+    return bytes === undefined ? [] : field(FIELDS.routesOfHost, bytes);
   });
+  return merged([own, ...parts]);
 }
 
 /** RFC 9110, 15.5.20: the client is to open a connection for this host. */

@@ -10,7 +10,7 @@ import { endpoints } from './endpoints.ts';
 import { socketListener } from './listener.ts';
 import type { TranslateOptions } from './options.ts';
 import { filterResources } from './queue-filter.ts';
-import { routeConfigurations } from './routes.ts';
+import { type EncodedRoutes, routeConfigurations } from './routes.ts';
 import { certificateSecret } from './secret.ts';
 
 /** A model as Envoy's resources, with what the next translation can take over of it. */
@@ -21,6 +21,7 @@ export interface Translation {
   readonly services: readonly TranslatedService[];
   /** What depends on the options alone. */
   readonly fixed: Fixed;
+  readonly routes: EncodedRoutes;
 }
 
 interface TranslatedService extends Pick<ServiceWithPods, 'service' | 'pods'> {
@@ -49,12 +50,16 @@ export function translate({ routing, services }: Model, options: TranslateOption
   const { resources: was } = last ?? {};
   const isSameRouting = routing === last?.routing;
   const clusters = [...fixed.clusters, ...translated.map(({ cluster }) => cluster)];
+  const made =
+    isSameRouting && last !== undefined
+      ? { resources: ofRoutingAsBefore(last.resources), encoded: last.routes }
+      : ofRouting(routing, options, { fixed, routes: last?.routes });
   const resources: ResourcesByType = {
     [TYPE_URLS.cluster]: sameList(clusters, was?.[TYPE_URLS.cluster]),
     [TYPE_URLS.endpoints]: translated.map(({ endpoints }) => endpoints),
-    ...(isSameRouting && was !== undefined ? ofRoutingAsBefore(was) : ofRouting(routing, options, fixed)),
+    ...made.resources,
   };
-  return { resources, options, routing, services: translated, fixed };
+  return { resources, options, routing, services: translated, fixed, routes: made.encoded };
 }
 
 /**
@@ -91,18 +96,24 @@ type OfRouting = Pick<
   typeof TYPE_URLS.extension | typeof TYPE_URLS.listener | typeof TYPE_URLS.routes | typeof TYPE_URLS.secret
 >;
 
-function ofRouting(routing: Routing, options: TranslateOptions, fixed: Fixed): OfRouting {
+function ofRouting(
+  routing: Routing,
+  options: TranslateOptions,
+  { fixed, routes }: { readonly fixed: Fixed; readonly routes: EncodedRoutes | undefined },
+): { readonly resources: OfRouting; readonly encoded: EncodedRoutes } {
   const { listeners, services } = routing;
   const sockets = socketsOf(listeners);
   const certificates = new Map(
     listeners.flatMap(({ tls }) => (tls?.certificates ?? []).map((one) => [certificateName(one), one] as const)),
   );
-  return {
+  const configurations = routeConfigurations(sockets, routing, options.filter, routes);
+  const resources: OfRouting = {
     [TYPE_URLS.extension]: fixed.extensions,
     [TYPE_URLS.listener]: [...sockets.map((socket) => socketListener(socket, services, options)), ...fixed.listeners],
-    [TYPE_URLS.routes]: routeConfigurations(sockets, routing, options.filter),
+    [TYPE_URLS.routes]: configurations.resources,
     [TYPE_URLS.secret]: [...certificates.values()].map(certificateSecret),
   };
+  return { resources, encoded: configurations.encoded };
 }
 
 function ofRoutingAsBefore(was: ResourcesByType): OfRouting {

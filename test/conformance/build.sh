@@ -1,6 +1,6 @@
 #!/bin/bash
-# build.sh: builds the conformance suite, the list of its tests, its echo server and its CRDs unless they are built, and
-# prints in which folder they are. What goes in decides the folder, so a changed version is never taken for another one.
+# build.sh: builds the conformance suite, the list of its tests and its echo server unless they are built, and prints in
+# which folder they are. What goes in decides the folder, so a changed version is never taken for another one.
 # The first time takes about five minutes of CPU and fetches Go modules.
 set -euo pipefail
 cd "$(dirname "$0")/suite"
@@ -18,11 +18,6 @@ if [ ! -e "$folder/done" ]; then
   nice -n 10 go test -c -o "$folder/conformance.test" ./run >&2
   nice -n 10 go test -c -o "$folder/list.test" ./list >&2
   nice -n 10 go build -o "$folder/echo-basic" sigs.k8s.io/gateway-api/conformance/echo-basic >&2
-  rm -rf "$folder/crd"; mkdir "$folder/crd"
-  cp "$(go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)"/config/crd/standard/gateway*_*.yaml "$folder/crd/"
-  chmod -R u+w "$folder/crd"
-  # Policies for whoever installs the definitions by hand.
-  rm -f "$folder"/crd/*_vap_*
   LIST="$folder/tests.json" "$folder/list.test" >/dev/null
   touch "$folder/done"
 fi

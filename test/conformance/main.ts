@@ -1,14 +1,13 @@
 // The Gateway API's conformance suite against this Sluice: see run.sh, which makes the network that this runs in.
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { VERSION } from '../../src/base/version.ts';
 import { SUPPORTED_FEATURES } from '../../src/routes/gateway-api/features.ts';
 import { TestCluster } from '../kube/kit/cluster.ts';
+import { createGatewayApi, untilAccepted } from './create.ts';
 import { ip, Kubelet } from './kubelet.ts';
 import { type ListedTest, readOutcomes, tableOf } from './results.ts';
 
@@ -65,36 +64,19 @@ process.stderr.write(`logs: ${folder}\n`);
 process.exit(results.every(({ code }) => code === 0) ? 0 : 1);
 
 async function runTests(): Promise<readonly Result[]> {
-  await create(readdirSync(join(suite, 'crd')).map((file) => readFileSync(join(suite, 'crd', file), 'utf8')));
-  await create([readFileSync(join(root, 'k8s/crds/slot-policy.yaml'), 'utf8')]);
-  await create([readFileSync(join(root, 'k8s/gateway-api/gateway-class.yaml'), 'utf8')]);
+  await createGatewayApi(cluster);
   mkdirSync(join(folder, 'pods'));
   const kubelet = new Kubelet(cluster, join(suite, 'echo-basic'), join(folder, 'pods'));
   const playing = kubelet.run(stopping.signal);
   const sluice = startSluice();
   try {
-    await untilAccepted();
+    // The suite does not wait for the class.
+    await untilAccepted(cluster);
     return only.length > 0 ? await runEach(only) : [await runSuite([])];
   } finally {
     stopping.abort();
     sluice.kill('SIGTERM');
     await playing;
-  }
-}
-
-/** Creates the objects of YAML texts. */
-async function create(texts: readonly string[]): Promise<void> {
-  for (const document of texts.flatMap((text) => parseAllDocuments(text))) {
-    const object: { readonly apiVersion: string; readonly kind: string } | null = document.toJS();
-    if (object === null) continue;
-    const plural = object.kind === 'GatewayClass' ? 'gatewayclasses' : 'customresourcedefinitions';
-    // A definition takes a moment to be served.
-    for (let tries = 0; ; tries++) {
-      const { status, body } = await cluster.ask('POST', `/apis/${object.apiVersion}/${plural}`, object, true);
-      if (status === 201) break;
-      if (status !== 404 || tries > 100) throw new Error(`${object.kind}: ${status} ${JSON.stringify(body)}`);
-      await sleep(100);
-    }
   }
 }
 
@@ -106,17 +88,6 @@ function startSluice() {
   child.stdout.pipe(log);
   child.stderr.pipe(log);
   return child;
-}
-
-/** The suite does not wait for the class. */
-async function untilAccepted(): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    const { body } = await cluster.ask('GET', '/apis/gateway.networking.k8s.io/v1/gatewayclasses/sluice');
-    const conditions: readonly { readonly type: string; readonly status: string }[] = body.status?.conditions ?? [];
-    if (conditions.some(({ type, status }) => type === 'Accepted' && status === 'True')) return;
-    await sleep(100);
-  }
-  throw new Error(`Sluice has not accepted the GatewayClass: see ${folder}/sluice.log`);
 }
 
 async function runEach(names: readonly string[]) {

@@ -12,6 +12,7 @@ echo 'test:conformance: building the test cluster and the suite, unless they are
 SLUICE_KUBE_PROGRAM=${SLUICE_KUBE_PROGRAM:-$("$here/../kube/cluster/build.sh")} || skip 'the test cluster cannot be built: see above'
 SUITE=$("$here/build.sh") || skip 'the suite cannot be built: see above'
 SLUICE_ENVOY=$(node "$here/../kube/kit/find-envoy.ts") || skip 'no Envoy can be found or fetched: see above'
-export SLUICE_KUBE_PROGRAM SUITE SLUICE_ENVOY
+SLUICE_GATEWAY_CRDS=$("$here/crds.sh") || skip 'the definitions of the Gateway API cannot be fetched: see above'
+export SLUICE_KUBE_PROGRAM SUITE SLUICE_ENVOY SLUICE_GATEWAY_CRDS
 cd "$root"
 exec unshare --net node "$here/main.ts" "$@"

@@ -36,17 +36,17 @@ async function start(bootstrap = alone()) {
 }
 
 test('the admin tells how Envoy was started, its statistics and its configuration', async () => {
-  const cluster = { name: 'gate/codec', type: 'STATIC', load_assignment: { cluster_name: 'gate/codec' } };
+  const cluster = { name: 'odd/codec', type: 'STATIC', load_assignment: { cluster_name: 'odd/codec' } };
   const { admin } = await start(alone(0, { static_resources: { clusters: [cluster] } }));
   const info = await admin.serverInfo();
   expect(info).toMatchObject({ ok: true, value: { state: 'LIVE', concurrency: 1, nodeId: 'alone' } });
   expect(info.ok && wrongStart(info.value)).toEqual([]);
 
-  const stats = await admin.stats({ filter: '^(cluster\\.gate/codec\\.upstream_cx_active|server\\.concurrency)$' });
+  const stats = await admin.stats({ filter: '^(cluster\\.odd/codec\\.upstream_cx_active|server\\.concurrency)$' });
   expect(stats).toEqual({
     ok: true,
     value: new Map([
-      ['cluster.gate/codec.upstream_cx_active', 0],
+      ['cluster.odd/codec.upstream_cx_active', 0],
       ['server.concurrency', 1],
     ]),
   });
@@ -54,9 +54,9 @@ test('the admin tells how Envoy was started, its statistics and its configuratio
   const all = await admin.stats({ filter: '.' });
   expect(all.ok && all.value.size).toBeGreaterThan(100);
 
-  expect(await admin.configDump({ resource: 'static_clusters', nameRegex: 'gate/.*' })).toMatchObject({
+  expect(await admin.configDump({ resource: 'static_clusters', nameRegex: 'odd/.*' })).toMatchObject({
     ok: true,
-    value: [{ cluster: { name: 'gate/codec' } }],
+    value: [{ cluster: { name: 'odd/codec' } }],
   });
   expect(await admin.configDump({ resource: 'dynamic_listeners' })).toEqual({ ok: true, value: [] });
   expect(await admin.stats({ filter: '(' })).toMatchObject({

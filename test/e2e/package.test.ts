@@ -30,6 +30,7 @@ describe('the package that npm gets', () => {
       expect.arrayContaining([
         'bin/sluice.cjs',
         'dist/main.js',
+        'gen/guard.wasm',
         'gen/queue.wasm',
         'gen/xds.js',
         'gen/xds.binpb',

@@ -14,7 +14,8 @@ echo 'test:kube: building the test cluster, unless it is built (the first time t
 program=${SLUICE_KUBE_PROGRAM:-$("$here/cluster/build.sh")} || skip 'the test cluster cannot be built: see above' "$@"
 envoy=$(node "$here/kit/find-envoy.ts") || skip 'no Envoy can be found or fetched: see above' "$@"
 helm=${SLUICE_KUBE_HELM:-$("$here/helm/build.sh")} || helm=
-export SLUICE_KUBE_HELM="$helm" SLUICE_KUBE_PROGRAM="$program" SLUICE_ENVOY="$envoy"; unset SLUICE_KUBE_SKIP
+crds=$("$here/../conformance/crds.sh") || skip 'the definitions of the Gateway API cannot be fetched: see above' "$@"
+export SLUICE_KUBE_HELM="$helm" SLUICE_KUBE_PROGRAM="$program" SLUICE_ENVOY="$envoy" SLUICE_GATEWAY_CRDS="$crds"; unset SLUICE_KUBE_SKIP
 cd "$root"
 # Without IPv6 in the kernel the tests of it fail, the others do not.
 exec "${share[@]}" bash -c 'ip link set lo up && ip address add 10.244.0.1/16 dev lo

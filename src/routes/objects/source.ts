@@ -13,6 +13,7 @@ import type { Problem } from '../../model/problem.ts';
 import type { RoutingPart } from '../../model/routing.ts';
 import type { Service, ServiceName } from '../../model/service.ts';
 import type { CountSourceEvent, Source, SourceLog, SourceState } from '../../model/source.ts';
+import { keepSame } from '../keep-same.ts';
 import { SERVICES, type ServicePort } from './core.ts';
 import { collectionPath, type KubeObject, keyOf, objectPath, type Resource } from './object.ts';
 import { ObjectStore } from './store.ts';
@@ -197,7 +198,12 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
       return translation;
     });
     const since = following.flatMap((one) => (one.kind === 'failing' ? [one.since] : []));
-    const value = translations.map(({ part }) => part);
+    const known = this.#state.kind === 'pending' ? [] : this.#state.value;
+    // What is as it was stays the same object, so that nothing is made of it anew.
+    const value = translations.map(({ part }, at) => {
+      const was = known[at];
+      return was === undefined ? part : keepSame(was, part);
+    });
     this.#state =
       since.length === 0
         ? { kind: 'ready', value, problems }

@@ -58,7 +58,7 @@ test('a pod that freezes is taken out by health checks; its slot goes with the r
   await queue.untilHeld(1);
   const ill = (await queue.pods.requests()).find(({ id }) => id === 'stuck0')?.pod ?? '';
   await queue.pods.setMode(ill, { kind: 'frozen' });
-  await until(() => queue.stat('cluster.pods/codec.health_check.failure'), { what: 'a failed check' });
+  await until(() => queue.stat('cluster.codec.health_check.failure'), { what: 'a failed check' });
   // The request that hangs there holds a slot of the gate, which is one more than the other two pods have.
   const run = startLoad(client, spaced(500, 20, { work: fixed(35) }));
   await pause(2000);

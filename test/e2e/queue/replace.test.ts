@@ -53,7 +53,7 @@ test.each(['http1', 'h2c'] as const)(
   },
 );
 
-/** Looks at what waits behind the gate; a request may be there for as long as a connection takes, not longer. */
+/** Looks at what waits behind the queue; a request may be there for as long as a connection takes, not longer. */
 function watchForStuck(queue: Queue): () => readonly number[] {
   const seen: number[] = [];
   let watching = true;
@@ -63,7 +63,7 @@ function watchForStuck(queue: Queue): () => readonly number[] {
   const watch = async () => {
     let before = 0;
     while (watching) {
-      const now = await queue.stat('cluster.pods/codec.upstream_rq_pending_active');
+      const now = await queue.stat('cluster.codec.upstream_rq_pending_active');
       if (before > 0 && now > 0) seen.push(now);
       before = now;
       await pause(50);

@@ -124,7 +124,7 @@ test("Sluice's own headers mean nothing from a client, and reach no pod", async 
     routes: [{ match: { prefix: '/' }, service: 'codec', timeout: { request: '10s' } }],
   });
   const headers = {
-    'x-sluice-service': '/kick', // would be answered 204 without a pod
+    'x-sluice-pod': '127.0.0.1:1', // would be another pod
     'x-sluice-arrived': '1', // would have waited since 1970
     'x-sluice-timeout': '1',
     'x-sluice-full-status': '599',

@@ -95,9 +95,9 @@ export class ControlPlane {
   }
 }
 
-/** The clusters of services that an Envoy has, sorted. */
+/** The clusters that an Envoy has and that are of a service's pods or line, without their settings' hash, sorted. */
 export async function clustersOf(envoy: TestEnvoy): Promise<readonly string[]> {
-  const stats = await envoy.admin.stats({ filter: '^cluster\\.(codec|web)\\.membership_total$' });
+  const stats = await envoy.admin.stats({ filter: '^cluster\\.[a-z0-9].*\\.membership_total$' });
   if (!stats.ok) return [stats.errors.join()];
   return [...stats.value.keys()].map((name) => name.split('.')[1] ?? '').sort();
 }

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { XDS_CLUSTER } from '../../../src/dataplane/contract.ts';
 import { Certificates } from '../kit/certificates.ts';
 import type { TestEnvoy } from '../kit/envoy.ts';
 import { runSluice } from '../kit/sluice-process.ts';
@@ -34,7 +35,7 @@ async function server(age: string): Promise<void> {
 
 /** How often Envoy has taken new files for its connection to the control plane. */
 async function taken(envoy: TestEnvoy): Promise<number> {
-  const name = 'cluster.sluice-xds.client_ssl_socket_factory.ssl_context_update_by_sds';
+  const name = `cluster.${XDS_CLUSTER}.client_ssl_socket_factory.ssl_context_update_by_sds`;
   const stats = await envoy.admin.stats({ filter: name });
   return stats.ok ? (stats.value.get(name) ?? 0) : 0;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { keepSame } from '../../../../src/routes/file/keep-same.ts';
 import { parseRouteFile } from '../../../../src/routes/file/parse.ts';
 import { parseApart } from '../../../../src/routes/file/parse-apart.ts';
+import { keepSame } from '../../../../src/routes/keep-same.ts';
 import { parsed } from './kit.ts';
 
 const options = { path: 'routes.yaml', env: { LIMIT: '3' }, baseDir: '/etc/sluice' };

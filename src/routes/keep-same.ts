@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Routing } from '../../model/routing.ts';
+import type { Routing } from '../model/routing.ts';
 
 /**
  * `after`, with the very objects of `before` for every service and route that is as it was: what was made of them is made
  * once, and an edit of one service costs as much as that service.
  */
-export function keepSame(before: Routing, after: Routing): Routing {
+export function keepSame<Whole extends Routing>(before: Whole, after: Whole): Whole {
   const services = sameOf(before.services, after.services);
   const routes = sameOf(before.routes, after.routes);
   const kept = { ...after, services, routes };
