@@ -53,7 +53,7 @@ const SELF_DETAILS = text('sluice_self.');
 export const VM_HEADER = text('x-sluice-vm');
 
 /** Bytes that may be sent while nothing is heard of Sluice. Reports wait beyond that. */
-const UNHEARD_MAX: f64 = 65536;
+const UNHEARD_MAX: f64 = 262144;
 /** Until `Welcome` says otherwise. */
 const REPORT_MS: f64 = 1000;
 const HEARTBEAT_MS: f64 = 300;
@@ -376,6 +376,8 @@ function report(now: f64): void {
     beginMessage();
     message = open(5);
     services = 0;
+    // The others follow when Sluice was heard.
+    if (unheard >= UNHEARD_MAX) break;
   }
   if (services > 0) {
     writeNumber(2, (memory.size() as f64) * 65536);
