@@ -120,6 +120,28 @@ test('more services and pods than there is room for are refused, and nothing end
   expect(host.replies).toHaveLength(0);
 });
 
+test('statistics: for so many names, also where they come and go; of one that comes again they go on', () => {
+  const host = connected({ statisticsMax: 3 });
+  const round = (name: string) => {
+    host.send({ service: service(name, 2) });
+    serve(host, name);
+    host.pass(150);
+    host.send({ heartbeat: {} });
+    host.send({ removeService: { name } });
+    host.pass(150);
+    host.send({ heartbeat: {} });
+  };
+  for (let i = 0; i < 10; i++) round(`service-${i}`);
+  for (let i = 0; i < 5; i++) round('service-1');
+  expect(new Set(host.statistics).size).toBe(3 * 17);
+  expect(host.statistics).toHaveLength(3 * 17);
+  expect(host.statistic('sluice_queue_answered.service-1')).toBe(6);
+  expect(host.statistic('sluice_queue_slots.service-1')).toBe(0);
+  host.send({ service: service('service-2', 2) });
+  host.pass(150);
+  expect(host.statistic('sluice_queue_slots.service-2')).toBe(2);
+});
+
 test('while Sluice says nothing only so much is sent; with it everything comes', () => {
   const host = connected();
   for (let i = 0; i < 1000; i++) host.send({ service: service(`namespace/service-${i}`, 10) });

@@ -201,6 +201,11 @@ export class WasmHost {
     this.call('proxy_on_grpc_close', 2, this.#token, 14);
   }
 
+  /** The names of all statistics, in the order of their definition. */
+  get statistics(): readonly string[] {
+    return this.#metrics.map(({ name }) => name);
+  }
+
   /** What `sluice_queue_NAME.SERVICE` says. */
   statistic(name: string): number {
     return this.#metrics.filter((metric) => metric.name === name).reduce((sum, { value }) => sum + value, 0);
