@@ -40,7 +40,7 @@ export function commandLines(block: string): readonly string[] {
  */
 export const RUN_IN: readonly (readonly [RegExp, string])[] = [
   [/^(npm run sluice --|sluice) /, 'test/e2e/documents.test.ts'],
-  [/^curl -sZ /, 'test/e2e/quick-start.test.ts'],
+  [/^curl --no-progress-meter -Z /, 'test/e2e/quick-start.test.ts'],
   [/^(sed|cat|cp|kill) /, 'test/e2e/quick-start.test.ts'],
   [/^curl .*127\.0\.0\.1:9901/, 'test/e2e/documents.test.ts'],
   [/^(kubectl|helm) /, 'test/kube/documents.test.ts'],

@@ -86,7 +86,7 @@ function text({ port, routes, dashboard, envoysView }: DemoPlaces & { port: numb
   The route file    ${routes}
   Envoy's view      ${envoysView}
 
-  Send nine requests at once; three are worked on at a time, six wait in line:
+  Send nine requests at once; three are worked on at a time, six wait in the queue:
 
     for i in 1 2 3 4 5 6 7 8 9; do curl -s -w '  answered after %{time_total} s\\n' ${url} & done; wait
 

@@ -50,6 +50,7 @@ const FOREIGN = [
   '--concurrency',
   '--disable-hot-restart',
   '--drain-time-s',
+  '--no-progress-meter',
   '--parallel-immediate',
   '--previous',
   '--scale',
