@@ -104,7 +104,7 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     for (const selector of selectors) expect(selector).toEqual(labels);
   });
 
-  test('with TLS the route file, both containers and the Service have it', () => {
+  test('with TLS the route file, Sluice and the Service have it', () => {
     const all = template(...set('tls.secretName=codec-tls', 'service.port=443'));
     const map = all.find(({ metadata }) => metadata.name === 'sluice-routes');
     const read = parseRouteFile(map?.['data']['routes.yaml'], { path: 'routes.yaml', env: {}, baseDir: '/' });
@@ -112,9 +112,9 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     expect(read).toMatchObject({ ok: true, value: { routing: { listeners: [{ tls: { certificates: [files] } }] } } });
     const { containers, volumes } = only(all, 'Deployment')['spec'].template.spec;
     expect(volumes).toContainEqual({ name: 'tls', secret: { secretName: 'codec-tls' } });
-    for (const { volumeMounts } of containers) {
-      expect(volumeMounts).toContainEqual({ name: 'tls', mountPath: '/etc/sluice-tls', readOnly: true });
-    }
+    const [sluice, envoy] = containers;
+    expect(sluice.volumeMounts).toContainEqual({ name: 'tls', mountPath: '/etc/sluice-tls', readOnly: true });
+    expect(envoy.volumeMounts.map(({ name }: { name: string }) => name)).toEqual(['envoy']);
     expect(only(all, 'Service')['spec'].ports).toEqual([{ name: 'https', port: 443, targetPort: 'http' }]);
   });
 
