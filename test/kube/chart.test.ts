@@ -159,6 +159,24 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     expect(read).toMatchObject({ ok: true, value: { warnings: [], routing: { services: [{ name: 'codec' }] } } });
   });
 
+  test('objects of the Gateway API: rights, class, ports, and no route file unless there is one', () => {
+    const all = template(...set('gatewayApi.enabled=true', 'routes=null', 'gatewayApi.statusAddresses={192.0.2.1}'));
+    const { containers, volumes, securityContext } = only(all, 'Deployment')['spec'].template.spec;
+    const [sluice, envoy] = containers;
+    expect(sluice.args).toEqual(expect.arrayContaining(['--gateway-api', '--gateway-status-address=192.0.2.1']));
+    expect(sluice.args.join(' ')).not.toContain('--routes');
+    expect(JSON.stringify([volumes, sluice.volumeMounts])).not.toContain('"routes"');
+    expect(all.some(({ metadata }) => metadata.name === 'sluice-routes')).toBe(false);
+    expect(securityContext.sysctls).toEqual([{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }]);
+    expect(envoy.ports.map((one: { containerPort: number }) => one.containerPort).sort()).toEqual([443, 80]);
+    expect(only(all, 'Service')['spec'].ports).toHaveLength(2);
+    expect(only(all, 'GatewayClass')['spec']).toEqual({ controllerName: 'sluice.dev/gateway-controller' });
+    expect(only(all, 'ClusterRole')['rules']).toEqual(only(render('gateway-api'), 'ClusterRole')['rules']);
+    expect(only(all, 'ClusterRoleBinding')['roleRef'].name).toBe(only(all, 'ClusterRole').metadata.name);
+    const both = only(template(...set('gatewayApi.enabled=true')), 'Deployment')['spec'].template.spec.containers[0];
+    expect(both.args).toEqual(expect.arrayContaining(['--routes=/etc/sluice/routes.yaml', '--gateway-api']));
+  });
+
   test('values that make no sense are refused', () => {
     const refused = () =>
       execFileSync(HELM, ['template', CHART, ...KUBE, ...set('service.port=no')], { stdio: 'pipe' });
