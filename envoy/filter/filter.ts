@@ -13,6 +13,7 @@ import {
   direct,
   endAnswer,
   expire,
+  isAnyRemembered,
   isTickRoot,
   POD,
   postpone,
@@ -234,7 +235,7 @@ function arrive(context: u32): i32 {
  */
 function onTry(context: u32): void {
   const isFirst = getHeader(REQUEST_HEADERS, REQUEST);
-  if (!isFirst && !getProperty(REQUEST_OF_TRY)) return;
+  if (!isFirst && (!isAnyRemembered || !getProperty(REQUEST_OF_TRY))) return;
   const r = requestNamed(found, foundSize);
   if (isFirst) {
     removeHeader(REQUEST_HEADERS, REQUEST);

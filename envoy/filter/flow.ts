@@ -150,8 +150,12 @@ export function direct(r: i32): void {
   setHeader(REQUEST_HEADERS, REQUEST, lineAt(), lineSize());
 }
 
+/** Whether there is any use in asking for the property. */
+export let isAnyRemembered: bool = false;
+
 /** A try has failed: another one is to know whose it is. Its headers are out of reach, so it is a property of the stream. */
 export function remember(r: i32): void {
+  isAnyRemembered = true;
   putRequest(r);
   setProperty(REQUEST_OF_TRY, lineAt(), lineSize());
 }

@@ -5,7 +5,7 @@
 import { Floats, Ints } from './columns.ts';
 import { proxy_define_metric, proxy_increment_metric } from './env.ts';
 import { begin, lineAt, lineSize, put, putBytes, Text, text } from './host.ts';
-import { nameAt, nameSize } from './names.ts';
+import { addName, findName, nameAt, nameSize, numberOf } from './names.ts';
 import { COUNTS } from './queue.ts';
 import { queues, serviceEntry } from './state.ts';
 
@@ -35,63 +35,78 @@ const names: StaticArray<Text> = [
   text('sluice_queue_work_ms.'),
 ];
 
+/** The scope of names.ts in which each name that ever had statistics has its place. */
+const NAMES: i32 = -2;
+
 let most: i32 = 1000;
-let defined: i32 = 0;
-let room: i32 = 0;
-const isDefined: Ints = new Ints();
+let places: i32 = 0;
+let placeRoom: i32 = 0;
+let serviceRoom: i32 = 0;
+/** One above the place of a service; 0: it has none. */
+const placeOf: Ints = new Ints();
 const ids: Ints = new Ints();
 const told: Floats = new Floats();
 const out: usize = heap.alloc(8);
 
-/** So many services have statistics; the first that come. */
+/** So many names have statistics; the first that come. Envoy keeps a statistic for ever, so a place is never another name's. */
 export function setStatisticsMax(services: i32): void {
   most = services;
 }
 
 /** Brings the statistics of a service up to date. */
 export function updateStatistics(s: i32): void {
-  if (s >= room) {
-    room = s < 16 ? 32 : s * 2;
-    isDefined.grow(room);
-    ids.grow(room * ALL);
-    told.grow(room * ALL);
+  if (s >= serviceRoom) {
+    serviceRoom = s < 16 ? 32 : s * 2;
+    placeOf.grow(serviceRoom);
   }
-  if (isDefined.get(s) === 0) {
-    if (defined >= most) return;
-    define(s);
+  if (placeOf.get(s) === 0) {
+    const found = place(s);
+    if (found < 0) return;
+    placeOf.set(s, found + 1);
   }
-  tell(s, 0, queues.waiting(s) as f64);
-  tell(s, 1, queues.inUse(s) as f64);
-  tell(s, 2, queues.slots(s) as f64);
-  for (let i = 0; i < COUNTS; i++) tell(s, GAUGES + i, queues.count(s, i));
-  tell(s, GAUGES + COUNTS, Math.floor(queues.waitSum(s)));
-  tell(s, GAUGES + COUNTS + 1, Math.floor(queues.workSum(s)));
+  const at = (placeOf.get(s) - 1) * ALL;
+  tell(at, queues.waiting(s) as f64);
+  tell(at + 1, queues.inUse(s) as f64);
+  tell(at + 2, queues.slots(s) as f64);
+  for (let i = 0; i < COUNTS; i++) tell(at + GAUGES + i, queues.count(s, i));
+  tell(at + GAUGES + COUNTS, Math.floor(queues.waitSum(s)));
+  tell(at + GAUGES + COUNTS + 1, Math.floor(queues.workSum(s)));
 }
 
-/** The number of a forgotten service may become another's. */
+/** A service is forgotten: its gauges are 0. One of the same name begins to count at 0, and its statistics go on. */
 export function forgetStatistics(s: i32): void {
-  if (s >= room || isDefined.get(s) === 0) return;
-  for (let i = 0; i < GAUGES; i++) tell(s, i, 0);
-  isDefined.set(s, 0);
-  defined--;
+  if (s >= serviceRoom || placeOf.get(s) === 0) return;
+  updateStatistics(s);
+  const at = (placeOf.get(s) - 1) * ALL;
+  for (let i = 0; i < GAUGES; i++) tell(at + i, 0);
+  told.clear(at, ALL);
+  placeOf.set(s, 0);
 }
 
-function define(s: i32): void {
+/** The place of a service's name, a new one if there is room for it. */
+function place(s: i32): i32 {
   const entry = serviceEntry(s);
+  const known = findName(NAMES, nameAt(entry), nameSize(entry));
+  if (known !== 0) return numberOf(known);
+  if (places >= most) return -1;
+  const at = places++;
+  if (at >= placeRoom) {
+    placeRoom = at < 16 ? 32 : at * 2;
+    ids.grow(placeRoom * ALL);
+    told.grow(placeRoom * ALL);
+  }
+  addName(NAMES, nameAt(entry), nameSize(entry), at);
   for (let i = 0; i < ALL; i++) {
     begin();
     put(names[i]);
     putBytes(nameAt(entry), nameSize(entry));
     proxy_define_metric(i < GAUGES ? GAUGE : COUNTER, lineAt(), lineSize(), out);
-    ids.set(s * ALL + i, load<i32>(out));
+    ids.set(at * ALL + i, load<i32>(out));
   }
-  told.clear(s * ALL, ALL);
-  isDefined.set(s, 1);
-  defined++;
+  return at;
 }
 
-function tell(s: i32, which: i32, value: f64): void {
-  const at = s * ALL + which;
+function tell(at: i32, value: f64): void {
   const by = value - told.get(at);
   if (by === 0) return;
   proxy_increment_metric(ids.get(at) as u32, by as i64);

@@ -53,7 +53,7 @@ const SELF_DETAILS = text('sluice_self.');
 export const VM_HEADER = text('x-sluice-vm');
 
 /** Bytes that may be sent while nothing is heard of Sluice. Reports wait beyond that. */
-const UNHEARD_MAX: f64 = 65536;
+const UNHEARD_MAX: f64 = 262144;
 /** Until `Welcome` says otherwise. */
 const REPORT_MS: f64 = 1000;
 const HEARTBEAT_MS: f64 = 300;
@@ -61,6 +61,9 @@ const DEAD_AFTER_MS: f64 = 1000;
 /** How long opening a stream may take. */
 const OPENING_MS: f64 = 3000;
 const RETRY_MS: f64 = 100;
+/** A VM calls itself so many times without a long pause. */
+const CALLS_FAST: i32 = 15;
+const CALL_MS: f64 = 30000;
 const RETRY_MAX_MS: f64 = 2000;
 
 /** Made when the VM started. */
@@ -88,6 +91,7 @@ const tokenAt: usize = heap.alloc(8);
 let root: u32 = 0;
 let caller: u32 = 0;
 let isWorker: bool = false;
+let calls: i32 = 0;
 let token: u32 = 0;
 let isOpen: bool = false;
 let isWelcome: bool = false;
@@ -313,6 +317,9 @@ function connect(now: f64): void {
 }
 
 function callSelf(): void {
+  calls += 1;
+  // The VM of the main thread is never reached.
+  if (calls > CALLS_FAST) nextTry += CALL_MS;
   const from = root !== 0 ? root : caller;
   if (selfCluster.size === 0 || from === 0) return;
   enter(from);
@@ -376,6 +383,8 @@ function report(now: f64): void {
     beginMessage();
     message = open(5);
     services = 0;
+    // The others follow when Sluice was heard.
+    if (unheard >= UNHEARD_MAX) break;
   }
   if (services > 0) {
     writeNumber(2, (memory.size() as f64) * 65536);

@@ -6,7 +6,7 @@ export const ORDERS = ['pause', 'resume', 'drain', 'undrain', 'cancel'] as const
 /** An order of an operator. */
 export type OperatorOrder =
   | { readonly kind: 'pause' | 'resume'; readonly service: string }
-  /** `pod`: `10.0.0.1:80`, or an IP address for all its ports. */
+  /** `pod`: `10.0.0.1:80`, an IP address for all its ports, or its name in Kubernetes. */
   | { readonly kind: 'drain' | 'undrain'; readonly pod: string }
   /** `request`: its number in the queue, or its `x-request-id`. */
   | { readonly kind: 'cancel'; readonly service: string; readonly request: string };

@@ -1,7 +1,7 @@
 import { troubleOf } from '../status/order.ts';
 import type { LimitedStatus, NodeStatus, PodStatus, ServiceStatus, Status } from '../status/status.ts';
 
-/** A pod as the page draws it: address, state, in use, limit, then as far as they are known: why, since, until. */
+/** A pod as the page draws it: address, state, in use, limit, then as far as they are known: why, since, until, name, node. */
 export type PodView = readonly [
   address: string,
   state: PodStatus['state'],
@@ -10,6 +10,8 @@ export type PodView = readonly [
   reason?: string | null,
   since?: number | null,
   until?: number | null,
+  name?: string,
+  node?: string,
 ];
 
 /** A service as the page draws it. */
@@ -57,11 +59,15 @@ export function serviceView(all: ServiceStatus): ServiceView {
   return { ...limited, ...common, ...(traffic && { lastMinute: traffic.lastMinute }) };
 }
 
-function podView({ address, state, inUse, limit, reason, since, ejectedUntil, drained }: PodStatus): PodView {
+function podView(pod: PodStatus): PodView {
+  const { address, state, inUse, limit, since, ejectedUntil, drained, name, node } = pod;
   const short = [address, state, inUse ?? null, limit ?? null] as const;
-  if (drained !== undefined) return [...short, `drained by ${drained.by}`, Date.parse(drained.at), null];
-  if (since === undefined) return short;
-  return [...short, reason ?? null, Date.parse(since), ejectedUntil === undefined ? null : Date.parse(ejectedUntil)];
+  const reason = drained === undefined ? (pod.reason ?? null) : `drained by ${drained.by}`;
+  const from = drained?.at ?? since;
+  if (from === undefined && name === undefined) return short;
+  const until = ejectedUntil === undefined ? null : Date.parse(ejectedUntil);
+  const long = [...short, reason, from === undefined ? null : Date.parse(from), until] as const;
+  return name === undefined ? long : [...long, name, node ?? ''];
 }
 
 function nodeView({ id, userAgent, peer, connectedSince, types, filter }: NodeStatus): NodeView {

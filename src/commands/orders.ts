@@ -67,7 +67,10 @@ function addOrder(program: Command, { name, argument, of, description, example }
   program
     .command(name)
     .description(description)
-    .argument(argument, of === 'pod' ? 'its address, or its IP address for all its ports' : 'its name')
+    .argument(
+      argument,
+      of === 'pod' ? 'its address, its IP address for all its ports, or its name in Kubernetes' : 'its name',
+    )
     .addOption(adminOption())
     .addHelpText('after', `\nExample:\n  ${example}\n${WHO}`)
     .action(async (what: string, { admin = DEFAULT_ADMIN }: Options) => {

@@ -17,6 +17,7 @@ import { RouteFileSource } from '../routes/file/watch.ts';
 import { SlotsServer } from '../slots/server.ts';
 import type { Pace } from '../slots/write-message.ts';
 import { SnapshotCache } from '../snapshot/cache.ts';
+import { TYPE_URLS } from '../snapshot/resource.ts';
 import { Metrics } from '../status/metrics.ts';
 import { observe } from '../status/observe.ts';
 import { observed } from '../status/observed.ts';
@@ -24,6 +25,7 @@ import { Telemetry } from '../telemetry/telemetry.ts';
 import type { BindAddress } from '../xds/server/address.ts';
 import { XdsServer } from '../xds/server/server.ts';
 import type { XdsServerOptions } from '../xds/server/server-options.ts';
+import { closedListeners } from './closed-listeners.ts';
 import { Controller } from './controller.ts';
 import { EventQueue } from './events.ts';
 import { loadFilter } from './filter-code.ts';
@@ -185,6 +187,7 @@ function assemble(
       eventLog.record(event);
       noteXdsEvent(telemetry, event);
       events.post({ kind: 'xds', event });
+      if ('typeUrl' in event && event.typeUrl === TYPE_URLS.listener) tellClosed();
     },
     extraServices: [slots],
   });
@@ -209,6 +212,16 @@ function assemble(
   const objects = openObjectRoutes(options, metrics);
   const watched = routeFile && observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now()));
   const routes = new MergedRoutes({ file: watched, objects });
+  // What Envoys say of listeners their objects are told.
+  const tellClosed = () => {
+    if (objects === undefined) return;
+    const state = routes.state();
+    const listeners = state.kind === 'pending' ? [] : state.value.listeners;
+    const refused = [...routes.refused].map(
+      (name) => [name, 'the route file has another protocol at its port'] as const,
+    );
+    objects.closed(new Map([...refused, ...closedListeners(server.nodes(), listeners)]));
+  };
   const waiting = new WaitingRequests({
     clock,
     members: () => telemetry.members().flatMap((id) => slots.member(id) ?? []),

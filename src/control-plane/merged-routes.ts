@@ -1,3 +1,4 @@
+import type { ListenerName } from '../model/listener.ts';
 import { type Canonical, type Merged, merge } from '../model/merge.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Routing, RoutingPart } from '../model/routing.ts';
@@ -13,6 +14,8 @@ export interface RouteSources {
 export interface ObjectsSource extends Source<readonly RoutingPart[]> {
   readonly canonical: Canonical;
 }
+
+const NONE: ReadonlySet<ListenerName> = new Set();
 
 const NOTHING: SourceState<never> = { kind: 'pending', problems: [] };
 
@@ -42,6 +45,11 @@ export class MergedRoutes implements Source<Routing> {
     return since.length === 0
       ? { kind: 'ready', value: result.routing, problems: all }
       : { kind: 'stale', value: result.routing, problems: all, since: Math.min(...since) };
+  }
+
+  /** Listeners of objects that cannot be there beside those of the file. */
+  get refused(): ReadonlySet<ListenerName> {
+    return this.#merged?.result.refused ?? NONE;
   }
 
   async run(signal: AbortSignal, changed: () => void): Promise<void> {

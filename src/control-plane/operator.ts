@@ -82,10 +82,9 @@ export class Operator implements Orders {
   #drainOrUndrain(kind: 'drain' | 'undrain', pod: string, by: string): Result<string, string> {
     const { store, telemetry } = this.#options;
     const isDrain = kind === 'drain';
+    const named = this.#addressesOf(pod);
     const candidates = isDrain ? this.#addresses() : [...store.current().drained.keys()];
-    const addresses = candidates.filter(
-      (address) => address === pod || ipOf(address) === pod || address === `[${pod}]`,
-    );
+    const addresses = candidates.filter((address) => address === pod || ipOf(address) === pod || named.has(address));
     if (addresses.length === 0)
       return isDrain
         ? fail(`There is no pod ${pod}. sluice status SERVICE lists those of a service.`)
@@ -122,6 +121,12 @@ export class Operator implements Orders {
     const found = this.#options.model()?.services.find((one) => one.service.name === service)?.service;
     if (found === undefined) return fail(`There is no service ${service}.`);
     return found.discipline.kind === 'limited' ? ok(found.name) : fail(`${service} has no limit, and so no queue.`);
+  }
+
+  /** Of the pod that Kubernetes calls so. */
+  #addressesOf(name: string): ReadonlySet<string> {
+    const pods = this.#options.model()?.services.flatMap((one) => one.pods) ?? [];
+    return new Set(pods.filter((pod) => pod.name === name).map(formatAddress));
   }
 
   #addresses(): readonly string[] {

@@ -4,7 +4,7 @@ import { normalizePods, type Pod, samePods } from '../model/pod.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName, Slots } from '../model/service.ts';
 import type { Member } from '../slots/member.ts';
-import { type PodSlots, queueSettings } from '../slots/wanted.ts';
+import { type PodSlots, queueSettings, type Wanted } from '../slots/wanted.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
@@ -137,6 +137,7 @@ export class Rollout {
     }
     if (isSame) return;
     const targets = new Map<ServiceName, ServiceWithPods>();
+    this.touch(absent);
     for (const each of model.services) {
       const { name } = each.service;
       if (absent.has(name)) continue;
@@ -163,6 +164,7 @@ export class Rollout {
   /** A filter has come, with what it has: it is told everything. */
   join(member: Member): void {
     this.touch(this.#targets.keys());
+    this.touch(this.#absent);
     this.touch(this.#carried.keys());
     this.touch(member.services);
   }
@@ -227,11 +229,14 @@ export class Rollout {
   #stepService(name: ServiceName, input: RolloutInput): void {
     const found = this.#targets.get(name);
     const target = found?.service.discipline.kind === 'limited' ? found : undefined;
+    if (this.#absent.has(name)) {
+      this.#pass(name, input);
+      return;
+    }
     const carried = this.#carried.get(name) ?? this.#newCarried(name, target, input);
     if (carried === undefined) return;
     carried.target = target;
-    if (target === undefined && this.#absent.has(name)) this.#drop(carried, input);
-    else if (target === undefined) this.#stepLeaving(carried, input);
+    if (target === undefined) this.#stepLeaving(carried, input);
     else if (target.isKnown) this.#stepPresent(carried, target, input);
     if (carried.isSettled) this.#unsettled.delete(name);
     else this.#unsettled.add(name);
@@ -413,10 +418,12 @@ export class Rollout {
     return this.#owners.get(address) ?? [];
   }
 
-  /** Another Envoy has it now. */
-  #drop(carried: Carried, { members }: RolloutInput): void {
-    for (const member of members) member.want([carried.name, { kind: 'removed' }]);
-    this.#forget(carried);
+  /** Another Envoy has it: here nobody waits for it, and Envoy answers that its cluster is not there. */
+  #pass(name: ServiceName, { members }: RolloutInput): void {
+    for (const member of members) member.want([name, PASSED]);
+    const carried = this.#carried.get(name);
+    if (carried !== undefined) this.#forget(carried);
+    this.#unsettled.delete(name);
   }
 
   #forget(carried: Carried): void {
@@ -477,6 +484,19 @@ export class Rollout {
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** A service whose requests wait for nothing: for a pod that is none there is no end of slots. */
+const PASSED: Wanted = {
+  kind: 'service',
+  settings: {
+    max: 0,
+    timeoutMs: 0,
+    fullStatus: 503,
+    abortHoldMs: 0,
+    ejection: { consecutive5xx: 0, consecutiveGateway: 0, baseMs: 1, maxMs: 1 },
+  },
+  pods: new Map([['0.0.0.0:1', { limit: 1_000_000_000, unhealthy: false }]]),
+};
 const NONE: readonly Pod[] = [];
 
 function isReady({ state }: Pod): boolean {

@@ -6,6 +6,9 @@ import { formatAddress, type PodAddress } from './locator.ts';
  */
 export interface Pod extends PodAddress {
   readonly state: 'ready' | 'draining';
+  /** What Kubernetes calls it, and the node it runs on: for people alone. */
+  readonly name?: string;
+  readonly node?: string;
 }
 
 /** The order in which pods are published: by address and port, so that equal sets have equal bytes. */
@@ -30,5 +33,6 @@ export function samePods(a: readonly Pod[], b: readonly Pod[]): boolean {
 }
 
 function samePod(a: Pod, b: Pod | undefined): boolean {
-  return a === b || (a.ip === b?.ip && a.port === b.port && a.state === b.state);
+  if (a === b) return true;
+  return a.ip === b?.ip && a.port === b.port && a.state === b.state && a.name === b.name && a.node === b.node;
 }

@@ -48,8 +48,10 @@ export function withheld<E extends EnvoyState>(
 
 /** Everything about the Envoys that somebody has to mend. */
 export function envoyProblems(input: EnvoyProblemsInput): readonly Problem[] {
+  // Once for all of them: there may be thousands.
+  const lost = new Set(input.envoys.filter(({ streams }) => streams.size === 0).map(({ id }) => id));
   return [
-    ...[...input.withheld].flatMap(([id, names]) => withheldFrom(id, names, input)),
+    ...[...input.withheld].flatMap(([id, names]) => withheldFrom(id, names, { ...input, lost })),
     ...input.envoys.flatMap((envoy) => [
       ...unreadable(envoy),
       ...unknownServices(envoy, input),
@@ -62,11 +64,13 @@ export function envoyProblems(input: EnvoyProblemsInput): readonly Problem[] {
 function withheldFrom(
   id: NodeId,
   names: readonly ServiceName[],
-  { owners, envoys, graceMs }: EnvoyProblemsInput,
+  { owners, graceMs, lost: lostNodes }: EnvoyProblemsInput & { readonly lost: ReadonlySet<NodeId> },
 ): readonly Problem[] {
-  return [...Map.groupBy(names, (name) => owners.get(name))].map(([owner = '', services]) => {
-    const isLost = envoys.some((envoy) => envoy.id === owner && envoy.streams.size === 0);
-    const lost = isLost ? ` (it has lost its connection, and keeps them for ${formatDuration(graceMs)})` : '';
+  return [...Map.groupBy(names, (name) => owners.get(name))].map(([owner, services]) => {
+    const lost =
+      owner !== undefined && lostNodes.has(owner)
+        ? ` (it has lost its connection, and keeps them for ${formatDuration(graceMs)})`
+        : '';
     return {
       severity: 'error',
       subject: `Envoy ${id}`,

@@ -52,7 +52,7 @@ export function describeService(
     }
     case 'balanced': {
       const { balance, maxRequests } = discipline;
-      const described = pods.map((pod) => ({ address: formatAddress(pod), state: pod.state }));
+      const described = pods.map((pod) => ({ ...namesOf(pod), state: pod.state }));
       return { name, kind: 'balanced', protocol, active, balance, maxRequests, pods: described, source };
     }
     default:
@@ -88,7 +88,7 @@ function describePods(
     const drained = overrides.drained.get(address);
     const isDraining = pod.state === 'draining' || drained !== undefined;
     return {
-      address,
+      ...namesOf(pod),
       state: isDraining ? 'draining' : (reading?.state ?? 'ready'),
       // That of an idle pod is 0 for now.
       limit: reading?.limit || limit,
@@ -106,6 +106,12 @@ function describePods(
     })
     .sort((a, b) => (a.address < b.address ? -1 : 1));
   return [...known, ...leaving];
+}
+
+/** Its address, and what people call it. */
+function namesOf(pod: Pod): Pick<PodStatus, 'address' | 'name' | 'node'> {
+  const { name, node } = pod;
+  return { address: formatAddress(pod), ...(name && { name }), ...(node && { node }) };
 }
 
 /** What is told of a pod that is not just ready. */

@@ -85,14 +85,16 @@ function minute({ traffic }: LimitedStatus): readonly (readonly [string, string]
 
 function podTable({ pods }: ServiceStatus, now: number, paint: Paint): string {
   if (pods.length === 0) return paint('bad', 'no pods');
+  const isNamed = pods.some(({ name }) => name !== undefined);
   return table(
-    ['POD', 'STATE', 'IN USE', 'FOR', 'WHY'],
+    ['POD', 'STATE', 'IN USE', 'FOR', 'WHY', ...(isNamed ? ['NAME', 'NODE'] : [])],
     pods.map((pod) => [
       pod.address,
       stateCell(pod),
       inUseText(pod),
       pod.since ? since(pod.since, now) : '-',
       why(pod, now),
+      ...(isNamed ? [pod.name ?? '-', pod.node ?? '-'] : []),
     ]),
     paint,
   );

@@ -32,6 +32,9 @@ const order = z.object({ by: z.string(), at: moment });
 const pod = z.object({
   /** `10.0.0.1:80` or `[fd00::1]:80`. */
   address: z.string(),
+  /** What Kubernetes calls it, and the node it runs on. */
+  name: z.exactOptional(z.string()),
+  node: z.exactOptional(z.string()),
   /**
    * `draining`: it gets no new request and finishes those it has. `ejected`: it gets none for a while because of how it
    * answered. `trying`: after that it has one request at a time until one succeeds. `unhealthy`: its health check fails.

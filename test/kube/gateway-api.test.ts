@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
+import type { Condition } from '../../src/routes/objects/condition.ts';
 import { createGatewayApi, untilAccepted } from '../conformance/create.ts';
 import { until } from '../e2e/kit/instant.ts';
 import { freePorts } from '../e2e/kit/ports.ts';
@@ -57,6 +58,11 @@ class Gateways {
   }
 }
 
+interface StartOptions {
+  readonly user?: 'admin' | 'app';
+  readonly addresses?: readonly string[];
+}
+
 function routeTo(path: string) {
   return {
     parentRefs: [{ name: 'edge' }],
@@ -73,14 +79,15 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
   });
 
   /** `sluice run` with a route file for `codec` and its own port, beside objects. */
-  async function start(space: TestNamespace, user: 'admin' | 'app' = 'admin') {
+  async function start(space: TestNamespace, { user = 'admin', addresses = [GATEWAY] }: StartOptions = {}) {
     const [port = 0, admin = 0] = await freePorts(2);
     const file = join(mkdtempSync(join(tmpdir(), 'sluice-gateway-')), 'routes.yaml');
     const kubernetes = { namespace: space.name, service: 'codec', port: 'http' };
     const routes = [{ match: { prefix: '/file' }, service: 'codec' }];
     const listen = { address: '127.0.0.1', port };
     writeFileSync(file, stringify({ version: 1, listen, services: { codec: { kubernetes, limit: LIMIT } }, routes }));
-    const flags = ['--gateway-api', '--gateway-address', GATEWAY, '--admin', `127.0.0.1:${admin}`];
+    const pool = addresses.flatMap((address) => ['--gateway-address', address]);
+    const flags = ['--gateway-api', ...pool, '--admin', `127.0.0.1:${admin}`];
     const sluice = new SluiceProcess(['run', '--routes', file, ...flags, '--log-level', 'debug'], {
       KUBECONFIG: cluster.kubeconfig(user),
     });
@@ -134,12 +141,47 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
         listeners: [{ name: 'http', port: 8082, protocol: 'HTTP' }],
       });
       await gateways.create('HTTPRoute', 'r', routeTo('/r'));
-      const sluice = await start(space, 'app');
+      const sluice = await start(space, { user: 'app' });
       await until(async () => (await get(`http://${GATEWAY}:8082/r`)) === 200, { what: 'the route to answer' });
       await until(async () => (await gateways.conditions('r')).length === 2, { what: 'its conditions' });
       expect(sluice.log.filter(({ fields }) => JSON.stringify(fields).includes('not allowed'))).toEqual([]);
     },
   );
+
+  test('an address that is not there is told at its Gateway alone, and is served as soon as it is there', async () => {
+    const away = '10.99.0.1';
+    const space = await TestNamespace.make(cluster);
+    await Deployment.make(space, '10.244.63', 1);
+    const gateways = new Gateways(cluster, space);
+    const spec = { gatewayClassName: 'sluice', listeners: [{ name: 'http', port: 8083, protocol: 'HTTP' }] };
+    await gateways.create('Gateway', 'edge', { ...spec, addresses: [{ value: GATEWAY }] });
+    await gateways.create('Gateway', 'away', { ...spec, addresses: [{ value: away }] });
+    await gateways.create('HTTPRoute', 'r', {
+      ...routeTo('/r'),
+      parentRefs: [{ name: 'edge' }, { name: 'away' }],
+    });
+    await start(space, { addresses: [GATEWAY, away] });
+    const programmed = async (name: string) => {
+      const { body } = await cluster.ask('GET', gateways.path(`gateways/${name}`));
+      const conditions: readonly Condition[] = body.status?.conditions ?? [];
+      return conditions.find(({ type }) => type === 'Programmed');
+    };
+    const isSaid = async () => (await programmed('away'))?.message.includes('Cannot assign requested address');
+    await until(isSaid, { what: 'the Gateway to be told' });
+    await until(async () => (await get(`http://${GATEWAY}:8083/r`)) === 200, { what: 'the other Gateway to answer' });
+    expect(await programmed('edge')).toMatchObject({ status: 'True' });
+    expect(await programmed('away')).toMatchObject({ status: 'False' });
+
+    execFileSync('ip', ['address', 'add', `${away}/32`, 'dev', 'lo']);
+    onTestFinished(() => {
+      execFileSync('ip', ['address', 'del', `${away}/32`, 'dev', 'lo']);
+    });
+    await until(async () => (await get(`http://${away}:8083/r`)) === 200, {
+      what: 'the address to be served',
+      within: 30_000,
+    });
+    await until(async () => (await programmed('away'))?.status === 'True', { what: 'its Gateway to be told so' });
+  });
 
   test('an object that is wrong takes nothing from its neighbours, and other settings of one Service are told', async () => {
     const space = await TestNamespace.make(cluster);

@@ -84,8 +84,11 @@ document.addEventListener('keydown', (event) => {
   const isList = !byId('view-services').hidden;
   if (event.key === '/' && !typing && isList) search.focus();
   else if (event.key === 'Escape' && typing) services.search('');
-  else if (event.key === 'Escape' && !isList) location.hash = '#services';
-  else if (isList && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
+  else if (event.key === 'Escape' && !isList) {
+    location.hash = '#services';
+    // At once: the next key may be for the list.
+    route();
+  } else if (isList && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
     if (event.target instanceof HTMLSelectElement) return;
     move(event.key === 'ArrowDown' ? 1 : -1);
   } else return;

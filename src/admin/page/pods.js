@@ -29,9 +29,10 @@ export class Pods {
       root.remove();
       this.pods.delete(address);
     }
-    shown.forEach(([address, state, inUse], index) => {
+    shown.forEach(([address, state, inUse, , , , , name], index) => {
       const pod = this.pods.get(address) ?? this.add(address, index);
       pod.update(state, inUse, limit);
+      if (name) pod.root.title = `${name}, ${pod.root.title}`;
     });
     const rest = pods.length - shown.length;
     setText(this.more, pods.length === 0 ? 'no pods' : rest > 0 ? `+${rest}` : '');
@@ -100,5 +101,5 @@ function look(root, { address, state, inUse, limit }) {
   for (const one of ['draining', 'ejected', 'trying', 'unhealthy']) root.classList.toggle(one, state === one);
   root.classList.toggle('over', limit !== undefined && inUse > limit);
   root.style.setProperty('--used', limit === undefined ? '0%' : `${share(inUse, limit)}%`);
-  setAttribute(root, 'title', `${address}: ${state}${load}`);
+  root.title = `${address}: ${state}${load}`;
 }

@@ -39,7 +39,8 @@ export class Row {
   update(view) {
     if (view === this.view) return;
     this.view = view;
-    this.text = `${view.name} ${view.pods.map(([address]) => address).join(' ')}`.toLowerCase();
+    this.text =
+      `${view.name} ${view.pods.map(([address, , , , , , , name = '']) => `${address} ${name}`).join(' ')}`.toLowerCase();
     const { kind, waiting = 0, oldestWaitMs, slots, inUse, queue, trouble, oldSince } = view;
     const isLimited = kind === 'limited';
     setText(this.about, about(view));

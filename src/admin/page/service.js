@@ -106,8 +106,8 @@ export class ServiceView {
   }
 
   drawPods({ pods, limit }, at) {
-    const rows = pods.map(([address, state, inUse, podLimit, reason, since, until]) => [
-      address,
+    const rows = pods.map(([address, state, inUse, podLimit, reason, since, until, name, node]) => [
+      [address, name, node].filter(Boolean).join('\n'),
       state,
       limit === undefined ? '' : `${inUse ?? '?'} / ${podLimit ?? limit}`,
       [reason, until ? `tried again in ${age(until - at)}` : ''].filter(Boolean).join(', '),

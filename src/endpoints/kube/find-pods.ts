@@ -44,8 +44,9 @@ function podsOf(slices: readonly Slice[], portOf: PortOfSlice, knowledge: Servic
   for (const slice of slices) {
     const port = portOf(slice);
     if (port === undefined) continue;
-    for (const { ip, state, pod } of slice.endpoints) {
-      if (slice.family === family || !doubled(pod)) pods.push({ ip, port, state });
+    for (const { ip, state, pod, name, node } of slice.endpoints) {
+      if (slice.family !== family && doubled(pod)) continue;
+      pods.push({ ip, port, state, ...(name && { name }), ...(node && { node }) });
     }
   }
   return normalizePods(pods);

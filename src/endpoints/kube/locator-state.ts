@@ -1,6 +1,6 @@
 import type { Health } from '../../kubernetes/health.ts';
 import { formatAddress } from '../../model/locator.ts';
-import type { Pod } from '../../model/pod.ts';
+import { type Pod, samePods } from '../../model/pod.ts';
 import { formatProblem, type Problem } from '../../model/problem.ts';
 import type { SourceState } from '../../model/source.ts';
 import type { Finding } from './find-pods.ts';
@@ -16,16 +16,6 @@ export interface Found {
 
 /** Before anything was found. */
 export const NOTHING_FOUND: Found = { pods: undefined, problems: [], unclearSince: undefined };
-
-function samePods(a: readonly Pod[], b: readonly Pod[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((pod, at) => {
-      const other = b[at];
-      return pod.ip === other?.ip && pod.port === other.port && pod.state === other.state;
-    })
-  );
-}
 
 /** What holds after a new finding: equal pods stay the same array, and an unclear finding takes none away. */
 export function afterFinding(before: Found, finding: Finding, now: number): Found {

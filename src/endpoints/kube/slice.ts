@@ -7,6 +7,9 @@ export interface SliceEndpoint {
   readonly state: 'ready' | 'draining';
   /** The same for the IPv4 and the IPv6 address of one pod; empty when the slice does not say whose address it is. */
   readonly pod: string;
+  /** The pod's name and its node, as far as the slice says. */
+  readonly name?: string;
+  readonly node?: string;
 }
 
 /** A named port of the pods; a missing number means every port. */
@@ -61,6 +64,12 @@ function stateOf(endpoint: V1Endpoint): 'ready' | 'draining' | 'unready' {
   return endpoint.conditions?.ready === false ? 'unready' : 'ready';
 }
 
+/** What people call it. */
+function namesOf({ targetRef, nodeName }: V1Endpoint): Pick<SliceEndpoint, 'name' | 'node'> {
+  const name = targetRef?.kind === 'Pod' ? targetRef.name : undefined;
+  return { ...(name && { name }), ...(nodeName && { node: nodeName }) };
+}
+
 /**
  * Keeps what matters of an EndpointSlice; undefined for one that belongs to no Service or holds host names
  * (`addressType: FQDN`, which Kubernetes itself no longer makes).
@@ -79,7 +88,7 @@ export function readSlice(object: V1EndpointSlice): Slice | undefined {
     const ip = endpoint.addresses?.[0];
     if (ip === undefined || !isAddress(ip)) continue;
     if (state === 'unready') unready++;
-    else endpoints.push({ ip, state, pod: endpoint.targetRef?.uid ?? '' });
+    else endpoints.push({ ip, state, pod: endpoint.targetRef?.uid ?? '', ...namesOf(endpoint) });
   }
   const ports = (object.ports ?? [])
     .filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP')
@@ -112,9 +121,11 @@ export function sameSlice(a: Slice, b: Slice): boolean {
     a.ports.length === b.ports.length &&
     a.endpoints.length === b.endpoints.length &&
     a.ports.every(({ name, port }, at) => name === b.ports[at]?.name && port === b.ports[at]?.port) &&
-    a.endpoints.every(({ ip, state, pod }, at) => {
+    a.endpoints.every(({ ip, state, pod, name, node }, at) => {
       const other = b.endpoints[at];
-      return ip === other?.ip && state === other.state && pod === other.pod;
+      return (
+        ip === other?.ip && state === other.state && pod === other.pod && name === other.name && node === other.node
+      );
     })
   );
 }

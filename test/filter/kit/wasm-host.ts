@@ -54,6 +54,8 @@ export class WasmHost {
   streamWorks = true;
   selfCalls = 0;
   logs: string[] = [];
+  /** What VMs of one id share. */
+  readonly shared = new Map<string, bigint>();
 
   constructor(code: WebAssembly.Module, control: Partial<sluice.queue.v1.IPluginConfig> = {}) {
     const instance = new WebAssembly.Instance(code, {
@@ -102,6 +104,12 @@ export class WasmHost {
     this.call('proxy_on_context_create', this.#queueRoot, 0);
     this.configure(this.#queueRoot, { role: Role.ROLE_QUEUE });
     this.call('proxy_on_done', old);
+  }
+
+  /** All configurations are replaced by others, of other code. */
+  retire(): void {
+    for (const root of [this.#queueRoot, 2, 3]) this.call('proxy_on_done', root);
+    this.#tickAt = Number.POSITIVE_INFINITY;
   }
 
   /** A request for a service: its context, and whether it may go on at once. */
@@ -191,6 +199,11 @@ export class WasmHost {
   breakStream(): void {
     this.isStreamOpen = false;
     this.call('proxy_on_grpc_close', 2, this.#token, 14);
+  }
+
+  /** The names of all statistics, in the order of their definition. */
+  get statistics(): readonly string[] {
+    return this.#metrics.map(({ name }) => name);
   }
 
   /** What `sluice_queue_NAME.SERVICE` says. */
@@ -342,7 +355,13 @@ export class WasmHost {
       },
       proxy_grpc_send: (token: number, at: number, size: number) => {
         if (token !== this.#token || !this.isStreamOpen) return MISSING;
-        this.sent.push(FilterMessage.decode(new Uint8Array(this.#exports.memory.buffer.slice(at, at + size))));
+        const bytes = new Uint8Array(this.#exports.memory.buffer.slice(at, at + size));
+        try {
+          this.sent.push(FilterMessage.decode(bytes));
+        } catch (error) {
+          // A name that Sluice sent and that is no text.
+          if (!(error instanceof TypeError)) throw error;
+        }
         return 0;
       },
       proxy_grpc_cancel: () => {
@@ -360,7 +379,11 @@ export class WasmHost {
         return 0;
       },
       proxy_record_metric: () => 0,
-      proxy_set_shared_data: () => 0,
+      proxy_set_shared_data: (key: number, keySize: number, value: number) => {
+        const number = new DataView(this.#exports.memory.buffer).getBigUint64(value, true);
+        this.shared.set(this.#text(key, keySize), number);
+        return 0;
+      },
     };
   }
   #calling: string | undefined;

@@ -16,12 +16,16 @@ const waits = (id: number, member = MEMBER): WaitingAt => ({
   requestId: `r-${id}`,
 });
 
-function start(answer: WaitingAnswer = { requests: [waits(1), waits(2)], waiting: 2, silent: 0 }, isFilterOff = false) {
+function start(
+  answer: WaitingAnswer = { requests: [waits(1), waits(2)], waiting: 2, silent: 0 },
+  isFilterOff = false,
+  model = exampleModel(exampleRouting()),
+) {
   const told: string[] = [];
   const cancelled: number[] = [];
   const store = new OverrideStore({ path: undefined, clock: new FakeClock(), changed: () => {}, onFault: () => {} });
   const operator = new Operator({
-    model: () => exampleModel(exampleRouting()),
+    model: () => model,
     store,
     waiting: { list: async () => answer, cancel: (_, { id }) => void cancelled.push(id) },
     telemetry: { tell: ({ message }) => void told.push(message) },
@@ -70,6 +74,19 @@ test('a pod is drained by its address or by its IP address, and comes back', asy
   expect(await operator.give({ kind: 'undrain', pod: '10.0.0.1' }, 'kim')).toMatchObject({ ok: true });
   expect([...store.current().drained.keys()]).toEqual(['[fd00::1]:80']);
   expect(told).toHaveLength(3);
+});
+
+test('a pod is drained by its name in Kubernetes', async () => {
+  const model = exampleModel(exampleRouting());
+  const services = model.services.map((one) => ({
+    ...one,
+    pods: one.pods.map((pod) => ({ ...pod, name: `pod-${pod.ip}` })),
+  }));
+  const { operator, store } = start(undefined, false, { ...model, services });
+  expect(await operator.give({ kind: 'drain', pod: 'pod-10.0.0.1' }, 'kim')).toMatchObject({ ok: true });
+  expect([...store.current().drained.keys()]).toEqual(['10.0.0.1:80']);
+  expect(await operator.give({ kind: 'undrain', pod: 'pod-10.0.0.1' }, 'kim')).toMatchObject({ ok: true });
+  expect(store.current().drained.size).toBe(0);
 });
 
 test('who waits, and one of them cancelled by its number or by its x-request-id', async () => {

@@ -160,6 +160,34 @@ test('while nobody reports, numbers are left out, not 0', () => {
   }
 });
 
+test('a pod has the name and node that Kubernetes gave it', () => {
+  const input = exampleInput();
+  const services = input.model?.services.map((one) => ({
+    ...one,
+    pods: one.pods.map((pod) => ({ ...pod, name: 'codec-7d9f', node: 'node-3' })),
+  }));
+  const [codec] = describeStatus({
+    ...input,
+    model: { ...exampleModel(exampleRouting()), services: services ?? [] },
+  }).services;
+  expect(codec?.pods[0]).toMatchObject({ address: '10.0.0.1:80', name: 'codec-7d9f', node: 'node-3' });
+});
+
+test('orders: who has paused a service, who drains a pod', () => {
+  const order = { by: 'kim', at: NOW };
+  const at = '2026-01-02T03:04:05.000Z';
+  const name = exampleModel(exampleRouting()).services[0]?.service.name;
+  if (name === undefined) throw new Error('the example has a service');
+  const drained = describeStatus(
+    exampleInput({ overrides: { paused: new Map(), drained: new Map([['10.0.0.1:80', order]]) } }),
+  );
+  expect(drained.services[0]?.pods[0]).toMatchObject({ state: 'draining', drained: { by: 'kim', at }, limit: 2 });
+  expect(drained.services[0]).toMatchObject({ slots: 2 });
+  const paused = describeStatus(exampleInput({ overrides: { paused: new Map([[name, order]]), drained: new Map() } }));
+  expect(paused.services[0]).toMatchObject({ paused: { by: 'kim', at }, slots: 0 });
+  expect(paused.orders).toEqual([{ kind: 'paused', service: 'codec', by: 'kim', at }]);
+});
+
 test('what happened, newest first', () => {
   const { events } = describeStatus(exampleInput({ telemetry: busyTelemetry() }));
   expect(events.map(({ kind }) => kind)).toEqual(['pod ejected', 'filter connected']);

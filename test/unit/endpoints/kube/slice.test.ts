@@ -118,3 +118,21 @@ describe('sameSlice', () => {
     expect(sameSlice(slice, { ...slice, ...change })).toBe(false);
   });
 });
+
+test("a pod's name and its node are kept, and are a change when they are others", () => {
+  const of = (name: string, nodeName: string) =>
+    readSlice({
+      metadata: { name: 'codec-1', labels: { 'kubernetes.io/service-name': 'codec' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['10.0.0.1'], nodeName, targetRef: { kind: 'Pod', name, uid: 'one' } }],
+      ports: [],
+    });
+  const slice = of('codec-7d9f', 'node-3');
+  expect(slice?.endpoints).toEqual([
+    { ip: '10.0.0.1', state: 'ready', pod: 'one', name: 'codec-7d9f', node: 'node-3' },
+  ]);
+  const [same, other] = [of('codec-7d9f', 'node-3'), of('codec-7d9f', 'node-4')];
+  if (!slice || !same || !other) throw new Error('they are slices');
+  expect(sameSlice(slice, same)).toBe(true);
+  expect(sameSlice(slice, other)).toBe(false);
+});
