@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { open } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { open, readdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Problem } from '../../model/problem.ts';
+import { nearest } from './nearest.ts';
 import { parseRouteFile, type RouteFile } from './parse.ts';
 import type { Environment } from './placeholder.ts';
+import type { Complaint } from './report.ts';
 
 /** Largest route file that is read: five times a file of 20,000 routes. */
 export const LARGEST_BYTES = 4 * 1024 * 1024;
@@ -13,7 +15,6 @@ const LARGEST = `${LARGEST_BYTES / 1024 / 1024} MiB`;
 
 /** Why a file cannot be read, and what to do, by the system's error code. */
 const UNREADABLE: Readonly<Record<string, readonly [message: string, fix: string]>> = {
-  ENOENT: ['there is no such file', 'create it, or name another one'],
   ENOTDIR: ['there is no such file', 'create it, or name another one'],
   EISDIR: ['this is a folder', 'name the file in it'],
   EACCES: ['no permission to read it', 'allow the user that runs Sluice to read it'],
@@ -60,9 +61,22 @@ export async function readText(path: string): Promise<Result<string, Problem>> {
     return decode(bytes, path);
   } catch (error) {
     if (!isSystemError(error)) throw error;
+    if (error.code === 'ENOENT') return fail({ severity: 'error', subject: path, ...(await whyMissing(path)) });
     const [message, fix] = UNREADABLE[error.code] ?? [`cannot be read (${error.message})`, 'see that it can be read'];
     return fail({ severity: 'error', subject: path, message, fix });
   }
+}
+
+/** What there is instead of a file that is not there. */
+async function whyMissing(path: string): Promise<Complaint> {
+  const folder = dirname(resolve(path));
+  const names = await readdir(folder).catch(() => undefined);
+  if (names === undefined) {
+    return { message: `there is no folder ${folder}`, fix: 'create it with the file in it, or name another one' };
+  }
+  const near = nearest(basename(path), names);
+  const fix = near === undefined ? 'create it, or name another one' : `did you mean ${join(dirname(path), near)}?`;
+  return { message: 'there is no such file', fix };
 }
 
 /** At most one byte more than is allowed: enough to see that it is too large. */

@@ -61,3 +61,18 @@ it('says why a file cannot be read', async () => {
   expect(await why('.')).toEqual(['this is a folder; name the file in it']);
   expect(await why('loop')).toEqual(['its symbolic links lead in a circle; let them lead to a file']);
 });
+
+it('a file that is not there: one with a name near to it is named, and a folder that is not there', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'sluice-read-'));
+  await writeFile(join(place, 'routes.yml'), 'version: 1\nroutes: []\n');
+  const told = async (...names: readonly string[]) => {
+    const read = await readRouteFile(join(place, ...names), {});
+    return read.ok ? [] : read.errors.map(({ message, fix }) => `${message}; ${fix}`.replaceAll(place, ''));
+  };
+  expect(await told('routes.yaml')).toEqual(['there is no such file; did you mean /routes.yml?']);
+  expect(await told('other.txt')).toEqual(['there is no such file; create it, or name another one']);
+  expect(await told('none', 'r.yaml')).toEqual([
+    'there is no folder /none; create it with the file in it, or name another one',
+  ]);
+  await rm(place, { recursive: true });
+});
