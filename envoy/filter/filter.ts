@@ -189,7 +189,7 @@ export function proxy_on_tick(root: u32): void {
 
 export function proxy_on_request_headers(context: u32, _count: i32, _end: i32): i32 {
   fresh();
-  const role = context === newest ? newestRole : askRole();
+  const role = context === newest && newestRole !== 0 ? newestRole : askRole();
   if (role === ROLE_QUEUE) return arrive(context);
   if (role === ROLE_TRY) {
     onTry(context);

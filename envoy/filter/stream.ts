@@ -96,6 +96,11 @@ let token: u32 = 0;
 let isOpen: bool = false;
 let isWelcome: bool = false;
 let streams: f64 = 0;
+/** The next service of the hello; or INTRODUCED: it is complete. */
+let introduced: i32 = 0;
+const INTRODUCED: i32 = -1;
+/** So many services of the hello are sent in one call. */
+const SERVICES_AT_ONCE: i32 = 100;
 let nextTry: f64 = 0;
 let retryDelay: f64 = RETRY_MS;
 let lastHeard: f64 = 0;
@@ -210,7 +215,7 @@ export function acknowledge(now: f64): void {
 
 /** Tells what happened to a pod. */
 export function tellPod(p: i32, kind: i32, reason: i32, time: f64, now: f64): void {
-  if (!isOpen || !isWelcome) return;
+  if (!isOpen) return;
   const service = serviceEntry(queues.serviceOfPod(p));
   const pod = podEntry(p);
   beginMessage();
@@ -259,6 +264,7 @@ export function tickStream(now: f64): f64 {
     lost(now);
   }
   if (!isOpen && now >= nextTry) connect(now);
+  else if (isOpen && introduced !== INTRODUCED) introduce(now);
   // Before the report: it may be what Sluice still lacks.
   if (now - lastReport >= reportEvery() && (!isOpen || unheard < UNHEARD_MAX)) report(now);
   if (isOpen && now - lastSent >= heartbeatMs) heartbeat(now);
@@ -273,6 +279,7 @@ function nextDue(): f64 {
   let soonest = lastReport + reportEvery();
   if (lastAlive + ALIVE_MS < soonest) soonest = lastAlive + ALIVE_MS;
   if (!isOpen) return nextTry < soonest ? nextTry : soonest;
+  if (introduced !== INTRODUCED) return 0;
   const dead = lastHeard + (isWelcome ? deadAfterMs : OPENING_MS);
   if (dead < soonest) soonest = dead;
   const beat = lastSent + heartbeatMs;
@@ -348,12 +355,26 @@ function hello(now: f64): void {
   writeNumber(6, (memory.size() as f64) * 65536);
   close(message);
   send(now);
-  for (let s: i32 = 0; s < servicesEnd(); s++) {
+  introduced = 0;
+  introduce(now);
+}
+
+/**
+ * Sends what this VM has, some services at a time: while Sluice is away each try to reach it would send all of them in vain,
+ * and requests would wait for that.
+ */
+function introduce(now: f64): void {
+  let left = SERVICES_AT_ONCE;
+  while (introduced < servicesEnd() && left > 0 && isOpen) {
+    const s = introduced++;
     if (serviceEntry(s) === 0) continue;
     beginMessage();
     writeService(2, s, now, true);
     send(now);
+    left--;
   }
+  if (introduced < servicesEnd() || !isOpen) return;
+  introduced = INTRODUCED;
   beginMessage();
   close(open(3));
   send(now);

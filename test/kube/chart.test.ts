@@ -104,7 +104,7 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     for (const selector of selectors) expect(selector).toEqual(labels);
   });
 
-  test('with TLS the route file, both containers and the Service have it', () => {
+  test('with TLS the route file, Sluice and the Service have it', () => {
     const all = template(...set('tls.secretName=codec-tls', 'service.port=443'));
     const map = all.find(({ metadata }) => metadata.name === 'sluice-routes');
     const read = parseRouteFile(map?.['data']['routes.yaml'], { path: 'routes.yaml', env: {}, baseDir: '/' });
@@ -112,9 +112,9 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     expect(read).toMatchObject({ ok: true, value: { routing: { listeners: [{ tls: { certificates: [files] } }] } } });
     const { containers, volumes } = only(all, 'Deployment')['spec'].template.spec;
     expect(volumes).toContainEqual({ name: 'tls', secret: { secretName: 'codec-tls' } });
-    for (const { volumeMounts } of containers) {
-      expect(volumeMounts).toContainEqual({ name: 'tls', mountPath: '/etc/sluice-tls', readOnly: true });
-    }
+    const [sluice, envoy] = containers;
+    expect(sluice.volumeMounts).toContainEqual({ name: 'tls', mountPath: '/etc/sluice-tls', readOnly: true });
+    expect(envoy.volumeMounts.map(({ name }: { name: string }) => name)).toEqual(['envoy']);
     expect(only(all, 'Service')['spec'].ports).toEqual([{ name: 'https', port: 443, targetPort: 'http' }]);
   });
 
@@ -157,6 +157,24 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     );
     const read = parseRouteFile(map?.['data']['routes.yaml'], { path: 'routes.yaml', env: {}, baseDir: '/' });
     expect(read).toMatchObject({ ok: true, value: { warnings: [], routing: { services: [{ name: 'codec' }] } } });
+  });
+
+  test('objects of the Gateway API: rights, class, ports, and no route file unless there is one', () => {
+    const all = template(...set('gatewayApi.enabled=true', 'routes=null', 'gatewayApi.statusAddresses={192.0.2.1}'));
+    const { containers, volumes, securityContext } = only(all, 'Deployment')['spec'].template.spec;
+    const [sluice, envoy] = containers;
+    expect(sluice.args).toEqual(expect.arrayContaining(['--gateway-api', '--gateway-status-address=192.0.2.1']));
+    expect(sluice.args.join(' ')).not.toContain('--routes');
+    expect(JSON.stringify([volumes, sluice.volumeMounts])).not.toContain('"routes"');
+    expect(all.some(({ metadata }) => metadata.name === 'sluice-routes')).toBe(false);
+    expect(securityContext.sysctls).toEqual([{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }]);
+    expect(envoy.ports.map((one: { containerPort: number }) => one.containerPort).sort()).toEqual([443, 80]);
+    expect(only(all, 'Service')['spec'].ports).toHaveLength(2);
+    expect(only(all, 'GatewayClass')['spec']).toEqual({ controllerName: 'sluice.dev/gateway-controller' });
+    expect(only(all, 'ClusterRole')['rules']).toEqual(only(render('gateway-api'), 'ClusterRole')['rules']);
+    expect(only(all, 'ClusterRoleBinding')['roleRef'].name).toBe(only(all, 'ClusterRole').metadata.name);
+    const both = only(template(...set('gatewayApi.enabled=true')), 'Deployment')['spec'].template.spec.containers[0];
+    expect(both.args).toEqual(expect.arrayContaining(['--routes=/etc/sluice/routes.yaml', '--gateway-api']));
   });
 
   test('values that make no sense are refused', () => {

@@ -45,6 +45,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [list, watch]
 {{- end }}
 
+{{/* Whether there is a route file at all: not where objects are the only source. */}}
+{{- define "sluice.hasRoutes" -}}
+{{- if or .Values.existingConfigMap .Values.routes (not .Values.gatewayApi.enabled) }}yes{{ end }}
+{{- end }}
+
 {{- define "sluice.listenPort" -}}
-{{- if .Values.existingConfigMap }}8080{{ else }}{{ dig "listen" "port" 8080 .Values.routes | int }}{{ end }}
+{{- if .Values.existingConfigMap }}8080{{ else }}{{ dig "listen" "port" 8080 (default dict .Values.routes) | int }}{{ end }}
 {{- end }}

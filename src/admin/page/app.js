@@ -38,8 +38,12 @@ function apply(event) {
   service?.update(state);
 }
 
+/** What of the address is shown. */
+let shown;
+
 /** Shows what the address names: `#services`, `#service/codec`, `#events`, `#routes`. */
 function route() {
+  shown = location.hash;
   const [, view, name] = /^#(\w*)(?:\/(.*))?$/.exec(location.hash) ?? [];
   const known = ['services', 'service', 'events', 'routes'].includes(view) ? view : 'services';
   for (const one of ['services', 'service', 'events', 'routes']) byId(`view-${one}`).hidden = one !== known;
@@ -87,17 +91,20 @@ document.addEventListener('keydown', (event) => {
   else if (event.key === 'Escape' && !isList) {
     location.hash = '#services';
     // At once: the next key may be for the list.
-    route();
+    go();
   } else if (isList && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
     if (event.target instanceof HTMLSelectElement) return;
     move(event.key === 'ArrowDown' ? 1 : -1);
   } else return;
   event.preventDefault();
 });
-addEventListener('hashchange', () => {
+/** Shows what the address names, from its top; nothing where it is shown already. */
+function go() {
+  if (location.hash === shown) return;
   route();
   byId('main').focus({ preventScroll: true });
   scrollTo(0, 0);
-});
+}
+addEventListener('hashchange', go);
 route();
 new Link(apply).open();

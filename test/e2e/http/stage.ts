@@ -22,13 +22,17 @@ export function wasmFilter(allowTrap = false): FilterOptions {
   return { kind: 'wasm', code, version: 'test', allowTrap };
 }
 
-/** An Envoy as Sluice configures it for a route file whose pods are all static; nothing changes any more. */
+/** An Envoy as Sluice configures it for a route file whose pods are all static. */
 export interface Stage {
   /** Where it takes requests. */
   readonly port: number;
   readonly envoy: TestEnvoy;
   /** What the filter has told of its pods. */
   readonly podEvents: readonly string[];
+  /** The code versions of the filters that have connected, in their order. */
+  readonly hellos: readonly string[];
+  /** Sends the same with another filter, and waits until Envoy has taken it. */
+  update(filter: FilterOptions): Promise<void>;
 }
 
 /** One service `codec` for everything; `settings` in the form of the route file. */
@@ -48,6 +52,7 @@ export async function startStage(routes: string, filter: FilterOptions = wasmFil
   const cache = new SnapshotCache();
   const refused: string[] = [];
   const podEvents: string[] = [];
+  const hellos: string[] = [];
   const slots: SlotsServer = new SlotsServer({ clock: systemClock, onEvent: (event) => onSlots(event) });
   let isKnown = false;
   const onSlots = (event: SlotsEvent): void => {
@@ -55,6 +60,7 @@ export async function startStage(routes: string, filter: FilterOptions = wasmFil
     if (event.kind === 'rejected') refused.push(event.reason);
     if (event.kind === 'synced') isKnown = true;
     if (event.kind !== 'hello') return;
+    hellos.push(event.codeVersion);
     for (const member of slots.members(event.node)) {
       for (const wanted of wantedOf(routing)) member.want(wanted);
       member.setSynced();
@@ -73,17 +79,26 @@ export async function startStage(routes: string, filter: FilterOptions = wasmFil
   const xds = bound.ok ? bound.value[0] : undefined;
   if (xds === undefined) throw new Error('the xDS server does not start');
   onTestFinished(() => server.stop());
-  cache.set(snapshotOf(routing, { filter, headers: DEFAULT_HEADER_BOUNDS }));
+  const publish = (one: FilterOptions) =>
+    cache.set(snapshotOf(routing, { filter: one, headers: DEFAULT_HEADER_BOUNDS }));
+  publish(filter);
   const admin = { host: '127.0.0.1', port: 0 };
   const envoy = await startEnvoy(envoyBootstrap({ nodeId: 'http', nodeCluster: 'test', xds, admin }));
   onTestFinished(async () => {
     await envoy.stop();
   });
   await until(() => server.nodes().length > 0, { what: 'Envoy is connected' });
-  const acked = await server.waitForAck(PUSH_ORDER, 20_000);
-  if (acked !== 'acked' || refused.length > 0) throw new Error(`${acked}: ${refused.join('\n')}`);
+  const taken = async () => {
+    const acked = await server.waitForAck(PUSH_ORDER, 20_000);
+    if (acked !== 'acked' || refused.length > 0) throw new Error(`${acked}: ${refused.join('\n')}`);
+  };
+  await taken();
   await until(() => isKnown || filter.kind === 'off', { what: 'the filter knows the pods' });
-  return { port: await listeningPort(envoy), envoy, podEvents };
+  const update = (one: FilterOptions) => {
+    publish(one);
+    return taken();
+  };
+  return { port: await listeningPort(envoy), envoy, podEvents, hellos, update };
 }
 
 function routingOf(text: string): Routing {
