@@ -4,10 +4,10 @@ import { duration, wrap } from './encode.ts';
 import type { FilterOptions } from './options.ts';
 
 /** The longest a pod stays ejected when the user has not asked for longer. */
-export const LONGEST_EJECTION_MS = 10_000;
+const LONGEST_EJECTION_MS = 10_000;
 
 /** So many gateway errors (502, 503, 504) in a row eject a pod. */
-export const GATEWAY_ERRORS = 3;
+const GATEWAY_ERRORS = 3;
 
 /** Active health checks by Envoy. The filter does not see them: behind it Sluice asks the pods, and tells it. */
 export function healthChecks(

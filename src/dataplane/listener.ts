@@ -95,7 +95,7 @@ function requests(routeConfigName: string, services: readonly Service[], { filte
         mutations: [{ removeOnMatch: { keyMatcher: { prefix: HEADER_PREFIX } } }, { remove: WORK_TIMEOUT_HEADER }],
       }),
     ],
-    localReplyConfig: localReplies(services, headers),
+    localReplyConfig: localReplies(services, { filter, headers }),
     httpFilters: [CORS, ...publicFilters(filter)],
   });
 }

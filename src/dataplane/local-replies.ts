@@ -1,7 +1,7 @@
 import type { envoy } from '#xds';
 import type { Service } from '../model/service.ts';
 import { DETAILS, METADATA, ROUTE_KEYS } from './contract.ts';
-import type { HeaderBounds } from './options.ts';
+import type { HeaderBounds, TranslateOptions } from './options.ts';
 import {
   anyStatus,
   byDetails,
@@ -190,9 +190,14 @@ const OTHER: Reply = {
  * Bodies for every answer that Envoy or the filter gives itself: JSON, or plain text for clients that ask for text, or what
  * gRPC has. `services`: those whose refusal may be met; a status other than 429 needs a mapper of its own.
  */
-export function localReplies(services: readonly Service[], headers: HeaderBounds): LocalReplyConfig {
-  const statuses = [...new Set(services.map(({ discipline }) => fullStatusOf(discipline)))].sort((a, b) => a - b);
-  const overflow = statuses.filter((status) => status !== 429).map(fullWith);
+export function localReplies(services: readonly Service[], { filter, headers }: TranslateOptions): LocalReplyConfig {
+  // The filter gives its refusals their status itself.
+  const byEnvoy = services.filter(({ discipline }) => discipline.kind === 'balanced' || filter.kind === 'off');
+  const statuses = new Set([USUAL_OTHER, ...byEnvoy.map(({ discipline }) => fullStatusOf(discipline))]);
+  const overflow = [...statuses]
+    .filter((status) => status !== 429)
+    .sort((a, b) => a - b)
+    .map(fullWith);
   const replies = [
     ...BY_FILTER,
     ...overflow,
@@ -204,6 +209,9 @@ export function localReplies(services: readonly Service[], headers: HeaderBounds
   ];
   return { mappers: [OWN_ANSWER, ...replies.flatMap(mappers)] };
 }
+
+/** Always there, so that the first service that has it changes no listener, which would close connections. */
+const USUAL_OTHER = 503;
 
 /** Envoy's circuit breakers refuse: of services without a limit, and of all where the filter is off. */
 const FULL_BY_ENVOY: Reply = {

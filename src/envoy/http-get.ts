@@ -47,7 +47,7 @@ function ask(
 }
 
 function whyFailed(error: NodeJS.ErrnoException, signal: AbortSignal): string {
-  if (!signal.aborted) return error.code === 'ECONNREFUSED' ? 'nothing listens there' : error.message;
+  if (!signal.aborted) return error.code === 'ECONNREFUSED' ? 'connection refused' : error.message;
   return signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError'
     ? 'no answer in time'
     : 'cancelled';

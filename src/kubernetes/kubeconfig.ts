@@ -45,7 +45,11 @@ export async function openCluster(options: AccessOptions): Promise<Result<Cluste
     const login = currentLogin(config);
     return login === undefined ? fail(noCluster(config, place)) : ok(accessOf(login));
   } catch (error) {
-    return fail({ kind: 'config', message: `${place}: ${textOf(error)}`, fix: 'repair the file or name another one' });
+    return fail({
+      kind: 'config',
+      message: `${place}: ${whyUnusable(error)}`,
+      fix: 'repair the file or name another one',
+    });
   }
 }
 
@@ -100,6 +104,20 @@ function kubeconfigFiles(root: string): readonly string[] {
   }
   const usual = join(homedir(), '.kube', 'config');
   return !runsInCluster(root) && existsSync(usual) ? [usual] : [];
+}
+
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'this is a folder',
+  EACCES: 'no permission to read it',
+};
+
+/** What keeps a kubeconfig from being used, in one line: what YAML says goes on with a picture of the place. */
+function whyUnusable(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const [first = ''] = textOf(error).split('\n');
+  return SYSTEM_ERRORS[code] ?? first.replace(/:$/, '');
 }
 
 /** What an error says, for people. */

@@ -40,8 +40,13 @@ export function resolve(
   const found: (readonly Pod[] | undefined)[] = [];
   const services = routing.services.map((service, at): ServiceWithPods => {
     const state = podsOf(service.locator);
-    for (const problem of state.problems)
-      problems.push({ ...problem, subject: `service ${service.name}: ${problem.subject}` });
+    for (const problem of state.problems) {
+      // What keeps a whole source from working is one fault, however many services it has.
+      const ofSource = problem.subject === service.locator.kind;
+      if (!ofSource) problems.push({ ...problem, subject: `service ${service.name}: ${problem.subject}` });
+      else if (!problems.some((told) => told.subject === problem.subject && told.message === problem.message))
+        problems.push(problem);
+    }
     const pods = podsIn(state);
     found.push(pods);
     if (pods === undefined) pending.push(service.name);

@@ -55,8 +55,6 @@ export class KubeSource implements PodSource {
   #run: { readonly signal: AbortSignal; readonly changed: () => void } | undefined;
   #defaultNamespace: string | undefined;
   #asking = false;
-  /** The fault of the kubeconfig that was logged last. */
-  #loggedFault: string | undefined;
   /** Why the default namespace is not known. */
   #problem: Problem | undefined;
 
@@ -126,7 +124,6 @@ export class KubeSource implements PodSource {
       timing,
       count,
       changed,
-      isLogged: (fault: string) => this.#isLogged(fault),
     };
     const pods = new NamespacePods(namespace, tools);
     this.#namespaces.set(namespace, { pods, stop });
@@ -165,19 +162,13 @@ export class KubeSource implements PodSource {
     this.#asking = false;
   }
 
-  #isLogged(fault: string): boolean {
-    const known = this.#loggedFault === fault;
-    this.#loggedFault = fault;
-    return known;
-  }
-
   #tell(failures: readonly ApiFailure[], changed: () => void): void {
     for (const failure of failures) {
       const question = { verb: 'list', resource: 'services', namespace: '(default)' } as const;
       const problem = failureProblem(question, failure);
       if (problem.message === this.#problem?.message) continue;
       this.#problem = problem;
-      const level = failure.kind === 'config' && this.#isLogged(failure.message) ? 'debug' : 'warn';
+      const level = failure.kind === 'config' ? 'debug' : 'warn';
       this.#options.log(level, 'no way to the API server', { message: problem.message, fix: problem.fix });
       changed();
     }

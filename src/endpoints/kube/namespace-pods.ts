@@ -22,8 +22,6 @@ interface Entry {
 /** What a namespace needs from the source it belongs to. */
 export interface NamespaceTools extends FollowTools {
   readonly log: SourceLog;
-  /** Whether this fault of the kubeconfig was logged already, for another namespace or another question. */
-  readonly isLogged: (fault: string) => boolean;
   /** Called after every change of what `pods` says. */
   readonly changed: () => void;
 }
@@ -124,7 +122,8 @@ export class NamespacePods {
         const problem = failureProblem({ verb, resource, namespace: this.#namespace }, failure);
         const { message, fix } = problem;
         const known = before.trouble?.problem.message === message;
-        const level = known || (failure.kind === 'config' && this.#tools.isLogged(message)) ? 'debug' : 'warn';
+        // A fault of the kubeconfig is told as a problem, once for all namespaces and questions.
+        const level = known || failure.kind === 'config' ? 'debug' : 'warn';
         log(level, 'the API server does not answer as it should; what is known stays', { ...where, message, fix });
         this.#health[resource] = troubled(before, problem, since);
         // From its first failure on, the Services are not waited for where they can be done without.

@@ -83,7 +83,7 @@ test('nobody there: exit 1, and how to start one', async () => {
   await new Promise((resolve) => closed.close(resolve));
   const { code, out, err } = await run(['--admin', `127.0.0.1:${port}`]).ended;
   expect({ code, out }).toEqual({ code: 1, out: '' });
-  expect(err).toContain(`127.0.0.1:${port}/status: nothing listens there`);
+  expect(err).toContain(`127.0.0.1:${port}/status: connection refused`);
   expect(err).toContain('sluice run');
   expect(err).toContain('--admin URL');
 });

@@ -93,7 +93,11 @@ export class WasmHost {
   }
 
   configure(root: number, config: sluice.queue.v1.IPluginConfig): number {
-    this.#buffer = PluginConfig.encode(config).finish();
+    return this.configureBytes(root, PluginConfig.encode(config).finish());
+  }
+
+  configureBytes(root: number, config: Uint8Array): number {
+    this.#buffer = config;
     return this.call('proxy_on_configure', root, this.#buffer.length);
   }
 

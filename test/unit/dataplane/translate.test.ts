@@ -13,8 +13,8 @@ const OPTIONS: TranslateOptions = {
   headers: DEFAULT_HEADER_BOUNDS,
 };
 
-function routingOf(services: readonly string[], limit = 1): Routing {
-  const lines = services.map((name) => `  ${name}: {dns: {host: ${name}.test, port: 80}, limit: ${limit}}`);
+function routingOf(services: readonly string[], settings = 'limit: 1'): Routing {
+  const lines = services.map((name) => `  ${name}: {dns: {host: ${name}.test, port: 80}, ${settings}}`);
   const routes = services.map((name) => `  - {match: {prefix: /${name}}, service: ${name}}`);
   const text = ['version: 1', 'services:', ...lines, 'routes:', ...routes].join('\n');
   const parsed = parseRouteFile(text, { path: 'routes.yaml', env: {}, baseDir: '/' });
@@ -55,7 +55,7 @@ describe('translate', () => {
 
   test('says the same with and without a translation before it', () => {
     const before = translate(modelOf(routingOf(['a', 'b', 'c'])), OPTIONS);
-    const model = modelOf(routingOf(['b', 'd'], 3), [{ ...POD, port: 81 }]);
+    const model = modelOf(routingOf(['b', 'd'], 'limit: 3'), [{ ...POD, port: 81 }]);
     expect(translate(model, OPTIONS, before).resources).toEqual(translate(model, OPTIONS).resources);
   });
 
@@ -63,8 +63,20 @@ describe('translate', () => {
     const before = translate(modelOf(routingOf(['a', 'b'])), OPTIONS);
     const after = translate(modelOf(routingOf(['a', 'b', 'c'])), OPTIONS, before);
     expect(made(before.resources[TYPE_URLS.cluster], after.resources[TYPE_URLS.cluster])).toEqual(['c']);
-    const limits = translate(modelOf(routingOf(['a', 'b'], 2)), OPTIONS, before);
+    const limits = translate(modelOf(routingOf(['a', 'b'], 'limit: 2')), OPTIONS, before);
     expect(made(before.resources[TYPE_URLS.cluster], limits.resources[TYPE_URLS.cluster])).toEqual(['a', 'b']);
+  });
+
+  test('no edit of a service changes the listener, which would close connections', () => {
+    const before = translate(modelOf(routingOf(['a', 'b'])), OPTIONS);
+    const settings = [
+      'limit: 7, queue: {max: 3, timeout: 1s, full_status: 418}',
+      'max_requests: 5, queue: {full_status: 503}',
+    ];
+    for (const each of settings) {
+      const after = translate(modelOf(routingOf(['a', 'c'], each)), OPTIONS, before);
+      expect(after.resources[TYPE_URLS.listener]).toEqual(before.resources[TYPE_URLS.listener]);
+    }
   });
 
   test('new code of the filter changes its own resources and no public listener', () => {

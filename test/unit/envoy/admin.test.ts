@@ -176,7 +176,7 @@ describe('failures say where and why', () => {
     const { port: free } = other.address() as AddressInfo;
     await once(other.close(), 'close');
     const { state } = envoyAdmin({ host: '127.0.0.1', port: free });
-    expect(await state()).toEqual({ ok: false, errors: [`127.0.0.1:${free}/ready: nothing listens there`] });
+    expect(await state()).toEqual({ ok: false, errors: [`127.0.0.1:${free}/ready: connection refused`] });
   });
 });
 

@@ -145,7 +145,7 @@ describe('openCluster', () => {
 
   test.each([
     ['nothing at all', undefined, 'no Kubernetes cluster is known', 'name a kubeconfig file'],
-    ['no file', 'none', 'ENOENT', 'repair the file'],
+    ['no file', 'none', 'there is no such file', 'repair the file'],
     ['not YAML', ': {', ': ', 'repair the file'],
     ['empty', '', 'there is no map of clusters, users and contexts', 'repair the file'],
     [

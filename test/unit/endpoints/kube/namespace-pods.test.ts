@@ -59,7 +59,6 @@ describe('NamespacePods', () => {
       clock,
       random: () => 0.5,
       timing: WATCH_TIMING,
-      isLogged: () => false,
       log: (level, message, fields) => log.push(`${level} ${message} ${JSON.stringify(fields)}`),
       changed: () => changes++,
     });
