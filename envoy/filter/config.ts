@@ -1,12 +1,15 @@
 // How the plugins are configured: `PluginConfig` of queue.proto.
 import { found, foundSize, getBuffer, PLUGIN_CONFIGURATION, release, Text } from './host.ts';
-import { queues } from './state.ts';
+import { membership, queues } from './state.ts';
 import { setStatisticsMax } from './statistics.ts';
 import { broken, bytesAt, bytesSize, nextField, readBool, readBytes, readFrom, readInt, skip } from './wire.ts';
 
 export const ROLE_QUEUE: i32 = 1;
 export const ROLE_TRY: i32 = 2;
 export const ROLE_CONTROL: i32 = 3;
+
+/** By then the guard has ended all requests of a VM that trapped. */
+const RECLAIM_MS: f64 = 30000;
 
 export let xdsCluster: Text = new Text(0, 0);
 export let selfCluster: Text = new Text(0, 0);
@@ -18,7 +21,8 @@ export function configure(size: i32): i32 {
   if (size <= 0 || !getBuffer(PLUGIN_CONFIGURATION, size)) return 0;
   const at = found;
   const role = readRole(at, foundSize);
-  if (role === ROLE_CONTROL) readControl(at, foundSize);
+  if (role === ROLE_QUEUE) readQueue(at, foundSize);
+  else if (role === ROLE_CONTROL) readControl(at, foundSize);
   release(at);
   return role < ROLE_QUEUE || role > ROLE_CONTROL ? 0 : role;
 }
@@ -28,10 +32,17 @@ function readRole(at: usize, size: i32): i32 {
   readFrom(at, size);
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 1) role = readInt();
-    else if (field === 3) selfCluster = kept(selfCluster);
     else skip();
   }
   return broken ? 0 : role;
+}
+
+function readQueue(at: usize, size: i32): void {
+  readFrom(at, size);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 3) selfCluster = kept(selfCluster);
+    else skip();
+  }
 }
 
 function readControl(at: usize, size: i32): void {
@@ -39,16 +50,24 @@ function readControl(at: usize, size: i32): void {
   queues.requestsMax = 200000;
   queues.unknownWait = 5000;
   setStatisticsMax(1000);
+  membership.reclaimAfter = RECLAIM_MS;
   readFrom(at, size);
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 2) xdsCluster = kept(xdsCluster);
+    else if (field === 3) selfCluster = kept(selfCluster);
     else if (field === 4) codeVersion = kept(codeVersion);
-    else if (field === 5) queues.requestsMax = orDefault(readInt(), 200000);
+    else if (field === 5) queues.requestsMax = bounded(orDefault(readInt(), 200000));
     else if (field === 6) queues.unknownWait = orDefault(readInt(), 5000) as f64;
     else if (field === 7) setStatisticsMax(orDefault(readInt(), 1000));
     else if (field === 8) allowTrap = readBool();
+    else if (field === 9) membership.reclaimAfter = orDefault(readInt(), RECLAIM_MS as i32) as f64;
     else skip();
   }
+}
+
+/** More would need more memory than the module may have. */
+function bounded(requests: i32): i32 {
+  return requests < 500000 ? requests : 500000;
 }
 
 function orDefault(value: i32, otherwise: i32): i32 {

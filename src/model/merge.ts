@@ -34,8 +34,7 @@ export function merge(parts: readonly RoutingPart[], canonical: Canonical = (loc
     routing: {
       listeners: listeners.all,
       services: services.all,
-      // A part alone is in the order it wants.
-      routes: parts.length === 1 ? routes : routes.sort(byRoutePrecedence),
+      routes: routes.sort(byRoutePrecedence),
     },
     problems: [...parts.flatMap(({ problems }) => problems), ...services.problems, ...listeners.problems],
     refused: listeners.refused,

@@ -117,7 +117,7 @@ test('a port that is busy at the start: not ready, said so, and taken as soon as
   await sluice.logged('Envoy up', isUp);
   expect(await ready()).toBe(200);
   expect(await ask(port, '/')).toBe(200);
-  expect(sluice.log.filter(({ msg }) => msg === 'Envoy refused')).toHaveLength(1);
+  expect(sluice.log.filter(({ msg }) => msg.startsWith('Envoy rejected'))).toHaveLength(1);
 });
 
 test('a log that cannot be written stops nothing', async () => {

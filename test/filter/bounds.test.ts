@@ -72,14 +72,17 @@ test('services and pods that come and go leave no memory behind', () => {
   expect(host.memory).toBe(before);
 });
 
-test('200,000 requests may wait; one more is told that it cannot be served', () => {
-  const host = connected();
+test.each([
+  [0, 200_000, 64],
+  [1_000_000_000, 500_000, 192],
+])('requests_max %i: %i requests may wait; one more is told that it cannot be served', (requestsMax, places, most) => {
+  const host = connected({ requestsMax });
   host.send({ service: service('work', 0) });
-  for (let i = 0; i < 200_000; i++) host.request('work');
+  for (let i = 0; i < places; i++) host.request('work');
   expect(host.replies).toHaveLength(0);
   host.request('work');
   expect(host.replies[0]).toMatchObject({ status: 503, details: 'sluice_too_many_requests' });
-  expect(host.memory).toBeLessThan(64 * MIB);
+  expect(host.memory).toBeLessThan(most * MIB);
   host.replies = [];
   host.send({ service: service('work', 10) });
   expect(host.resumed).toHaveLength(10);
@@ -146,6 +149,7 @@ test('while Sluice says nothing only so much is sent; with it everything comes',
   const host = connected();
   for (let i = 0; i < 1000; i++) host.send({ service: service(`namespace/service-${i}`, 10) });
   host.pass(200);
+  host.send({ heartbeat: {} });
   host.sent = [];
   const size = () => {
     const bytes = host.sent.map((message) => sluice.queue.v1.FilterMessage.encode(message).finish().length);
@@ -210,6 +214,18 @@ test('no message of Sluice ends the VM: 200,000 that are broken in some way', { 
   serve(host, 'fresh');
 });
 
+test('a configuration that cannot be read is refused, and what was before stays', () => {
+  const host = connected();
+  host.send({ service: service('work', 1) });
+  expect(host.configureBytes(2, Uint8Array.of(0x0a, 0x7f))).toBe(0);
+  expect(host.configureBytes(2, new Uint8Array())).toBe(0);
+  expect(host.configure(2, { xdsCluster: 'other' })).toBe(0);
+  host.pass(200);
+  expect(host.isStreamOpen).toBe(true);
+  serve(host, 'work');
+  expect(host.replies).toEqual([]);
+});
+
 test('a VM whose configurations were all replaced ends what it has without a tick', () => {
   const host = connected();
   host.send({ service: service('work', 1) });
@@ -223,5 +239,6 @@ test('a VM whose configurations were all replaced ends what it has without a tic
   expect(host.resumed).toEqual([second.context]);
   host.answerLocally(second.context, 503, 0x2);
   expect(host.resumed).toEqual([second.context, third.context]);
-  expect(host.shared.get([...host.shared.keys()][0] ?? '')).toBe(0xffffffffn);
+  const alive = [...host.shared].find(([key]) => key.startsWith('sluice.alive.'))?.[1].value;
+  expect(alive?.slice(0, 4)).toEqual(new Uint8Array(4).fill(0xff));
 });

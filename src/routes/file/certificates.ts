@@ -1,9 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { checkPair, type PairFault } from '../../base/tls-pair.ts';
 import type { Certificate } from '../../model/listener.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Routing } from '../../model/routing.ts';
+import type { Service } from '../../model/service.ts';
 import type { RouteFile } from './parse.ts';
 
 /** What the files of a routing's certificates hold. */
@@ -25,9 +27,11 @@ const UNREADABLE: Readonly<Record<string, readonly [message: string, fix: string
 };
 
 /** The paths of all files that a routing names, each once. */
-export function namedFiles({ listeners }: Routing): readonly string[] {
+export function namedFiles({ listeners, services }: Routing): readonly string[] {
   const certificates = listeners.flatMap(({ tls }) => tls?.certificates ?? []);
-  return [...new Set(certificates.flatMap((one) => (one.kind === 'files' ? [one.cert, one.key] : [])))];
+  const authorities = services.flatMap(({ tls }) => (tls?.authorities.kind === 'file' ? [tls.authorities.path] : []));
+  const pairs = certificates.flatMap((one) => (one.kind === 'files' ? [one.cert, one.key] : []));
+  return [...new Set([...pairs, ...authorities])];
 }
 
 /**
@@ -41,18 +45,35 @@ export async function readCertificates(routing: Routing, subject: string, now: n
       const { tls } = listener;
       if (tls === undefined) return listener;
       const certificates = await Promise.all(
-        tls.certificates.map(async (one): Promise<Certificate> => {
+        tls.certificates.map(async (one, at): Promise<Certificate> => {
           if (one.kind === 'inline') return one;
           const read = await readPair(one, now);
-          problems.push(...read.problems.map((problem) => ({ subject, ...problem })));
-          return { kind: 'inline', name: listener.name, ...read.pair };
+          const key = at === 0 ? 'listen.tls' : `listen.tls.more[${at - 1}]`;
+          problems.push(
+            ...read.problems.map(({ path, ...problem }) => ({ subject, path: `${key}.${path}`, ...problem })),
+          );
+          // The first one is called as its listener is; the names of the others are those of their places.
+          return { kind: 'inline', name: at === 0 ? listener.name : `${listener.name}/${at + 1}`, ...read.pair };
         }),
       );
       return { ...listener, tls: { ...tls, certificates } };
     }),
   );
+  const services = await Promise.all(
+    routing.services.map(async (service): Promise<Service> => {
+      const { tls } = service;
+      if (tls?.authorities.kind !== 'file') return service;
+      const { path } = tls.authorities;
+      const read = await readPem(path);
+      const fault = read.fault ?? authorityFault(path, read.text ?? '');
+      if (fault !== undefined) {
+        problems.push({ severity: 'error', subject, path: `services.${service.name}.tls.ca`, ...fault });
+      }
+      return { ...service, tls: { ...tls, authorities: { kind: 'pem', pem: read.text ?? '' } } };
+    }),
+  );
   const isUsable = problems.every(({ severity }) => severity === 'warning');
-  return { routing: isUsable ? { ...routing, listeners } : undefined, problems };
+  return { routing: isUsable ? { ...routing, listeners, services } : undefined, problems };
 }
 
 /**
@@ -69,6 +90,22 @@ export async function withNamedFiles(
   return routing === undefined ? fail(...warnings) : ok({ ...file, warnings });
 }
 
+function authorityFault(path: string, pem: string): Pick<PairFault, 'message' | 'fix'> | undefined {
+  try {
+    return new X509Certificate(pem).subject === undefined ? noCertificate(path) : undefined;
+  } catch {
+    return noCertificate(path);
+  }
+}
+
+function noCertificate(path: string): Pick<PairFault, 'message' | 'fix'> {
+  return {
+    message: `${path}: there is no PEM certificate in it`,
+    fix: "name the file with the authority's certificate",
+  };
+}
+
+/** `path`: below the certificate's own key. */
 interface ReadPair {
   readonly pair: { readonly cert: string; readonly key: string };
   readonly problems: readonly Omit<Problem, 'subject'>[];
@@ -98,7 +135,7 @@ async function readPair(
 }
 
 function toProblem(severity: Problem['severity'], { of, message, fix }: PairFault): Omit<Problem, 'subject'> {
-  return { severity, path: of === 'key' ? 'listen.tls.key' : 'listen.tls.cert', message, fix };
+  return { severity, path: of === 'key' ? 'key' : 'cert', message, fix };
 }
 
 async function readPem(

@@ -11,6 +11,18 @@ import { fileName, ipAddress, label, limit, path, tcpPort } from './values.ts';
  * reads files by this table, and the documentation is made from it (see reference.ts).
  */
 
+/** A certificate of `listen.tls`. */
+const certificate = {
+  cert: required(
+    fileName('./tls.crt'),
+    "PEM file with the certificate and its chain; a relative name starts from the route file's folder. Sluice reads it, checks it, and gives Envoy its contents; a renewed one is taken by itself.",
+  ),
+  key: required(
+    fileName('./tls.key'),
+    "PEM file with the private key; a relative name starts from the route file's folder. Sluice reads it, checks it, and gives Envoy its contents; a renewed one is taken by itself.",
+  ),
+} as const;
+
 /** `listen` */
 const listen = map(
   {
@@ -23,13 +35,14 @@ const listen = map(
     tls: optional(
       map(
         {
-          cert: required(
-            fileName('./tls.crt'),
-            "PEM file with the certificate and its chain; a relative name starts from the route file's folder. Sluice reads it, checks it, and gives Envoy its contents; a renewed one is taken by itself.",
-          ),
-          key: required(
-            fileName('./tls.key'),
-            "PEM file with the private key; a relative name starts from the route file's folder. Sluice reads it, checks it, and gives Envoy its contents; a renewed one is taken by itself.",
+          ...certificate,
+          more: optional(
+            list(map(certificate, { example: '{cert: ./other.crt, key: ./other.key}' }), {
+              says: 'a list of certificates',
+              example: '[{cert: ./other.crt, key: ./other.key}]',
+            }),
+            'Further certificates: of all of them Envoy takes the one for the name that the client asks for (SNI).',
+            'one certificate for every name',
           ),
         },
         { example: '{cert: ./tls.crt, key: ./tls.key}' },

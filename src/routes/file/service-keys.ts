@@ -4,7 +4,7 @@ import { values } from './collection.ts';
 import { map } from './map.ts';
 import { duration, oneOf, whole } from './scalar.ts';
 import { defaulted, optional, required, section } from './shape.ts';
-import { dnsHost, label, limit, path, podAddress, servicePort, tcpPort } from './values.ts';
+import { dnsHost, fileName, label, limit, path, podAddress, servicePort, tcpPort } from './values.ts';
 
 /** Requests that may wait in a service's queue when the file does not say. */
 export const QUEUE_MAX = 1000;
@@ -67,19 +67,48 @@ export const serviceFields = {
     'no queue: requests are spread by `balance` and bounded by `max_requests`',
   ),
   protocol: defaulted(
-    oneOf(['http1', 'h2c'], {
+    oneOf(['http1', 'h2c', 'https', 'h2'], {
       http: 'http1',
       'http/1.1': 'http1',
       'http1.1': 'http1',
       websocket: 'http1',
       ws: 'http1',
       grpc: 'h2c',
-      h2: 'h2c',
       http2: 'h2c',
       'http/2': 'h2c',
+      grpcs: 'h2',
+      tls: 'https',
+      wss: 'https',
     }),
     'http1',
-    'How the pods are spoken to: http1 (HTTP/1.1, WebSocket included), or h2c (HTTP/2 without TLS, for gRPC).',
+    'How the pods are spoken to: http1 (HTTP/1.1, WebSocket included), h2c (HTTP/2 without TLS, for gRPC), https (HTTP/1.1 over TLS), or h2 (HTTP/2 over TLS).',
+  ),
+  tls: optional(
+    map(
+      {
+        ca: optional(
+          fileName('./ca.crt'),
+          "PEM file with the authorities that sign the pods' certificates; a relative name starts from the route file's folder. Sluice reads it, checks it, and gives Envoy its contents; a renewed one is taken by itself.",
+          "the authorities that Envoy's machine trusts",
+        ),
+        name: optional(
+          dnsHost,
+          'Name that pods are asked for by (SNI), and that their certificates must bear.',
+          'that of `dns`; with `kubernetes` and `static` no name is asked for, and only the signature is checked',
+        ),
+        verify: defaulted(
+          oneOf(['on', 'off'], { true: 'on', yes: 'on', false: 'off', no: 'off', none: 'off' }),
+          'on',
+          "Whether the pods' certificates are checked; with off any will do.",
+        ),
+      },
+      {
+        example: '{ca: ./ca.crt, name: codec.example}',
+        elsewhere: { sni: 'write name', insecure: 'write verify: off', cert: 'pods are not shown a certificate' },
+      },
+    ),
+    'Whom to trust. Only with `protocol: https` or `h2`.',
+    "with those two: the authorities that Envoy's machine trusts",
   ),
   balance: defaulted(
     oneOf(['least_request', 'round_robin', 'random'], {

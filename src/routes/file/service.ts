@@ -1,6 +1,6 @@
 import type { Locator } from '../../model/locator.ts';
 import { byAddress } from '../../model/pod.ts';
-import type { Discipline, Service, ServiceName, Slots } from '../../model/service.ts';
+import type { Discipline, PodTls, Service, ServiceName, Slots } from '../../model/service.ts';
 import { map } from './map.ts';
 import { Report } from './report.ts';
 import { PENDING_MAX, QUEUE_MAX, type service, serviceFields } from './service-keys.ts';
@@ -14,7 +14,15 @@ const FIRST_FREE = 'with a limit the next request always goes to the first free 
 
 /** Reports keys that mean nothing together. */
 export function checkService(read: ReadService, report: Report): void {
-  const { limit, balance, max_requests: maxRequests, queue } = read;
+  const { limit, balance, max_requests: maxRequests, queue, protocol, tls } = read;
+  if (tls !== undefined && protocol.value !== undefined && !isEncrypted(protocol.value)) {
+    const fix = `remove it, or write protocol: ${protocol.value === 'h2c' ? 'h2' : 'https'}`;
+    report.error(tls, { message: `means nothing with protocol ${protocol.value}`, fix });
+  }
+  const { ca, verify } = tls?.value ?? {};
+  if (ca !== undefined && verify?.value === 'off') {
+    report.error(ca, { message: 'is not looked at with verify: off', fix: 'remove one of the two' });
+  }
   if (limit !== undefined) {
     const fix = 'remove it, or the limit';
     if (balance.written) report.error(balance, { message: `only without a limit: ${FIRST_FREE}`, fix });
@@ -57,8 +65,32 @@ export function unsaid(): ReadService {
   });
 }
 
-/** A service whose keys have all been read without an error. */
-export function toService(name: ServiceName, locator: Locator, read: ReadService): Service {
+type ReadProtocol = NonNullable<ReadService['protocol']['value']>;
+
+function isEncrypted(protocol: ReadProtocol): boolean {
+  return protocol === 'https' || protocol === 'h2';
+}
+
+function toPodTls({ tls }: ReadService, locator: Locator, fileOf: (name: string) => string): PodTls {
+  const { ca, name, verify } = tls === undefined ? {} : need(tls);
+  const host = locator.kind === 'dns' ? locator.host : undefined;
+  const serverName = name === undefined ? host : need(name);
+  const asked = serverName === undefined ? {} : { serverName };
+  if (verify !== undefined && need(verify) === 'off') return { ...asked, authorities: { kind: 'any' }, names: [] };
+  return {
+    ...asked,
+    authorities: ca === undefined ? { kind: 'system' } : { kind: 'file', path: fileOf(need(ca)) },
+    names: serverName === undefined ? [] : [{ kind: 'dns', value: serverName }],
+  };
+}
+
+/** A service whose keys have all been read without an error. `fileOf`: the absolute path of a file that it names. */
+export function toService(
+  name: ServiceName,
+  locator: Locator,
+  read: ReadService,
+  fileOf: (name: string) => string = String,
+): Service {
   const { health, outlier, protocol, timeout } = read;
   const { request, connect } = need(timeout);
   const { consecutive_5xx: consecutive5xx, eject } = need(outlier);
@@ -66,7 +98,8 @@ export function toService(name: ServiceName, locator: Locator, read: ReadService
   return {
     name,
     locator,
-    protocol: need(protocol),
+    protocol: need(protocol) === 'h2c' || need(protocol) === 'h2' ? 'h2c' : 'http1',
+    ...(isEncrypted(need(protocol)) ? { tls: toPodTls(read, locator, fileOf) } : {}),
     discipline: toDiscipline(read),
     timeout: { request: need(request), connect: need(connect) },
     ...(check === undefined ? {} : { health: { path: need(check.path), interval: need(check.interval) } }),

@@ -181,8 +181,14 @@ export function warnOfVersion1({ services, routes }: ReadFile, report: Report): 
 export function toRouting({ listen, services, routes }: ReadFile, baseDir: string): Routing {
   const { address, port, tls } = need(listen);
   const files = tls === undefined ? undefined : need(tls);
+  const pair = (one: { readonly cert: Got<string>; readonly key: Got<string> }): Certificate => ({
+    kind: 'files',
+    cert: resolve(baseDir, need(one.cert)),
+    key: resolve(baseDir, need(one.key)),
+  });
   const certificates = (tls: NonNullable<typeof files>): readonly Certificate[] => [
-    { kind: 'files', cert: resolve(baseDir, need(tls.cert)), key: resolve(baseDir, need(tls.key)) },
+    pair(tls),
+    ...(tls.more === undefined ? [] : need(tls.more)).map((one) => pair(need(one))),
   ];
   return {
     listeners: [
@@ -194,7 +200,9 @@ export function toRouting({ listen, services, routes }: ReadFile, baseDir: strin
       },
     ],
     services: (services?.value ?? [])
-      .map((got) => toService(serviceName(got.name), present(toLocator(need(got))), need(got)))
+      .map((got) =>
+        toService(serviceName(got.name), present(toLocator(need(got))), need(got), (file) => resolve(baseDir, file)),
+      )
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     routes: need(routes)
       .map((got) => toRoute(got))

@@ -9,8 +9,9 @@ import { serviceFields } from '../file/service-keys.ts';
 import { readTree } from '../file/tree.ts';
 import type { KubeObject } from './object.ts';
 
-/** What of a route file's service an object may say: all but where its pods are, which the object itself is. */
-const { kubernetes: _kubernetes, dns: _dns, static: _static, ...SETTINGS } = serviceFields;
+// What of a route file's service an object may say: all but where its pods are, which the object itself is;
+// nor files, which an object has none of: BackendTLSPolicy says whom to trust.
+const { kubernetes: _kubernetes, dns: _dns, static: _static, tls: _tls, ...SETTINGS } = serviceFields;
 
 /** The keys of a SlotPolicy, and of a service of the route file. */
 export const settingsFields = SETTINGS;

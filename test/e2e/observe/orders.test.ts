@@ -23,32 +23,46 @@ async function stateFolder(): Promise<string> {
   return folder;
 }
 
-test('a paused service: everything waits, also after a restart of Sluice, until it is resumed', async () => {
+/** The same order as the command line gives it, without the second that a command takes to start. */
+async function give(run: SluiceRun, order: string): Promise<void> {
+  const headers = { 'x-sluice-order': '1', 'x-sluice-by': 'kim@test' };
+  const { status } = await fetch(`${run.admin}/${order}`, { method: 'POST', headers });
+  expect([order, status]).toEqual([order, 200]);
+}
+
+test('a paused service: everything waits until it is resumed; who waits is listed, and one is cancelled', async () => {
   const pod = await HeldPod.start();
   pod.open();
-  const services = { codec: { static: [pod.address], limit: 1 } };
-  const env = { SLUICE_STATE_DIR: await stateFolder() };
-  const run = await SluiceRun.start(services, ROUTES, env);
+  const run = await SluiceRun.start({ codec: { static: [pod.address], limit: 1 } }, ROUTES);
   expect(await run.send()).toBe(200);
   expect(await sluice(run, 'pause', 'codec')).toContain('codec is paused');
   await run.until('no slot', ({ slots, paused }) => slots === 0 && paused?.by === 'kim@test');
   const waits = run.send('/film?secret=1');
   await run.until('one waiting', ({ waiting }) => waiting === 1);
-  const { requests } = JSON.parse(await sluice(run, 'queue', 'codec', '--json'));
-  expect(requests).toMatchObject([{ method: 'GET', path: '/film' }]);
   const cancelled = run.send('/second');
   await run.until('two waiting', ({ waiting }) => waiting === 2);
-  const both = JSON.parse(await sluice(run, 'queue', 'codec', '--json')).requests;
-  expect(await sluice(run, 'queue', 'codec', '--cancel', both[1].requestId)).toContain('GET /second');
+  const { requests } = JSON.parse(await sluice(run, 'queue', 'codec', '--json'));
+  expect(requests).toMatchObject([
+    { method: 'GET', path: '/film' },
+    { method: 'GET', path: '/second' },
+  ]);
+  expect(await sluice(run, 'queue', 'codec', '--cancel', requests[1].requestId)).toContain('GET /second');
   expect(await cancelled).toBe(503);
-  expect(await sluice(run, 'resume', 'codec')).toContain('resumed');
+  await give(run, 'resume?service=codec');
   expect(await waits).toBe(200);
-  await sluice(run, 'pause', 'codec');
+});
+
+test('an order outlives a restart of Sluice', async () => {
+  const pod = await HeldPod.start();
+  pod.open();
+  const env = { SLUICE_STATE_DIR: await stateFolder() };
+  const run = await SluiceRun.start({ codec: { static: [pod.address], limit: 1 } }, ROUTES, env);
+  await give(run, 'pause?service=codec');
   const again = await run.restart();
   const late = again.send();
   await again.until('it to wait', ({ waiting, inUse }) => waiting === 1 && inUse === 0);
   expect((await again.status()).orders).toMatchObject([{ kind: 'paused', service: 'codec', by: 'kim@test' }]);
-  await sluice(again, 'resume', 'codec');
+  await give(again, 'resume?service=codec');
   expect(await late).toBe(200);
 });
 
@@ -73,7 +87,7 @@ test('a drained pod finishes what it has and gets nothing more, until it is take
   expect(await Promise.all(sent)).toEqual([200, 200]);
   // All on the other pod: the drained one answers nobody before it is told to.
   expect(await Promise.all(Array.from({ length: 8 }, () => run.send()))).toEqual(Array(8).fill(200));
-  await sluice(run, 'undrain', first.address);
+  await give(run, `undrain?pod=${first.address}`);
   await run.until('two slots', ({ slots }) => slots === 2);
   const { events } = await run.status();
   expect(events.filter(({ kind }) => kind === 'command').map(({ message }) => message)).toEqual([

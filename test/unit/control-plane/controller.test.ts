@@ -56,6 +56,7 @@ function world() {
     holdings: () => undefined,
     slots: undefined,
     podsOf: pods.pods,
+    unhealthy: () => new Set(),
     snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => events.post({ kind: 'ownership' }),
   });
@@ -65,6 +66,7 @@ function world() {
     pods,
     envoys,
     rollouts,
+    checks: { follow: () => {}, stop: () => {} },
     cache,
     overrides: () => NO_OVERRIDES,
     filterProblems: () => [],
@@ -126,10 +128,10 @@ test('goes on after 5 s without a source that says nothing: of its service nothi
 test('a source that fails holds nobody up, and its problem is there until it answers', async () => {
   const { clock, controller, answer, fail, published, stop } = world();
   answer('one', 1);
-  fail('two', { severity: 'error', subject: 'dns', message: 'no such name' });
+  fail('two', { severity: 'error', subject: 'dns pods.example', message: 'no such name' });
   await clock.advance(100);
   expect(published()).toEqual(['one']);
-  expect(controller.state().problems).toMatchObject([{ subject: 'service two: dns', message: 'no such name' }]);
+  expect(controller.state().problems).toMatchObject([{ subject: 'service two: dns pods.example', message: 'no such name' }]);
   answer('two', 2);
   await clock.advance(100);
   expect([published(), controller.state().problems]).toEqual([['one', 'two'], []]);

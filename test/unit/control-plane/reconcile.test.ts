@@ -15,7 +15,7 @@ const routingOf = (...names: readonly string[]): Routing => ({
   routes: [],
 });
 const SILENT: SourceState<readonly Pod[]> = { kind: 'pending', problems: [] };
-const FORBIDDEN: Problem = { severity: 'error', subject: 'kubernetes', message: 'forbidden' };
+const FORBIDDEN: Problem = { severity: 'error', subject: 'kubernetes ai', message: 'forbidden' };
 
 /** Reconciles again and again, with sources that say what `states` says. */
 function world() {
@@ -83,7 +83,7 @@ describe('at a start', () => {
       ['codec', [1]],
       ['web', '?'],
     ]);
-    expect(reconciled.wanted).toMatchObject({ pending: ['web'], problems: [{ subject: 'service web: kubernetes' }] });
+    expect(reconciled.wanted).toMatchObject({ pending: ['web'], problems: [{ subject: 'service web: kubernetes ai' }] });
   });
 
   test('nobody is waited for longer than is allowed', () => {
