@@ -144,6 +144,7 @@ async function changes(): Promise<void> {
     holdings: (stream) => server.holdings(stream),
     slots,
     podsOf: (locator) => source.pods(locator),
+    unhealthy: () => new Set(),
     snapshots: new ModelSnapshots({ filter: await loadFilter('on'), headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => events.post({ kind: 'ownership' }),
   });
@@ -153,6 +154,7 @@ async function changes(): Promise<void> {
     pods: source,
     envoys,
     rollouts,
+    checks: { follow: () => {}, stop: () => {} },
     cache,
     overrides: () => NO_OVERRIDES,
     filterProblems: () => [],

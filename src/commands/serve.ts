@@ -28,6 +28,7 @@ interface Options extends DnsFlags, XdsSecurityFlags, ObjectFlags {
   readonly admin?: HostPort;
   readonly ownerGrace: Millis;
   readonly filter: 'on' | 'off';
+  readonly allowTrap?: boolean;
   readonly kubeconfig?: string;
   readonly stateDir?: string;
   readonly adminHost?: readonly string[];
@@ -65,6 +66,7 @@ export function addServe(program: Command): void {
         .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
     )
     .addOption(filterOption())
+    .addOption(new Option('--allow-trap', 'a request may end the queue filter, for tests').hideHelp())
     .addOption(kubeconfigOption())
     .addOption(stateDirOption())
     .addOption(adminHostOption());
@@ -102,6 +104,7 @@ async function serve(options: Options): Promise<void> {
     admin,
     ownerGrace,
     filter,
+    allowTrap: options.allowTrap,
     kubeconfig,
     dns: dnsSettings(options),
     log,

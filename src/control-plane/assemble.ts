@@ -9,6 +9,8 @@ import { fail, ok, type Result } from '../base/result.ts';
 import { VERSION } from '../base/version.ts';
 import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../dataplane/options.ts';
 import type { DnsOptions } from '../endpoints/dns/source.ts';
+import { check } from '../endpoints/health/check.ts';
+import { HealthChecks } from '../endpoints/health/checks.ts';
 import { formatProblem } from '../model/problem.ts';
 import { Envoys } from '../nodes/envoys.ts';
 import { LastGoodFile } from '../routes/file/last-good.ts';
@@ -200,12 +202,18 @@ function assemble(
     changed: () => events.post({ kind: 'ownership' }),
   });
   const pods = openPodSources(options, file, metrics);
+  const checks = new HealthChecks({
+    clock,
+    check,
+    changed: (service) => events.post({ kind: 'health', service }),
+  });
   const rollouts = new Rollouts({
     clock,
     envoys,
     holdings: (stream) => server.holdings(stream),
     slots: filter.kind === 'off' ? undefined : slots,
     podsOf: (locator) => pods.pods(locator),
+    unhealthy: (name) => checks.unhealthy(name),
     snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => events.post({ kind: 'ownership' }),
   });
@@ -241,6 +249,7 @@ function assemble(
     pods,
     envoys,
     rollouts,
+    checks,
     cache,
     overrides: () => store.current(),
     filterProblems: () =>

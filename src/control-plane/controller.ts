@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { type Coalesced, coalesce } from '../base/coalesce.ts';
 import type { Logger } from '../base/log.ts';
 import { Timers } from '../base/timers.ts';
+import type { HealthChecks } from '../endpoints/health/checks.ts';
 import type { PodSource } from '../endpoints/pod-source.ts';
 import type { Locator } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
@@ -25,6 +26,8 @@ export interface ControllerOptions {
   readonly pods: PodSource;
   readonly envoys: Pick<Envoys, 'follow' | 'problems'>;
   readonly rollouts: Rollouts;
+  /** Who asks pods whether they are well. */
+  readonly checks: Pick<HealthChecks, 'follow' | 'stop'>;
   readonly cache: SnapshotCache;
   /** What operators have ordered; a change of it is told as one of the sources. */
   readonly overrides: () => Overrides;
@@ -51,8 +54,6 @@ const PROBLEMS_QUIET_MS = 20;
 const PROBLEMS_LONGEST_MS = 250;
 /** How long a start, and an edit, wait for sources that have neither answered nor failed. */
 const LONGEST_WAIT_MS = 5_000;
-/** How often problems are looked for that come by nothing but time. */
-const LOOK_MS = 2_500;
 /** A wait longer than this is worth a line in the log. */
 const TELL_WAITING_MS = 1_000;
 
@@ -91,20 +92,12 @@ export class Controller {
     const { routes, pods, events, rollouts } = this.#options;
     const changed = () => events.post({ kind: 'sources' });
     changed();
-    this.#lookAgain();
     await Promise.all([routes.run(signal, changed), pods.run(signal, changed)]);
     this.#stopped = true;
     for (const each of [this.#trigger, this.#problems, this.#missingFilters]) each.stop();
     this.#timers.stop();
+    this.#options.checks.stop();
     rollouts.stop();
-  }
-
-  /** A filter that does not come makes no event. */
-  #lookAgain(): void {
-    this.#timers.after(LOOK_MS, () => {
-      this.#tellProblems();
-      this.#lookAgain();
-    });
   }
 
   #take(events: readonly ControllerEvent[]): void {
@@ -113,7 +106,9 @@ export class Controller {
     if (events.some(({ kind }) => kind === 'sources')) this.#trigger.poke();
     const xds = events.flatMap((each) => (each.kind === 'xds' ? [each.event] : []));
     const slots = events.flatMap((each) => (each.kind === 'slots' ? [each.event] : []));
+    const health = events.flatMap((each) => (each.kind === 'health' ? [each.service] : []));
     if (slots.length > 0) rollouts.recordSlots(slots);
+    if (health.length > 0) rollouts.recordHealth(health);
     if (xds.length > 0) rollouts.recordXds(xds);
     if (events.some(({ kind }) => kind === 'ownership')) this.#publish();
     if (events.some(mayChangeProblems)) this.#problems.poke();
@@ -121,7 +116,7 @@ export class Controller {
   }
 
   #reconcile(): void {
-    const { routes, pods, rollouts, envoys } = this.#options;
+    const { routes, pods, rollouts, envoys, checks } = this.#options;
     const file = routes.state();
     if (file.kind === 'pending') {
       this.#tellProblems();
@@ -145,6 +140,7 @@ export class Controller {
     if (model !== before) {
       rollouts.follow(model);
       envoys.follow(model.services);
+      checks.follow(model.services);
       this.#publish();
     }
     rollouts.recordSources();
@@ -214,6 +210,8 @@ function mayChangeProblems(event: ControllerEvent): boolean {
   switch (event.kind) {
     case 'sources':
       // Looked at with all else once they are reconciled.
+      return false;
+    case 'health':
       return false;
     case 'ownership':
       return true;

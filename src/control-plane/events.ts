@@ -1,3 +1,4 @@
+import type { ServiceName } from '../model/service.ts';
 import type { SlotsEvent } from '../slots/events.ts';
 import type { XdsEvent } from '../xds/protocol/event.ts';
 
@@ -7,6 +8,8 @@ export type ControllerEvent =
   | { readonly kind: 'sources' }
   /** Envoys own other services than before, or other problems are to be told of them. */
   | { readonly kind: 'ownership' }
+  /** Other pods of a service fail their health checks than before. */
+  | { readonly kind: 'health'; readonly service: ServiceName }
   /** Something between an Envoy and the xDS server. */
   | { readonly kind: 'xds'; readonly event: XdsEvent }
   /** Something between a queue filter and its server. */

@@ -24,6 +24,8 @@ export interface RolloutInput {
   readonly holdings: Holdings | undefined;
   /** The pods that the source of a service has now; undefined: not known. */
   readonly podsOf: (service: Service) => readonly Pod[] | undefined;
+  /** The pods of a service that fail their health checks, as `formatAddress` writes them. */
+  readonly unhealthy: (name: ServiceName) => ReadonlySet<string>;
   /** Monotonic milliseconds. */
   readonly now: number;
 }
@@ -272,6 +274,7 @@ export class Rollout {
     const taken = this.#taken(carried, input.holdings);
     const known = new Set(taken?.view.pods.filter(isReady).map(formatAddress));
     const addresses = pods.filter(isReady).map(formatAddress);
+    const unhealthy = input.unhealthy(name);
     const shares = new Map(addresses.map((address) => [address, this.#share(name, address, most, input)]));
     let isWhole = true;
     for (const member of members) {
@@ -282,7 +285,8 @@ export class Rollout {
         const isIdle = target.idle?.has(address) === true;
         const share = Math.min(most, taken === undefined ? has : limitOf(taken.view), shares.get(address) ?? most);
         // An idle pod stays, so that it is back at once when its order is taken back.
-        if (isIdle || share > 0 || has > 0) slots.set(address, { limit: isIdle ? 0 : share, unhealthy: false });
+        if (isIdle || share > 0 || has > 0)
+          slots.set(address, { limit: isIdle ? 0 : share, unhealthy: unhealthy.has(address) });
       }
       member.want([name, { kind: 'service', settings, pods: slots }]);
     }

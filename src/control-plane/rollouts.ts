@@ -25,6 +25,8 @@ export interface RolloutsOptions {
   /** The filters in an Envoy, and the way to them. Undefined: none, Envoys queue by themselves. */
   readonly slots: { members(node: string): readonly Member[]; flush(member: Member): void } | undefined;
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
+  /** The pods of a service that fail their health checks. */
+  readonly unhealthy: (name: ServiceName) => ReadonlySet<string>;
   readonly snapshots: ModelSnapshots;
   /** Told when an Envoy is to be sent something else. */
   readonly changed: () => void;
@@ -125,6 +127,14 @@ export class Rollouts {
     for (const node of new Set(events.map((event) => event.node))) this.#stepNode(node);
   }
 
+  /** Other pods of these services fail their health checks than before. */
+  recordHealth(names: readonly ServiceName[]): void {
+    for (const [node, { rollout }] of this.#running) {
+      rollout.touch(names);
+      this.#stepNode(node);
+    }
+  }
+
   /** The sources of pods have changed: those that leave the model follow them too. */
   recordSources(): void {
     for (const [node, { rollout }] of this.#running) if (rollout.leaving.length > 0) this.#stepNode(node);
@@ -196,7 +206,8 @@ export class Rollouts {
     }
     const before = running.snapshot;
     const holdings = this.#holdingsOf(node);
-    const input = { members, holdings, podsOf: (service: Service) => this.#podsOf(service), now };
+    const { unhealthy } = this.#options;
+    const input = { members, holdings, podsOf: (service: Service) => this.#podsOf(service), unhealthy, now };
     for (let again = true; again; ) {
       const view = rollout.step(input);
       again = view !== running.view;

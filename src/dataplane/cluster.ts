@@ -47,7 +47,7 @@ export function cluster(service: Service, options: TranslateOptions): EncodedRes
       updateMergeWindow: duration(0),
     },
     loadBalancingPolicy: balancing(service, options.filter),
-    healthChecks: healthChecks(service),
+    healthChecks: healthChecks(service, options.filter),
     // Otherwise a pod that is gone would stay, and get requests, for as long as it answers health checks.
     ignoreHealthOnHostRemoval: true,
     outlierDetection: outlierDetection(service, options.filter),

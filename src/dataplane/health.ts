@@ -9,9 +9,12 @@ const LONGEST_EJECTION_MS = 10_000;
 /** So many gateway errors (502, 503, 504) in a row eject a pod. */
 const GATEWAY_ERRORS = 3;
 
-/** Active health checks by Envoy. */
-export function healthChecks({ health, protocol }: Service): envoy.config.core.v3.HealthCheck.$Properties[] {
-  if (health === undefined) return [];
+/** Active health checks by Envoy. The filter does not see them: behind it Sluice asks the pods, and tells it. */
+export function healthChecks(
+  { health, protocol, discipline }: Service,
+  filter: FilterOptions,
+): envoy.config.core.v3.HealthCheck.$Properties[] {
+  if (health === undefined || (discipline.kind === 'limited' && filter.kind === 'wasm')) return [];
   return [
     {
       timeout: duration(Math.min(health.interval, 2000)),

@@ -3,6 +3,9 @@ import { FAULT_MS } from './pod-rows.ts';
 import { type FaultRow, FULL_USE_MS, type Inflicted } from './row.ts';
 import type { World } from './world.ts';
 
+/** The VM is started anew, and its stream opened, in this time on a busy machine. */
+const TRAPPED_MS = 4000;
+
 /** What goes wrong with Sluice, its route file and its Envoy. */
 export const planeRows: readonly FaultRow[] = [
   {
@@ -18,6 +21,20 @@ export const planeRows: readonly FaultRow[] = [
     user: 'Nothing.',
     promise: { fullUseMs: FULL_USE_MS },
     inflict: freezeControlPlane,
+  },
+  {
+    name: 'pod-told-late',
+    fault: 'a pod comes, and the control plane is frozen (SIGSTOP) before the filter has heard of it',
+    user: 'Nothing: the pod gets its first request once the filter knows it.',
+    promise: { fullUseMs: FULL_USE_MS },
+    inflict: tellLate,
+  },
+  {
+    name: 'filter-trapped',
+    fault: 'the queue filter ends inside Envoy (a trap) and is started again',
+    user: 'What runs and waits there gets 503, within 5 s; what comes later is served as before.',
+    promise: { explained: Number.POSITIVE_INFINITY, overtaken: Number.POSITIVE_INFINITY, fullUseMs: TRAPPED_MS },
+    inflict: trap,
   },
   {
     name: 'envoy-restarted',
@@ -52,6 +69,41 @@ async function freezeControlPlane({ sluice }: World): Promise<Inflicted> {
     process.kill(pid, 'SIGCONT');
   }
   return { over: instant() };
+}
+
+/** What is sent first is the endpoint, and the filter hears of it when Envoy has taken that. */
+const HEARS_MS = 8;
+
+async function tellLate(world: World): Promise<Inflicted> {
+  const { sluice, pods } = world;
+  const [late, ...others] = pods;
+  if (late === undefined) throw new Error('there is always a pod');
+  await world.edit(others);
+  await pause(FAULT_MS / 3);
+  const { pid } = sluice.process;
+  if (pid === undefined) throw new Error('Sluice does not run');
+  const written = instant();
+  await world.edit(pods);
+  await sluice.process.logged('the endpoints', ({ fields }) => isSent(fields), written);
+  await pause(HEARS_MS);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await pause(FAULT_MS / 2);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  return { over: instant() };
+}
+
+function isSent(fields: Readonly<Record<string, unknown>>): boolean {
+  return fields['kind'] === 'sent' && String(fields['typeUrl']).endsWith('.ClusterLoadAssignment');
+}
+
+async function trap({ sluice }: World): Promise<Inflicted> {
+  const from = instant();
+  await fetch(`http://127.0.0.1:${sluice.port}/`, { headers: { 'sluice-test-trap': '1' } }).catch(() => undefined);
+  const over = instant();
+  return { over, explains: ({ status, sent, ended }) => status === 503 && sent <= over + 1000 && ended >= from };
 }
 
 async function restartEnvoy(world: World): Promise<Inflicted> {

@@ -37,7 +37,7 @@ export class World {
       Array.from({ length: PODS }, (_, index) => PodProcess.start(`127.0.3.${index + 1}`)),
     );
     try {
-      const sluice = await Sluice.start({ routes: routeFile(pods, service) });
+      const sluice = await Sluice.start({ routes: routeFile(pods, service), args: ['--allow-trap'] });
       return new World(sluice, pods, service);
     } catch (error) {
       await Promise.all(pods.map((pod) => pod.stop()));

@@ -11,7 +11,7 @@ export class Queue {
     this.note = element('p', 'kind');
     this.note.setAttribute('role', 'status');
     this.body = element('tbody');
-    const heading = ['Age', 'Request', 'Client', 'x-request-id', ''].map((text) => element('th', '', text));
+    const heading = ['Age', 'Request', '', 'Client', 'x-request-id'].map((text) => element('th', '', text));
     for (const cell of heading) cell.scope = 'col';
     this.table = element('table', '', element('thead', '', element('tr', '', ...heading)), this.body);
     this.root = element('div', '', this.note, element('div', 'scroll', this.table));
@@ -79,9 +79,10 @@ export class Queue {
           '',
           element('td', '', short(ageMs)),
           element('td', 'address', `${method} ${path}`),
+          // Where a small screen has it in sight.
+          element('td', '', this.cancelButton(id, `${method} ${path}`)),
           element('td', 'address', client),
           element('td', 'address', requestId),
-          element('td', '', this.cancelButton(id, `${method} ${path}`)),
         ),
       ),
     );

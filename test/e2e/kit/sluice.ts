@@ -20,6 +20,8 @@ export interface SluiceOptions {
   readonly logLevel?: 'debug' | 'info';
   /** Path of the Envoy, when it is not that of all tests. */
   readonly envoy?: string | undefined;
+  /** More arguments of `sluice serve`. */
+  readonly args?: readonly string[];
 }
 
 interface Ports {
@@ -36,14 +38,16 @@ export class Sluice {
   readonly #ports: Ports;
   readonly #env: Readonly<Record<string, string>>;
   readonly #logLevel: string;
+  readonly #args: readonly string[];
   #process: SluiceProcess;
   #envoy: TestEnvoy | undefined;
 
-  private constructor(folder: string, ports: Ports, { env = {}, logLevel = 'debug' }: SluiceOptions) {
+  private constructor(folder: string, ports: Ports, { env = {}, logLevel = 'debug', args = [] }: SluiceOptions) {
     this.#folder = folder;
     this.#ports = ports;
     this.#env = env;
     this.#logLevel = logLevel;
+    this.#args = args;
     this.#process = this.#serve();
   }
 
@@ -160,7 +164,7 @@ export class Sluice {
     const { xds } = this.#ports;
     const where = ['--routes', this.routeFile, '--xds', `127.0.0.1:${xds}`];
     const how = ['--admin', '127.0.0.1:0', '--log-level', this.#logLevel];
-    return new SluiceProcess(['serve', ...where, ...how], this.#env);
+    return new SluiceProcess(['serve', ...where, ...how, ...this.#args], this.#env);
   }
 
   /** Whether the filter has acknowledged all there is to say. */

@@ -140,7 +140,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     const { page, faults } = await show(scenes.burst, '#service/codec', {}, orders);
     const rows = page.locator('#view-service tr', { hasText: '/film/' });
     await rows.first().waitFor();
-    expect(await rows.first().textContent()).toBe('4.0 sPOST /film/110.0.0.9:1r-1Cancel');
+    expect(await rows.first().textContent()).toBe('4.0 sPOST /film/1Cancel10.0.0.9:1r-1');
     await page.getByText('The first 2 of 23.').waitFor();
     await page.getByRole('button', { name: 'Cancel POST /film/2' }).click();
     await page.getByText('Done.').waitFor();

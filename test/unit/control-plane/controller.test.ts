@@ -56,6 +56,7 @@ function world() {
     holdings: () => undefined,
     slots: undefined,
     podsOf: pods.pods,
+    unhealthy: () => new Set(),
     snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => events.post({ kind: 'ownership' }),
   });
@@ -65,6 +66,7 @@ function world() {
     pods,
     envoys,
     rollouts,
+    checks: { follow: () => {}, stop: () => {} },
     cache,
     overrides: () => NO_OVERRIDES,
     filterProblems: () => [],

@@ -239,6 +239,7 @@ export class World {
       members: this.#member === undefined ? [] : [this.#member],
       holdings,
       podsOf: ({ name }: Service) => this.#sources.get(name),
+      unhealthy: () => NO_NAMES,
       now: this.now,
     };
     for (let again = true; again; ) {
@@ -414,6 +415,7 @@ export class World {
   }
 }
 
+const NO_NAMES: ReadonlySet<string> = new Set();
 const ANY = { path: { kind: 'prefix', prefix: '/' }, hosts: [], methods: [], headers: [], query: [] } as const;
 
 function limitOf({ discipline }: Service): number {
