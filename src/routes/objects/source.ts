@@ -49,6 +49,8 @@ const REPORTER = 'sluice.dev/sluice';
 /** Changes that come together are translated together. */
 const QUIET_MS = 10;
 const LONGEST_MS = 100;
+/** After a translation so many times as long passes before the next one: while objects come by the thousand, few of them. */
+const REST = 4;
 
 /**
  * Routes from Kubernetes objects: watches what the kinds of routes need, each resource once, and makes of it a part of
@@ -64,6 +66,8 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
   readonly #before = new Map<RouteKind, ReadonlyMap<ServiceName, Service>>();
   #changed: () => void = () => {};
   #signal: AbortSignal | undefined;
+  /** Monotonic milliseconds. */
+  #restsUntil = 0;
   #state: SourceState<readonly RoutingPart[]> = { kind: 'pending', problems: [] };
   #closed: ReadonlyMap<ListenerName, string> = new Map();
   #namespace: string | undefined;
@@ -184,6 +188,18 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
   }
 
   #translate(): void {
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    if (began < this.#restsUntil) {
+      clock.after(this.#restsUntil - began, () => this.#trigger.poke());
+      return;
+    }
+    this.#translateNow();
+    const ended = clock.monotonic();
+    this.#restsUntil = ended + (ended - began) * REST;
+  }
+
+  #translateNow(): void {
     const following = [...this.#following.values()];
     const problems = [...this.#following].flatMap(([resource, one]) => {
       if (one.kind === 'absent') return resource.optional ? [] : [one.problem];
