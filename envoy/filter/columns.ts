@@ -34,6 +34,11 @@ export class Ints {
 export class Floats {
   private values: Float64Array = new Float64Array(8);
 
+  /** The numbers themselves, until the next `grow`. */
+  array(): Float64Array {
+    return this.values;
+  }
+
   get(index: i32): f64 {
     return this.values[index] as f64;
   }

@@ -1,12 +1,15 @@
 // How the plugins are configured: `PluginConfig` of queue.proto.
 import { found, foundSize, getBuffer, PLUGIN_CONFIGURATION, release, Text } from './host.ts';
-import { queues } from './state.ts';
+import { membership, queues } from './state.ts';
 import { setStatisticsMax } from './statistics.ts';
 import { broken, bytesAt, bytesSize, nextField, readBool, readBytes, readFrom, readInt, skip } from './wire.ts';
 
 export const ROLE_QUEUE: i32 = 1;
 export const ROLE_TRY: i32 = 2;
 export const ROLE_CONTROL: i32 = 3;
+
+/** By then the guard has ended all requests of a VM that trapped. */
+const RECLAIM_MS: f64 = 30000;
 
 export let xdsCluster: Text = new Text(0, 0);
 export let selfCluster: Text = new Text(0, 0);
@@ -47,6 +50,7 @@ function readControl(at: usize, size: i32): void {
   queues.requestsMax = 200000;
   queues.unknownWait = 5000;
   setStatisticsMax(1000);
+  membership.reclaimAfter = RECLAIM_MS;
   readFrom(at, size);
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 2) xdsCluster = kept(xdsCluster);
@@ -56,6 +60,7 @@ function readControl(at: usize, size: i32): void {
     else if (field === 6) queues.unknownWait = orDefault(readInt(), 5000) as f64;
     else if (field === 7) setStatisticsMax(orDefault(readInt(), 1000));
     else if (field === 8) allowTrap = readBool();
+    else if (field === 9) membership.reclaimAfter = orDefault(readInt(), RECLAIM_MS as i32) as f64;
     else skip();
   }
 }

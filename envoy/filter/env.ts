@@ -82,3 +82,13 @@ export declare function proxy_set_shared_data(
   valueSize: usize,
   version: u32,
 ): i32;
+export declare function proxy_register_shared_queue(name: usize, size: usize, token: usize): i32;
+export declare function proxy_resolve_shared_queue(
+  vmId: usize,
+  vmIdSize: usize,
+  name: usize,
+  size: usize,
+  token: usize,
+): i32;
+export declare function proxy_enqueue_shared_queue(token: u32, message: usize, size: usize): i32;
+export declare function proxy_dequeue_shared_queue(token: u32, data: usize, dataSize: usize): i32;

@@ -6,6 +6,7 @@ import {
   admit,
   advance,
   advanceAfter,
+  advanceArriving,
   answerFull,
   answerUnserved,
   arm,
@@ -19,6 +20,7 @@ import {
   postpone,
   REQUEST,
   REQUEST_OF_TRY,
+  refuseStranded,
   remember,
   setOutcome,
   setStatus,
@@ -32,6 +34,7 @@ import {
   answer,
   begin,
   beginHeaders,
+  enter,
   found,
   foundSize,
   fresh,
@@ -53,6 +56,7 @@ import {
   text,
 } from './host.ts';
 import { ANSWERED, FAILED, FULL, NONE, TIMED_OUT, UNSERVED, WORKING } from './queue.ts';
+import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { contexts, findPod, queues, serviceOf, tries } from './state.ts';
 import {
   called,
@@ -114,7 +118,9 @@ export function proxy_on_memory_allocate(size: usize): usize {
 // ---- Roots ----
 
 export function proxy_on_vm_start(_root: u32, _size: i32): i32 {
+  fresh();
   startEpoch();
+  createShared();
   return 1;
 }
 
@@ -126,7 +132,10 @@ export function proxy_on_configure(root: u32, size: i32): i32 {
   const at = now();
   if (role === ROLE_CONTROL) setRoot(root);
   else if (role === ROLE_QUEUE) setCaller(root);
-  if (role === ROLE_CONTROL || rootCount === 1) setTickRoot(root, at);
+  if (role === ROLE_CONTROL || rootCount === 1) {
+    setTickRoot(root, at);
+    setSharingRoot(root);
+  }
   return 1;
 }
 
@@ -162,7 +171,14 @@ function forgetRoot(root: u32): void {
   roles.set(i, roles.get(rootCount));
   rootDeleted(root);
   if (rootCount === 0) retire();
-  if (isTickRoot(root)) setTickRoot(rootCount > 0 ? (roots.get(0) as u32) : 0, now());
+  if (!isTickRoot(root)) return;
+  const at = now();
+  const next = rootCount > 0 ? (roots.get(0) as u32) : 0;
+  setTickRoot(next, at);
+  setSharingRoot(next);
+  if (next !== 0) return;
+  retireShared(at);
+  refuseStranded();
 }
 
 export function proxy_on_tick(root: u32): void {
@@ -180,8 +196,10 @@ export function proxy_on_tick(root: u32): void {
     queues.nextDeadline();
   }
   const stream = tickStream(at);
+  const sharing = tickSharing(at);
+  const due = stream < sharing ? stream : sharing;
   // Armed for what is known before `advance`: that arms for less where it leaves something.
-  arm(stream < queues.soonest ? stream : queues.soonest, at);
+  arm(due < queues.soonest ? due : queues.soonest, at);
   advance(at);
 }
 
@@ -192,10 +210,9 @@ export function proxy_on_request_headers(context: u32, _count: i32, _end: i32): 
   const role = context === newest && newestRole !== 0 ? newestRole : askRole();
   if (role === ROLE_QUEUE) return arrive(context);
   if (role === ROLE_TRY) {
-    onTry(context);
-    return CONTINUE;
+    return onTry(context);
   }
-  return role === ROLE_CONTROL ? onCall() : CONTINUE;
+  return role === ROLE_CONTROL ? onCall(context) : CONTINUE;
 }
 
 function askRole(): i32 {
@@ -225,7 +242,19 @@ function arrive(context: u32): i32 {
     direct(r);
     return CONTINUE;
   }
+  if (queues.shared) return arriveShared(context, r, s, at);
   advance(at);
+  return PAUSE;
+}
+
+/** A request has joined the queue, and only the record of its service says whether there is a slot for it. */
+function arriveShared(context: u32, r: i32, s: i32, at: f64): i32 {
+  if (advanceArriving(r, at)) return CONTINUE;
+  if (queues.stay(r)) return PAUSE;
+  contexts.remove(r);
+  advance(at);
+  enter(context);
+  answerFull(s);
   return PAUSE;
 }
 
@@ -233,26 +262,46 @@ function arrive(context: u32): i32 {
  * A try of a request begins. The first one goes to the chosen pod, and its headers are those of the request itself: no pod is to
  * see ours. A further one may go to another pod.
  */
-function onTry(context: u32): void {
+function onTry(context: u32): i32 {
   const isFirst = getHeader(REQUEST_HEADERS, REQUEST);
-  if (!isFirst && (!isAnyRemembered || !getProperty(REQUEST_OF_TRY))) return;
+  if (!isFirst && (!isAnyRemembered || !getProperty(REQUEST_OF_TRY))) return CONTINUE;
   const r = requestNamed(found, foundSize);
   if (isFirst) {
     removeHeader(REQUEST_HEADERS, REQUEST);
     removeHeader(REQUEST_HEADERS, POD);
   }
-  if (r === NONE || !queues.isWorking(r)) return;
+  if (r === NONE || !queues.isWorking(r)) return CONTINUE;
   beginTry(context, r);
-  if (isFirst || !getProperty(UPSTREAM_ADDRESS)) return;
+  if (isFirst || !getProperty(UPSTREAM_ADDRESS)) return CONTINUE;
   const p = findPod(queues.serviceOf(r), found, foundSize);
-  if (p === NONE || p === queues.podOf(r)) return;
+  if (p === NONE || p === queues.podOf(r)) return CONTINUE;
+  const at = now();
+  if (queues.shared) return claim(context, r, p, at);
   queues.move(r, p);
-  postpone(now());
+  postpone(at);
+  return CONTINUE;
+}
+
+/** Several workers use the pod, so Envoy's connections do not hold its limit: the try waits for a slot there. */
+function claim(context: u32, r: i32, p: i32, at: f64): i32 {
+  queues.claim(r, p);
+  shareAll(at);
+  const isThere = queues.takeClaimOf(r);
+  postpone(at);
+  enter(context);
+  return isThere ? CONTINUE : PAUSE;
 }
 
 /** A try is over. Without a connection and without an answer: its pod could not be reached. */
 function endTry(r: i32): void {
   tries.remove(r);
+  if (queues.isClaiming(r)) {
+    // It never began.
+    queues.unclaim(r);
+    remember(r);
+    postpone(now());
+    return;
+  }
   const answered = statusOf(r) !== 0;
   // What follows may be another try, or an answer of Envoy. After 200 it is the trailers.
   if (statusOf(r) !== 200) setStatus(r, 0);
@@ -276,9 +325,11 @@ function requestNamed(start: usize, size: i32): i32 {
   return same(start + i, size - i, epochTag) ? r : NONE;
 }
 
-function onCall(): i32 {
+function onCall(context: u32): i32 {
   if (!getHeader(REQUEST_HEADERS, VM_HEADER) || !isSelf(found, foundSize)) return CONTINUE;
   called();
+  join(now());
+  enter(context);
   beginHeaders();
   begin();
   answer(200, selfDetails, -1);
@@ -406,6 +457,15 @@ export function proxy_on_done(context: u32): i32 {
   queues.gone(r, at);
   advanceAfter(r, at);
   return 1;
+}
+
+// ---- Other workers ----
+
+export function proxy_on_queue_ready(_root: u32, token: u32): void {
+  fresh();
+  const at = now();
+  woken(token, at);
+  advance(at);
 }
 
 // ---- The stream ----

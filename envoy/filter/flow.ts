@@ -20,7 +20,18 @@ import {
 } from './host.ts';
 import { nameAt, nameSize } from './names.ts';
 import { ANSWERED, NONE, POD_FORGOTTEN, SERVICE_FORGOTTEN } from './queue.ts';
-import { contexts, forgetPodName, forgetServiceName, fullStatus, podEntry, queues, tries } from './state.ts';
+import { leaveShared, shareAll } from './sharing.ts';
+import {
+  contexts,
+  forgetPodName,
+  forgetServiceName,
+  fullStatus,
+  podEntry,
+  queues,
+  serviceEntry,
+  servicesEnd,
+  tries,
+} from './state.ts';
 import { forgetStatistics } from './statistics.ts';
 import { epochTag, tellPod } from './stream.ts';
 
@@ -36,6 +47,7 @@ const QUEUE_TIMEOUT = text('sluice_queue_timeout');
 const NO_STATE = text('sluice_no_state');
 const TOO_MANY = text('sluice_too_many_requests');
 const REMOVED = text('sluice_service_removed');
+const RENEWED = text('sluice_filter_renewed');
 const CANCELLED = text('sluice_cancelled');
 
 const SAY_FULL = text('The queue of this service is full. Try again in ');
@@ -44,6 +56,7 @@ const SAY_TIMEOUT = text('No pod became free in the time that a request may wait
 const SAY_NO_STATE = text('Envoy does not know the pods of this service: Sluice has not sent them.\n');
 const SAY_TOO_MANY = text('Envoy has more requests than it has memory for.\n');
 const SAY_REMOVED = text('This service was removed while the request waited.\n');
+const SAY_RENEWED = text('The queue in Envoy was replaced by a newer one while the request waited. Try again.\n');
 const SAY_CANCELLED = text('The request was cancelled while it waited.\n');
 
 // Statuses of gRPC.
@@ -121,13 +134,38 @@ export function postpone(now: f64): void {
 
 // ---- Going on ----
 
+/** Lets tries go on that have got their slots. Whether there were any: then slots that they had before are free. */
+function goOnAgain(): bool {
+  let some = false;
+  for (let r = queues.takeClaim(); r !== NONE; r = queues.takeClaim()) {
+    enter(tries.of(r));
+    resume();
+    some = true;
+  }
+  return some;
+}
+
+let arriving: i32 = NONE;
+
+/** `advance` while slots are shared, in the callback in which a request has arrived. Whether that one goes on at once. */
+export function advanceArriving(r: i32, now: f64): bool {
+  arriving = r;
+  advance(now);
+  arriving = NONE;
+  return queues.isWorking(r);
+}
+
 /** Lets go on who may, and tells what happened. The last thing that a callback does. */
 export function advance(now: f64): void {
   if (tickRoot === 0) {
     // All configurations of this VM were replaced: nothing ticks any more, so nothing is kept for later.
     queues.tick(Infinity);
     expire(now);
+    leaveShared();
   }
+  do {
+    if (queues.shared) shareAll(now);
+  } while (goOnAgain());
   let left = BATCH;
   while (left > 0) {
     const s = queues.nextReady();
@@ -135,7 +173,8 @@ export function advance(now: f64): void {
     const r = queues.start(s, now);
     enter(contexts.of(r));
     direct(r);
-    resume();
+    // The one that is arriving goes on when its callback returns.
+    if (r !== arriving) resume();
     left--;
   }
   if (left === 0 && queues.nextReady() !== NONE) wake(now + 1, now);
@@ -220,6 +259,21 @@ export function refuseWaiting(s: i32): void {
     begin();
     put(SAY_REMOVED);
     answer(503, REMOVED, UNAVAILABLE);
+  }
+}
+
+/** This VM has been replaced: answers those that wait where nothing runs that could leave them a slot. */
+export function refuseStranded(): void {
+  for (let s: i32 = 0; s < servicesEnd(); s++) {
+    if (serviceEntry(s) === 0 || queues.inUse(s) > 0) continue;
+    for (let r = queues.firstWaiting(s); r !== NONE; r = queues.firstWaiting(s)) {
+      queues.takeOut(r);
+      enter(contexts.of(r));
+      beginHeaders();
+      begin();
+      put(SAY_RENEWED);
+      answer(503, RENEWED, UNAVAILABLE);
+    }
   }
 }
 

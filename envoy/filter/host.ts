@@ -83,13 +83,18 @@ export function release(at: usize): void {
 }
 
 function take(status: i32): bool {
+  return takeFrom(status, out);
+}
+
+/** What Envoy has handed over is `found`: its address and size lie at `at`. */
+export function takeFrom(status: i32, at: usize): bool {
   if (status !== OK) {
     found = 0;
     foundSize = 0;
     return false;
   }
-  found = load<usize>(out);
-  foundSize = load<i32>(out + 4);
+  found = load<usize>(at);
+  foundSize = load<i32>(at + 4);
   return true;
 }
 

@@ -13,8 +13,18 @@ const COUNT: i32 = 2;
 const HEADER: i32 = 3;
 const ROW: i32 = 3;
 
+// Whether a member shares: not yet; everything that it uses is in the records; and it has been replaced, gives no more signs of
+// life, and leaves when its last request has ended.
+const ALONE: f64 = 0;
+const SHARES: f64 = 1;
+const RETIRED: f64 = 2;
+
 /** So long without a sign of life, a member is silent. */
 export const SILENT_MS: f64 = 3000;
+/** One that was alone, and does not answer a new one for so long, is dead: what it used cannot be known, and counts no more. */
+const UNHEARD_MS: f64 = 1000;
+/** A member that gave no sign of life for so long was not running. */
+const STOPPED_MS: f64 = 1000;
 /** Number of a member that has none yet. */
 export const NOBODY: f64 = 0;
 
@@ -35,6 +45,7 @@ export class Membership {
   silent: i32 = 0;
 
   private planned: f64 = NOBODY;
+  private lastCommit: f64 = 0;
   private nextNumber: f64 = 0;
   private numbers: Floats = new Floats();
   private counters: Floats = new Floats();
@@ -54,12 +65,12 @@ export class Membership {
    */
   plan(shares: bool, renew: bool, now: f64): void {
     if (this.size < HEADER || this.cells.get(0) !== FORMAT) this.begin();
-    if (this.reclaimAfter > 0) this.reclaim(now);
+    if (this.reclaimAfter > 0 && now - this.lastCommit <= STOPPED_MS) this.reclaim(now);
     let row = this.rowOf(this.me);
     if (row < 0) row = this.add();
     else if (renew) this.cells.set(row, this.takeNumber());
     this.planned = this.cells.get(row);
-    this.cells.set(row + 1, shares && this.countOf() > 1 ? 1 : 0);
+    this.cells.set(row + 1, shares && this.countOf() > 1 ? SHARES : ALONE);
     this.cells.add(row + 2, 1);
   }
 
@@ -76,6 +87,12 @@ export class Membership {
   planLeave(): void {
     const row = this.rowOf(this.me);
     if (row >= 0) this.remove(row);
+  }
+
+  /** What to write when it has been replaced, but has requests that go on. */
+  planRetire(): void {
+    const row = this.rowOf(this.me);
+    if (row >= 0) this.cells.set(row + 1, RETIRED);
   }
 
   /** A member of this number was there, and is not any more. */
@@ -125,7 +142,7 @@ export class Membership {
     this.size += ROW;
     this.cells.grow(this.size);
     this.cells.set(row, this.takeNumber());
-    this.cells.set(row + 1, 0);
+    this.cells.set(row + 1, ALONE);
     this.cells.set(row + 2, 0);
     this.cells.add(COUNT, 1);
     return row;
@@ -140,7 +157,7 @@ export class Membership {
   private reclaim(now: f64): void {
     for (let row = this.size - ROW; row >= HEADER; row -= ROW) {
       const number = this.cells.get(row);
-      if (number === this.me) continue;
+      if (number === this.me || this.cells.get(row + 1) === RETIRED) continue;
       const i = this.seenAt(number);
       const unchanged = i >= 0 && this.counters.get(i) === this.cells.get(row + 2);
       if (unchanged && now - this.heardAt.get(i) >= this.reclaimAfter) this.remove(row);
@@ -159,14 +176,16 @@ export class Membership {
     this.heardAt.grow(this.count);
     this.active = true;
     this.silent = 0;
+    // It did not run itself (a process that was stopped, a machine without time): nobody else is to blame.
+    const stopped = now - this.lastCommit > STOPPED_MS;
+    this.lastCommit = now;
     let at: i32 = 0;
     for (let row = HEADER; row < this.size; row += ROW) {
-      this.listenTo(at, row, now);
+      this.listenTo(at, row, stopped, now);
       if (this.cells.get(row) !== this.me) {
-        const isSilent = now - this.heardAt.get(at) >= SILENT_MS;
-        if (isSilent) this.silent++;
-        // A silent one that used slots alone told nobody which: what it still runs cannot be known.
-        else if (this.cells.get(row + 1) === 0) this.active = false;
+        const unheard = now - this.heardAt.get(at);
+        if (unheard >= SILENT_MS) this.silent++;
+        if (unheard < UNHEARD_MS && this.cells.get(row + 1) === ALONE) this.active = false;
       }
       at++;
     }
@@ -174,12 +193,13 @@ export class Membership {
   }
 
   /** Brings place `at` of what was seen up to date with a row. Numbers of the record keep their order, so they only move up. */
-  private listenTo(at: i32, row: i32, now: f64): void {
+  private listenTo(at: i32, row: i32, stopped: bool, now: f64): void {
     const number = this.cells.get(row);
     const counter = this.cells.get(row + 2);
     let before = at;
     while (before < this.seen && this.numbers.get(before) !== number) before++;
-    const heard = before >= this.seen || this.counters.get(before) !== counter;
+    const retired = this.cells.get(row + 1) === RETIRED;
+    const heard = stopped || retired || before >= this.seen || this.counters.get(before) !== counter;
     const heardAt = heard ? now : this.heardAt.get(before);
     this.numbers.set(at, number);
     this.counters.set(at, counter);

@@ -168,6 +168,8 @@ export class Queues {
   private podDirty: Ints = new Ints();
   private podGranted: Ints = new Ints();
   private podNews: Ints = new Ints();
+  private podClaims: Ints = new Ints();
+  private podClaimsGranted: Ints = new Ints();
 
   // Requests.
   private requestRoom: i32 = 0;
@@ -182,6 +184,10 @@ export class Queues {
   private requestCame: Floats = new Floats();
   // When it got its slot; for a HELD one when that is free.
   private requestSince: Floats = new Floats();
+  // The pod where it needs a slot to be tried again, and the next such request.
+  private requestClaim: Ints = new Ints();
+  private claimNext: Ints = new Ints();
+  private claimHead: i32 = NONE;
 
   // What happened since `clearEvents`.
   eventCount: i32 = 0;
@@ -355,6 +361,8 @@ export class Queues {
     this.podEjectedUntil.set(p, 0);
     this.podReturnedAt.set(p, 0);
     this.podGranted.set(p, 0);
+    this.podClaims.set(p, 0);
+    this.podClaimsGranted.set(p, 0);
     const turn = this.turns.get(s);
     if (turn === NONE) {
       this.podNext.set(p, p);
@@ -746,6 +754,71 @@ export class Queues {
     this.starting = false;
   }
 
+  /**
+   * Envoy tries a request again, at this pod: it goes on with `takeClaim` once there is a slot, before those that wait. Until
+   * then it keeps the slot that it has.
+   */
+  claim(r: i32, p: i32): void {
+    if (this.requestState.get(r) !== WORKING) return;
+    this.unclaim(r);
+    this.requestClaim.set(r, p);
+    this.claimNext.set(r, this.claimHead);
+    this.claimHead = r;
+    this.podClaims.add(p, 1);
+    this.unshared(this.podService.get(p));
+  }
+
+  /** It needs no slot at another pod any more. */
+  unclaim(r: i32): void {
+    const p = this.requestClaim.get(r);
+    if (p === NONE) return;
+    this.requestClaim.set(r, NONE);
+    this.claimHead = without(this.claimHead, r, this.claimNext);
+    this.podClaims.add(p, -1);
+    this.unshared(this.podService.get(p));
+  }
+
+  /** A request that has got the slot of its claim, and is at that pod now; NONE: there is no further one. */
+  takeClaim(): i32 {
+    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
+      const p = this.requestClaim.get(r);
+      if (this.podClaimsGranted.get(p) === 0) continue;
+      this.moveToClaim(r, p);
+      return r;
+    }
+    return NONE;
+  }
+
+  /** Whether this request has got the slot of its claim. */
+  takeClaimOf(r: i32): bool {
+    const p = this.requestClaim.get(r);
+    if (p === NONE || this.podClaimsGranted.get(p) === 0) return false;
+    this.moveToClaim(r, p);
+    return true;
+  }
+
+  private moveToClaim(r: i32, p: i32): void {
+    this.podClaimsGranted.add(p, -1);
+    this.starting = true;
+    this.unclaim(r);
+    this.starting = false;
+    this.move(r, p);
+  }
+
+  isClaiming(r: i32): bool {
+    return this.requestClaim.get(r) !== NONE;
+  }
+
+  /** How many requests claim a slot of this pod. */
+  claimsOf(p: i32): i32 {
+    return this.podClaims.get(p);
+  }
+
+  /** So many of them get it. */
+  grantClaims(p: i32, slots: i32): void {
+    this.podClaimsGranted.set(p, slots);
+  }
+
   /** How many requests wait for the service at other workers. */
   setElsewhere(s: i32, waiting: i32): void {
     this.elsewhereCount.set(s, waiting);
@@ -783,6 +856,8 @@ export class Queues {
     let p = this.turns.get(s);
     for (let left = this.podCounts.get(s); left > 0; left--) {
       this.podGranted.set(p, 0);
+      // Alone, Envoy's connections hold the limit of those that are tried again.
+      this.podClaimsGranted.set(p, this.shared ? 0 : this.podClaims.get(p));
       this.podNews.set(p, 1);
       this.settle(p);
       p = this.podNext.get(p);
@@ -870,6 +945,7 @@ export class Queues {
   }
 
   private vacate(r: i32): void {
+    this.unclaim(r);
     const s = this.requestService.get(r);
     const p = this.requestPod.get(r);
     this.requestPod.set(r, NONE);
@@ -1107,6 +1183,7 @@ export class Queues {
     this.requests++;
     this.requestMapped.set(r, 1);
     this.requestPod.set(r, NONE);
+    this.requestClaim.set(r, NONE);
     return r;
   }
 
@@ -1128,6 +1205,8 @@ export class Queues {
     this.requestPrev.grow(room);
     this.requestCame.grow(room);
     this.requestSince.grow(room);
+    this.requestClaim.grow(room);
+    this.claimNext.grow(room);
     this.grown = true;
   }
 
@@ -1149,6 +1228,8 @@ export class Queues {
     this.podReturnedAt.grow(room);
     this.podDirty.grow(room);
     this.podGranted.grow(room);
+    this.podClaims.grow(room);
+    this.podClaimsGranted.grow(room);
     this.podNews.grow(room);
     this.grown = true;
   }

@@ -1,10 +1,14 @@
 // What one VM knows: the queues, and what Envoy and Sluice call the services and pods in them.
 import { Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
+import { Membership } from './membership.ts';
 import { addName, findName, numberOf, removeName } from './names.ts';
 import { NONE, Queues } from './queue.ts';
+import { Workers } from './workers.ts';
 
 export const queues: Queues = new Queues();
+export const membership: Membership = new Membership();
+export const workers: Workers = new Workers(queues, membership);
 /** The streams of clients, and the tries that the router makes for them: at most one at a time for each. */
 export const contexts: Contexts = new Contexts();
 export const tries: Contexts = new Contexts();
@@ -82,9 +86,22 @@ export function setPod(s: i32, at: usize, size: i32, limit: i32, unhealthy: bool
       podMarks.grow(podRoom);
     }
     podEntries.set(p, addName(s, at, size, p) as i32);
+    workers.name(p, keyOf(at, size));
   } else queues.setPod(p, limit, unhealthy);
   podMarks.set(p, mark);
   return p;
+}
+
+/** A number for an address, the same in every VM: 53 bits, so that two addresses of a service do not get the same one. */
+function keyOf(at: usize, size: i32): f64 {
+  let high: u32 = 2166136261;
+  let low: u32 = 84696351;
+  for (let i = 0; i < size; i++) {
+    const byte = load<u8>(at + i);
+    high = (high ^ byte) * 16777619;
+    low = (low ^ byte) * 709607;
+  }
+  return (high as f64) * 2097152 + ((low >> 11) as f64);
 }
 
 /** Removes the pods of a service that do not have this mark. */

@@ -9,8 +9,8 @@
 //
 // Pure: `cells` is the record, the caller reads and writes it. Compiles with tsc and asc.
 import { Floats, Ints } from './columns.ts';
-import type { Membership } from './membership.ts';
-import { NONE, type Queues, TRYING } from './queue.ts';
+import { Membership } from './membership.ts';
+import { NONE, Queues, TRYING } from './queue.ts';
 
 /** The layout of the record. */
 const FORMAT: f64 = 1;
@@ -37,11 +37,15 @@ const KEY: i32 = 0;
 const LIMIT: i32 = 1;
 const POD_CELLS: i32 = 2;
 
-// Bits of a cell: whether that member can use the pod, slots that are offered to it, slots that it uses.
+// Bits of a cell: whether that member can use the pod, and only while nobody else does (it was ejected there, and gets one request
+// first), slots that requests there claim which are tried again at this pod, slots that are offered to it, slots that it uses.
 const USABLE: i32 = 1;
-const OFFER_SHIFT: i32 = 1;
-const OFFERS_MAX: i32 = 1023;
-const USED_SHIFT: i32 = 11;
+const TRIED: i32 = 2;
+const CLAIM_SHIFT: i32 = 2;
+const CLAIMS_MAX: i32 = 31;
+const OFFER_SHIFT: i32 = 7;
+const OFFERS_MAX: i32 = 31;
+const USED_SHIFT: i32 = 12;
 
 /** An offer that was not taken for so long is taken back: that worker is busy with something else, or dead. */
 export const PATIENCE_MS: f64 = 20;
@@ -56,6 +60,8 @@ export class Workers {
   wakeCount: i32 = 0;
   /** Slots of the service that a silent member uses: nobody can say whether something still runs there. */
   missing: i32 = 0;
+  /** This worker can not be woken any more: it keeps its slots for those that wait here, and gets no others. */
+  retired: bool = false;
   /** Offers that were taken back because nobody took them. */
   revoked: f64 = 0;
 
@@ -64,10 +70,12 @@ export class Workers {
   private keys: Floats = new Floats();
   private rowOfPod: Ints = new Ints();
   private podRoom: i32 = 0;
+  private room: i32 = 0;
 
   // Of the plan that is being made.
   private members: i32 = 0;
   private rows: i32 = 0;
+  private rowRoom: i32 = 0;
   private mine: i32 = 0;
   private elsewhere: i32 = 0;
   private podOfRow: Ints = new Ints();
@@ -76,6 +84,7 @@ export class Workers {
   private freeInAll: i32 = 0;
   private passed: Ints = new Ints();
   private granted: Ints = new Ints();
+  private claimed: Ints = new Ints();
   private nextOwn: i32 = NONE;
   private ownLeft: i32 = 0;
   private wakes: Floats = new Floats();
@@ -98,8 +107,15 @@ export class Workers {
 
   /** Makes room for a record of `size` cells, which the caller then reads into `cells`. */
   prepare(size: i32): void {
-    this.cells.grow(size);
+    this.reserve(size);
     this.size = size;
+  }
+
+  private reserve(size: i32): void {
+    if (size <= this.room) return;
+    this.room = size > this.room * 2 ? size : this.room * 2;
+    this.cells.grow(this.room);
+    this.queues.grown = true;
   }
 
   /** Decides what the record of a service is to be. Nothing is done yet: another worker may write first. */
@@ -117,7 +133,7 @@ export class Workers {
     this.countMissing(now);
     if (this.membership.active) this.assign(now);
     this.enterWaiting();
-    this.dropRows();
+    this.dropRows(now);
     this.size = this.rowAt(this.rows);
   }
 
@@ -126,8 +142,9 @@ export class Workers {
     let p = this.queues.anyPod(s);
     for (let left = this.queues.podCount(s); left > 0; left--) {
       const row = this.rowOfPod.get(p);
-      const slots = row < this.rows && this.podOfRow.get(row) === p ? this.granted.get(row) : 0;
-      this.queues.grant(p, slots);
+      const isIn = row < this.rows && this.podOfRow.get(row) === p;
+      this.queues.grant(p, isIn ? this.granted.get(row) : 0);
+      this.queues.grantClaims(p, isIn ? this.claimed.get(row) : 0);
       p = this.queues.podAfter(p);
     }
     this.queues.setElsewhere(s, this.elsewhere);
@@ -187,7 +204,7 @@ export class Workers {
     const rows = this.rowAt(0);
     const stride = POD_CELLS + before;
     this.members = before + 1;
-    this.cells.grow(this.rowAt(this.rows));
+    this.reserve(this.rowAt(this.rows));
     for (let i = this.rows - 1; i >= 0; i--) {
       this.cells.set(this.cellAt(i, before), 0);
       for (let k = stride - 1; k >= 0; k--) this.cells.set(this.rowAt(i) + k, this.cells.get(rows + i * stride + k));
@@ -240,8 +257,12 @@ export class Workers {
     // The newest that Sluice said holds, whichever worker it said it to.
     if (this.queues.isNews(p))
       this.write(this.rowAt(row) + LIMIT, this.queues.isRemoved(p) ? 0 : (this.queues.podLimitOf(p) as f64));
-    const usable: i32 = this.queues.podSlotsOf(p) > 0 ? USABLE : 0;
-    this.write(this.cellAt(row, this.mine), (usable | (this.queues.podInUseOf(p) << USED_SHIFT)) as f64);
+    let usable: i32 = this.queues.podSlotsOf(p) > 0 ? USABLE : 0;
+    if (usable !== 0 && this.queues.podState(p) === TRYING) usable |= TRIED;
+    let claims = this.queues.claimsOf(p);
+    if (claims > CLAIMS_MAX) claims = CLAIMS_MAX;
+    const used = this.queues.podInUseOf(p) << USED_SHIFT;
+    this.write(this.cellAt(row, this.mine), (usable | (claims << CLAIM_SHIFT) | used) as f64);
   }
 
   private findRow(p: i32): i32 {
@@ -250,7 +271,7 @@ export class Workers {
     if (cached < this.rows && this.cells.get(this.rowAt(cached) + KEY) === key) return cached;
     for (let i = 0; i < this.rows; i++) if (this.cells.get(this.rowAt(i) + KEY) === key) return i;
     const row = this.rows++;
-    this.cells.grow(this.rowAt(this.rows));
+    this.reserve(this.rowAt(this.rows));
     this.cells.set(PODS, this.rows as f64);
     this.cells.set(this.rowAt(row) + KEY, key);
     this.cells.set(this.rowAt(row) + LIMIT, 0);
@@ -276,19 +297,24 @@ export class Workers {
     }
     this.used.set(i, used);
     this.granted.set(i, 0);
+    this.claimed.set(i, 0);
   }
 
   private growRows(rows: i32): void {
+    if (rows <= this.rowRoom) return;
+    this.rowRoom = rows * 2;
+    rows = this.rowRoom;
     this.podOfRow.grow(rows);
     this.used.grow(rows);
     this.free.grow(rows);
     this.granted.grow(rows);
+    this.claimed.grow(rows);
   }
 
-  /** Rows that nobody knows and nobody uses go. */
-  private dropRows(): void {
+  /** Pods that nobody knows and nobody uses go. */
+  private dropRows(now: f64): void {
     for (let i = this.rows - 1; i >= 0; i--) {
-      if (this.used.get(i) > 0 || this.isKnown(i)) continue;
+      if (this.isKept(i, now)) continue;
       const last = --this.rows;
       if (i < last) {
         const stride = POD_CELLS + this.members;
@@ -297,6 +323,7 @@ export class Workers {
         this.podOfRow.set(i, moved);
         this.used.set(i, this.used.get(last));
         this.granted.set(i, this.granted.get(last));
+        this.claimed.set(i, this.claimed.get(last));
         if (moved !== NONE) this.rowOfPod.set(moved, i);
       }
       this.cells.set(PODS, this.rows as f64);
@@ -304,9 +331,14 @@ export class Workers {
     }
   }
 
-  private isKnown(i: i32): bool {
+  private isKept(i: i32, now: f64): bool {
     if (this.podOfRow.get(i) !== NONE) return true;
-    for (let j = 0; j < this.members; j++) if (this.cells.get(this.cellAt(i, j)) !== 0) return true;
+    for (let j = 0; j < this.members; j++) {
+      if (this.cells.get(this.cellAt(i, j)) === 0) continue;
+      // What a dead worker used there ended with the pod, once that is removed.
+      const ended = this.cells.get(this.rowAt(i) + LIMIT) === 0;
+      if (!ended || !this.membership.isSilent(this.cells.get(this.memberAt(j) + NUMBER), now)) return true;
+    }
     return false;
   }
 
@@ -344,6 +376,7 @@ export class Workers {
   /** Every free slot goes to the oldest request of all workers. */
   private assign(now: f64): void {
     this.countFree();
+    for (let i = 0; i < this.rows; i++) this.assignClaims(i, now);
     for (let j = 0; j < this.members; j++) this.passed.set(j, 0);
     while (this.freeInAll > 0) {
       const j = this.oldest();
@@ -361,13 +394,37 @@ export class Workers {
     }
   }
 
+  /** Requests that Envoy tries again come first: they have waited already, and can go nowhere else. */
+  private assignClaims(i: i32, now: f64): void {
+    // A pod that was removed, and has not been taken from Envoy yet, may get one.
+    const removed = this.cells.get(this.rowAt(i) + LIMIT) === 0 && this.used.get(i) === 0;
+    if (removed) {
+      this.free.set(i, 1);
+      this.freeInAll++;
+    }
+    for (let j = 0; j < this.members; j++) {
+      const at = this.cellAt(i, j);
+      while (this.free.get(i) > 0 && (((this.cells.get(at) as i32) >> CLAIM_SHIFT) & CLAIMS_MAX) > 0) {
+        const isMine = j === this.mine;
+        if (!isMine && (((this.cells.get(at) as i32) >> OFFER_SHIFT) & OFFERS_MAX) === OFFERS_MAX) break;
+        const slot: i32 = isMine ? 1 << USED_SHIFT : 1 << OFFER_SHIFT;
+        this.write(at, this.cells.get(at) + ((slot - (1 << CLAIM_SHIFT)) as f64));
+        this.used.add(i, 1);
+        this.free.add(i, -1);
+        this.freeInAll--;
+        if (isMine) this.claimed.add(i, 1);
+        else this.announce(j, now);
+      }
+    }
+    if (!removed || this.free.get(i) === 0) return;
+    this.free.set(i, 0);
+    this.freeInAll--;
+  }
+
   private countFree(): void {
     this.freeInAll = 0;
     for (let i = 0; i < this.rows; i++) {
-      let limit = this.cells.get(this.rowAt(i) + LIMIT) as i32;
-      const p = this.podOfRow.get(i);
-      // One request first, in all, after it was ejected.
-      if (p !== NONE && limit > 1 && this.queues.podState(p) === TRYING) limit = 1;
+      const limit = this.cells.get(this.rowAt(i) + LIMIT) as i32;
       const free = limit > this.used.get(i) ? limit - this.used.get(i) : 0;
       this.free.set(i, free);
       this.freeInAll += free;
@@ -376,6 +433,7 @@ export class Workers {
 
   /** The member with the oldest request among those that can use a free slot. */
   private oldest(): i32 {
+    if (this.retired && this.nextOwn !== NONE && this.passed.get(this.mine) === 0) return this.mine;
     let best: i32 = NONE;
     let since: f64 = Infinity;
     for (let j = 0; j < this.members; j++) {
@@ -406,6 +464,7 @@ export class Workers {
       if (this.free.get(i) === 0 || this.used.get(i) >= fewest) continue;
       const cell = this.cells.get(this.cellAt(i, j)) as i32;
       if ((cell & USABLE) === 0 || ((cell >> OFFER_SHIFT) & OFFERS_MAX) === OFFERS_MAX) continue;
+      if ((cell & TRIED) !== 0 && this.used.get(i) > 0) continue;
       best = i;
       fewest = this.used.get(i);
     }
@@ -423,12 +482,8 @@ export class Workers {
   private offer(row: i32, j: i32, now: f64): void {
     const cell = this.cellAt(row, j);
     this.write(cell, this.cells.get(cell) + ((1 << OFFER_SHIFT) as f64));
+    this.announce(j, now);
     const at = this.memberAt(j);
-    if (this.cells.get(at + OFFERED) === 0) {
-      this.cells.set(at + OFFERED_AT, now);
-      this.wakes.set(this.wakeCount++, this.cells.get(at + NUMBER));
-    }
-    this.cells.add(at + OFFERED, 1);
     this.cells.add(at + WAITING, -1);
     // Those behind it arrived no earlier.
     if (this.cells.get(at + FIRST) !== Infinity) this.cells.set(at + BOUND, this.cells.get(at + FIRST));
@@ -436,12 +491,22 @@ export class Workers {
     this.cells.set(at + FIRST + LISTED - 1, Infinity);
   }
 
+  /** A slot is offered to a member, which is woken for the first one. */
+  private announce(j: i32, now: f64): void {
+    const at = this.memberAt(j);
+    if (this.cells.get(at + OFFERED) === 0) {
+      this.cells.set(at + OFFERED_AT, now);
+      this.wakes.set(this.wakeCount++, this.cells.get(at + NUMBER));
+    }
+    this.cells.add(at + OFFERED, 1);
+  }
+
   // ---- Who waits ----
 
   private enterWaiting(): void {
     const at = this.memberAt(this.mine);
-    this.write(at + WAITING, this.ownLeft as f64);
-    let r = this.nextOwn;
+    this.write(at + WAITING, this.retired ? 0 : (this.ownLeft as f64));
+    let r = this.retired ? NONE : this.nextOwn;
     for (let k = FIRST; k < FIRST + LISTED; k++) {
       this.write(at + k, r === NONE ? Infinity : this.queues.came(r));
       if (r !== NONE) r = this.queues.after(r);

@@ -68,7 +68,7 @@ export function renderResources(routing: Routing): string {
 
 /** With the filter's code left out: nobody could read it. */
 const OPTIONS: TranslateOptions = {
-  filter: { kind: 'wasm', code: new Uint8Array(), version: '' },
+  filter: { kind: 'wasm', code: new Uint8Array(), version: '', guard: new Uint8Array() },
   headers: DEFAULT_HEADER_BOUNDS,
 };
 

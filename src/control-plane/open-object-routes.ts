@@ -1,4 +1,4 @@
-import { networkInterfaces } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { HttpApi } from '../kubernetes/http-api.ts';
 import type { AddressOptions } from '../routes/gateway-api/addresses.ts';
@@ -26,6 +26,7 @@ export function openObjectRoutes(
     kinds,
     api: new HttpApi({ kubeconfig }),
     clock: systemClock,
+    instance: hostname(),
     log: sourceLog(log, 'kubernetes'),
     count: (event) => metrics.recordSourceEvent('kubernetes', event),
   });

@@ -1,7 +1,7 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import type { Balance, Service } from '../model/service.ts';
-import { METADATA, REQUEST_KEYS } from './contract.ts';
+import { HEADERS } from './contract.ts';
 import { extension } from './encode.ts';
 import type { FilterOptions } from './options.ts';
 
@@ -29,7 +29,7 @@ export function balancing({ discipline }: Service, filter: FilterOptions): Balan
 function byFilter(fallback: Policy): Policy {
   return {
     typedExtensionConfig: extension('override_host', OverrideHost, {
-      overrideHostSources: [{ metadata: { key: METADATA, path: [{ key: REQUEST_KEYS.pod }] } }],
+      overrideHostSources: [{ header: HEADERS.pod }],
       fallbackPolicy: only(fallback),
     }),
   };

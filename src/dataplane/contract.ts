@@ -39,7 +39,7 @@ export function serviceOfCluster(cluster: string): ServiceName | undefined {
   return cluster.startsWith(OWN) ? undefined : (cluster as ServiceName);
 }
 
-/** The filter's three plugins: name, root id and, for two of them, the name of the resource with their configuration. */
+/** The filter's plugins: name, root id and, for two of them, the name of the resource with their configuration. */
 export const PLUGINS = {
   /** The HTTP filter in which requests wait. */
   queue: 'sluice.queue',
@@ -47,9 +47,13 @@ export const PLUGINS = {
   try: 'sluice.try',
   /** The HTTP filter of the control listener: opens the stream to Sluice. */
   control: 'sluice.control',
+  /** The HTTP filter before that of the queue: answers what the queue's VM had when it traps. */
+  guard: 'sluice.guard',
+  /** Before the control plugin: there the guard learns which VM is its worker's. */
+  guardControl: 'sluice.guard.control',
 } as const;
 
-/** The VM of the three plugins: the same id and the same code are one VM in each worker. */
+/** The VM of the plugins: the same id and the same code are one VM in each worker. The guard has other code. */
 export const VM_ID = 'sluice.queue';
 
 /** The internal listener of the control plugin. */
@@ -61,7 +65,7 @@ export const SELF_CLUSTER = `${OWN}control`;
 /** What all headers between the filter and the rest of the chain begin with; nobody else's are let in or out. */
 export const HEADER_PREFIX = 'x-sluice-';
 
-/** Headers that the filter sets on a request; no pod sees them. */
+/** Headers that the filter sets on a request. `sluice.try` takes them out before a pod sees them. */
 export const HEADERS = {
   /** The pod that the filter has chosen: `10.0.0.1:80`. */
   pod: 'x-sluice-pod',
@@ -69,11 +73,8 @@ export const HEADERS = {
   request: 'x-sluice-request',
 } as const;
 
-/** The namespace of Sluice's metadata on requests and on routes. */
+/** The namespace of Sluice's metadata on routes. */
 export const METADATA = 'sluice';
-
-/** Keys of a request's metadata under `METADATA`, taken from `HEADERS`. */
-export const REQUEST_KEYS = { pod: 'pod', request: 'request' } as const;
 
 /** Keys of a route's metadata under `METADATA`, for the texts of local replies. */
 export const ROUTE_KEYS = {
@@ -102,6 +103,8 @@ export const DETAILS = {
   removed: 'sluice_service_removed',
   /** Somebody cancelled it. */
   cancelled: 'sluice_cancelled',
+  /** By the guard, to what the queue's VM had when it failed. */
+  restarted: 'sluice_filter_restarted',
   /** Not the filter's, but Envoy's for it: its VM has failed. */
   failed: 'wasm_fail_stream',
 } as const;

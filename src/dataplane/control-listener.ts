@@ -4,7 +4,7 @@ import { connectionManager, router } from './connection-manager.ts';
 import { CONTROL_LISTENER, SELF_CLUSTER } from './contract.ts';
 import { duration, resource } from './encode.ts';
 import type { FilterOptions } from './options.ts';
-import { controlFilter } from './queue-filter.ts';
+import { controlFilters } from './queue-filter.ts';
 
 const { Listener } = envoy.config.listener.v3;
 const { Cluster } = envoy.config.cluster.v3;
@@ -33,7 +33,7 @@ export function controlListener(filter: Extract<FilterOptions, { kind: 'wasm' }>
                 },
               ],
             },
-            httpFilters: [controlFilter(filter), router()],
+            httpFilters: [...controlFilters(filter), router()],
           }),
         ],
       },

@@ -30,6 +30,14 @@ const FULL = {
   grpcStatus: 8, // RESOURCE_EXHAUSTED
 } as const;
 
+/** The VM of the filter has failed: its guard says so, or Envoy. */
+const QUEUE_FAILED = {
+  error: 'queue failed',
+  message:
+    'The queue inside this Envoy has failed and is being started again. Whether a pod has seen the request is not known.',
+  retryAfter: '1',
+} as const;
+
 /** By the queue filter, which has set their statuses. */
 const BY_FILTER: readonly Reply[] = [
   { ...FULL, when: byDetails(DETAILS.full), retryAfter: 'set' },
@@ -56,13 +64,8 @@ const BY_FILTER: readonly Reply[] = [
     message: 'This Envoy holds as many requests as it can. No pod has seen this one.',
     retryAfter: '1',
   },
-  {
-    when: byDetails(DETAILS.failed),
-    error: 'queue failed',
-    message:
-      'The queue inside this Envoy has failed and is being started again. Whether a pod has seen the request is not known.',
-    retryAfter: '1',
-  },
+  { ...QUEUE_FAILED, when: byDetails(DETAILS.restarted) },
+  { ...QUEUE_FAILED, when: byDetails(DETAILS.failed) },
 ];
 
 /** By Envoy's router, about a service and its pods. */

@@ -6,6 +6,8 @@ export type FilterOptions =
       readonly code: Uint8Array;
       /** A hash of it. */
       readonly version: string;
+      /** The code of its guard: `gen/guard.wasm`. */
+      readonly guard: Uint8Array;
       /** A request may end the VM by a header: for tests alone. */
       readonly allowTrap?: boolean;
     }

@@ -1,14 +1,13 @@
 import { envoy, google, sluice } from '#xds';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { ADS, type HttpFilter, router } from './connection-manager.ts';
-import { HEADERS, METADATA, PLUGINS, REQUEST_KEYS, SELF_CLUSTER, VM_ID, XDS_CLUSTER } from './contract.ts';
+import { PLUGINS, SELF_CLUSTER, VM_ID, XDS_CLUSTER } from './contract.ts';
 import { duration, extension, pack, resource } from './encode.ts';
 import type { FilterOptions } from './options.ts';
 
 const { TypedExtensionConfig } = envoy.config.core.v3;
 const { Wasm } = envoy.extensions.filters.http.wasm.v3;
 const { FailurePolicy } = envoy.extensions.wasm.v3;
-const { Config: HeaderToMetadata } = envoy.extensions.filters.http.header_to_metadata.v3;
 const { UpstreamCodec } = envoy.extensions.filters.http.upstream_codec.v3;
 const { FilterConfig } = envoy.config.route.v3;
 const { BytesValue } = google.protobuf;
@@ -17,8 +16,6 @@ const { PluginConfig, Role } = sluice.queue.v1;
 type WasmFilter = Extract<FilterOptions, { kind: 'wasm' }>;
 type Plugin = keyof typeof PLUGINS;
 
-const HEADER_TO_METADATA = 'envoy.filters.http.header_to_metadata';
-
 /**
  * The HTTP filters of a public listener. The queue's two rest unless a route has them work (see `queueOnRoute`): requests of
  * services without a limit, redirects and refusals never meet them.
@@ -26,8 +23,8 @@ const HEADER_TO_METADATA = 'envoy.filters.http.header_to_metadata';
 export function publicFilters(filter: FilterOptions): readonly HttpFilter[] {
   if (filter.kind === 'off') return [router()];
   return [
+    { ...byName(PLUGINS.guard), disabled: true },
     { ...byName(PLUGINS.queue), disabled: true },
-    { ...extension(HEADER_TO_METADATA, HeaderToMetadata, HEADERS_TO_METADATA), disabled: true },
     router({
       upstreamHttpFilters: [
         byName(PLUGINS.try),
@@ -42,7 +39,7 @@ export function publicFilters(filter: FilterOptions): readonly HttpFilter[] {
 export function queueOnRoute(filter: FilterOptions): Readonly<Record<string, google.protobuf.Any.$Properties>> {
   if (filter.kind === 'off') return {};
   const on = pack(FilterConfig, { config: {} });
-  return { [PLUGINS.queue]: on, [HEADER_TO_METADATA]: on };
+  return { [PLUGINS.guard]: on, [PLUGINS.queue]: on };
 }
 
 /**
@@ -51,41 +48,28 @@ export function queueOnRoute(filter: FilterOptions): Readonly<Record<string, goo
  */
 export function filterResources(filter: FilterOptions): readonly EncodedResource[] {
   if (filter.kind === 'off') return [];
-  return (['queue', 'try'] as const).map((plugin) =>
+  return (['guard', 'queue', 'try'] as const).map((plugin) =>
     resource(TypedExtensionConfig, PLUGINS[plugin], wasm(plugin, filter)),
   );
 }
 
-/** The only filter of the control listener beside a router. */
-export function controlFilter(filter: WasmFilter): HttpFilter {
-  return wasm('control', filter);
-}
-
-/** The pod that the filter has chosen, where `override_host` looks for it, and the request's number for `sluice.try`. */
-const HEADERS_TO_METADATA: envoy.extensions.filters.http.header_to_metadata.v3.Config.$Properties = {
-  requestRules: [
-    // No pod sees it.
-    { header: HEADERS.pod, onHeaderPresent: onPresent(REQUEST_KEYS.pod), remove: true },
-    // `sluice.try` takes it out.
-    { header: HEADERS.request, onHeaderPresent: onPresent(REQUEST_KEYS.request), remove: false },
-  ],
-};
-
-function onPresent(key: string): envoy.extensions.filters.http.header_to_metadata.v3.Config.KeyValuePair.$Properties {
-  return { metadataNamespace: METADATA, key };
+/** The filters of the control listener beside a router. */
+export function controlFilters(filter: WasmFilter): readonly HttpFilter[] {
+  return [wasm('guardControl', filter), wasm('control', filter)];
 }
 
 function byName(name: string): HttpFilter {
   return { name, configDiscovery: { configSource: ADS, typeUrls: [Wasm.getTypeUrl()] } };
 }
 
-function wasm(plugin: Plugin, { code, version, allowTrap }: WasmFilter) {
+function wasm(plugin: Plugin, { code, guard, version, allowTrap }: WasmFilter) {
+  const inlineBytes = plugin === 'guard' || plugin === 'guardControl' ? guard : code;
   const name = PLUGINS[plugin];
   return extension(name, Wasm, {
     config: {
       name,
       rootId: name,
-      vmConfig: { vmId: VM_ID, runtime: 'envoy.wasm.runtime.v8', code: { local: { inlineBytes: code } } },
+      vmConfig: { vmId: VM_ID, runtime: 'envoy.wasm.runtime.v8', code: { local: { inlineBytes } } },
       // A VM that has failed is replaced: until then requests are refused, never let past the queue.
       failurePolicy: FailurePolicy.FAIL_RELOAD,
       reloadConfig: { backoff: { baseInterval: duration(100), maxInterval: duration(1000) } },
@@ -103,6 +87,10 @@ function pluginConfig(plugin: Plugin, version: string, allowTrap: boolean): slui
       return { role: Role.ROLE_QUEUE, selfCluster: SELF_CLUSTER };
     case 'try':
       return { role: Role.ROLE_TRY };
+    case 'guard':
+      return { role: Role.ROLE_GUARD };
+    case 'guardControl':
+      return { role: Role.ROLE_GUARD_CONTROL };
     case 'control':
       return {
         role: Role.ROLE_CONTROL,

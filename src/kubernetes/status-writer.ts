@@ -30,7 +30,7 @@ export interface StatusWriterOptions {
   /** Evenly from 0 to 1. */
   readonly random: () => number;
   /** Takes the object as it is after a write, as the API server answered. */
-  readonly onWritten: (key: string, object: unknown) => void;
+  readonly onWritten: (wanted: WantedStatus, object: unknown) => void;
   /** Something that was being written may have to be written again: what is wanted is to be told anew. */
   readonly onStale: () => void;
 }
@@ -109,7 +109,8 @@ export class StatusWriter {
     }
   }
 
-  async #write({ key, path, resourceVersion, status }: WantedStatus, signal: AbortSignal): Promise<void> {
+  async #write(wanted: WantedStatus, signal: AbortSignal): Promise<void> {
+    const { key, path, resourceVersion, status } = wanted;
     const { api, clock, log, random, onWritten } = this.#options;
     const within = new Deadline(clock, signal);
     within.set(ANSWER_MS, `no answer within ${ANSWER_MS / 1000} s`);
@@ -122,7 +123,7 @@ export class StatusWriter {
       this.#failures.delete(key);
       const object: unknown = JSON.parse(answer.value);
       this.#results.set(key, { wanted: status, got: statusOf(object) });
-      onWritten(key, object);
+      onWritten(wanted, object);
       return;
     }
     const [failure] = answer.errors;

@@ -209,6 +209,13 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
     await until(async () => (await get(`http://${GATEWAY}:8081/bad`)) === 500, { what: 'the bad route to answer 500' });
     expect(await get(good)).toBe(200);
     expect(await gateways.conditions('bad')).toEqual(['Accepted=True', 'ResolvedRefs=False']);
+    const notes = async () => {
+      const { body } = await cluster.ask('GET', `/apis/events.k8s.io/v1/namespaces/${space.name}/events`);
+      const events: readonly { readonly regarding: { readonly name: string }; readonly note: string }[] = body.items;
+      return events.filter(({ regarding }) => regarding.name === 'bad').map(({ note }) => note);
+    };
+    await until(async () => (await notes()).length > 0, { what: 'the Event' });
+    expect(await notes()).toEqual([`ResolvedRefs: there is no Service ${space.name}/absent`]);
     const text = JSON.stringify(
       await until(
         async () => {

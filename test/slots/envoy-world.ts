@@ -11,6 +11,8 @@ const PODS: readonly (readonly [service: number, pod: string])[] = [
   [0, 'q'],
   [1, 'r'],
 ];
+/** Where a request is that waits to be tried again. */
+const NOWHERE = '';
 const PATIENT_MS = 25;
 const BEAT_MS = 250;
 
@@ -64,6 +66,8 @@ interface Request {
   readonly place: number;
   readonly arrived: number;
   pod: string | undefined;
+  /** The pod whose slot it still has while it waits to be tried again at another one. */
+  keeps: string | undefined;
   /** Its client has left, or its pod is done, and the worker is hearing so. */
   ending: boolean;
 }
@@ -207,7 +211,7 @@ export class EnvoyWorld implements Witness {
     if (worker === undefined) return;
     const service = b % 4 === 0 ? 1 : 0;
     const add = (place: number) => {
-      this.requests.add({ service, worker, place, arrived: this.now, pod: undefined, ending: false });
+      this.requests.add({ service, worker, place, arrived: this.now, pod: undefined, keeps: undefined, ending: false });
     };
     this.run(worker, worker.vm.arrive(service, this.now, add));
   }
@@ -242,12 +246,12 @@ export class EnvoyWorld implements Witness {
     const request = this.pickRequest(a, true);
     const pod = PODS[b % PODS.length];
     if (request === undefined || pod === undefined || pod[0] !== request.service) return;
-    const running = this.running.get(pod[1]) ?? 0;
-    // Envoy does not ask for a slot then. So it is judged only that the others hear of it.
-    if (pod[1] === request.pod || running >= (this.bounds.get(pod[1]) ?? 0)) return;
-    if (this.workers.some(({ callback }) => callback !== undefined)) return;
+    if (pod[1] === request.pod) return;
+    // The pod that it could not reach has nothing of it.
+    this.count(request.pod ?? '', -1);
+    request.keeps ??= request.pod;
+    request.pod = NOWHERE;
     this.run(request.worker, request.worker.vm.retry(request.place, pod[1], this.now));
-    while (request.worker.callback !== undefined) this.resume(request.worker);
     this.seen('retries');
   }
 
@@ -302,11 +306,8 @@ export class EnvoyWorld implements Witness {
     );
     if (request === undefined || request.pod !== undefined) throw new Broken('a request starts that does not wait');
     request.pod = pod;
-    this.count(pod, 1);
     this.seen('starts');
-    const running = this.running.get(pod) ?? 0;
-    const bound = this.bounds.get(pod) ?? 0;
-    if (running > bound) throw new Broken(`over the limit: ${running} on ${pod}, limit ${bound}`);
+    this.countStart(pod);
     this.overtake(request);
   }
 
@@ -324,10 +325,21 @@ export class EnvoyWorld implements Witness {
 
   moved(vm: Vm, place: number, pod: string): void {
     const request = [...this.requests].find((it) => it.worker.vm === vm && it.place === place);
-    if (request?.pod === undefined) return;
-    this.count(request.pod, -1);
+    if (request === undefined) return;
     request.pod = pod;
+    request.keeps = undefined;
+    // A worker alone lets Envoy's connections hold the limit here.
+    const limit = this.limits.get(pod) ?? 0;
+    // And a pod that was removed may get one.
+    if (vm.queues.shared && limit > 0) this.countStart(pod);
+    else this.count(pod, 1);
+  }
+
+  private countStart(pod: string): void {
     this.count(pod, 1);
+    const running = this.running.get(pod) ?? 0;
+    const bound = this.bounds.get(pod) ?? 0;
+    if (running > bound) throw new Broken(`over the limit: ${running} on ${pod}, limit ${bound}`);
   }
 
   private count(pod: string, by: number): void {
@@ -370,17 +382,13 @@ export class EnvoyWorld implements Witness {
   /** Everybody runs, everything is delivered, what was lost is proven. Then no slot is idle beside a waiting request. */
   private heal(): void {
     for (const worker of this.workers) worker.frozen = false;
-    this.quiet();
     while (this.orphans.length > 0) this.orphanEnds(0);
+    this.quiet();
     if (this.trapped > 0) {
-      this.now += SILENT_MS;
-      this.quiet();
+      this.pass(SILENT_MS + BEAT_MS);
       this.judgeBesideDead();
-      for (const { vm } of this.workers) vm.membership.reclaimAfter = 10_000;
-      this.now += 20_000;
-      this.quiet();
-      this.now += 20_000;
-      this.quiet();
+      for (const { vm } of this.workers) vm.membership.reclaimAfter = SILENT_MS;
+      this.pass(4 * BEAT_MS);
       for (const { vm } of this.workers) vm.membership.reclaimAfter = 0;
       this.trapped = 0;
     }
@@ -394,6 +402,17 @@ export class EnvoyWorld implements Witness {
     for (let round = 0; round < 8; round++) {
       this.deliver();
       this.now += round < 4 ? PATIENT_MS : BEAT_MS;
+      for (const worker of [...this.workers]) {
+        this.tickOf(worker);
+        this.deliver();
+      }
+    }
+  }
+
+  /** So much time passes, with ticks in it. */
+  private pass(ms: number): void {
+    for (let passed = 0; passed < ms; passed += BEAT_MS) {
+      this.now += BEAT_MS;
       for (const worker of [...this.workers]) {
         this.tickOf(worker);
         this.deliver();
@@ -417,7 +436,8 @@ export class EnvoyWorld implements Witness {
 
   private judge(): void {
     for (const [service, pod] of PODS) {
-      const running = this.running.get(pod) ?? 0;
+      const keeping = [...this.requests].filter(({ keeps }) => keeps === pod).length;
+      const running = (this.running.get(pod) ?? 0) + keeping;
       const limit = this.limits.get(pod) ?? 0;
       const waiting = [...this.requests].filter((it) => it.service === service && it.pod === undefined).length;
       // After an ejection one request goes first.
@@ -435,7 +455,8 @@ export class EnvoyWorld implements Witness {
       const free = PODS.filter(([of]) => of === service).reduce((sum, [, pod]) => {
         const trying = this.workers.some(({ vm }) => vm.isTrying(service, pod));
         const limit = Math.min(this.limits.get(pod) ?? 0, trying ? 1 : Number.POSITIVE_INFINITY);
-        return sum + Math.max(0, limit - (this.running.get(pod) ?? 0));
+        const keeping = [...this.requests].filter(({ keeps }) => keeps === pod).length;
+        return sum + Math.max(0, limit - (this.running.get(pod) ?? 0) - keeping);
       }, 0);
       const missing = Math.max(...this.workers.map(({ vm }) => vm.missing.get(service) ?? 0));
       if (waiting > 0 && free > missing)

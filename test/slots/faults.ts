@@ -167,7 +167,7 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
     name: 'slots in use are taken back from a worker that does not answer',
     file: WORKERS,
     changes: [
-      ['(cell - (offers << OFFER_SHIFT)) as f64', '(cell & USABLE) as f64'],
+      ['(cell - (offers << OFFER_SHIFT)) as f64', '(cell & (USABLE | TRIED | (CLAIMS_MAX << CLAIM_SHIFT))) as f64'],
       ['this.used.add(i, -offers);', 'this.used.add(i, -offers - (cell >> USED_SHIFT));'],
     ],
   },
@@ -179,7 +179,7 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
   {
     name: 'a worker that was alone says it shares before it does',
     file: MEMBERSHIP,
-    changes: [['shares && this.countOf() > 1 ? 1 : 0', 'this.countOf() > 1 ? 1 : 0']],
+    changes: [['shares && this.countOf() > 1 ? SHARES : ALONE', 'this.countOf() > 1 ? SHARES : ALONE']],
   },
   {
     name: 'a worker that is not known yet counts as gone',
@@ -194,9 +194,7 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
   {
     name: 'pods that others use are forgotten',
     file: WORKERS,
-    changes: [
-      ['if (this.used.get(i) > 0 || this.isKnown(i)) continue;', 'if (this.podOfRow.get(i) !== NONE) continue;'],
-    ],
+    changes: [['if (this.isKept(i, now)) continue;', 'if (this.podOfRow.get(i) !== NONE) continue;']],
   },
   {
     name: 'a new limit is not told to the others',

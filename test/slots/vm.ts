@@ -98,9 +98,15 @@ export class Vm {
   /** Envoy tries it again at another pod. */
   *retry(request: number, pod: string, now: number): Callback {
     const p = this.pods.get(`${this.queues.serviceOf(request)}/${pod}`);
-    if (p !== undefined && this.queues.isWorking(request)) {
-      this.witness.moved(this, request, pod);
-      this.queues.move(request, p);
+    if (p !== undefined) {
+      // The try before is over.
+      this.queues.unclaim(request);
+      if (p === this.queues.podOf(request)) this.witness.moved(this, request, pod);
+      else if (this.queues.shared) this.queues.claim(request, p);
+      else {
+        this.queues.move(request, p);
+        this.witness.moved(this, request, pod);
+      }
     }
     yield* this.advance(now);
   }
@@ -163,15 +169,25 @@ export class Vm {
   // ---- What they share ----
 
   private *advance(now: number): Callback {
-    if (this.queues.shared) {
+    do {
+      if (!this.queues.shared) continue;
       for (let s = this.queues.takeUnshared(); s !== NONE; s = this.queues.takeUnshared()) yield* this.share(s, now);
-    }
+    } while (this.goOnAgain());
     for (let s = this.queues.nextReady(); s !== NONE; s = this.queues.nextReady())
       this.begun(this.queues.start(s, now));
     for (let i = 0; i < this.queues.eventCount; i++) {
       if (this.queues.eventKind(i) === POD_FORGOTTEN) this.forgetPod(this.queues.eventSubject(i));
     }
     this.queues.clearEvents();
+  }
+
+  private goOnAgain(): boolean {
+    let some = false;
+    for (let r = this.queues.takeClaim(); r !== NONE; r = this.queues.takeClaim()) {
+      this.witness.moved(this, r, this.podNames.get(this.queues.podOf(r)) ?? '');
+      some = true;
+    }
+    return some;
   }
 
   private begun(r: number): void {

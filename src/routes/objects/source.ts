@@ -4,7 +4,7 @@ import type { Result } from '../../base/result.ts';
 import type { ApiFailure, KubeApi, KubeWriter } from '../../kubernetes/api.ts';
 import { describeFailure } from '../../kubernetes/failure-problem.ts';
 import { followCollection } from '../../kubernetes/follow-collection.ts';
-import { StatusWriter } from '../../kubernetes/status-writer.ts';
+import { StatusWriter, type WantedStatus } from '../../kubernetes/status-writer.ts';
 import { WATCH_TIMING, type WatchTiming } from '../../kubernetes/watch-timing.ts';
 import type { ListenerName } from '../../model/listener.ts';
 import type { KubernetesPort } from '../../model/locator.ts';
@@ -15,6 +15,7 @@ import type { Service, ServiceName } from '../../model/service.ts';
 import type { CountSourceEvent, Source, SourceLog, SourceState } from '../../model/source.ts';
 import { keepSame } from '../keep-same.ts';
 import { SERVICES, type ServicePort } from './core.ts';
+import { eventsPath, type Fault, faultEvent, newFaults } from './event.ts';
 import { collectionPath, type KubeObject, keyOf, objectPath, type Resource } from './object.ts';
 import { ObjectStore } from './store.ts';
 import type { RouteKind, StatusWish } from './translation.ts';
@@ -26,6 +27,8 @@ export interface ObjectRoutesOptions {
   readonly api: KubeApi & KubeWriter & { namespace(): Promise<Result<string, ApiFailure>> };
   readonly clock: Clock;
   readonly log: SourceLog;
+  /** What this Sluice is called among several, in Events. */
+  readonly instance: string;
   /** Evenly from 0 to 1. */
   readonly random?: () => number;
   readonly timing?: WatchTiming;
@@ -40,9 +43,14 @@ type Following =
   | { readonly kind: 'absent'; readonly problem: Problem }
   | { readonly kind: 'failing'; readonly listed: boolean; readonly problem: Problem; readonly since: number };
 
+/** Who tells in Events. */
+const REPORTER = 'sluice.dev/sluice';
+
 /** Changes that come together are translated together. */
 const QUIET_MS = 10;
 const LONGEST_MS = 100;
+/** After a translation so many times as long passes before the next one: while objects come by the thousand, few of them. */
+const REST = 4;
 
 /**
  * Routes from Kubernetes objects: watches what the kinds of routes need, each resource once, and makes of it a part of
@@ -57,6 +65,9 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
   readonly #trigger: Coalesced;
   readonly #before = new Map<RouteKind, ReadonlyMap<ServiceName, Service>>();
   #changed: () => void = () => {};
+  #signal: AbortSignal | undefined;
+  /** Monotonic milliseconds. */
+  #restsUntil = 0;
   #state: SourceState<readonly RoutingPart[]> = { kind: 'pending', problems: [] };
   #closed: ReadonlyMap<ListenerName, string> = new Map();
   #namespace: string | undefined;
@@ -76,7 +87,7 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
       clock,
       log,
       random,
-      onWritten: (key, object) => this.#written(key, object),
+      onWritten: (wanted, object) => this.#written(wanted, object),
       onStale: () => this.#trigger.poke(),
     });
   }
@@ -110,6 +121,7 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
 
   async run(signal: AbortSignal, changed: () => void): Promise<void> {
     this.#changed = changed;
+    this.#signal = signal;
     const namespace = await this.#options.api.namespace();
     // Without a way to the API server the watches tell what is wrong.
     this.#namespace = namespace.ok ? namespace.value : undefined;
@@ -176,6 +188,18 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
   }
 
   #translate(): void {
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    if (began < this.#restsUntil) {
+      clock.after(this.#restsUntil - began, () => this.#trigger.poke());
+      return;
+    }
+    this.#translateNow();
+    const ended = clock.monotonic();
+    this.#restsUntil = ended + (ended - began) * REST;
+  }
+
+  #translateNow(): void {
     const following = [...this.#following.values()];
     const problems = [...this.#following].flatMap(([resource, one]) => {
       if (one.kind === 'absent') return resource.optional ? [] : [one.problem];
@@ -212,10 +236,24 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
     this.#changed();
   }
 
-  #written(key: string, object: unknown): void {
+  #written({ key, before, status }: WantedStatus, answer: unknown): void {
     const resource = this.#resourceOf.get(key.slice(0, key.indexOf(' ')));
+    if (resource === undefined) return;
     // The API server's own answer, of the type that was written.
-    if (resource !== undefined) this.#store.put(resource, resource.read(object as KubeObject));
+    const object = resource.read(answer as KubeObject);
+    this.#store.put(resource, object);
+    for (const fault of newFaults(before, status)) void this.#tell(resource, object, fault);
+  }
+
+  /** An Event, once, by the Sluice that has written the status; one that cannot be written is not missed. */
+  async #tell(resource: Resource<KubeObject>, object: KubeObject, fault: Fault): Promise<void> {
+    const { api, clock, log, instance } = this.#options;
+    const signal = this.#signal;
+    if (signal === undefined || signal.aborted) return;
+    const time = new Date(clock.now()).toISOString().replace('Z', '000Z');
+    const event = faultEvent(resource, object, fault, { controller: REPORTER, instance, time });
+    const written = await api.write('POST', eventsPath(object), event, signal);
+    if (!written.ok && !signal.aborted) log('debug', 'an Event could not be written', { errors: written.errors });
   }
 }
 

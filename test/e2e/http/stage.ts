@@ -19,7 +19,8 @@ import { until } from '../kit/instant.ts';
 /** The compiled queue filter. */
 export function wasmFilter(allowTrap = false): FilterOptions {
   const code = readFileSync(new URL('../../../gen/queue.wasm', import.meta.url));
-  return { kind: 'wasm', code, version: 'test', allowTrap };
+  const guard = readFileSync(new URL('../../../gen/guard.wasm', import.meta.url));
+  return { kind: 'wasm', code, version: 'test', guard, allowTrap };
 }
 
 /** An Envoy as Sluice configures it for a route file whose pods are all static. */

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
-import { until } from '../kit/instant.ts';
+import { instant, pause, until } from '../kit/instant.ts';
 import { listenUntilTestEnds } from '../kit/listen.ts';
 import { codecRoutes, startStage, wasmFilter } from './stage.ts';
 
@@ -44,4 +44,20 @@ test('a filter that has failed refuses until it is back, and says so', async () 
   expect(await failed.json()).toMatchObject({ error: 'queue failed' });
   await until(async () => (await ask()).status === 200, { what: 'the filter is back', within: 5000, every: 50 });
   expect(seen.most).toBe(1);
+});
+
+test('those that wait when the filter fails are told so, also when nobody else comes', async () => {
+  const { pod } = await slowPod();
+  const { port } = await startStage(codecRoutes([pod], 'limit: 1'), wasmFilter(true));
+  const ask = (headers: Record<string, string> = {}) => fetch(`http://127.0.0.1:${port}/`, { headers });
+  expect((await ask()).status).toBe(200);
+  const waiting = Array.from({ length: 30 }, () => ask());
+  await pause(50);
+  await ask({ 'sluice-test-trap': '1' });
+  const since = instant();
+  const answers = await Promise.all(waiting);
+  expect(instant() - since).toBeLessThan(5000);
+  const failed = answers.filter(({ status }) => status === 503);
+  expect(failed.length).toBeGreaterThan(25);
+  expect(await failed.at(-1)?.json()).toMatchObject({ error: 'queue failed' });
 });

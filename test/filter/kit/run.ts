@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly others?: readonly string[];
   /** Sluice does not send the service. */
   readonly untold?: boolean;
+  /** Worker threads of Envoy; 1 where it is left out. */
+  readonly workers?: number;
 }
 
 /** What tests use where they do not say otherwise. */
@@ -48,12 +50,16 @@ export async function startRun(options: RunOptions = {}): Promise<FilterRun> {
   const side = new SluiceSide();
   const xds = await side.start();
   const [port = 0] = await freePorts(1);
-  const work = { name: 'work', pods: pods.addresses, limit, ...options.service };
+  const { workers = 1 } = options;
+  // Each worker keeps connections of its own.
+  const connections = limit * workers;
+  const work = { name: 'work', pods: pods.addresses, limit, connections, ...options.service };
   const others = (options.others ?? []).map((name) => ({ ...work, name }));
   if (!options.untold) side.set({ name: 'work', settings, pods: work.pods.map((address) => ({ address, limit })) });
   const made = { port, xds, services: [work, ...others], ...options.envoy };
   const dynamic = await DynamicFilter.make();
-  const envoy = await startEnvoy(options.dynamic ? await dynamic.bootstrap(made) : filterBootstrap(made));
+  const bootstrap = options.dynamic ? await dynamic.bootstrap(made) : filterBootstrap(made);
+  const envoy = await startEnvoy(bootstrap, 'warn', undefined, workers);
   const stop = async () => {
     await envoy.stop();
     side.stop();
@@ -61,7 +67,10 @@ export async function startRun(options: RunOptions = {}): Promise<FilterRun> {
     await pods.stop();
   };
   try {
-    await until(() => side.acked >= (options.untold ? 2 : 3), { what: 'the filter to have all that Sluice sent' });
+    const messages = options.untold ? 2 : 3;
+    await until(() => side.open === workers && side.acked >= messages, {
+      what: 'the filter to have all that Sluice sent',
+    });
   } catch (error) {
     await stop();
     throw error;

@@ -15,8 +15,8 @@ const PATH = '/sluice.queue.v1.QueueService/Stream';
 export class SluiceSide {
   readonly #services = new Map<string, Service>();
   #server: Server | undefined;
-  #stream: Stream | undefined;
-  #sequence = 0;
+  /** The open streams, one for each worker: what was sent on it, and what of that was acknowledged. */
+  readonly #streams = new Map<Stream, { sequence: number; acked: number; epoch: string }>();
   #heart: NodeJS.Timeout | undefined;
   port = 0;
   /** Whatever came, in its order. */
@@ -28,9 +28,21 @@ export class SluiceSide {
   readonly reports = new Map<string, Report>();
   readonly pods = new Map<string, sluice.queue.v1.IPodReport>();
   readonly waitingLists: sluice.queue.v1.IWaitingList[] = [];
-  acked = 0;
   streams = 0;
   reportMs = 50;
+
+  /** What each worker last said of a service, by epoch. */
+  readonly byEpoch = new Map<string, Map<string, Report>>();
+
+  /** Everything up to this message is applied by all workers. */
+  get acked(): number {
+    return Math.min(...[...this.#streams.values()].map(({ acked }) => acked), this.#streams.size === 0 ? 0 : Infinity);
+  }
+
+  /** How many streams are open. */
+  get open(): number {
+    return this.#streams.size;
+  }
 
   /** Listens on a port, a free one for 0. */
   async start(port = 0): Promise<number> {
@@ -64,14 +76,14 @@ export class SluiceSide {
     clearInterval(this.#heart);
     this.#server?.forceShutdown();
     this.#server = undefined;
-    this.#stream = undefined;
+    this.#streams.clear();
   }
 
   /** Says nothing more and reads nothing more, as if it were frozen. */
   freeze(): void {
     clearInterval(this.#heart);
-    this.#stream?.pause();
-    this.#stream = undefined;
+    for (const stream of this.#streams.keys()) stream.pause();
+    this.#streams.clear();
   }
 
   /** Sets a service, now and for each stream that comes. */
@@ -85,11 +97,19 @@ export class SluiceSide {
     this.send({ removeService: { name } });
   }
 
+  /** Sends it to all workers. The number is that of the newest stream. */
   send(message: Omit<Control, 'sequence'>): number {
-    if (this.#stream === undefined) return 0;
-    this.#sequence += 1;
-    this.#stream.write({ sequence: this.#sequence, ...message });
-    return this.#sequence;
+    let sequence = 0;
+    for (const stream of this.#streams.keys()) sequence = this.#sendTo(stream, message);
+    return sequence;
+  }
+
+  #sendTo(stream: Stream, message: Omit<Control, 'sequence'>): number {
+    const state = this.#streams.get(stream);
+    if (state === undefined) return 0;
+    state.sequence += 1;
+    stream.write({ sequence: state.sequence, ...message });
+    return state.sequence;
   }
 
   #open(stream: Stream): void {
@@ -97,40 +117,50 @@ export class SluiceSide {
       stream.emit('error', { code: status.UNAVAILABLE });
       return;
     }
-    this.#stream = stream;
-    this.#sequence = 0;
-    this.acked = 0;
+    this.#streams.set(stream, { sequence: 0, acked: 0, epoch: '' });
     this.streams += 1;
-    stream.on('data', (message: sluice.queue.v1.FilterMessage) => this.#receive(message));
-    stream.on('error', () => {});
-    stream.on('end', () => stream.end());
+    const over = () => {
+      this.#streams.delete(stream);
+    };
+    stream.on('data', (message: sluice.queue.v1.FilterMessage) => this.#receive(stream, message));
+    stream.on('error', over);
+    stream.on('cancelled', over);
+    stream.on('end', () => {
+      over();
+      stream.end();
+    });
   }
 
-  #receive(message: sluice.queue.v1.FilterMessage): void {
+  #receive(stream: Stream, message: sluice.queue.v1.FilterMessage): void {
+    const state = this.#streams.get(stream);
+    if (state === undefined) return;
     this.messages.push(message);
     if (message.hello) {
       this.hellos.push(message.hello);
+      state.epoch = String(message.hello.epoch);
+      this.byEpoch.set(state.epoch, new Map());
       this.reports.clear();
       this.pods.clear();
     }
-    if (message.helloEnd) this.#welcome();
-    if (message.memberService) this.#reported(message.memberService);
-    for (const service of message.report?.services ?? []) this.#reported(service);
+    if (message.helloEnd) this.#welcome(stream);
+    if (message.memberService) this.#reported(state.epoch, message.memberService);
+    for (const service of message.report?.services ?? []) this.#reported(state.epoch, service);
     if (message.podEvent) this.events.push(message.podEvent);
-    if (message.ack) this.acked = Number(message.ack.sequence);
+    if (message.ack) state.acked = Number(message.ack.sequence);
     if (message.rejected) this.rejected.push(message.rejected);
     if (message.waitingList) this.waitingLists.push(message.waitingList);
   }
 
-  #welcome(): void {
-    this.send({ welcome: { heartbeatMs: 300, reportMs: this.reportMs, deadAfterMs: 1000 } });
-    for (const service of this.#services.values()) this.send({ service });
-    this.send({ synced: {} });
+  #welcome(stream: Stream): void {
+    this.#sendTo(stream, { welcome: { heartbeatMs: 300, reportMs: this.reportMs, deadAfterMs: 1000 } });
+    for (const service of this.#services.values()) this.#sendTo(stream, { service });
+    this.#sendTo(stream, { synced: {} });
     clearInterval(this.#heart);
     this.#heart = setInterval(() => this.send({ heartbeat: {} }), 300);
   }
 
-  #reported(service: Report): void {
+  #reported(epoch: string, service: Report): void {
+    this.byEpoch.get(epoch)?.set(service.name ?? '', service);
     this.reports.set(service.name ?? '', service);
     for (const pod of service.pods ?? []) this.pods.set(pod.address ?? '', pod);
   }

@@ -15,6 +15,9 @@ export interface Reply {
 type Exports = { readonly memory: WebAssembly.Memory } & Readonly<Record<string, (...values: number[]) => number>>;
 
 const REQUEST_HEADERS = 0;
+/** What Envoy answers where a record was written meanwhile, a queue is empty, or something is not there. */
+const CAS_MISMATCH = 8;
+const QUEUE_EMPTY = 7;
 const MISSING = 1;
 const PLUGIN_CONFIGURATION = 7;
 const GRPC_MESSAGE = 5;
@@ -52,10 +55,10 @@ export class WasmHost {
   /** Whether a stream is open, and whether opening one works. */
   isStreamOpen = false;
   streamWorks = true;
+  /** The records that all VMs see. */
+  readonly shared = new Map<string, { readonly value: Uint8Array; readonly cas: number }>();
   selfCalls = 0;
   logs: string[] = [];
-  /** What VMs of one id share. */
-  readonly shared = new Map<string, bigint>();
 
   constructor(code: WebAssembly.Module, control: Partial<sluice.queue.v1.IPluginConfig> = {}) {
     const instance = new WebAssembly.Instance(code, {
@@ -372,6 +375,28 @@ export class WasmHost {
         this.isStreamOpen = false;
         return 0;
       },
+      proxy_get_shared_data: (key: number, size: number, data: number, dataSize: number, cas: number) => {
+        const record = this.shared.get(this.#text(key, size));
+        if (record === undefined) return MISSING;
+        const status = this.#give(record.value, data, dataSize);
+        new DataView(this.#exports.memory.buffer).setUint32(cas, record.cas, true);
+        return status;
+      },
+      proxy_set_shared_data: (key: number, size: number, data: number, dataSize: number, cas: number) => {
+        const name = this.#text(key, size);
+        const record = this.shared.get(name);
+        if (record !== undefined && cas !== 0 && record.cas !== cas) return CAS_MISMATCH;
+        const value = new Uint8Array(this.#exports.memory.buffer.slice(data, data + dataSize));
+        this.shared.set(name, { value, cas: ++this.#writes });
+        return 0;
+      },
+      proxy_register_shared_queue: (_name: number, _size: number, token: number) => {
+        new DataView(this.#exports.memory.buffer).setUint32(token, 1, true);
+        return 0;
+      },
+      proxy_resolve_shared_queue: () => MISSING,
+      proxy_enqueue_shared_queue: () => MISSING,
+      proxy_dequeue_shared_queue: () => QUEUE_EMPTY,
       proxy_define_metric: (_type: number, name: number, size: number, id: number) => {
         new DataView(this.#exports.memory.buffer).setUint32(id, this.#metrics.length, true);
         this.#metrics.push({ name: this.#text(name, size), value: 0 });
@@ -383,14 +408,10 @@ export class WasmHost {
         return 0;
       },
       proxy_record_metric: () => 0,
-      proxy_set_shared_data: (key: number, keySize: number, value: number) => {
-        const number = new DataView(this.#exports.memory.buffer).getBigUint64(value, true);
-        this.shared.set(this.#text(key, keySize), number);
-        return 0;
-      },
     };
   }
   #calling: string | undefined;
+  #writes = 0;
 
   /** The VM's call to itself arrives, as it does in a worker. */
   arriveAtSelf(): void {

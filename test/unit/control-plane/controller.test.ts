@@ -131,7 +131,9 @@ test('a source that fails holds nobody up, and its problem is there until it ans
   fail('two', { severity: 'error', subject: 'dns pods.example', message: 'no such name' });
   await clock.advance(100);
   expect(published()).toEqual(['one']);
-  expect(controller.state().problems).toMatchObject([{ subject: 'service two: dns pods.example', message: 'no such name' }]);
+  expect(controller.state().problems).toMatchObject([
+    { subject: 'service two: dns pods.example', message: 'no such name' },
+  ]);
   answer('two', 2);
   await clock.advance(100);
   expect([published(), controller.state().problems]).toEqual([['one', 'two'], []]);

@@ -83,7 +83,10 @@ describe('at a start', () => {
       ['codec', [1]],
       ['web', '?'],
     ]);
-    expect(reconciled.wanted).toMatchObject({ pending: ['web'], problems: [{ subject: 'service web: kubernetes ai' }] });
+    expect(reconciled.wanted).toMatchObject({
+      pending: ['web'],
+      problems: [{ subject: 'service web: kubernetes ai' }],
+    });
   });
 
   test('nobody is waited for longer than is allowed', () => {

@@ -9,7 +9,7 @@ import { parseRouteFile } from '../../../src/routes/file/parse.ts';
 import { type EncodedResource, TYPE_URLS } from '../../../src/snapshot/resource.ts';
 
 const OPTIONS: TranslateOptions = {
-  filter: { kind: 'wasm', code: new Uint8Array([1]), version: 'one' },
+  filter: { kind: 'wasm', code: new Uint8Array([1]), version: 'one', guard: new Uint8Array() },
   headers: DEFAULT_HEADER_BOUNDS,
 };
 
@@ -82,7 +82,10 @@ describe('translate', () => {
   test('new code of the filter changes its own resources and no public listener', () => {
     const model = modelOf(routingOf(['a']));
     const before = translate(model, OPTIONS).resources;
-    const newer: TranslateOptions = { ...OPTIONS, filter: { kind: 'wasm', code: new Uint8Array([2]), version: 'two' } };
+    const newer: TranslateOptions = {
+      ...OPTIONS,
+      filter: { kind: 'wasm', code: new Uint8Array([2]), version: 'two', guard: new Uint8Array() },
+    };
     const after = translate(model, newer).resources;
     expect(after[TYPE_URLS.extension]).not.toEqual(before[TYPE_URLS.extension]);
     const listener = (list: readonly EncodedResource[]) => list.find(({ name }) => name === 'public');

@@ -16,7 +16,7 @@ function world() {
     clock,
     log: () => {},
     random: () => 0,
-    onWritten: (key) => told.written.push(key),
+    onWritten: ({ key }) => told.written.push(key),
     onStale: () => told.stale++,
   });
   const stopping = new AbortController();

@@ -1,0 +1,321 @@
+// Between workers.ts and Envoy: the records that all workers see (shared data), and how they wake each other (shared queues).
+//
+// A record is written with compare-and-set. Envoy has no "create if it is not there": a key that is missing is created under a
+// lock, and the keys of the lock and of the members by the first VM, which Envoy starts before those of the workers.
+import { Floats, Ints } from './columns.ts';
+import {
+  proxy_dequeue_shared_queue,
+  proxy_enqueue_shared_queue,
+  proxy_get_shared_data,
+  proxy_register_shared_queue,
+  proxy_resolve_shared_queue,
+  proxy_set_shared_data,
+} from './env.ts';
+import { wake } from './flow.ts';
+import {
+  begin,
+  enter,
+  found,
+  foundSize,
+  lineAt,
+  lineSize,
+  put,
+  putBytes,
+  putNumber,
+  release,
+  takeFrom,
+  text,
+} from './host.ts';
+import { nameAt, nameSize } from './names.ts';
+import { NONE } from './queue.ts';
+import { findService, membership, queues, serviceEntry, servicesEnd, workers } from './state.ts';
+import { PATIENCE_MS } from './workers.ts';
+
+const OK: i32 = 0;
+
+const MEMBERS = text('members');
+const LOCK = text('lock');
+const SERVICE = text('service ');
+const QUEUE = text('worker ');
+const VM_ID = text('sluice.queue');
+
+/** How often a worker gives a sign of life. */
+const BEAT_MS: f64 = 250;
+/** So often a write is tried again in one callback. */
+const TRIES: i32 = 1000;
+
+const out: usize = heap.alloc(16);
+const unlocked: usize = heap.alloc(8);
+const locked: usize = heap.alloc(8);
+store<u64>(unlocked, 0);
+store<u64>(locked, 1);
+
+/** Everything that this VM uses is in the records. */
+let published: bool = false;
+let joined: bool = false;
+let root: u32 = 0;
+let queue: u32 = 0;
+let nextBeat: f64 = 0;
+/** Services with slots that were offered to others, and when to look whether they were taken. */
+const offers: Ints = new Ints();
+let offersRoom: i32 = 0;
+let offersDue: f64 = Infinity;
+
+/** The first VM creates what has to be there before the workers write it. */
+export function createShared(): void {
+  if (!read(LOCK.at, LOCK.size)) write(LOCK.at, LOCK.size, unlocked, 8, 0);
+  else release(found);
+  if (!read(MEMBERS.at, MEMBERS.size)) write(MEMBERS.at, MEMBERS.size, unlocked, 0, 0);
+  else release(found);
+}
+
+// ---- Members ----
+
+/** This VM is one of a worker: from now on it counts. */
+export function join(now: f64): void {
+  if (joined) return;
+  joined = true;
+  beat(now);
+}
+
+/** The root that is woken. */
+export function setSharingRoot(context: u32): void {
+  root = context;
+  if (joined && context !== 0) register();
+}
+
+/**
+ * This VM has been replaced: it leaves when its last request has ended. Nothing ticks in it, and nobody can wake it, so those that
+ * wait here get the slots that are freed here.
+ */
+export function retireShared(now: f64): void {
+  if (!joined || workers.retired) return;
+  workers.retired = true;
+  for (let i = 0; i < TRIES; i++) {
+    if (!readMembers()) return;
+    membership.planRetire();
+    if (writeMembers()) break;
+  }
+  for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.unshared(s);
+  shareAll(now);
+  leaveShared();
+}
+
+/** A VM that has been replaced ends with its last request. */
+export function leaveShared(): void {
+  if (!joined || !workers.retired || queues.requests > 0) return;
+  for (let i = 0; i < TRIES; i++) {
+    if (!readMembers()) return;
+    membership.planLeave();
+    if (writeMembers()) break;
+  }
+  joined = false;
+  wakeOthers();
+}
+
+/** Does what is due, and answers when it is to be called next. */
+export function tickSharing(now: f64): f64 {
+  if (!joined) return Infinity;
+  if (now >= offersDue) {
+    offersDue = Infinity;
+    for (let s: i32 = 0; s < offersRoom; s++) {
+      if (offers.get(s) === 0) continue;
+      offers.set(s, 0);
+      queues.unshared(s);
+    }
+  }
+  if (now >= nextBeat) {
+    beat(now);
+    // Who waits is said again, in case a worker that was slow had its offers taken back.
+    if (queues.shared) {
+      for (let s: i32 = 0; s < servicesEnd(); s++)
+        if (serviceEntry(s) !== 0 && queues.waiting(s) > 0) queues.unshared(s);
+    }
+  }
+  return nextBeat < offersDue ? nextBeat : offersDue;
+}
+
+/** Gives a sign of life, and learns who else is there. */
+function beat(now: f64): void {
+  nextBeat = now + BEAT_MS;
+  const wasActive = membership.active;
+  const wasAlone = membership.alone;
+  if (!beMember(false, now)) return;
+  if (!membership.alone && !queues.shared) {
+    share(now);
+  } else if (membership.alone && queues.shared) {
+    queues.shared = false;
+    published = false;
+    refreshAll();
+  }
+  if (membership.active === wasActive && membership.alone === wasAlone) return;
+  for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.unshared(s);
+}
+
+/** Others are there: what this VM uses goes into the records, and then they may take slots. */
+function share(now: f64): void {
+  // A new number: what the records have under the one before is old.
+  if (!beMember(true, now)) return;
+  queues.shared = true;
+  refreshAll();
+  shareAll(now);
+  published = true;
+  beMember(false, now);
+  wakeOthers();
+}
+
+function refreshAll(): void {
+  for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.refresh(s);
+}
+
+function beMember(renew: bool, now: f64): bool {
+  for (let i = 0; i < TRIES; i++) {
+    if (!readMembers()) return false;
+    membership.plan(published, renew, now);
+    if (!writeMembers()) continue;
+    const before = membership.me;
+    membership.commit(now);
+    if (membership.me !== before) register();
+    return true;
+  }
+  return false;
+}
+
+// ---- Services ----
+
+/** Brings the records of all services up to date whose changes concern other workers. */
+export function shareAll(now: f64): void {
+  for (let s = queues.takeUnshared(); s !== NONE; s = queues.takeUnshared()) {
+    if (shareService(s, now)) continue;
+    queues.unshared(s);
+    wake(now + 1, now);
+    return;
+  }
+}
+
+function shareService(s: i32, now: f64): bool {
+  const entry = serviceEntry(s);
+  for (let i = 0; i < TRIES; i++) {
+    putKey(entry);
+    if (!read(lineAt(), lineSize())) {
+      create(entry);
+      continue;
+    }
+    const cas = load<u32>(out + 8);
+    workers.prepare(foundSize >> 3);
+    memory.copy(cellsOf(workers.cells), found, foundSize);
+    release(found);
+    workers.plan(s, now);
+    if (workers.changed) {
+      if (!write(lineAt(), lineSize(), cellsOf(workers.cells), workers.size << 3, cas)) continue;
+    }
+    workers.commit(s);
+    if (workers.wakeCount > 0) wakeForOffers(s, now);
+    return true;
+  }
+  return false;
+}
+
+function wakeForOffers(s: i32, now: f64): void {
+  const entry = serviceEntry(s);
+  for (let i = 0; i < workers.wakeCount; i++) wakeMember(workers.wake(i), nameAt(entry), nameSize(entry));
+  if (s >= offersRoom) {
+    offersRoom = s < 16 ? 32 : s * 2;
+    offers.grow(offersRoom);
+  }
+  offers.set(s, 1);
+  if (offersDue !== Infinity) return;
+  offersDue = now + PATIENCE_MS;
+  wake(offersDue, now);
+}
+
+/** Creates the record of a service, if nobody else does. */
+function create(entry: usize): void {
+  if (!read(LOCK.at, LOCK.size)) return;
+  const free = load<u64>(found) === 0;
+  const cas = load<u32>(out + 8);
+  release(found);
+  if (!free || !write(LOCK.at, LOCK.size, locked, 8, cas)) return;
+  putKey(entry);
+  if (read(lineAt(), lineSize())) release(found);
+  else write(lineAt(), lineSize(), unlocked, 0, 0);
+  write(LOCK.at, LOCK.size, unlocked, 8, 0);
+}
+
+function putKey(entry: usize): void {
+  begin();
+  put(SERVICE);
+  putBytes(nameAt(entry), nameSize(entry));
+}
+
+// ---- Waking ----
+
+/** This VM has its queue under its number. */
+function register(): void {
+  if (root === 0) return;
+  enter(root);
+  begin();
+  put(QUEUE);
+  putNumber(membership.me as u64);
+  if (proxy_register_shared_queue(lineAt(), lineSize(), out) === OK) queue = load<u32>(out);
+}
+
+function wakeOthers(): void {
+  for (let i = 0; i < membership.count; i++) {
+    if (membership.member(i) !== membership.me) wakeMember(membership.member(i), unlocked, 0);
+  }
+}
+
+/** Wakes a member for a service; without a name because of the members. */
+function wakeMember(number: f64, name: usize, size: i32): void {
+  begin();
+  put(QUEUE);
+  putNumber(number as u64);
+  if (proxy_resolve_shared_queue(VM_ID.at, VM_ID.size, lineAt(), lineSize(), out) !== OK) return;
+  proxy_enqueue_shared_queue(load<u32>(out), name, size);
+}
+
+/** Another worker has something for this one. */
+export function woken(token: u32, now: f64): void {
+  if (token !== queue) return;
+  let members = false;
+  while (takeFrom(proxy_dequeue_shared_queue(token, out, out + 4), out)) {
+    if (foundSize === 0) {
+      members = true;
+      continue;
+    }
+    const s = findService(found, foundSize);
+    release(found);
+    if (s !== NONE) queues.unshared(s);
+  }
+  if (members) beat(now);
+}
+
+// ---- Records ----
+
+function readMembers(): bool {
+  if (!read(MEMBERS.at, MEMBERS.size)) return false;
+  membersCas = load<u32>(out + 8);
+  membership.prepare(foundSize >> 3);
+  memory.copy(cellsOf(membership.cells), found, foundSize);
+  release(found);
+  return true;
+}
+let membersCas: u32 = 0;
+
+function writeMembers(): bool {
+  return write(MEMBERS.at, MEMBERS.size, cellsOf(membership.cells), membership.size << 3, membersCas);
+}
+
+function cellsOf(cells: Floats): usize {
+  const array = cells.array();
+  return changetype<usize>(array.buffer) + array.byteOffset;
+}
+
+function read(key: usize, size: i32): bool {
+  return takeFrom(proxy_get_shared_data(key, size, out, out + 4, out + 8), out);
+}
+
+function write(key: usize, size: i32, value: usize, valueSize: i32, cas: u32): bool {
+  return proxy_set_shared_data(key, size, value, valueSize, cas) === OK;
+}

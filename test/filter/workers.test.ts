@@ -1,0 +1,209 @@
+import { afterEach, expect, test } from 'vitest';
+import { h2Client } from '../e2e/kit/client-h2.ts';
+import { http1Client } from '../e2e/kit/client-http1.ts';
+import { pause, until } from '../e2e/kit/instant.ts';
+import { type LoadClient, load, startLoad } from '../e2e/kit/load.ts';
+import { burst, poisson, spaced } from '../e2e/kit/load-plan.ts';
+import { exponential } from '../e2e/kit/random.ts';
+import { judge } from '../e2e/kit/summary.ts';
+import { type FilterRun, type RunOptions, SETTINGS, startRun } from './kit/run.ts';
+
+// Several workers of one Envoy, each with a VM of its own, share the slots of the pods.
+
+const started: { stop(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of started.splice(0).reverse()) await one.stop();
+});
+
+async function start(options: RunOptions): Promise<FilterRun> {
+  const run = await startRun(options);
+  started.push(run);
+  return run;
+}
+
+function client(run: FilterRun, make = http1Client): LoadClient {
+  const made = make({ port: run.port });
+  started.push({ stop: () => made.close() });
+  return made;
+}
+
+/** A count of the service `work`, by worker. */
+function counted(run: FilterRun, which: 'arrived' | 'started' | 'answered' | 'refused'): readonly number[] {
+  return [...run.side.byEpoch.values()].map((services) => Number(services.get('work')?.counts?.[which] ?? 0));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+const SEVERAL = [2, 4];
+
+test.each(SEVERAL)('%i workers: never above the limit, nothing lost, and all of them work', async (workers) => {
+  const run = await start({ workers });
+  const results = await load(client(run), spaced(600, 5.5, { work: exponential(20) }));
+  const verdict = judge({ results, requests: await run.pods.requests(), limit: 1, slots: 4 });
+  expect(verdict.outcomes).toEqual({ 200: 600 });
+  expect(verdict.strict.peak).toBe(1);
+  expect(await run.pods.peak()).toBe(1);
+  await until(() => sum(counted(run, 'answered')) === 600, { what: 'all to be reported' });
+  expect(counted(run, 'answered').filter((count) => count > 30)).toHaveLength(workers);
+});
+
+test.each(SEVERAL)('%i workers: in the order of arrival', async (workers) => {
+  const run = await start({ workers, pods: { count: 2 } });
+  // Further apart than the threads of a busy machine are late.
+  const results = await load(client(run), spaced(40, 45, { work: () => 130 }));
+  const tie = { sent: 40, arrived: 40 };
+  const verdict = judge({ results, requests: await run.pods.requests(), limit: 1, slots: 2, tie });
+  expect(verdict.outcomes).toEqual({ 200: 40 });
+  expect(verdict.order.overtaken).toBe(0);
+});
+
+test.each(SEVERAL)('%i workers: pods with several slots are full, and no fuller', async (workers) => {
+  const run = await start({ workers, pods: { count: 3 }, limit: 3 });
+  const results = await load(client(run), burst(200, { each: { workMs: 30 } }));
+  expect(results.every(({ status }) => status === 200)).toBe(true);
+  expect(await run.pods.peak()).toBe(3);
+});
+
+test.each(SEVERAL)('%i workers: clients that give up lose no slot', async (workers) => {
+  const run = await start({ workers, limit: 2, settings: { ...SETTINGS, abortHoldMs: 20 } });
+  const plan = poisson(1200, 500, { work: exponential(40), seed: 5 }).map((planned, index) =>
+    index % 2 === 0 ? { ...planned, abortAfter: 5 + (index % 30) } : planned,
+  );
+  const results = await load(client(run), plan);
+  const { strict, outcomes } = judge({ results, requests: await run.pods.requests(), limit: 2, slots: 8 });
+  expect(strict.unexcused).toBe(0);
+  expect(outcomes['aborted']).toBeGreaterThan(200);
+  // All slots are there: as many run at once as before.
+  await run.pods.forget();
+  await load(client(run), burst(16, { name: 'after', each: { workMs: 300 } }));
+  const counts = await run.pods.counts();
+  expect(counts.map(({ peak }) => peak)).toEqual([2, 2, 2, 2]);
+});
+
+test('limits and pods change under load', async () => {
+  const run = await start({ workers: 2, limit: 2 });
+  const [first = '', second = '', third = '', fourth = ''] = run.pods.addresses;
+  const running = startLoad(client(run), spaced(900, 4, { work: exponential(20) }));
+  const set = (limits: Record<string, number>) =>
+    run.side.set({
+      name: 'work',
+      settings: SETTINGS,
+      pods: Object.entries(limits).map(([address, limit]) => ({ address, limit })),
+    });
+  await pause(600);
+  set({ [first]: 1, [second]: 1, [third]: 1, [fourth]: 1 });
+  await pause(600);
+  const peaks: number[] = [];
+  await run.pods.forget();
+  await pause(500);
+  peaks.push(await run.pods.peak());
+  set({ [first]: 1, [second]: 1 });
+  await until(() => run.side.events.filter(({ kind }) => kind === 2).length === 4, {
+    what: 'both workers to forget two pods',
+  });
+  await run.pods.forget();
+  await pause(500);
+  expect(new Set((await run.pods.requests()).map(({ pod }) => pod))).toEqual(new Set([first, second]));
+  set({ [first]: 2, [second]: 2, [third]: 2, [fourth]: 2 });
+  const results = await running.results;
+  peaks.push(await run.pods.peak());
+  expect(results.every(({ status }) => status === 200)).toBe(true);
+  expect(peaks).toEqual([1, 2]);
+});
+
+test('the queue is as long as it may be in all workers together', async () => {
+  const run = await start({ workers: 4, pods: { count: 1 }, settings: { ...SETTINGS, queueMax: 5 } });
+  const results = await load(client(run), burst(30, { each: { workMs: 100 } }));
+  expect(results.filter(({ status }) => status === 200)).toHaveLength(6);
+  expect(results.filter(({ status }) => status === 429)).toHaveLength(24);
+  await until(() => sum(counted(run, 'refused')) === 24, { what: 'the refused to be reported' });
+});
+
+test('a service without a queue: who finds a free slot gets it', async () => {
+  const run = await start({ workers: 2, pods: { count: 2 }, settings: { ...SETTINGS, queueMax: 0 } });
+  for (let i = 0; i < 20; i++) {
+    const results = await load(client(run), burst(3, { name: `r${i}-`, each: { workMs: 20 } }));
+    expect(results.map(({ status }) => status).sort()).toEqual([200, 200, 429]);
+  }
+});
+
+test('a pod that refuses connections: each worker finds out, and no client sees it', async () => {
+  const run = await start({ workers: 2 });
+  const [, dead = ''] = run.pods.addresses;
+  await run.pods.setMode(dead, { kind: 'dead' });
+  const results = await load(client(run), poisson(300, 100, { seed: 3 }));
+  expect(results.every(({ status }) => status === 200)).toBe(true);
+  expect(await run.pods.peak()).toBe(1);
+  await run.pods.setMode(dead, { kind: 'normal' });
+  let round = 0;
+  const isBack = async () => {
+    await load(client(run), burst(20, { name: `after${round++}-`, each: { workMs: 30 } }));
+    return (await run.pods.requests()).some(({ pod }) => pod === dead);
+  };
+  await until(isBack, { what: 'the pod to get requests again', within: 30_000 });
+  expect(await run.pods.peak()).toBe(1);
+});
+
+test('Sluice is killed and comes back: all workers go on together', async () => {
+  const run = await start({ workers: 2 });
+  const running = startLoad(client(run), spaced(500, 5.5, { work: exponential(20) }));
+  await pause(500);
+  const { port } = run.side;
+  run.side.stop();
+  await pause(1000);
+  await run.side.start(port);
+  await until(() => run.side.open === 2, { what: 'both workers to come back', within: 10_000 });
+  const results = await running.results;
+  expect(results.every(({ status }) => status === 200)).toBe(true);
+  expect(await run.pods.peak()).toBe(1);
+});
+
+test('HTTP/2 clients and pods', async () => {
+  const run = await start({
+    workers: 2,
+    pods: { count: 2, protocol: 'h2c' },
+    limit: 3,
+    service: { h2c: true, connections: 4 },
+  });
+  const clients = [1, 2, 3, 4].map(() => client(run, h2Client));
+  const all = await Promise.all(
+    clients.map((one, i) => load(one, burst(40, { name: `c${i}-`, each: { workMs: 10 } }))),
+  );
+  expect(all.flat().every(({ status }) => status === 200)).toBe(true);
+  expect(await run.pods.peak()).toBe(3);
+});
+
+test('many services share nothing but the workers', async () => {
+  const others = Array.from({ length: 50 }, (_, i) => `other-${i}`);
+  const run = await start({ workers: 4, pods: { count: 2 }, others });
+  for (const name of others) {
+    run.side.set({ name, settings: SETTINGS, pods: run.pods.addresses.map((address) => ({ address, limit: 1 })) });
+  }
+  const own = client(run);
+  const plans = others.flatMap((name) => burst(6, { name: `${name}-`, each: { workMs: 5, path: `/${name}` } }));
+  const results = await load(own, plans);
+  expect(results.every(({ status }) => status === 200)).toBe(true);
+  expect(results).toHaveLength(300);
+});
+
+test('the VM of one worker traps: the others go on, the limit holds, and its slots come back', async () => {
+  const run = await start({ workers: 2, envoy: { control: { allowTrap: true, reclaimMs: 5000 } } });
+  const own = client(run);
+  const before = startLoad(own, burst(8, { each: { workMs: 4000 } }));
+  await until(async () => (await run.pods.held()) === 4, { what: 'the pods to be busy' });
+  const trapped = await own.send({ id: 'trap', at: 0, headers: { 'sluice-test-trap': '1' } });
+  expect(trapped.status).toBe(503);
+  const results = await before.results;
+  expect(results.every(({ status }) => status === 200 || status === 503)).toBe(true);
+  let round = 0;
+  const isWhole = async () => {
+    await run.pods.forget();
+    const all = await load(own, burst(12, { name: `round${round++}-`, each: { workMs: 200 } }));
+    const counts = await run.pods.counts();
+    return all.every(({ status }) => status === 200) && counts.every(({ peak }) => peak === 1);
+  };
+  await until(isWhole, { what: 'all slots to be in use', within: 30_000 });
+  expect(run.side.hellos.length).toBe(3);
+});
