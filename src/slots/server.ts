@@ -60,6 +60,8 @@ export class SlotsServer {
   readonly #members = new Map<string, Map<string, Member>>();
   readonly #timers: Timers;
   #isWatching = false;
+  /** When was looked round last. */
+  #lookedAt = 0;
 
   constructor(options: SlotsServerOptions) {
     this.#options = options;
@@ -199,6 +201,7 @@ export class SlotsServer {
   #watch(): void {
     if (this.#isWatching) return;
     this.#isWatching = true;
+    this.#lookedAt = this.#options.clock.monotonic();
     this.#timers.after(this.#pace.heartbeatMs / 2, () => {
       this.#isWatching = false;
       this.#lookRound();
@@ -208,6 +211,10 @@ export class SlotsServer {
 
   #lookRound(): void {
     const now = this.#options.clock.monotonic();
+    // Who was frozen, or busy, has not heard what came meanwhile: it is read next.
+    const isLate = now - this.#lookedAt >= this.#pace.deadAfterMs / 2;
+    this.#lookedAt = now;
+    if (isLate) for (const stream of this.#streams) stream.heardAt = now;
     for (const stream of [...this.#streams]) {
       const { member } = stream;
       const patience = member?.isIntroduced ? this.#pace.deadAfterMs : INTRODUCTION_MS;

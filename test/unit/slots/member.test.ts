@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest';
+import { Member } from '../../../src/slots/member.ts';
+import type { FromFilter } from '../../../src/slots/read-message.ts';
+import { queueSettings, type Wanted } from '../../../src/slots/wanted.ts';
+import type { Pace } from '../../../src/slots/write-message.ts';
+import { kubernetes, serviceName, serviceOf } from '../model/routing-parts.ts';
+
+const PACE: Pace = { heartbeatMs: 300, reportMs: 250, deadAfterMs: 1000 };
+const CODEC = serviceName('codec');
+const POD = '10.0.0.1:80';
+const OTHER = '10.0.0.2:80';
+
+/** What a member is to have of `codec`: these pods with these limits. */
+function wanted(...pods: readonly (readonly [string, number])[]): Wanted {
+  const settings = queueSettings(serviceOf('codec', kubernetes('codec'), 1)) ?? expect.fail('it has a limit');
+  return { kind: 'service', settings, pods: new Map(pods.map(([at, limit]) => [at, { limit, unhealthy: false }])) };
+}
+
+/** A member that has said hello, with nothing in it, and been welcomed. */
+function world() {
+  const hello = {
+    kind: 'hello',
+    protocol: 1,
+    node: 'e',
+    epoch: '1',
+    stream: 1,
+    codeVersion: '',
+    memoryBytes: 0,
+  } as const;
+  const member = new Member(hello, PACE);
+  const say = (message: FromFilter, now = 0) => member.receive(message, now, '');
+  return {
+    member,
+    say,
+    take: (now = 0) => member.takeMessages(now).map(({ message }) => message),
+    ack: (sequence: number, now = 0) => say({ kind: 'ack', sequence }, now),
+  };
+}
+
+test('says nothing before the filter has said what it has; then welcome, the services, synced', () => {
+  const { member, say, take } = world();
+  member.want([CODEC, wanted([POD, 1])]);
+  member.setSynced();
+  expect(take()).toEqual([]);
+  expect(say({ kind: 'hello end' }).map(({ kind }) => kind)).toEqual(['hello']);
+  expect(take().map(({ kind }) => kind)).toEqual(['welcome', 'service', 'synced']);
+  expect(take()).toEqual([]);
+});
+
+test('afterwards what differs, and nothing when nothing does', () => {
+  const { member, say, take } = world();
+  say({ kind: 'hello end' });
+  member.want([CODEC, wanted([POD, 1])]);
+  take();
+  member.want([CODEC, wanted([POD, 1])]);
+  expect(take()).toEqual([]);
+  member.want([CODEC, wanted([POD, 2], [OTHER, 1])]);
+  const set = [
+    [POD, { limit: 2, unhealthy: false }],
+    [OTHER, { limit: 1, unhealthy: false }],
+  ];
+  expect(take()).toEqual([{ kind: 'pods', name: 'codec', set, remove: [] }]);
+  member.want([CODEC, wanted([OTHER, 1])]);
+  expect(take()).toEqual([{ kind: 'pods', name: 'codec', set: [], remove: [POD] }]);
+  member.want([CODEC, { kind: 'removed' }]);
+  expect(take()).toEqual([{ kind: 'remove', name: 'codec' }]);
+});
+
+test('1,000 messages without an answer, and only the newest state is kept', () => {
+  const { member, say, take, ack } = world();
+  say({ kind: 'hello end' });
+  let sent = 0;
+  for (let limit = 1; limit <= 3000; limit++) {
+    member.want([CODEC, wanted([POD, limit])]);
+    sent += take().length;
+  }
+  expect(sent).toBe(1000);
+  ack(1000);
+  expect(take()).toEqual([
+    { kind: 'pods', name: 'codec', set: [[POD, { limit: 3000, unhealthy: false }]], remove: [] },
+  ]);
+});
+
+describe('how many requests a pod may have', () => {
+  test('a raised limit counts at once, a lowered one when a report after it has come', () => {
+    const { member, say, take, ack } = world();
+    say({ kind: 'hello end' });
+    member.want([CODEC, wanted([POD, 3])]);
+    expect(member.held(CODEC, POD, 0)).toBe(3);
+    take(0);
+    ack(2, 10);
+    member.want([CODEC, wanted([POD, 1])]);
+    take(1000);
+    expect(member.held(CODEC, POD, 1000)).toBe(3);
+    ack(3, 1010);
+    expect(member.held(CODEC, POD, 1020)).toBe(3);
+    expect(member.held(CODEC, POD, 1010 + member.lagMs)).toBe(1);
+  });
+
+  test('a pod that is removed may be chosen until that is acknowledged, and counts until it is forgotten', () => {
+    const { member, say, take, ack } = world();
+    say({ kind: 'hello end' });
+    member.want([CODEC, wanted([POD, 1])]);
+    take(0);
+    ack(2, 0);
+    member.want([CODEC, wanted()]);
+    take(10);
+    expect(member.mayChoose(CODEC, POD)).toBe(true);
+    ack(3, 20);
+    expect([member.mayChoose(CODEC, POD), member.held(CODEC, POD, 20)]).toEqual([false, 1]);
+    const event = { service: CODEC, address: POD, kind: 'forgotten', reason: 'none', forMs: 0 } as const;
+    say({ kind: 'pod', event }, 30);
+    expect(member.held(CODEC, POD, 30)).toBe(0);
+  });
+
+  test('the word of a pod that was forgotten does not count once it is back', () => {
+    const { member, say, take } = world();
+    say({ kind: 'hello end' });
+    for (const pods of [wanted([POD, 1]), wanted(), wanted([POD, 1])]) {
+      member.want([CODEC, pods]);
+      take(0);
+    }
+    const event = { service: CODEC, address: POD, kind: 'forgotten', reason: 'none', forMs: 0 } as const;
+    say({ kind: 'pod', event }, 5);
+    expect(member.limitOf(CODEC, POD)).toBe(1);
+  });
+});
+
+test('nothing that was not sent can be acknowledged', () => {
+  const { member, say, take, ack } = world();
+  say({ kind: 'hello end' });
+  member.want([CODEC, wanted([POD, 1])]);
+  take();
+  ack(1_000_000);
+  member.want([CODEC, wanted([POD, 2])]);
+  take();
+  expect(member.isSettled).toBe(false);
+});
