@@ -1,5 +1,5 @@
 import { envoy } from '#xds';
-import type { Certificate, Listener as PublicListener } from '../model/listener.ts';
+import type { Certificate, ClientCertificates, Listener as PublicListener } from '../model/listener.ts';
 import type { Service } from '../model/service.ts';
 import type { Socket } from '../model/sockets.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
@@ -16,7 +16,9 @@ const { HttpConnectionManager } = envoy.extensions.filters.network.http_connecti
 const { HeaderMutation } = envoy.extensions.http.early_header_mutation.header_mutation.v3;
 const { Cors } = envoy.extensions.filters.http.cors.v3;
 const { TlsInspector } = envoy.extensions.filters.listener.tls_inspector.v3;
-const { DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
+const { CertificateValidationContext, DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
+
+type ClientValidation = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.$Properties;
 
 /** A client that has not sent its headers after this long is not going to. */
 const REQUEST_HEADERS_MS = 60_000;
@@ -105,14 +107,25 @@ const CORS = extension('envoy.filters.http.cors', Cors, {});
 
 function tls({ tls: settings }: PublicListener): envoy.config.core.v3.TransportSocket.$Properties {
   const certificates: readonly Certificate[] = settings?.certificates ?? [];
+  const clients = settings?.clients;
   return {
     name: 'envoy.transport_sockets.tls',
     typedConfig: pack(DownstreamTlsContext, {
+      ...(clients?.required ? { requireClientCertificate: wrap(true) } : {}),
       commonTlsContext: {
         alpnProtocols: ['h2', 'http/1.1'],
+        ...(clients === undefined ? {} : { validationContext: clientValidation(clients) }),
         // By name, so that another certificate closes no connection. Of several Envoy takes the one for the client's name.
         tlsCertificateSdsSecretConfigs: certificates.map((one) => ({ name: certificateName(one), sdsConfig: ADS })),
       },
     }),
+  };
+}
+
+function clientValidation({ authorities, required }: ClientCertificates): ClientValidation {
+  const { ACCEPT_UNTRUSTED } = CertificateValidationContext.TrustChainVerification;
+  return {
+    trustedCa: { inlineString: authorities },
+    ...(required ? {} : { trustChainVerification: ACCEPT_UNTRUSTED }),
   };
 }

@@ -24,7 +24,15 @@ export interface Listener {
   /** A host name, or one of the form `*.example.com` that takes any depth; undefined: every host. */
   readonly hostname?: string;
   /** TLS with these certificates, chosen by the name the client asks for (SNI); undefined: plain HTTP. */
-  readonly tls?: { readonly certificates: readonly Certificate[] };
+  readonly tls?: { readonly certificates: readonly Certificate[]; readonly clients?: ClientCertificates };
+}
+
+/** What clients have to show. */
+export interface ClientCertificates {
+  /** PEM: whose signature a client's certificate must bear. */
+  readonly authorities: string;
+  /** False: a client without a certificate, or with another one, is served all the same. */
+  readonly required: boolean;
 }
 
 /** The name of the listener that the route file makes. */

@@ -164,7 +164,7 @@ function withCertificates(first: Listener, other: Listener): Listener {
   const key = (one: Certificate) => (one.kind === 'files' ? `${one.cert} ${one.key}` : one.name);
   const known = new Set(first.tls.certificates.map(key));
   const more = other.tls.certificates.filter((one) => !known.has(key(one)));
-  return more.length === 0 ? first : { ...first, tls: { certificates: [...first.tls.certificates, ...more] } };
+  return more.length === 0 ? first : { ...first, tls: { ...first.tls, certificates: [...first.tls.certificates, ...more] } };
 }
 
 interface Claimed {

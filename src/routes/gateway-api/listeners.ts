@@ -4,6 +4,7 @@ import { type Finding, fails, holds } from '../objects/condition.ts';
 import { NAMESPACES, SECRETS, type SecretObject } from '../objects/core.ts';
 import { keyOf, type Objects, originOf } from '../objects/object.ts';
 import { addressesOf, type GatewayAddresses } from './addresses.ts';
+import { type AskedOfClients, askedOfClients, type ClientFault } from './clients.ts';
 import {
   type Gateway,
   GROUP,
@@ -122,8 +123,9 @@ function describe({ parent, gateway, spec, bind, conflict }: Described, objects:
   const speaks = spec.protocol === 'HTTP' || spec.protocol === 'HTTPS';
   const kinds = speaks ? kindsOf(spec) : { supported: [], invalid: [] };
   const certificates = spec.protocol === 'HTTPS' ? certificatesOf(parent, spec, objects) : NO_CERTIFICATES;
-  const accepted = acceptance(spec, conflict);
-  const resolvedRefs = resolution(kinds.invalid, certificates.faults);
+  const asked = spec.protocol === 'HTTPS' ? askedOfClients(gateway, spec.port, objects) : NOTHING_ASKED;
+  const accepted = acceptance(spec, conflict, asked);
+  const resolvedRefs = resolution(kinds.invalid, [...certificates.faults, ...asked.faults]);
   const isServed = accepted.status === 'True' && (spec.protocol === 'HTTP' || certificates.good.length > 0);
   const origin = originOf(parent.kind, parent.object);
   return {
@@ -145,7 +147,9 @@ function describe({ parent, gateway, spec, bind, conflict }: Described, objects:
       address,
       port: spec.port,
       ...(spec.hostname === undefined ? {} : { hostname: spec.hostname }),
-      ...(spec.protocol === 'HTTPS' ? { tls: { certificates: certificates.good } } : {}),
+      ...(spec.protocol === 'HTTPS'
+        ? { tls: { certificates: certificates.good, ...(asked.clients && { clients: asked.clients }) } }
+        : {}),
     })),
   };
 }
@@ -156,13 +160,19 @@ function conflictText(conflict: Conflict, { port, hostname, protocol }: Listener
     : `another listener speaks another protocol than ${protocol} at port ${port}`;
 }
 
-function acceptance(spec: ListenerSpec, conflict: Conflict | undefined): Finding {
+const NOTHING_ASKED: AskedOfClients = { clients: undefined, faults: [] };
+
+function acceptance(spec: ListenerSpec, conflict: Conflict | undefined, asked: AskedOfClients): Finding {
   if (conflict !== undefined) return fails('Accepted', conflict, conflictText(conflict, spec));
   if (spec.protocol !== 'HTTP' && spec.protocol !== 'HTTPS') {
     return fails('Accepted', 'UnsupportedProtocol', `protocol ${spec.protocol} is not served here; HTTP and HTTPS are`);
   }
   if (spec.protocol === 'HTTPS' && spec.tls?.mode === 'Passthrough') {
     return fails('Accepted', 'UnsupportedProtocol', 'TLS is not passed through: write mode Terminate');
+  }
+  if (asked.clients === undefined && asked.faults.length > 0) {
+    // Without an authority nobody could be asked for a certificate; everybody would be let in.
+    return fails('Accepted', 'NoValidCACertificate', asked.faults.map(({ message }) => message).join('; '));
   }
   return holds('Accepted', 'Accepted');
 }
@@ -182,7 +192,7 @@ interface Fault {
   readonly message: string;
 }
 
-function resolution(invalidKinds: readonly string[], faults: readonly Fault[]): Finding {
+function resolution(invalidKinds: readonly string[], faults: readonly (Fault | ClientFault)[]): Finding {
   if (invalidKinds.length > 0) {
     const message = `no such routes here: ${invalidKinds.join(', ')}; HTTPRoute and GRPCRoute are`;
     return fails('ResolvedRefs', 'InvalidRouteKinds', message);

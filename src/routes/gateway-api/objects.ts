@@ -83,6 +83,17 @@ export interface GatewayAddress {
   readonly value?: string;
 }
 
+/** What clients of a port have to show. */
+export interface FrontendValidation {
+  readonly caCertificateRefs?: readonly Reference[];
+  readonly mode?: 'AllowValidOnly' | 'AllowInsecureFallback';
+}
+
+export interface FrontendTls {
+  readonly default?: { readonly validation?: FrontendValidation };
+  readonly perPort?: readonly { readonly port: number; readonly tls: { readonly validation?: FrontendValidation } }[];
+}
+
 export interface Gateway extends KubeObject {
   readonly spec: {
     readonly gatewayClassName: string;
@@ -90,6 +101,7 @@ export interface Gateway extends KubeObject {
     readonly addresses?: readonly GatewayAddress[];
     readonly allowedListeners?: { readonly namespaces?: NamespaceChoice };
     readonly infrastructure?: { readonly parametersRef?: Reference };
+    readonly tls?: { readonly frontend?: FrontendTls };
   };
   readonly status?: {
     readonly addresses?: readonly GatewayAddress[];

@@ -72,18 +72,33 @@ function gatewayStatus(gateway: Gateway, found: GatewayFindings): StatusWish {
       listeners.some((one) => one.parent.object === set.object && isValid(one)),
   ).length;
   const accepted = gatewayAccepted(gateway, own, assigned);
-  const findings = [accepted, gatewayProgrammed(accepted, own, assigned, found)];
-  const before = gateway.status ?? {};
+  const findings = [accepted, gatewayProgrammed(accepted, own, assigned, found), ...insecure(gateway)];
+  // Ours as well, and gone when there is nothing to say.
+  const kept = (gateway.status?.conditions ?? []).filter(
+    ({ type }) => type !== INSECURE || insecure(gateway).length > 0,
+  );
+  const before = { ...gateway.status, conditions: kept };
   return {
     resource: GATEWAYS,
     object: gateway,
     status: {
       addresses: assigned.published,
       attachedListenerSets,
-      conditions: toConditions(findings, before.conditions ?? [], stamp),
+      conditions: toConditions(findings, before.conditions, stamp),
       listeners: own.map((one) => listenerStatus(one, before.listeners ?? [], found, stamp)),
     },
   };
+}
+
+const INSECURE = 'InsecureFrontendValidationMode';
+
+/** Whether clients of some port are served whatever certificate they show. */
+function insecure({ spec }: Gateway): readonly Finding[] {
+  const { default: all, perPort = [] } = spec.tls?.frontend ?? {};
+  const modes = [all?.validation?.mode, ...perPort.map(({ tls }) => tls.validation?.mode)];
+  if (!modes.includes('AllowInsecureFallback')) return [];
+  const message = 'AllowInsecureFallback: clients are served whatever certificate they show, or none';
+  return [holds(INSECURE, 'ConfigurationChanged', message)];
 }
 
 function gatewayAccepted(gateway: Gateway, own: readonly GatewayListener[], { fault }: AssignedAddresses): Finding {
