@@ -103,7 +103,10 @@ async function trap({ sluice }: World): Promise<Inflicted> {
   const from = instant();
   await fetch(`http://127.0.0.1:${sluice.port}/`, { headers: { 'sluice-test-trap': '1' } }).catch(() => undefined);
   const over = instant();
-  return { over, explains: ({ status, sent, ended }) => status === 503 && sent <= over + 1000 && ended >= from };
+  return {
+    over,
+    explains: ({ status, body, ended }) => status === 503 && body.includes('queue failed') && ended >= from,
+  };
 }
 
 async function restartEnvoy(world: World): Promise<Inflicted> {

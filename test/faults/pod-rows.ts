@@ -48,8 +48,8 @@ export const podRows: readonly FaultRow[] = [
   {
     name: 'pod-garbage',
     fault: 'a pod answers what is no HTTP',
-    user: 'The requests that met it get 502. It stays: an odd answer to somebody takes no pod from the others.',
-    promise: { explained: Number.POSITIVE_INFINITY, fullUseMs: FULL_USE_MS },
+    user: 'The requests that met it get 502; a pod that does nothing else is taken out for a while.',
+    promise: { explained: Number.POSITIVE_INFINITY, overtaken: EJECTED_OVERTAKEN, fullUseMs: EJECTED_MS },
     inflict: misbehave({ kind: 'garbage' }, ({ status }) => status === 502),
   },
   {
