@@ -3,6 +3,7 @@ import { addBootstrap } from './bootstrap.ts';
 import { addCompletion } from './completion.ts';
 import { addDemoPod } from './demo-pod.ts';
 import { addExplain } from './explain.ts';
+import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addDrain, addPause, addResume, addUndrain } from './orders.ts';
 import { addQueue } from './queue.ts';
@@ -19,6 +20,7 @@ export function addCommands(program: Command): void {
     addRun,
     addServe,
     addInit,
+    addImport,
     addValidate,
     addExplain,
     addRender,

@@ -32,13 +32,14 @@ export function fileTitle(path: string): string {
 
 /** Reads and parses the route file at `path`, or standard input. Errors: why it cannot be read, or everything that is wrong with it. */
 export async function readRouteFile(path: string, env: Environment): Promise<Result<RouteFile, Problem>> {
-  if (path === STDIN) {
-    const name = fileTitle(path);
-    const text = decode(await readStream(process.stdin), name);
-    return text.ok ? parseRouteFile(text.value, { path: name, env, baseDir: process.cwd() }) : text;
-  }
-  const text = await readText(path);
-  return text.ok ? parseRouteFile(text.value, { path, env, baseDir: dirname(resolve(path)) }) : text;
+  const text = await readFileText(path);
+  const baseDir = path === STDIN ? process.cwd() : dirname(resolve(path));
+  return text.ok ? parseRouteFile(text.value, { path: fileTitle(path), env, baseDir }) : text;
+}
+
+/** The text of the file at `path`, or of standard input. Errors: not readable, too large, or not UTF-8. */
+export async function readFileText(path: string): Promise<Result<string, Problem>> {
+  return path === STDIN ? decode(await readStream(process.stdin), fileTitle(path)) : readText(path);
 }
 
 /** At most what is needed to see that it is too large. */
