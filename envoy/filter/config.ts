@@ -9,7 +9,7 @@ export const ROLE_TRY: i32 = 2;
 export const ROLE_CONTROL: i32 = 3;
 
 /** By then the guard has ended all requests of a VM that trapped. */
-const RECLAIM_MS: f64 = 30000;
+const RECLAIM_MS: f64 = 8000;
 
 export let xdsCluster: Text = new Text(0, 0);
 export let selfCluster: Text = new Text(0, 0);

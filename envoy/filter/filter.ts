@@ -276,16 +276,9 @@ function onTry(context: u32): i32 {
   const p = findPod(queues.serviceOf(r), found, foundSize);
   if (p === NONE || p === queues.podOf(r)) return CONTINUE;
   const at = now();
-  if (queues.shared) return claim(context, r, p, at);
-  queues.move(r, p);
-  postpone(at);
-  return CONTINUE;
-}
-
-/** Several workers use the pod, so Envoy's connections do not hold its limit: the try waits for a slot there. */
-function claim(context: u32, r: i32, p: i32, at: f64): i32 {
+  // It waits for a slot there.
   queues.claim(r, p);
-  shareAll(at);
+  if (queues.shared) shareAll(at);
   const isThere = queues.takeClaimOf(r);
   postpone(at);
   enter(context);

@@ -21,8 +21,11 @@ const RETIRED: f64 = 2;
 
 /** So long without a sign of life, a member is silent. */
 export const SILENT_MS: f64 = 3000;
-/** One that was alone, and does not answer a new one for so long, is dead: what it used cannot be known, and counts no more. */
-const UNHEARD_MS: f64 = 1000;
+/**
+ * One that was alone, and does not answer a new one for so long, is dead: what it used cannot be known, and counts no more. By
+ * then the guard has ended its requests.
+ */
+const UNHEARD_MS: f64 = 4000;
 /** A member that gave no sign of life for so long was not running. */
 const STOPPED_MS: f64 = 1000;
 /** Number of a member that has none yet. */

@@ -765,7 +765,7 @@ export class Queues {
     this.claimNext.set(r, this.claimHead);
     this.claimHead = r;
     this.podClaims.add(p, 1);
-    this.unshared(this.podService.get(p));
+    this.settle(p);
   }
 
   /** It needs no slot at another pod any more. */
@@ -775,7 +775,7 @@ export class Queues {
     this.requestClaim.set(r, NONE);
     this.claimHead = without(this.claimHead, r, this.claimNext);
     this.podClaims.add(p, -1);
-    this.unshared(this.podService.get(p));
+    this.settle(p);
   }
 
   /** A request that has got the slot of its claim, and is at that pod now; NONE: there is no further one. */
@@ -799,9 +799,9 @@ export class Queues {
 
   private moveToClaim(r: i32, p: i32): void {
     this.podClaimsGranted.add(p, -1);
-    this.starting = true;
-    this.unclaim(r);
-    this.starting = false;
+    this.requestClaim.set(r, NONE);
+    this.claimHead = without(this.claimHead, r, this.claimNext);
+    this.podClaims.add(p, -1);
     this.move(r, p);
   }
 
@@ -856,8 +856,7 @@ export class Queues {
     let p = this.turns.get(s);
     for (let left = this.podCounts.get(s); left > 0; left--) {
       this.podGranted.set(p, 0);
-      // Alone, Envoy's connections hold the limit of those that are tried again.
-      this.podClaimsGranted.set(p, this.shared ? 0 : this.podClaims.get(p));
+      this.podClaimsGranted.set(p, 0);
       this.podNews.set(p, 1);
       this.settle(p);
       p = this.podNext.get(p);
@@ -989,7 +988,7 @@ export class Queues {
     let slots = (bits & (REMOVED_BIT | UNHEALTHY_BIT | EJECTED_BIT)) !== 0 ? 0 : this.podLimit.get(p);
     if ((bits & TRYING_BIT) !== 0 && slots > 1) slots = 1;
     const free: i32 = slots > inUse ? slots - inUse : 0;
-    const usable: i32 = this.shared && free > this.podGranted.get(p) ? this.podGranted.get(p) : free;
+    const usable: i32 = this.shared ? this.grantedOf(p, free) : free - this.settleClaims(p, free);
     this.slotCount.add(s, slots - this.podSlots.get(p));
     this.podSlots.set(p, slots);
     this.freeSlots.add(s, usable - this.podFreeSlots.get(p));
@@ -998,6 +997,28 @@ export class Queues {
     this.ready(s);
     this.unshared(s);
     this.changed(s);
+  }
+
+  private grantedOf(p: i32, free: i32): i32 {
+    const granted = this.podGranted.get(p);
+    return free < granted ? free : granted;
+  }
+
+  /** While nothing is shared: those that are tried again at this pod get its free slots first. How many of `free` are theirs. */
+  private settleClaims(p: i32, free: i32): i32 {
+    const claims = this.podClaims.get(p);
+    if (claims === 0) {
+      this.podClaimsGranted.set(p, 0);
+      return 0;
+    }
+    const inUse = this.podInUse.get(p);
+    let slots = this.podLimit.get(p) - inUse;
+    // One that was removed, and is not taken from Envoy yet, may get one.
+    if ((this.podBits.get(p) & REMOVED_BIT) !== 0) slots = inUse === 0 ? 1 : 0;
+    if (slots < 0) slots = 0;
+    const granted = claims < slots ? claims : slots;
+    this.podClaimsGranted.set(p, granted);
+    return granted < free ? granted : free;
   }
 
   // ---- Ejection ----

@@ -215,6 +215,8 @@ class Run {
         xds,
         admin,
       }),
+      // Without the filter workers have queues of their own, and the limit is that of each.
+      ...(this.#options.filter === 'off' ? { workers: 1 } : {}),
       clock: systemClock,
       onLog: ({ level, component, message }) => {
         if (message === '') return;

@@ -7,10 +7,6 @@ export interface EnvoyArgument {
 /** What every Envoy of Sluice must be started with, whoever starts it. */
 export const REQUIRED_ARGUMENTS: readonly EnvoyArgument[] = [
   {
-    args: ['--concurrency', '1'],
-    why: 'one worker: connection pools and their queues are per worker, so with two the line would not be one line',
-  },
-  {
     args: ['--disable-hot-restart'],
     why: 'two Envoys at once would each let through the whole limit; it also lets several Envoys share a machine',
   },

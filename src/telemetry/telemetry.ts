@@ -299,17 +299,32 @@ function sumOf(parts: readonly Part[]): { readonly waiting: number; readonly inU
   return { waiting, inUse };
 }
 
+/** The workers of an Envoy share the limit of a pod; several Envoys have one each. */
 function podsOf(parts: readonly Part[]): ReadonlyMap<string, PodReading> {
+  const nodes = Map.groupBy(parts, ({ member }) => member.id.node);
+  const ofNodes = [...nodes.values()].map((workers) =>
+    joined(
+      workers.map(({ has }) => has.pods),
+      Math.max,
+    ),
+  );
+  return joined(ofNodes, (one, other) => one + other);
+}
+
+function joined(
+  all: readonly ReadonlyMap<string, PodReading>[],
+  limitOf: (one: number, other: number) => number,
+): ReadonlyMap<string, PodReading> {
   const pods = new Map<string, PodReading>();
-  for (const { has } of parts)
-    for (const [address, pod] of has.pods) {
-      const other = pods.get(address);
-      if (other === undefined) pods.set(address, pod);
-      else {
-        const worse = WORST.indexOf(pod.state) < WORST.indexOf(other.state) ? pod : other;
-        pods.set(address, { ...worse, limit: pod.limit + other.limit, inUse: pod.inUse + other.inUse });
-      }
+  for (const [address, pod] of all.flatMap((part) => [...part])) {
+    const other = pods.get(address);
+    if (other === undefined) {
+      pods.set(address, pod);
+      continue;
     }
+    const worse = WORST.indexOf(pod.state) < WORST.indexOf(other.state) ? pod : other;
+    pods.set(address, { ...worse, limit: limitOf(pod.limit, other.limit), inUse: pod.inUse + other.inUse });
+  }
   return pods;
 }
 

@@ -328,10 +328,8 @@ export class EnvoyWorld implements Witness {
     if (request === undefined) return;
     request.pod = pod;
     request.keeps = undefined;
-    // A worker alone lets Envoy's connections hold the limit here.
-    const limit = this.limits.get(pod) ?? 0;
-    // And a pod that was removed may get one.
-    if (vm.queues.shared && limit > 0) this.countStart(pod);
+    // A pod that was removed may get one.
+    if ((this.limits.get(pod) ?? 0) > 0) this.countStart(pod);
     else this.count(pod, 1);
   }
 

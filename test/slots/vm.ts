@@ -102,11 +102,7 @@ export class Vm {
       // The try before is over.
       this.queues.unclaim(request);
       if (p === this.queues.podOf(request)) this.witness.moved(this, request, pod);
-      else if (this.queues.shared) this.queues.claim(request, p);
-      else {
-        this.queues.move(request, p);
-        this.witness.moved(this, request, pod);
-      }
+      else this.queues.claim(request, p);
     }
     yield* this.advance(now);
   }

@@ -202,7 +202,9 @@ class Model {
     if (refused) this.#host.connect(request.tried);
     else this.#eject(service, from);
     this.#host.done(request.tried, CONNECTED);
-    const to = this.#pick([...service.pods.values()].filter((pod) => !pod.removed || pod === from)) ?? from;
+    // Where there is no slot the try would wait for one: see workers.test.ts.
+    const free = [...service.pods.values()].filter((pod) => !pod.removed && pod.held.size < pod.limit);
+    const to = this.#pick(free) ?? from;
     this.#move(request, to);
     request.tried = this.#host.try(request.context, to.address);
     this.#happen(refused ? 'a stream was refused' : 'unreachable');
