@@ -11,7 +11,7 @@ import { EXIT, failWith } from './exit.ts';
 export function addImport(program: Command): void {
   program
     .command('import')
-    .description('turn Ingresses, an envoy.yaml or a config.yaml of lbagent into a route file')
+    .description('turn Ingresses, HTTPRoutes, Istio objects or an envoy.yaml into a route file')
     .argument('<files...>', 'manifests and other files, YAML or JSON; - for standard input')
     .option('-o, --output <file>', 'the file to write; - for standard output', '-')
     .addHelpText(

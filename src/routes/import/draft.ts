@@ -117,6 +117,12 @@ export class Subject {
     }
   }
 
+  /** Says something else of a service that is there. */
+  change(key: string, settings: YamlMap): void {
+    const known = this.draft.services.get(key);
+    if (known !== undefined) this.draft.services.set(key, { ...known, settings: { ...known.settings, ...settings } });
+  }
+
   route(at: Position, route: Omit<DraftRoute, 'origin'>): void {
     this.draft.routes.push({ origin: this.origin(at), ...route });
   }

@@ -4,7 +4,9 @@ import { parseRouteFile } from '../file/parse.ts';
 import { readDocuments } from './documents.ts';
 import { Draft, type Finding, fullName, Subject } from './draft.ts';
 import { importEnvoy, isEnvoy } from './envoy.ts';
+import { importGatewayRoute, KnownGateways } from './gateway.ts';
 import { importIngress } from './ingress.ts';
+import { importIstioGateway, Mesh } from './istio.ts';
 import { KubeServices } from './kube-services.ts';
 import { importLbagent, isLbagent } from './lbagent.ts';
 import type { Value } from './value.ts';
@@ -60,19 +62,26 @@ export function importFiles(sources: readonly SourceText[]): Result<Imported, Pr
       continue;
     }
     const found = documents.value.flatMap((value) => open(draft, file, value));
-    if (!found.some(({ kind }) => IMPORTERS.has(kind) || UNKNOWN[kind] !== undefined || HELPERS.has(kind))) {
+    if (!found.some(({ kind }) => IMPORTERS.has(kind) || UNKNOWN[kind] !== undefined)) {
       const message = 'there is nothing in it that can be imported';
       errors.push({ severity: 'error', subject: file, message, fix: `name a file with ${KINDS}` });
     }
     objects.push(...found);
   }
   if (errors.length > 0) return fail(...errors);
-  for (const { kind, value } of objects) if (kind === 'Service') services.add(value);
+  const importing: Importing = { services, gateways: new KnownGateways(), mesh: new Mesh(services) };
+  for (const one of IN_TURN) {
+    for (const { subject, kind, value } of objects)
+      if (kind === one) IMPORTERS.get(kind)?.({ subject, value, ...importing });
+  }
   for (const { subject, kind, value } of objects) {
-    const importer = IMPORTERS.get(kind);
     const unknown = UNKNOWN[kind];
-    if (importer !== undefined) importer({ subject, value, services });
-    else if (unknown !== undefined) subject.refuse(value.at, 'is not understood', unknown);
+    if (IN_TURN.includes(kind)) continue;
+    if (unknown !== undefined) subject.refuse(value.at, 'is not understood', unknown);
+    else IMPORTERS.get(kind)?.({ subject, value, ...importing });
+  }
+  for (const { subject, kind, value } of objects) {
+    if (kind === 'DestinationRule') importing.mesh.addDestinationRule(subject, value);
   }
   return ok(
     settle(
@@ -82,26 +91,45 @@ export function importFiles(sources: readonly SourceText[]): Result<Imported, Pr
   );
 }
 
-const KINDS = 'Ingresses, an envoy.yaml, or a config.yaml of k8s-service-lbagent';
+const KINDS = 'Ingresses, HTTPRoutes, VirtualServices, an envoy.yaml, or a config.yaml of k8s-service-lbagent';
 
+/** What is known of all files together. */
 interface Importing {
-  readonly subject: Subject;
-  readonly value: Value;
   readonly services: KubeServices;
+  readonly gateways: KnownGateways;
+  readonly mesh: Mesh;
 }
 
+interface One extends Importing {
+  readonly subject: Subject;
+  readonly value: Value;
+}
+
+/** Kinds that come before all others, which ask them. */
+const IN_TURN: readonly string[] = ['Service', 'Gateway'];
+
 /** What is done with each kind. */
-const IMPORTERS: ReadonlyMap<string, (importing: Importing) => void> = new Map([
-  ['Ingress', ({ subject, value, services }: Importing) => importIngress(subject, value, services)],
-  ['lbagent', ({ subject, value, services }: Importing) => importLbagent(subject, value, services)],
+const IMPORTERS: ReadonlyMap<string, (one: One) => void> = new Map([
+  ['Service', ({ value, services }: One) => services.add(value)],
+  ['Gateway', importGateway],
+  ['Ingress', ({ subject, value, services }: One) => importIngress(subject, value, services)],
+  ['HTTPRoute', (one: One) => importGatewayRoute(one.subject, one.value, { ...one, kind: 'HTTPRoute' })],
+  ['GRPCRoute', (one: One) => importGatewayRoute(one.subject, one.value, { ...one, kind: 'GRPCRoute' })],
+  ['VirtualService', ({ subject, value, mesh }: One) => mesh.addVirtualService(subject, value)],
+  // After all others: it says more of services that they lead to.
+  ['DestinationRule', () => {}],
+  ['lbagent', ({ subject, value, services }: One) => importLbagent(subject, value, services)],
   [
     'envoy',
-    ({ subject, value }: Importing) => importEnvoy((object) => new Subject(subject.draft, subject.file, object), value),
+    ({ subject, value }: One) => importEnvoy((object) => new Subject(subject.draft, subject.file, object), value),
   ],
 ]);
 
-/** Kinds that say more about others. */
-const HELPERS: ReadonlySet<string> = new Set(['Service']);
+/** Two APIs have this kind. */
+function importGateway({ subject, value, gateways }: One): void {
+  if (value.textAt('apiVersion')?.startsWith('networking.istio.io/')) importIstioGateway(subject, value);
+  else gateways.add(subject, value);
+}
 
 /** The objects of a document: a List holds several, and a ConfigMap may hold a whole file. */
 function open(draft: Draft, file: string, value: Value): readonly FoundObject[] {

@@ -71,7 +71,7 @@ export class KubeServices {
     const locator = { kubernetes: { ...where, service: name, port: numeric(port) } };
     const key = subject.service(at, { name, longName, locator, settings });
     const own = known?.ports.find((one) => one.port === port || one.name === port);
-    const protocol = protocolOf(own?.appProtocol);
+    const protocol = protocolOf(own?.appProtocol ?? own?.name);
     if (known !== undefined) {
       const implied = protocol === undefined || settings['protocol'] !== undefined ? {} : { protocol };
       subject.tell(at, key, { ...implied, ...known.settings });
@@ -85,8 +85,9 @@ export function numeric(text: string): Yaml {
   return /^\d{1,9}$/.test(text) ? Number(text) : text;
 }
 
-function protocolOf(appProtocol: string | undefined): string | undefined {
-  switch (appProtocol?.toLowerCase()) {
+/** Of `appProtocol`, or of a port's name as meshes read it: `grpc-api`. */
+function protocolOf(said: string | undefined): string | undefined {
+  switch (said?.toLowerCase().replace(/^(grpc|http2)-(?!web).*$/, '$1')) {
     case 'kubernetes.io/h2c':
     case 'grpc':
     case 'http2':

@@ -1,5 +1,6 @@
 import { byPrecedence } from '../../model/precedence.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
+import { literalBeginning } from '../file/regex.ts';
 import type { Subject } from './draft.ts';
 
 /**
@@ -40,9 +41,14 @@ function isOther(a: NamedMatch['value'], b: NamedMatch['value']): boolean {
 }
 
 function pathsOverlap(a: PathMatch, b: PathMatch): boolean {
-  if (a.kind === 'regex' || b.kind === 'regex') return true;
-  const [one, other] = [a.kind === 'exact' ? a.path : a.prefix, b.kind === 'exact' ? b.path : b.prefix];
+  const [one, other] = [beginning(a), beginning(b)];
   if (a.kind === 'exact' && b.kind === 'exact') return one === other;
   if (a.kind === 'exact') return one.startsWith(other);
   return b.kind === 'exact' ? other.startsWith(one) : one.startsWith(other) || other.startsWith(one);
+}
+
+/** What every path of it begins with. */
+function beginning(path: PathMatch): string {
+  if (path.kind === 'exact') return path.path;
+  return path.kind === 'regex' ? literalBeginning(path.regex) : path.prefix;
 }
