@@ -185,7 +185,7 @@ function settle(draft: Draft, files: readonly string[]): Imported {
       const said = `${what} is left out: ${key === '' ? '' : `${key}: `}${message.replaceAll(/routes\[\d+\] on line \d+/g, 'another route')}`;
       draft.findings.push({ ...thing.origin, refused: true, message: said, fix });
       if (service !== undefined) drop(draft, service.key);
-      else if (route !== undefined) draft.routes.splice(draft.routes.indexOf(route), 1);
+      else draft.routes.splice(0, draft.routes.length, ...draft.routes.filter((one) => one !== route));
     }
     if (dropped > 0) continue;
     if (draft.listen === undefined)
@@ -197,9 +197,7 @@ function settle(draft: Draft, files: readonly string[]): Imported {
 /** A service, and the routes that lead to it. */
 function drop(draft: Draft, key: string): void {
   draft.services.delete(key);
-  for (let index = draft.routes.length - 1; index >= 0; index--) {
-    if (draft.routes[index]?.service === key) draft.routes.splice(index, 1);
-  }
+  draft.routes.splice(0, draft.routes.length, ...draft.routes.filter(({ service }) => service !== key));
 }
 
 function inOrder(findings: readonly Finding[], files: readonly string[]): readonly Finding[] {

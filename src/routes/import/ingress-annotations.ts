@@ -205,8 +205,11 @@ class AnnotationReader {
     const cookie = this.#nginx('canary-by-cookie');
     if (canary?.text !== 'true') return [];
     const share = 'a route of a route file leads to one service: use an HTTPRoute with weights';
-    if (weight !== undefined && weight.text !== '0') {
-      this.#subject.refuse(weight.at, `canary-weight ${weight.text}`, share);
+    if (weight !== undefined) {
+      const gets = weight.text === '0' ? ': it gets nothing' : '';
+      this.#subject.refuse(weight.at, `canary-weight ${weight.text}${gets}`, share);
+    } else if (header === undefined && cookie === undefined) {
+      this.#subject.refuse(canary.at, 'a canary that says of no request whether it is its own', share);
     }
     if (cookie !== undefined) {
       this.#subject.refuse(cookie.at, `canary-by-cookie ${cookie.text}`, 'use a header: canary-by-header');

@@ -45,7 +45,7 @@ export function writeRouteFile({ services, routes, listen, findings }: Draft, fi
     '',
   ].join('\n');
   const known = [...named].flatMap(([name, service]) => (service === undefined ? [] : [[name, service] as const]));
-  return { text, services: new Map(known), routes };
+  return { text, services: new Map(known), routes: [...routes] };
 }
 
 /** A finding as the command prints it: `FILE:LINE: kind ns/name: what; what to do instead`. */
@@ -158,7 +158,7 @@ function flow(value: Yaml): string {
 
 /** A text as YAML reads it back, in quotes where it would be something else; a route file's placeholders are escaped. */
 function scalar(text: string): string {
-  const escaped = text.replaceAll('${', '$${');
+  const escaped = text.replaceAll(/\$(?=\{)/g, '$$$$');
   if (/^[A-Za-z/][A-Za-z0-9_./-]*$/.test(escaped) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(escaped)) {
     return escaped;
   }

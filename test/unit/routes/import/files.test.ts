@@ -168,3 +168,33 @@ routes: [{uri: "/a$b", limit: 1, service_name: "on", namespace: "1", http_port: 
 `);
   expect(outcome.read.routing.services[0]?.locator).toMatchObject({ namespace: '1', service: 'on' });
 });
+
+test('what the route file cannot take is left out alone, with all that leads to it', () => {
+  const outcome = imported(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v}
+spec:
+  hosts: ["*"]
+  gateways: [public]
+  http:
+    - match: [{uri: {exact: /gone}}]
+      route: [{destination: {host: s, port: {number: 0}}}]
+    - match: [{uri: {exact: /a//b}}, {uri: {exact: "/a b"}}, {uri: {exact: /good}}]
+      route: [{destination: {host: t, port: {number: 80}}}]
+    - match: [{uri: {exact: "/x"}, headers: {x-y: {exact: "\${Y} 'z' \\\\d"}}}]
+      route: [{destination: {host: t, port: {number: 80}}}]
+    - match: [{uri: {exact: /good}}]
+      route: [{destination: {host: t, port: {number: 80}}}]
+`);
+  expect(outcome.read.routing.services.map(({ name }) => name)).toEqual(['t']);
+  expect(outcome.read.routing.routes.map(({ match }) => [match.path, match.headers])).toEqual([
+    [{ kind: 'exact', path: '/x' }, [{ name: 'x-y', value: { kind: 'exact', text: `\${Y} 'z' \\d` } }]],
+    [{ kind: 'exact', path: '/good' }, []],
+  ]);
+  expect(outcome.refused.map((line) => line.replace(/; .*/, ''))).toEqual([
+    expect.stringContaining('9: VirtualService v: service s is left out: kubernetes.port'),
+    expect.stringContaining('10: VirtualService v: a route is left out: match.path: slashes in a row'),
+    expect.stringContaining('10: VirtualService v: a route is left out: match.path: a path with characters'),
+    expect.stringContaining('14: VirtualService v: a route is left out: match: matches the same requests'),
+  ]);
+});
