@@ -564,15 +564,27 @@ export class Queues {
     this.podInUse.add(p, 1);
     this.settle(p);
     this.requestPod.set(r, p);
-    this.podInUse.add(from, -1);
-    this.settle(from);
-    this.forgetPodIfIdle(from);
+    if (from !== NONE) this.freeSlotOf(from);
+  }
+
+  /** Its try there is over, and the next one is elsewhere: it has no slot for the moment. */
+  private leavePod(r: i32): void {
+    const from = this.requestPod.get(r);
+    this.requestPod.set(r, NONE);
+    if (from !== NONE) this.freeSlotOf(from);
+  }
+
+  private freeSlotOf(p: i32): void {
+    this.podInUse.add(p, -1);
+    this.settle(p);
+    this.forgetPodIfIdle(p);
   }
 
   /** The pod of a request has answered with this status. */
   answered(r: i32, status: i32, now: f64): void {
-    if (this.requestState.get(r) !== WORKING) return;
-    this.judge(this.requestPod.get(r), status, now);
+    const p = this.requestPod.get(r);
+    if (this.requestState.get(r) !== WORKING || p === NONE) return;
+    this.judge(p, status, now);
   }
 
   /** Whether a good answer of the pod of a request would change what is thought of that pod. */
@@ -583,9 +595,9 @@ export class Queues {
     return trying || this.podGatewayRow.get(p) > 0 || this.pod5xxRow.get(p) > 0;
   }
 
-  /** A request could not reach this pod. */
+  /** A request could not reach this pod; NONE: its last try has not begun. */
   unreachable(p: i32, now: f64): void {
-    this.eject(p, UNREACHABLE, now);
+    if (p !== NONE) this.eject(p, UNREACHABLE, now);
   }
 
   /** The answer is complete, or there will be none: its slot is free. With TIMED_OUT it is kept for a moment. */
@@ -755,12 +767,13 @@ export class Queues {
   }
 
   /**
-   * Envoy tries a request again, at this pod: it goes on with `takeClaim` once there is a slot, before those that wait. Until
-   * then it keeps the slot that it has.
+   * Envoy tries a request again, at this pod: it goes on with `takeClaim` once there is a slot, before those that wait. The slot
+   * that it had is free at once, since its try there is over: two that want each other's slots would wait for ever.
    */
   claim(r: i32, p: i32): void {
     if (this.requestState.get(r) !== WORKING) return;
     this.unclaim(r);
+    this.leavePod(r);
     this.requestClaim.set(r, p);
     this.claimNext.set(r, this.claimHead);
     this.claimHead = r;
@@ -776,13 +789,14 @@ export class Queues {
     this.claimHead = without(this.claimHead, r, this.claimNext);
     this.podClaims.add(p, -1);
     this.settle(p);
+    this.forgetPodIfIdle(p);
   }
 
   /** A request that has got the slot of its claim, and is at that pod now; NONE: there is no further one. */
   takeClaim(): i32 {
     for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
       const p = this.requestClaim.get(r);
-      if (this.podClaimsGranted.get(p) === 0) continue;
+      if (!this.isClaimGranted(p)) continue;
       this.moveToClaim(r, p);
       return r;
     }
@@ -792,13 +806,19 @@ export class Queues {
   /** Whether this request has got the slot of its claim. */
   takeClaimOf(r: i32): bool {
     const p = this.requestClaim.get(r);
-    if (p === NONE || this.podClaimsGranted.get(p) === 0) return false;
+    if (p === NONE || !this.isClaimGranted(p)) return false;
     this.moveToClaim(r, p);
     return true;
   }
 
+  /** A pod that gets no new requests is shared no more: Envoy has chosen it a moment before it heard of that. */
+  private isClaimGranted(p: i32): bool {
+    if (this.podClaimsGranted.get(p) > 0) return true;
+    return this.shared && this.podSlots.get(p) === 0 && (this.podBits.get(p) & EJECTED_BIT) === 0;
+  }
+
   private moveToClaim(r: i32, p: i32): void {
-    this.podClaimsGranted.add(p, -1);
+    if (this.podClaimsGranted.get(p) > 0) this.podClaimsGranted.add(p, -1);
     this.requestClaim.set(r, NONE);
     this.claimHead = without(this.claimHead, r, this.claimNext);
     this.podClaims.add(p, -1);
@@ -948,16 +968,17 @@ export class Queues {
     const s = this.requestService.get(r);
     const p = this.requestPod.get(r);
     this.requestPod.set(r, NONE);
-    this.podInUse.add(p, -1);
     this.inUseCount.add(s, -1);
-    this.lastFreed.set(s, p);
-    this.settle(p);
-    this.forgetPodIfIdle(p);
+    if (p !== NONE) {
+      this.lastFreed.set(s, p);
+      this.freeSlotOf(p);
+    }
     this.forgetIfEmpty(s);
   }
 
   /** Keeps the slot of a request for the moment that its pod needs to learn that nobody waits for it any more. */
   private hold(r: i32, now: f64): void {
+    this.unclaim(r);
     const s = this.requestService.get(r);
     const moment = this.abortHold.get(s);
     if (moment <= 0) {
@@ -1013,8 +1034,8 @@ export class Queues {
     }
     const inUse = this.podInUse.get(p);
     let slots = this.podLimit.get(p) - inUse;
-    // One that was removed, and is not taken from Envoy yet, may get one.
-    if ((this.podBits.get(p) & REMOVED_BIT) !== 0) slots = inUse === 0 ? 1 : 0;
+    // Envoy has chosen it a moment before it heard that the pod gets no new requests.
+    if ((this.podBits.get(p) & REMOVED_BIT) !== 0 || this.podLimit.get(p) === 0) slots = inUse === 0 ? 1 : 0;
     if (slots < 0) slots = 0;
     const granted = claims < slots ? claims : slots;
     this.podClaimsGranted.set(p, granted);
@@ -1088,7 +1109,7 @@ export class Queues {
   // ---- Forgetting ----
 
   private forgetPodIfIdle(p: i32): void {
-    if ((this.podBits.get(p) & REMOVED_BIT) === 0 || this.podInUse.get(p) > 0) return;
+    if ((this.podBits.get(p) & REMOVED_BIT) === 0 || this.podInUse.get(p) + this.podClaims.get(p) > 0) return;
     const s = this.podService.get(p);
     const next = this.podNext.get(p);
     if (next === p) {

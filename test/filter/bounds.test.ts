@@ -33,7 +33,7 @@ function service(name: string, pods: number): sluice.queue.v1.IService {
 function serve(host: WasmHost, name: string): void {
   const { context } = host.request(name, { 'user-agent': 'test' });
   const address = host.headers.get(context)?.['x-sluice-pod'] ?? '';
-  const tried = host.try(context, address);
+  const { context: tried } = host.try(context, address);
   host.connect(tried);
   host.answer(tried, { ':status': '200' }, false);
   host.answer(context, { ':status': '200' }, false);

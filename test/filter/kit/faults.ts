@@ -64,8 +64,23 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a request that moved is still counted at its old pod': {
     file: 'queue.ts',
-    from: 'this.podInUse.add(from, -1);',
-    to: 'this.podInUse.add(from, 0);',
+    from: 'this.requestPod.set(r, NONE);\n    if (from !== NONE) this.freeSlotOf(from);',
+    to: 'this.requestPod.set(r, NONE);',
+  },
+  'a further try goes on to a pod that is full': {
+    file: 'queue.ts',
+    from: '    if (this.podClaimsGranted.get(p) > 0) return true;',
+    to: '    if (this.podClaimsGranted.get(p) >= 0) return true;',
+  },
+  'a further try that waits never goes on': {
+    file: 'queue.ts',
+    from: '      if (!this.isClaimGranted(p)) continue;',
+    to: '      if (this.isClaimGranted(p)) continue;',
+  },
+  'a further try that waits is overtaken by the queue': {
+    file: 'queue.ts',
+    from: 'free - this.settleClaims(p, free)',
+    to: 'free - this.settleClaims(p, free) * 0',
   },
   'requests wait longer than they may': {
     file: 'queue.ts',

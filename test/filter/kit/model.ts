@@ -16,6 +16,8 @@ interface Pod {
   removed: boolean;
   /** Requests of it that run, and slots that are kept for a moment. */
   readonly held: Set<Request>;
+  /** Requests whose further tries wait for a slot here. */
+  readonly claims: Set<Request>;
   gatewayRow: number;
   row5xx: number;
   /** Until then it is ejected; undefined: it is not. */
@@ -31,6 +33,8 @@ interface Request {
   readonly came: number;
   pod: Pod | undefined;
   tried: number;
+  /** The pod for a slot of which its further try waits. */
+  claim: Pod | undefined;
   /** Its slot is kept until then. */
   keptUntil: number | undefined;
 }
@@ -122,6 +126,7 @@ class Model {
       came: this.#host.time,
       pod: undefined,
       tried: 0,
+      claim: undefined,
       keptUntil: undefined,
     };
     const mayGo = service.waiting.length === 0 && free.length > 0;
@@ -146,7 +151,7 @@ class Model {
   }
 
   #end(service: Service): void {
-    const request = this.#pick([...service.working]);
+    const request = this.#pick(atPods(service));
     if (request === undefined) return;
     const status = this.#pickStatus();
     const isWhole = this.#chance(0.3);
@@ -180,7 +185,7 @@ class Model {
   #leaveWorking(service: Service): void {
     const request = this.#pick([...service.working]);
     if (request === undefined) return;
-    const begun = this.#chance(0.5);
+    const begun = request.pod !== undefined && this.#chance(0.5);
     if (begun) {
       this.#host.connect(request.tried);
       this.#judge(service, request.pod, 200);
@@ -196,23 +201,40 @@ class Model {
   /** A try fails, and the router tries another pod, or the same. */
   #retry(service: Service): void {
     const request = this.#pick([...service.working]);
-    const from = request?.pod;
-    if (request === undefined || from === undefined) return;
+    if (request === undefined) return;
+    const from = request.pod;
     const refused = this.#chance(0.3);
-    if (refused) this.#host.connect(request.tried);
-    else this.#eject(service, from);
+    // One that waits for a slot has not been at that pod.
+    if (from !== undefined && refused) this.#host.connect(request.tried);
+    else if (from !== undefined) this.#eject(service, from);
+    this.#unclaim(request);
     this.#host.done(request.tried, CONNECTED);
-    // Where there is no slot the try would wait for one: see workers.test.ts.
-    const free = [...service.pods.values()].filter((pod) => !pod.removed && pod.held.size < pod.limit);
-    const to = this.#pick(free) ?? from;
-    this.#move(request, to);
-    request.tried = this.#host.try(request.context, to.address);
+    const to = this.#pick([...service.pods.values()].filter((pod) => !pod.removed || pod === from)) ?? from;
+    if (to === undefined) {
+      request.tried = 0;
+      return;
+    }
+    const stays = to === from;
+    if (!stays && from !== undefined) {
+      request.pod = undefined;
+      this.#free(from, request);
+    }
+    const isRoom = stays || to.held.size < mostTries(to);
+    const { context, goesOn } = this.#host.try(request.context, to.address);
+    if (goesOn !== isRoom) this.#fail(`a further try ${goesOn ? 'goes on' : 'waits'} with ${to.held.size} at its pod`);
+    request.tried = context;
+    if (goesOn) this.#arriveAt(request, to);
+    else {
+      request.claim = to;
+      to.claims.add(request);
+      this.#happen('a try waited');
+    }
     this.#happen(refused ? 'a stream was refused' : 'unreachable');
   }
 
   /** A pod breaks off, or Envoy ends the request. */
   #breakOff(service: Service): void {
-    const request = this.#pick([...service.working]);
+    const request = this.#pick(atPods(service));
     if (request === undefined) return;
     const dice = this.#random();
     if (dice < 0.3) {
@@ -344,6 +366,7 @@ class Model {
     // In a tick those that waited too long are answered before others go on.
     for (const reply of this.#host.replies.splice(0)) this.#timedOut(reply.context, reply.details);
     for (const context of this.#host.resumed.splice(0)) {
+      if (this.#goesOnAgain(context)) continue;
       const service = this.#services.find(({ waiting }) => waiting.some((request) => request.context === context));
       const request = service?.waiting[0];
       if (request === undefined || request.context !== context) this.#fail(`${context} goes on out of turn`);
@@ -351,6 +374,34 @@ class Model {
       this.#happen('from the queue');
       this.#begin(request);
     }
+  }
+
+  /** Whether it is the context of a try that has waited for a slot. */
+  #goesOnAgain(context: number): boolean {
+    const all = this.#services.flatMap(({ working }) => [...working]);
+    const request = all.find(({ tried, claim }) => claim !== undefined && tried === context);
+    const pod = request?.claim;
+    if (request === undefined || pod === undefined) return false;
+    this.#expireKept();
+    if (pod.held.size >= mostTries(pod)) this.#fail('a further try goes on to a pod that is full');
+    request.claim = undefined;
+    pod.claims.delete(request);
+    this.#arriveAt(request, pod);
+    this.#happen('a try went on');
+    return true;
+  }
+
+  #arriveAt(request: Request, pod: Pod): void {
+    pod.held.add(request);
+    request.pod = pod;
+  }
+
+  #unclaim(request: Request): void {
+    const pod = request.claim;
+    if (pod === undefined) return;
+    request.claim = undefined;
+    pod.claims.delete(request);
+    this.#forgetIfIdle(pod);
   }
 
   #timedOut(context: number, details: string): void {
@@ -379,7 +430,9 @@ class Model {
     pod.held.add(request);
     request.pod = pod;
     service.working.add(request);
-    request.tried = this.#host.try(request.context, address);
+    const { context, goesOn } = this.#host.try(request.context, address);
+    if (!goesOn) this.#fail('the first try waits');
+    request.tried = context;
     if (Object.keys(headers).some((name) => name.startsWith('x-sluice'))) this.#fail('the pod sees our headers');
   }
 
@@ -387,7 +440,8 @@ class Model {
     this.#expireKept();
     return [...service.pods.values()].filter((pod) => {
       if (pod.removed || pod.unhealthy || pod.ejectedUntil !== undefined) return false;
-      return pod.held.size < (pod.trying ? Math.min(1, pod.limit) : pod.limit);
+      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - pod.held.size;
+      return free > Math.min(pod.claims.size, pod.limit - pod.held.size);
     });
   }
 
@@ -448,7 +502,7 @@ class Model {
   }
 
   #forgetIfIdle(pod: Pod): void {
-    if (!pod.removed || pod.held.size > 0) return;
+    if (!pod.removed || pod.held.size + pod.claims.size > 0) return;
     for (const { pods } of this.#services) if (pods.get(pod.address) === pod) pods.delete(pod.address);
   }
 
@@ -457,20 +511,13 @@ class Model {
     this.#forgetIfIdle(pod);
   }
 
-  #move(request: Request, to: Pod): void {
-    const from = request.pod;
-    if (from === undefined || from === to) return;
-    to.held.add(request);
-    request.pod = to;
-    this.#free(from, request);
-  }
-
   #release(request: Request): void {
     request.service.working.delete(request);
     if (request.pod !== undefined) this.#free(request.pod, request);
   }
 
   #keep(request: Request): void {
+    this.#unclaim(request);
     request.service.working.delete(request);
     if (request.service.hold === 0 && request.pod !== undefined) this.#free(request.pod, request);
     else request.keptUntil = this.#host.time + request.service.hold;
@@ -604,6 +651,7 @@ function newPod(address: string): Pod {
     unhealthy: false,
     removed: false,
     held: new Set(),
+    claims: new Set(),
     gatewayRow: 0,
     row5xx: 0,
     ejectedUntil: undefined,
@@ -611,4 +659,14 @@ function newPod(address: string): Pod {
     returnedAt: 0,
     trying: false,
   };
+}
+
+/** The requests of a service that are at a pod, and not on their way there. */
+function atPods({ working }: Service): readonly Request[] {
+  return [...working].filter(({ pod }) => pod !== undefined);
+}
+
+/** How many a pod may have with one that is tried again there. */
+function mostTries({ limit, removed }: Pod): number {
+  return removed || limit === 0 ? 1 : limit;
 }
