@@ -201,6 +201,9 @@ function podTls(subject: Subject, socket: Value): YamlMap {
   return { ca, ...(name === undefined ? {} : { name }) };
 }
 
+/** Filters that let in only some. */
+const CLOSING = /authn|authz|rbac|oauth|basic_auth|api_key/;
+
 class ListenerImport {
   readonly #subject: Subject;
   readonly #clusters: ReadonlyMap<string, string>;
@@ -295,7 +298,11 @@ class ListenerImport {
       const kind = one.textAt('name') ?? '';
       one.done();
       if (/router/.test(kind)) continue;
-      this.#subject.refuse(one.at, `the filter ${kind}`, 'keep an Envoy with it in front, and let it send to Sluice');
+      this.#subject.refuse(
+        one.at,
+        `the filter ${kind}${CLOSING.test(kind) ? ': without it everybody is let in' : ''}`,
+        'keep an Envoy with it in front, and let it send to Sluice',
+      );
     }
     const routes = config.get('route_config');
     routes?.skip('name', 'validate_clusters');
@@ -303,7 +310,7 @@ class ListenerImport {
   }
 
   #virtualHost(host: Value): void {
-    host.skip('name', 'require_tls', 'include_request_attempt_count');
+    host.skip('name', 'include_request_attempt_count');
     const hosts = new Set<string>();
     let every = false;
     for (const domain of host.list('domains')) {

@@ -70,7 +70,7 @@ describe('queue.timeout', () => {
       const queue = await startQueue({ pods: 1, protocol, service: { queue: { timeout: '400ms' } } });
       const client = queue.h2();
       const warm = await load(client, burst(1, { name: 'warm', work: fixed(10) }));
-      const first = startLoad(client, burst(1, { name: 'first', work: fixed(1000) }));
+      const first = startLoad(client, burst(1, { name: 'first', work: fixed(800) }));
       await queue.untilHeld(1);
       const late = await load(client, spaced(10, 7, { name: 'late' }));
       for (const { status, headers, body } of late) {

@@ -78,6 +78,16 @@ routes:
   ]);
 });
 
+test.each(['From ingress-nginx', 'From Istio'])('docs/moving.md, %s: before becomes after', (section) => {
+  const moving = readFileSync(join(import.meta.dirname, '../../../../docs/moving.md'), 'utf8');
+  const text = new RegExp(`^## ${section}\n([\\s\\S]*?)^## `, 'm').exec(moving)?.[1] ?? '';
+  const [before = '', after = ''] = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, inside = '']) => inside);
+  const outcome = imported(before);
+  expectWhole(outcome);
+  expect(`${keysOf(outcome)}\n`).toBe(after);
+  expect(outcome.notes.length).toBeGreaterThan(1);
+});
+
 test('what Envoy can and a route file cannot is told with its line', () => {
   const outcome = imported(`static_resources:
   listeners:
@@ -137,7 +147,7 @@ routes:
     timeout: {request: 500ms}
     headers: {request: {set: {x-from: edge}}}`);
   expect(outcome.refused.map((line) => line.replace(/; .*/, ''))).toEqual([
-    '10: listener public: the filter envoy.filters.http.jwt_authn',
+    '10: listener public: the filter envoy.filters.http.jwt_authn: without it everybody is let in',
     expect.stringContaining('18: listener public: /old is tried before / (line 16), which was first in Envoy'),
     expect.stringContaining('20: listener public: /v1/ is tried before / (line 16)'),
     '21: listener public: route.hash_policy has no place in a route file',

@@ -215,3 +215,57 @@ metadata: {name: lua, namespace: shop}
   expect(outcome.notes).toEqual([expect.stringContaining('no VirtualService in the files leads to web')]);
   expect(outcome.refused).toEqual([expect.stringContaining('EnvoyFilter shop/lua: is not understood')]);
 });
+
+test('conditions on callers, on absence, by pattern: the route is left out, not widened', () => {
+  const outcome = imported(
+    virtualService(`    - match: [{sourceLabels: {app: cart}}]
+${TO_WEB}    - match: [{withoutHeaders: {x-beta: {}}}]
+${TO_WEB}    - match: [{method: {regex: "GET|HEAD"}}]
+${TO_WEB}    - match: [{headers: {x-trace: {}}}]
+${TO_WEB}`),
+  );
+  expect(outcome.read.routing.routes.map(({ match }) => match.headers)).toEqual([
+    [{ name: 'x-trace', value: { kind: 'present' } }],
+  ]);
+  expect(outcome.refused.map((line) => line.replace(/; .*/, ''))).toEqual([
+    '8: VirtualService shop/web: a match by sourceLabels, so the route is left out',
+    '10: VirtualService shop/web: a match by withoutHeaders, so the route is left out',
+    '12: VirtualService shop/web: a match by a pattern of method, so the route is left out',
+  ]);
+});
+
+test('a gRPC service with its Service beside it keeps its annotation, and speaks TLS when the rule says so', () => {
+  const outcome = imported(
+    virtualService('    - route: [{destination: {host: web}}]\n') +
+      destinationRule('    loadBalancer: {simple: ROUND_ROBIN}\n    tls: {mode: SIMPLE, insecureSkipVerify: true}\n'),
+    `apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop, annotations: {sluice.dev/limit: "8", sluice.dev/queue-timeout: 30s}}
+spec: {ports: [{name: grpc-api, port: 50051}]}
+`,
+  );
+  expectWhole(outcome);
+  expect(outcome.read.routing.services[0]).toMatchObject({
+    protocol: 'h2c',
+    tls: { authorities: { kind: 'any' } },
+    discipline: { kind: 'limited', limit: 8, queue: { timeout: 30_000 } },
+  });
+});
+
+test('two destinations of one host are one service; of two rules the first has the word', () => {
+  const outcome = imported(
+    virtualService(`    - route:
+        - {destination: {host: web, subset: stable, port: {number: 8080}}, weight: 90}
+        - {destination: {host: web, subset: canary, port: {number: 8080}}, weight: 10}
+`) +
+      destinationRule('    connectionPool: {tcp: {connectTimeout: 1s}}\n') +
+      destinationRule('    connectionPool: {tcp: {connectTimeout: 9s}}\n'),
+  );
+  expect(outcome.read.routing.routes).toHaveLength(1);
+  expect(outcome.read.routing.services[0]?.timeout.connect).toBe(1000);
+  expect(outcome.refused.map((line) => line.replace(/; .*/, ''))).toEqual([
+    '9: VirtualService shop/web: subset stable of web: requests go to all of its pods',
+    '10: VirtualService shop/web: subset canary of web: requests go to all of its pods',
+    expect.stringContaining('timeout.connect: 9s for the pods of web, of which 1s was said before'),
+  ]);
+});
