@@ -50,6 +50,7 @@ describe('help', () => {
     'serve',
     'init',
     'validate',
+    'import',
     'explain',
     'render',
     'bootstrap',
