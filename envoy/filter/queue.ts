@@ -811,14 +811,12 @@ export class Queues {
     return true;
   }
 
-  /** A pod that gets no new requests is shared no more: Envoy has chosen it a moment before it heard of that. */
   private isClaimGranted(p: i32): bool {
-    if (this.podClaimsGranted.get(p) > 0) return true;
-    return this.shared && this.podSlots.get(p) === 0 && (this.podBits.get(p) & EJECTED_BIT) === 0;
+    return this.podClaimsGranted.get(p) > 0;
   }
 
   private moveToClaim(r: i32, p: i32): void {
-    if (this.podClaimsGranted.get(p) > 0) this.podClaimsGranted.add(p, -1);
+    this.podClaimsGranted.add(p, -1);
     this.requestClaim.set(r, NONE);
     this.claimHead = without(this.claimHead, r, this.claimNext);
     this.podClaims.add(p, -1);

@@ -137,10 +137,19 @@ export function envoyAdmin(address: AdminPlace, timeoutMs = 5000): EnvoyAdmin {
   };
 }
 
-/** Everything that is wrong with how a running Envoy was started: it is too old. */
-export function wrongStart({ version }: Pick<ServerInfo, 'version'>): readonly string[] {
+/**
+ * Everything that is wrong with how a running Envoy was started: too old, or with more than one worker, so that its
+ * queue is several queues.
+ */
+export function wrongStart({ version, concurrency }: ServerInfo): readonly string[] {
   const accepted = acceptVersion(version);
-  return accepted.ok ? [] : accepted.errors.map((error) => `this Envoy ${error}`);
+  const problems = accepted.ok ? [] : accepted.errors.map((error) => `this Envoy ${error}`);
+  if (concurrency !== 1) {
+    problems.push(
+      `this Envoy has ${concurrency} workers, each with a queue and a limit of its own; start it with --concurrency 1`,
+    );
+  }
+  return problems;
 }
 
 function readJson<T>({ status, body }: Answer, schema: z.ZodType<T>, where: string): Result<T, string> {

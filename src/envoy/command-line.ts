@@ -7,6 +7,10 @@ export interface EnvoyArgument {
 /** What every Envoy of Sluice must be started with, whoever starts it. */
 export const REQUIRED_ARGUMENTS: readonly EnvoyArgument[] = [
   {
+    args: ['--concurrency', '1'],
+    why: 'one worker: with two there would be two queues, not yet sharing one limit',
+  },
+  {
     args: ['--disable-hot-restart'],
     why: 'two Envoys at once would each let through the whole limit; it also lets several Envoys share a machine',
   },

@@ -23,7 +23,7 @@ function alone(port = 0, extra: EnvoyBootstrap = {}): EnvoyBootstrap {
 }
 
 async function start(bootstrap = alone()) {
-  const running = await startEnvoy(bootstrap, 'info', undefined, 3);
+  const running = await startEnvoy(bootstrap, 'info');
   started.push(running);
   await until(
     async () => {
@@ -39,7 +39,7 @@ test('the admin tells how Envoy was started, its statistics and its configuratio
   const cluster = { name: 'odd/codec', type: 'STATIC', load_assignment: { cluster_name: 'odd/codec' } };
   const { admin } = await start(alone(0, { static_resources: { clusters: [cluster] } }));
   const info = await admin.serverInfo();
-  expect(info).toMatchObject({ ok: true, value: { state: 'LIVE', concurrency: 3, nodeId: 'alone' } });
+  expect(info).toMatchObject({ ok: true, value: { state: 'LIVE', concurrency: 1, nodeId: 'alone' } });
   expect(info.ok && wrongStart(info.value)).toEqual([]);
 
   const stats = await admin.stats({ filter: '^(cluster\\.odd/codec\\.upstream_cx_active|server\\.concurrency)$' });
@@ -47,7 +47,7 @@ test('the admin tells how Envoy was started, its statistics and its configuratio
     ok: true,
     value: new Map([
       ['cluster.odd/codec.upstream_cx_active', 0],
-      ['server.concurrency', 3],
+      ['server.concurrency', 1],
     ]),
   });
   // Histograms and texts are in this answer, too.

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { adminAddress } from '../admin-address.ts';
@@ -21,7 +20,7 @@ export interface ChildOptions {
   readonly logLevel?: LogLevel;
   /** Where access logs to standard output go; `inherit`, to ours, when left out. */
   readonly stdout?: 'inherit' | 'ignore';
-  /** Worker threads; one for each core when left out. */
+  /** Worker threads; 1 when left out. */
   readonly workers?: number;
 }
 
@@ -97,14 +96,10 @@ export function spawnEnvoy(options: ChildOptions): EnvoyChild {
   };
 }
 
-function commandLine({
-  bootstrap,
-  logLevel = 'warn',
-  workers = availableParallelism(),
-}: ChildOptions): readonly string[] {
+function commandLine({ bootstrap, logLevel = 'warn', workers = 1 }: ChildOptions): readonly string[] {
   // The configuration is on the command line instead of in a file: nothing is left behind, however this ends. JSON is YAML.
   const config = ['--config-yaml', JSON.stringify(bootstrap)];
-  const args = ['--concurrency', String(workers), ...requiredArguments()];
+  const args = requiredArguments().map((arg, i, all) => (all[i - 1] === '--concurrency' ? String(workers) : arg));
   return [...config, ...args, '--log-level', envoyLevel(logLevel), '--log-format', LOG_FORMAT];
 }
 

@@ -84,12 +84,7 @@ export async function startStage(routes: string, filter: FilterOptions = wasmFil
     cache.set(snapshotOf(routing, { filter: one, headers: DEFAULT_HEADER_BOUNDS }));
   publish(filter);
   const admin = { host: '127.0.0.1', port: 0 };
-  const envoy = await startEnvoy(
-    envoyBootstrap({ nodeId: 'http', nodeCluster: 'test', xds, admin }),
-    'warn',
-    undefined,
-    1,
-  );
+  const envoy = await startEnvoy(envoyBootstrap({ nodeId: 'http', nodeCluster: 'test', xds, admin }));
   onTestFinished(async () => {
     await envoy.stop();
   });

@@ -36,7 +36,7 @@ export async function startEnvoy(
   bootstrap: EnvoyBootstrap,
   logLevel: LogLevel = 'warn',
   program?: string,
-  workers?: number,
+  workers = 1,
 ): Promise<TestEnvoy> {
   const logs: LogEntry[] = [];
   const child = spawnEnvoy({
@@ -45,7 +45,7 @@ export async function startEnvoy(
     onLog: (entry) => logs.push(entry),
     logLevel,
     stdout: 'ignore',
-    ...(workers === undefined ? {} : { workers }),
+    workers,
   });
   const address = await child.admin;
   if (address === undefined || child.pid === undefined) {

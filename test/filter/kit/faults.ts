@@ -69,8 +69,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a further try goes on to a pod that is full': {
     file: 'queue.ts',
-    from: '    if (this.podClaimsGranted.get(p) > 0) return true;',
-    to: '    if (this.podClaimsGranted.get(p) >= 0) return true;',
+    from: 'return this.podClaimsGranted.get(p) > 0;',
+    to: 'return this.podClaimsGranted.get(p) >= 0;',
   },
   'a further try that waits never goes on': {
     file: 'queue.ts',

@@ -187,8 +187,9 @@ describe('wrongStart', () => {
   });
 
   test('names every fault', () => {
-    expect(wrongStart({ ...right, version: { major: 1, minor: 38, patch: 0 } })).toEqual([
+    expect(wrongStart({ ...right, version: { major: 1, minor: 38, patch: 0 }, concurrency: 8 })).toEqual([
       expect.stringContaining('this Envoy is Envoy 1.38.0, but Sluice needs 1.39.0'),
+      expect.stringContaining('8 workers'),
     ]);
   });
 });

@@ -18,7 +18,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function start(body: string, options: { readonly logLevel?: 'debug'; readonly workers?: number } = {}): EnvoyChild {
+function start(body: string, options: { readonly logLevel?: 'debug' } = {}): EnvoyChild {
   const binary = writeScript(folder, 'envoy', body);
   child = spawnEnvoy({
     binary,
@@ -34,11 +34,11 @@ const head = ({ level, message }: LogEntry) => `${level} ${message}`;
 
 describe('spawnEnvoy', () => {
   test('passes the configuration and what every Envoy needs', async () => {
-    await start(`printf '%s\\n' "$@" > ${folder}/args`, { logLevel: 'debug', workers: 3 }).exited;
+    await start(`printf '%s\\n' "$@" > ${folder}/args`, { logLevel: 'debug' }).exited;
     const args = readFileSync(join(folder, 'args'), 'utf8').split('\n');
     expect(args.slice(0, 2)).toEqual(['--config-yaml', `{"node":{"id":"it's"}}`]);
     expect(args.join(' ')).toContain(
-      '--concurrency 3 --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --log-level debug',
+      '--concurrency 1 --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --log-level debug',
     );
   });
 
