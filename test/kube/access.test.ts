@@ -154,7 +154,7 @@ describe.skipIf(WHY_NOT !== undefined)(named('access to a real API server'), () 
     const path = join(cluster.folder, `${space.name}-late.yaml`);
     const codec = servicePort(space.name, 'codec', 80);
     const follower = follow(path, codec);
-    await follower.until(codec, ({ problems }) => problems.some(({ message }) => message.includes('ENOENT')));
+    await follower.until(codec, ({ problems }) => problems.some(({ message }) => message.includes('no such file')));
     const right = readFileSync(cluster.kubeconfig(), 'utf8');
     writeFileSync(path, right.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'));
     await follower.until(codec, ({ problems }) => problems.some(({ message }) => message.includes('ECONNREFUSED')));

@@ -41,21 +41,19 @@ export async function serveCodec(
 export interface CodecInEnvoy {
   /** Endpoints that get requests. */
   readonly pods: number;
-  /** The gate's limit, from the runtime. */
+  /** The slots that the queue filter has, from its statistics. */
   readonly slots: number;
 }
 
 /** Asks Envoy itself: not what was sent to it, but what it goes by. */
 export async function codecInEnvoy({ envoy }: Sluice): Promise<CodecInEnvoy> {
   const { host, port } = envoy.address;
-  const answer = await fetch(`http://${host}:${port}/runtime`);
-  // Envoy's own form of the answer; a key that is not there gives NaN, which no test expects.
-  const runtime = (await answer.json()) as { entries: Record<string, { final_value: string }> };
-  const slots = Number(runtime.entries['circuit_breakers.gate/codec.default.max_connections']?.final_value);
-  const clusters = await (
-    await fetch(`http://${host}:${port}/clusters?filter=${encodeURIComponent('^pods/codec@')}`)
-  ).text();
-  const pods = [...clusters.matchAll(/^pods\/codec@[^:]*::10\.244\.[^:]*:\d+::health_flags::healthy$/gm)].length;
+  const ask = async (path: string) => await (await fetch(`http://${host}:${port}/${path}`)).text();
+  const stats = await ask('stats?filter=sluice_queue_slots');
+  // A statistic that is not there gives NaN, which no test expects.
+  const slots = Number(/sluice_queue_slots\.codec: (\d+)/.exec(stats)?.[1]);
+  const clusters = await ask(`clusters?filter=${encodeURIComponent('^codec$')}`);
+  const pods = [...clusters.matchAll(/^codec::10\.244\.[^:]*:\d+::health_flags::healthy$/gm)].length;
   return { pods, slots };
 }
 
