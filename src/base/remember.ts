@@ -12,35 +12,3 @@ export function remember<Key, Value>(memory: Memory<Key, Value>, key: Key, make:
   memory.set(key, value);
   return value;
 }
-
-/** What was made of a list the last time; begins with `{ keys: [], values: [] }`. */
-export interface LastList<Key, Value> {
-  keys: readonly Key[];
-  values: readonly Value[];
-}
-
-/**
- * What `make` makes of each key, taken from the last time where the same key was at the same place. When all of them
- * are, it is the very same array. Far cheaper than `remember` for long lists of which little changes.
- */
-export function rememberEach<Key, Value>(
-  last: LastList<Key, Value>,
-  keys: readonly Key[],
-  make: (key: Key) => Value,
-): readonly Value[] {
-  const before = last.keys;
-  let values: Value[] | undefined = keys.length === before.length ? undefined : last.values.slice(0, keys.length);
-  // Plain loops over one copy: with a thousand keys, of which one has changed, all else is waste.
-  for (let at = 0; at < keys.length; at++) {
-    // Not beyond the end.
-    const key = keys[at] as Key;
-    if (at < before.length && key === before[at]) continue;
-    values ??= last.values.slice();
-    values[at] = make(key);
-  }
-  if (values !== undefined) {
-    last.values = values;
-    last.keys = keys;
-  }
-  return last.values;
-}

@@ -55,7 +55,7 @@ interface Carried {
   /** What it was sent and has not taken yet, and before that what it has taken; oldest first. */
   sent: readonly Sent[];
   taken: Sent | undefined;
-  /** The service as Envoy is sent it while a higher limit than that of the model is in force. */
+  /** The service as Envoy is sent it while a higher limit than that of the model is active. */
   raised: { readonly of: Service; readonly as: Service } | undefined;
   /** Its pods have all they may have, and Envoy is sent what the model says. */
   isSettled: boolean;
@@ -511,7 +511,7 @@ function limitOf({ service: { discipline } }: ServiceWithPods): number {
   return discipline.kind === 'limited' ? discipline.limit : 0;
 }
 
-/** The service as Envoy has to have it: with pods that a filter may still choose, and the highest limit in force. */
+/** The service as Envoy has to have it: with pods that a filter may still choose, and the highest active limit. */
 function viewOf(target: ServiceWithPods, carried: Carried, { members }: RolloutInput): ServiceWithPods {
   const { pods, isKnown } = target;
   const { name } = carried;
@@ -526,14 +526,14 @@ function viewOf(target: ServiceWithPods, carried: Carried, { members }: RolloutI
   return same && service === target.service ? target : { service, pods: same ? pods : union, isKnown };
 }
 
-/** The service with a limit that is in force; the same object for the same one. */
+/** The service with an active limit; the same object for the same one. */
 function withLimit(service: Service, limit: number, carried: Carried): Service {
   const { discipline } = service;
   if (discipline.kind !== 'limited' || discipline.limit === limit) return service;
   const { raised } = carried;
   const before = raised?.as.discipline;
   if (raised?.of === service && before?.kind === 'limited' && before.limit === limit) return raised.as;
-  // It is in force, so it is a number of slots.
+  // It is active, so it is a number of slots.
   const as = { ...service, discipline: { ...discipline, limit: limit as Slots } };
   carried.raised = { of: service, as };
   return as;

@@ -218,7 +218,7 @@ export class Member {
     return pod === undefined || pod.removed ? 0 : pod.limit;
   }
 
-  /** The highest limit that may be in force at one of the pods of a service. */
+  /** The highest limit that may be active at one of the pods of a service. */
   highestLimit(name: ServiceName): number {
     let highest = 0;
     for (const pod of this.#services.get(name)?.pods.values() ?? [])

@@ -45,8 +45,8 @@ const POLL_MS = 2000;
 const LOOK_MS = 3_600_000;
 
 /**
- * The route file, followed as it changes, with the files it names. A good file is in force at once; a bad or missing one
- * leaves the last good one in force (`stale`), with what is wrong with it. At the start that is the one that was kept.
+ * The route file, followed as it changes, with the files it names. A good file is active at once; a bad or missing one
+ * leaves the last good one active (`stale`), with what is wrong with it. At the start that is the one that was kept.
  */
 export class RouteFileSource implements Source<Routing> {
   readonly name = 'route file';

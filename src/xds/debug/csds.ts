@@ -115,7 +115,7 @@ interface Content {
 function xdsConfig(resource: ResourceState, content: Content | undefined): XdsConfig {
   const { typeUrl, name, version: versionInfo, firstSentAt } = resource;
   const config: XdsConfig = { typeUrl, name, versionInfo, ...statuses(resource) };
-  // Something newer may be in force by now; then there is nothing to show of the old one. Private keys are nobody's.
+  // Something newer may be active by now; then there is nothing to show of the old one. Private keys are nobody's.
   if (content?.version === versionInfo && typeUrl !== TYPE_URLS.secret)
     config.xdsConfig = { typeUrl, value: content.body };
   if (firstSentAt !== undefined) {

@@ -13,7 +13,7 @@ export interface RotationOptions {
   readonly intervalMs?: number;
   /** Told once of every new state of the files that is not taken, and why. */
   readonly onProblem: (problems: readonly string[]) => void;
-  /** Told when a new pair is in force. */
+  /** Told when a new pair is active. */
   readonly onRotated?: () => void;
 }
 
