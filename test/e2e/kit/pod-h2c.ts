@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Answer, Held, Pod, Protocol } from './pod.ts';
 import { readAsked } from './pod-ask.ts';
+import { ODD_HEADER } from './pod-odd.ts';
 
 /** HTTP/2 without TLS, prior knowledge, by node:http2; a trailer `x-done: 1` ends every answer. */
 export function h2c(pod: Pod): Protocol {
@@ -32,6 +33,8 @@ interface Exchange {
 
 function answer({ pod, held, stream, headers, bytes }: Exchange, how: Answer): void {
   if (stream.destroyed) return;
+  // Its connection takes no further stream, and finishes those it has.
+  if (headers[ODD_HEADER] === 'goaway') stream.session?.goaway();
   const echo = headers['x-echo'] === undefined ? {} : { headers };
   const text = JSON.stringify({ pod: pod.address, method: headers[':method'], url: headers[':path'], bytes, ...echo });
   const status = how.kind === 'status' ? how.status : 200;

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Duplex } from 'node:stream';
 import type { Answer, Held, Pod, Protocol } from './pod.ts';
 import { ALIVE_PATH, type AskedHeaders, readAsked } from './pod-ask.ts';
+import { oddAnswer } from './pod-odd.ts';
 
 /** The header that asks for so many spaces before the answer's text, for clients that read slowly. */
 export const PADDING_HEADER = 'x-padding-bytes';
@@ -46,6 +47,12 @@ interface Exchange {
 
 function answer({ pod, held, response, request, bytes, echo }: Exchange, how: Answer): void {
   const { method, url } = request;
+  const odd = how.kind === 'ok' ? oddAnswer(request.headers) : undefined;
+  if (odd !== undefined) {
+    held.finish({ kind: odd.breaks ? 'half' : 'ok' });
+    odd.write(request.socket);
+    return;
+  }
   const text = JSON.stringify({ pod: pod.address, method, url, bytes, ...(echo && { headers: echo }) });
   const status = how.kind === 'status' ? how.status : 200;
   const padding = Number(request.headers[PADDING_HEADER] ?? 0);

@@ -19,6 +19,8 @@ export interface PodRequest {
   readonly started: number | undefined;
   /** When the pod let it go: just before the last byte of the answer is written, or when it learned of an abort. */
   readonly ended: number | undefined;
+  /** What ended it cannot have come before this moment; see `notBefore()`. */
+  readonly endedNotBefore?: number | undefined;
   readonly outcome: PodOutcome;
   /** Requests that the pod held when this one had arrived, this one included. */
   readonly held: number;
@@ -81,7 +83,7 @@ export class PodLog {
     const earliest = notBefore();
     const at = instant();
     this.#change(at, 1);
-    const open = { started: undefined, ended: undefined, outcome: 'running' } as const;
+    const open = { started: undefined, ended: undefined, endedNotBefore: undefined, outcome: 'running' } as const;
     const request: Written = { pod: this.pod, id, path, arrived: at, notBefore: earliest, held: this.#held, ...open };
     this.#requests.push(request);
     this.#tell?.(request);
@@ -94,7 +96,7 @@ export class PodLog {
       },
       end: (outcome) => {
         if (request.ended !== undefined) return;
-        notBefore();
+        request.endedNotBefore = notBefore();
         request.ended = instant();
         request.outcome = outcome;
         this.#change(request.ended, -1);

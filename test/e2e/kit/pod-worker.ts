@@ -24,6 +24,7 @@ export interface PodCalls {
   mode(change: { address: string; mode: PodMode }): Promise<void>;
   work(change: { address: string; workMs: number }): Promise<void>;
   requests(): Promise<readonly PodRequest[]>;
+  take(): Promise<readonly PodRequest[]>;
   counts(): Promise<readonly PodCount[]>;
   forget(): Promise<void>;
 }
@@ -64,6 +65,11 @@ const calls: PodCalls = {
   },
   mode: ({ address, mode }) => named(address).setMode(mode),
   work: async ({ address, workMs }) => named(address).setWork(workMs),
+  async take() {
+    const seen = await calls.requests();
+    await calls.forget();
+    return seen;
+  },
   requests: async () => [...stopped, ...[...pods.values()].flatMap((pod) => pod.log.requests)],
   counts: async () => [...pods.values()].map(({ log: { pod, held, peak, changes } }) => ({ pod, held, peak, changes })),
   async forget() {

@@ -7,7 +7,7 @@ import { type LogEntry, PodLog, type Tell } from './pod-log.ts';
  * How a pod behaves. `dead` closes the listener and all connections; `frozen` accepts and never answers (thawed, it
  * works on what it has); `status` answers so at once, without work (gRPC: UNAVAILABLE); `garbage` answers every
  * connection with bytes that are no HTTP; `half` works, sends half an answer and breaks off; `slow-accept` lets a new
- * connection wait `ms` before it is served.
+ * connection wait `ms` before it is served; `hang-up` closes every new connection at once.
  */
 export type PodMode =
   | { readonly kind: 'normal' }
@@ -16,6 +16,7 @@ export type PodMode =
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: 'garbage' }
   | { readonly kind: 'half' }
+  | { readonly kind: 'hang-up' }
   | { readonly kind: 'slow-accept'; readonly ms: number };
 
 /** What a pod should do with a request whose work is over: answer, refuse with a status, or break off. */
@@ -233,7 +234,8 @@ export class Pod {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy()); // a peer that resets is part of many tests
     const mode = this.#mode;
-    if (mode.kind === 'garbage') socket.once('data', (chunk: Buffer) => this.#babble(socket, chunk));
+    if (mode.kind === 'hang-up') socket.destroy();
+    else if (mode.kind === 'garbage') socket.once('data', (chunk: Buffer) => this.#babble(socket, chunk));
     else if (mode.kind === 'slow-accept') setTimeout(() => socket.destroyed || this.#protocol.serve(socket), mode.ms);
     else this.#protocol.serve(socket);
   }

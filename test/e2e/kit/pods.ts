@@ -90,6 +90,11 @@ export class Pods {
     return [...seen].sort((a, b) => a.arrived - b.arrived);
   }
 
+  /** The same, and forgets those that have ended. */
+  take(): Promise<readonly PodRequest[]> {
+    return this.#thread.ask('take', undefined);
+  }
+
   /** What each pod holds now, held at most, and over time. */
   counts(): Promise<readonly PodCount[]> {
     return this.#thread.ask('counts', undefined);

@@ -1,0 +1,92 @@
+import type { LoadResult } from '../e2e/kit/load.ts';
+import type { PodRequest } from '../e2e/kit/pod-log.ts';
+import type { Lane, LaneSetup, Setup } from './setup.ts';
+
+/** A request as its client knows it. All times are those of `instant()`. */
+export interface Sent {
+  readonly id: string;
+  readonly lane: Lane;
+  /** When it was handed to its client, which may have had to connect first. */
+  readonly asked: number;
+  /** Requests of the same connection come to Envoy in the order in which they were sent. */
+  readonly connection: string | undefined;
+  /** Whether its client was to go away before the answer. */
+  readonly aborts: boolean;
+  /** The odd answer it asked for. */
+  readonly odd: string | undefined;
+  /** Undefined: it has not ended yet. */
+  readonly result: LoadResult | undefined;
+}
+
+/** A route file. */
+export interface Version {
+  /** Just before it was written. */
+  readonly at: number;
+  /** When it was surely active, and all before it no more; undefined: not yet. */
+  readonly settledAt: number | undefined;
+  readonly setup: Setup;
+}
+
+interface Lasting {
+  readonly from: number;
+  /** Infinity: still. */
+  readonly to: number;
+}
+
+/** A pod was in this mode. */
+export interface PodTrouble extends Lasting {
+  readonly kind: 'pod';
+  readonly pod: string;
+  readonly how: string;
+}
+
+/** Envoy or Sluice was not there, or did not move. */
+export interface PlaneTrouble extends Lasting {
+  readonly kind: 'envoy' | 'sluice';
+  readonly how: 'kill' | 'restart' | 'freeze';
+}
+
+/** Something that was broken for a while. */
+export type Trouble = PodTrouble | PlaneTrouble;
+
+/** What is known of a run so far. */
+export interface History {
+  readonly sent: readonly Sent[];
+  /** What the pods saw, in the order of arrival. */
+  readonly visits: readonly PodRequest[];
+  /** Oldest first. */
+  readonly versions: readonly Version[];
+  readonly troubles: readonly Trouble[];
+  /** `address:port` by number. */
+  readonly pods: readonly string[];
+  readonly began: number;
+  readonly now: number;
+}
+
+/** A rule that was broken. */
+export interface Violation {
+  readonly rule: 'limit' | 'pod' | 'twice' | 'answer' | 'stuck' | 'idle' | 'order' | 'edit' | 'end';
+  readonly at: number;
+  readonly text: string;
+  /** Ids of requests and addresses of pods that it is about. */
+  readonly about: readonly string[];
+}
+
+/** Whether two stretches of time have something in common. */
+export function overlaps(a: { from: number; to: number }, from: number, to: number): boolean {
+  return a.from <= to && a.to >= from;
+}
+
+/** The route files that may be active between two moments: the last one that was settled, and all after it. */
+export function versionsIn({ versions }: History, from: number, to: number): readonly Version[] {
+  let first = 0;
+  versions.forEach(({ settledAt }, index) => {
+    if (settledAt !== undefined && settledAt <= from) first = index;
+  });
+  return versions.filter(({ at }, index) => index >= first && (index === first || at <= to));
+}
+
+/** What a lane may have been between two moments. */
+export function lanesIn(history: History, lane: Lane, from: number, to: number): readonly LaneSetup[] {
+  return versionsIn(history, from, to).map(({ setup }) => setup[lane]);
+}

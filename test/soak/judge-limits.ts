@@ -1,0 +1,55 @@
+import type { PodRequest } from '../e2e/kit/pod-log.ts';
+import { type History, type Violation, versionsIn } from './history.ts';
+import { LANES } from './setup.ts';
+
+/** What was given a slot before an edit was active may come to its pod a moment later. */
+const ON_ITS_WAY_MS = 1000;
+
+/** Two ends of connections, written one after the other, are read so much apart. */
+const TIE_MS = 2;
+
+/** Pods that got a request beyond their limit, or of a service that does not have them. */
+export function limitFaults(history: History): readonly Violation[] {
+  const byPod = Map.groupBy(history.visits, ({ pod }) => pod);
+  return [...byPod].flatMap(([pod, visits]) => {
+    const number = history.pods.indexOf(pod);
+    let held: PodRequest[] = [];
+    return visits.flatMap((visit): Violation[] => {
+      held = held.filter(({ ended }) => ended === undefined || ended > visit.arrived);
+      held.push(visit);
+      return podFault(history, { pod, number, visit, held });
+    });
+  });
+}
+
+interface Arrival {
+  readonly pod: string;
+  readonly number: number;
+  readonly visit: PodRequest;
+  /** What the pod had then, this one included. */
+  readonly held: readonly PodRequest[];
+}
+
+function podFault(history: History, { pod, number, visit, held }: Arrival): Violation[] {
+  const { arrived, id, path } = visit;
+  const setups = versionsIn(history, arrived - ON_ITS_WAY_MS, arrived).map(({ setup }) => setup);
+  const owners = setups.flatMap((setup) => LANES.filter((lane) => setup[lane].pods.includes(number)));
+  const lane = LANES.find((one) => path.startsWith(`/${one}/`));
+  const about = [id, pod];
+  if (lane !== undefined && !owners.includes(lane))
+    return [{ rule: 'pod', at: arrived, text: `${id} went to ${pod}, which is no pod of it`, about }];
+  const limits = setups.flatMap((setup) =>
+    LANES.filter((one) => setup[one].pods.includes(number)).map((one) => setup[one].limit),
+  );
+  const limit = Math.max(0, ...limits);
+  const strict = held.filter((one) => !hadLeft(one, arrived));
+  if (limits.length === 0 || strict.length <= limit) return [];
+  const others = strict.map((one) => `${one.id} since ${(arrived - one.arrived).toFixed(1)} ms (${one.outcome})`);
+  const text = `${pod} had ${strict.length} of ${limit}: ${others.join(', ')}`;
+  return [{ rule: 'limit', at: arrived, text, about: [pod, ...strict.map((one) => one.id)] }];
+}
+
+/** Whether its client had left by then, and the pod was only about to read it. */
+function hadLeft({ outcome, endedNotBefore = Number.POSITIVE_INFINITY }: PodRequest, by: number): boolean {
+  return outcome === 'aborted' && endedNotBefore <= by + TIE_MS;
+}

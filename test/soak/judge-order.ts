@@ -1,0 +1,66 @@
+import { firstVisits } from '../e2e/kit/verdict.ts';
+import { type History, type Sent, type Violation, versionsIn } from './history.ts';
+import { isTroubled } from './judge-idle.ts';
+import { LANES, type Lane } from './setup.ts';
+
+/**
+ * Two requests that were sent or arrive closer to each other have no order: they come over several connections, and on a busy
+ * machine a process that is due waits for its turn.
+ */
+const TIE_MS = 400;
+
+/**
+ * Requests that look for a pod anew, as theirs has gone: they may be overtaken meanwhile. So many by whom nobody is overtaken
+ * otherwise are too many in any case.
+ */
+const MOST_IN_TROUBLE = 60;
+
+/** Those whose slots are in other hands after an edit. */
+const MOST_IN_EDIT = 12;
+
+interface Placed {
+  readonly id: string;
+  readonly sent: number;
+  readonly arrived: number;
+  readonly notBefore: number;
+}
+
+/** Requests that saw others start before them that were sent later. */
+export function orderFaults(history: History): readonly Violation[] {
+  const visits = new Map(firstVisits(history.visits).map((visit) => [visit.id, visit]));
+  const placed = (lane: Lane): readonly Placed[] =>
+    history.sent.flatMap((sent) => {
+      const visit = visits.get(sent.id);
+      const at = sentAt(sent);
+      if (sent.lane !== lane || visit === undefined || at === undefined) return [];
+      return [{ id: sent.id, sent: at, arrived: visit.arrived, notBefore: visit.notBefore }];
+    });
+  return LANES.flatMap((lane) => laneFaults(history, lane, placed(lane)));
+}
+
+function sentAt({ result, asked }: Sent): number | undefined {
+  // One that has not ended was sent when it was asked, or a moment later.
+  return result?.sent ?? asked;
+}
+
+function laneFaults(history: History, lane: Lane, placed: readonly Placed[]): readonly Violation[] {
+  const bySent = [...placed].sort((a, b) => a.sent - b.sent);
+  return bySent.flatMap((one, index): Violation[] => {
+    // Who has not waited was not overtaken.
+    if (one.notBefore - one.sent < 2 * TIE_MS) return [];
+    const later = bySent.slice(index + 1).filter((other) => other.sent < one.notBefore);
+    const before = later.filter((other) => other.sent > one.sent + TIE_MS && other.arrived < one.notBefore - TIE_MS);
+    if (before.length <= mostOvertaking(history, lane, one)) return [];
+    const [worst] = before.slice(-1);
+    const text = `${one.id} came to its pod ${(one.arrived - one.sent).toFixed(0)} ms after it was sent, after ${before.length} that were sent later, such as ${worst?.id}`;
+    return [{ rule: 'order', at: one.arrived, text, about: [one.id, ...(worst ? [worst.id] : [])] }];
+  });
+}
+
+/** How many may overtake a request, given what happened while it waited. */
+function mostOvertaking(history: History, lane: Lane, { sent, arrived }: Placed): number {
+  if (isTroubled(history, sent, arrived)) return MOST_IN_TROUBLE;
+  const setups = versionsIn(history, sent, arrived).map(({ setup }) => setup[lane]);
+  const kinds = new Set(setups.map(({ name, protocol, pods }) => `${name} ${protocol} ${pods.join()}`));
+  return kinds.size > 1 ? MOST_IN_EDIT : 0;
+}

@@ -1,0 +1,285 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { instant, pause } from '../e2e/kit/instant.ts';
+import type { PodRequest } from '../e2e/kit/pod-log.ts';
+import { ODD_HEADER } from '../e2e/kit/pod-odd.ts';
+import { Pods } from '../e2e/kit/pods.ts';
+import { Sluice } from '../e2e/kit/sluice.ts';
+import { Clients } from './clients.ts';
+import type { History, PlaneTrouble, PodTrouble, Sent, Version } from './history.ts';
+import { requestsOf } from './load-step.ts';
+import type { Load, Step } from './schedule.ts';
+import { changeLane, LANES, movePod, PODS, routeFileOf, type Setup } from './setup.ts';
+
+/** How long what has ended is still looked at, for what follows from it. */
+const REMEMBER_MS = 60_000;
+
+/** How often is asked whether an edit is active. */
+const ASK_MS = 150;
+
+/** The filter reports its state twice a second; what has been said to it then has been heard. */
+const REPORTED_MS = 1000;
+
+interface Parts {
+  readonly sluice: Sluice;
+  readonly pods: Pods;
+  readonly folder: string;
+}
+
+type Open<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** Pods, Sluice, Envoy and clients, and the history of what they did. */
+export class World {
+  readonly sluice: Sluice;
+  readonly #pods: Pods;
+  /** Where Sluice keeps the last good route file. */
+  readonly #folder: string;
+  readonly #clients: Clients;
+  readonly #began = instant();
+  readonly #troubles: (Open<PodTrouble> | Open<PlaneTrouble>)[] = [];
+  readonly #versions: Open<Version>[];
+  readonly #addresses: readonly string[];
+  #sent: Open<Sent>[] = [];
+  #visits = new Map<string, PodRequest>();
+  #setup: Setup;
+  /** What is done to Sluice and Envoy is done one after the other, and so are edits. */
+  #plane: Promise<void> = Promise.resolve();
+  #file: Promise<void> = Promise.resolve();
+  #isStopped = false;
+  #settling: Promise<void> = Promise.resolve();
+  #isSettling = false;
+
+  private constructor({ sluice, pods, folder }: Parts, setup: Setup) {
+    this.sluice = sluice;
+    this.#folder = folder;
+    this.#pods = pods;
+    this.#addresses = [...pods.addresses];
+    this.#setup = setup;
+    this.#clients = new Clients(sluice.port);
+    this.#versions = [{ at: this.#began, settledAt: this.#began, setup }];
+  }
+
+  /** Starts everything. Errors: rejects when something does not start. */
+  static async start(setup: Setup, network: string): Promise<World> {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-soak-'));
+    const pods = await Pods.start({ count: PODS, protocol: 'both', network });
+    try {
+      const routes = routeFileOf(setup, pods.addresses);
+      const sluice = await Sluice.start({ routes, logLevel: 'info', args: ['--state-dir', folder] });
+      return new World({ sluice, pods, folder }, setup);
+    } catch (error) {
+      await pods.stop();
+      throw error;
+    }
+  }
+
+  /** Does what a step says; resolves when it is over. Errors: rejects when it cannot be done. */
+  do(step: Step, name: string): Promise<void> {
+    switch (step.kind) {
+      case 'load':
+        return this.#load(step, name);
+      case 'edit':
+        return this.#edit(changeLane(this.#setup, step.lane, step.change));
+      case 'move':
+        return this.#edit(movePod(this.#setup, step.pod, step.to));
+      case 'pod':
+        return this.#podTrouble(step);
+      case 'broken-file':
+        return this.#inFile(() => this.#breakFile(step.ms));
+      case 'sluice':
+        return this.#inPlane(() => this.#disturbSluice(step.how, step.ms));
+      case 'envoy':
+        return this.#inPlane(() => (step.how === 'freeze' ? this.#freeze('envoy', step.ms) : this.#killEnvoy(step.ms)));
+    }
+  }
+
+  /** The requests that have not ended. */
+  get open(): number {
+    return this.#sent.filter(({ result }) => result === undefined).length;
+  }
+
+  /** What is known by now, without what has ended long ago. */
+  async history(): Promise<History> {
+    for (const visit of await this.#pods.take()) this.#visits.set(`${visit.pod} ${visit.id} ${visit.arrived}`, visit);
+    const now = instant();
+    const isRecent = (ended: number | undefined) => ended === undefined || now - ended < REMEMBER_MS;
+    this.#sent = this.#sent.filter(({ result }) => isRecent(result?.ended));
+    for (const [key, { ended }] of this.#visits) if (!isRecent(ended)) this.#visits.delete(key);
+    return {
+      sent: this.#sent.map((one) => ({ ...one })),
+      visits: [...this.#visits.values()].sort((a, b) => a.arrived - b.arrived),
+      versions: this.#versions.map((one) => ({ ...one })),
+      troubles: this.#troubles.map((one) => ({ ...one })),
+      pods: this.#addresses,
+      began: this.#began,
+      now,
+    };
+  }
+
+  /** What the route file says now. */
+  get setup(): Setup {
+    return this.#setup;
+  }
+
+  /** The pods' addresses, by number. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  /** Whether the last edit is active. */
+  get isSettled(): boolean {
+    return this.#versions.at(-1)?.settledAt !== undefined;
+  }
+
+  /** Sends this load, and resolves when all of it has ended. */
+  async #load(load: Load, name: string): Promise<void> {
+    const began = instant();
+    const ends: Promise<void>[] = [];
+    for (const request of requestsOf(load, name)) {
+      const early = began + request.at - instant();
+      if (early > 0.5) await pause(early);
+      if (this.#isStopped) break;
+      const sent: Open<Sent> = {
+        id: request.id,
+        lane: load.lane,
+        asked: instant(),
+        connection: load.client === 'h2' ? 'h2' : undefined,
+        aborts: request.abortAfter !== undefined,
+        odd: request.headers?.[ODD_HEADER],
+        result: undefined,
+      };
+      this.#sent.push(sent);
+      const send = async () => {
+        sent.result = await this.#clients.send(load.client, request);
+      };
+      ends.push(send());
+    }
+    await Promise.all(ends);
+  }
+
+  #edit(setup: Setup): Promise<void> {
+    this.#setup = setup;
+    return this.#inFile(async () => {
+      this.#versions.push({ at: instant(), settledAt: undefined, setup });
+      await this.sluice.edit(routeFileOf(setup, this.#addresses));
+      if (!this.#isSettling) this.#settling = this.#settle();
+    });
+  }
+
+  async #breakFile(ms: number): Promise<void> {
+    await this.sluice.edit('version: 1\nservices: {a0: {static: [nowhere, limit: 0}\n');
+    await pause(ms);
+    await this.sluice.edit(routeFileOf(this.#setup, this.#addresses));
+  }
+
+  /** Waits until the last edit is active, and notes when. */
+  async #settle(): Promise<void> {
+    this.#isSettling = true;
+    let since: number | undefined;
+    for (;;) {
+      await pause(ASK_MS);
+      const last = this.#versions.at(-1);
+      if (this.#isStopped || last === undefined || last.settledAt !== undefined) break;
+      const asked = instant();
+      const isActive = await this.#isActive(last).catch(() => false);
+      // Another one may have been written meanwhile.
+      if (!isActive || this.#versions.at(-1) !== last) since = undefined;
+      else if (since === undefined) since = asked;
+      else if (asked - since >= REPORTED_MS) last.settledAt = instant();
+    }
+    this.#isSettling = false;
+  }
+
+  async #isActive({ setup }: Version): Promise<boolean> {
+    const { nodes, services, routes, problems } = await this.sluice.status();
+    if (!Array.isArray(services) || !Array.isArray(nodes) || !Array.isArray(routes)) return false;
+    if (!nodes.some(({ filter }) => filter?.state === 'connected')) return false;
+    if (Array.isArray(problems) && problems.some(({ severity }) => severity === 'error')) return false;
+    return LANES.every((lane) => {
+      const { name, limit, protocol, queueMax, queueTimeoutMs, pods } = setup[lane];
+      const found = services.find((service) => service.name === name);
+      if (found === undefined || !found.active || found.oldSince !== undefined) return false;
+      const addresses: readonly string[] = found.pods.map(({ address }: { address: string }) => address);
+      const wanted = pods.map((pod) => this.#addresses[pod]);
+      const isSame = addresses.length === wanted.length && wanted.every((one) => one && addresses.includes(one));
+      const { queue } = found;
+      return (
+        isSame &&
+        found.limit === limit &&
+        found.protocol === protocol &&
+        queue.max === queueMax &&
+        queue.timeoutMs === queueTimeoutMs
+      );
+    });
+  }
+
+  async #podTrouble({ pod, mode, ms }: Extract<Step, { kind: 'pod' }>): Promise<void> {
+    const address = this.#addresses[pod] ?? '';
+    const how = mode.kind === 'status' ? `status ${mode.status}` : mode.kind;
+    const trouble: Open<PodTrouble> = { kind: 'pod', pod: address, how, from: instant(), to: Number.POSITIVE_INFINITY };
+    this.#troubles.push(trouble);
+    await this.#pods.setMode(address, mode);
+    await pause(ms);
+    await this.#pods.setMode(address, { kind: 'normal' });
+    trouble.to = instant();
+  }
+
+  async #freeze(what: 'sluice' | 'envoy', ms: number): Promise<void> {
+    const pid = what === 'sluice' ? this.sluice.process.pid : this.sluice.envoy.pid;
+    if (pid === undefined) throw new Error('Sluice does not run');
+    const trouble = this.#planeTrouble(what, 'freeze');
+    process.kill(pid, 'SIGSTOP');
+    await pause(ms);
+    process.kill(pid, 'SIGCONT');
+    trouble.to = instant();
+  }
+
+  #disturbSluice(how: PlaneTrouble['how'], ms: number): Promise<void> {
+    return how === 'freeze' ? this.#freeze('sluice', ms) : this.#restart({ how, ms });
+  }
+
+  async #restart({ how, ms }: { how: 'kill' | 'restart'; ms: number }): Promise<void> {
+    const trouble = this.#planeTrouble('sluice', how);
+    await this.sluice.process.end(how === 'kill' ? 'SIGKILL' : 'SIGTERM');
+    await pause(ms);
+    await this.sluice.restart();
+    trouble.to = instant();
+  }
+
+  async #killEnvoy(ms: number): Promise<void> {
+    const trouble = this.#planeTrouble('envoy', 'kill');
+    await this.sluice.killEnvoy();
+    await pause(ms);
+    await this.sluice.startEnvoyAgain();
+    trouble.to = instant();
+  }
+
+  #planeTrouble(kind: PlaneTrouble['kind'], how: PlaneTrouble['how']): Open<PlaneTrouble> {
+    const trouble: Open<PlaneTrouble> = { kind, how, from: instant(), to: Number.POSITIVE_INFINITY };
+    this.#troubles.push(trouble);
+    return trouble;
+  }
+
+  #inPlane(action: () => Promise<void>): Promise<void> {
+    const done = this.#plane.then(action);
+    this.#plane = done.catch(() => undefined);
+    return done;
+  }
+
+  #inFile(action: () => Promise<void>): Promise<void> {
+    const done = this.#file.then(action);
+    this.#file = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Ends everything. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#clients.close();
+    await this.#settling;
+    await this.sluice.stop();
+    await this.#pods.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
