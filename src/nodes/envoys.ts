@@ -16,6 +16,7 @@ import {
   type Owned,
   type Ownership,
   sameServices,
+  wants,
 } from './ownership.ts';
 import { type EnvoyState, envoyProblems, withheld } from './problems.ts';
 import { tooOldRelease } from './release.ts';
@@ -121,6 +122,7 @@ export class Envoys {
     const known = this.#known.get(id as NodeId);
     if (known === undefined) return { kind: 'visitor', absent: NONE };
     if (known.tooOld !== undefined || this.#mayBeAboutToSay(known)) return { kind: 'waits' };
+    if (this.#waitsForOwners(known)) return { kind: 'waits' };
     if (!isCandidate(known)) return { kind: 'visitor', absent: this.#withoutLimited(known) };
     const whose = known.sameId.whose(stream);
     if (whose === 'unknown') return { kind: 'waits' };
@@ -235,6 +237,18 @@ export class Envoys {
     if (!known.returning || !isProxy(known)) return false;
     if (known.holds === undefined && this.#areReturning()) return true;
     return known.listens === 'no' && this.#options.clock.monotonic() - known.since < ASKS_MS;
+  }
+
+  /**
+   * While others may be about to return, a service that nobody owns may be theirs. Until that is known an Envoy that has had a
+   * configuration keeps it: with routes to a service that it does not get it would refuse what it can serve (a service was
+   * renamed while the control plane was away).
+   */
+  #waitsForOwners(known: Known): boolean {
+    if (!known.returning || !isCandidate(known) || !this.#areReturning()) return false;
+    return this.#owned.some(({ service: { name, discipline } }) => {
+      return discipline.kind === 'limited' && wants(known, name) && !this.#owners.has(name);
+    });
   }
 
   #holds(id: NodeId, { names, stream }: XdsEvent & { readonly kind: 'holds' }): void {

@@ -8,8 +8,6 @@ export interface Sent {
   readonly lane: Lane;
   /** When it was handed to its client, which may have had to connect first. */
   readonly asked: number;
-  /** Requests of the same connection come to Envoy in the order in which they were sent. */
-  readonly connection: string | undefined;
   /** Whether its client was to go away before the answer. */
   readonly aborts: boolean;
   /** The odd answer it asked for. */
@@ -24,6 +22,8 @@ export interface Version {
   readonly at: number;
   /** When it was surely active, and all before it no more; undefined: not yet. */
   readonly settledAt: number | undefined;
+  /** What of it was not active when Sluice was asked last. */
+  readonly missing: string | undefined;
   readonly setup: Setup;
 }
 

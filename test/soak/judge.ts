@@ -42,5 +42,5 @@ function editFaults({ versions, troubles, now }: History): readonly Violation[] 
   if (last === undefined || last.settledAt !== undefined) return [];
   const since = Math.max(last.at, ...troubles.filter(({ kind }) => kind !== 'pod').map(({ to }) => to));
   if (now - since < EDIT_MS) return [];
-  return [{ rule: 'edit', at: last.at, text: `an edit is not active after ${EDIT_MS} ms`, about: [] }];
+  return [{ rule: 'edit', at: last.at, text: `an edit is not active after ${EDIT_MS} ms: ${last.missing}`, about: [] }];
 }

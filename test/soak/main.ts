@@ -49,12 +49,10 @@ process.stdout.write(`${what}: ${schedule.steps.length} steps\n`);
 let told = 0;
 const outcome = await run(schedule, {
   network,
-  onJudged: (seconds, { sent, troubles }) => {
+  onJudged: (seconds, { sent }) => {
     if (seconds < told + 60) return;
     told = seconds;
-    process.stdout.write(
-      `${seconds.toFixed(0)} s, ${sent.length} requests in the last minute, ${troubles.length} troubles so far\n`,
-    );
+    process.stdout.write(`${seconds.toFixed(0)} s, ${sent.length} requests in the last minute\n`);
   },
 });
 process.stdout.write(`${countsText(outcome)}\n`);

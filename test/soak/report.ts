@@ -22,6 +22,9 @@ export function report(what: string, { steps }: Schedule, { violations, history 
       .map((one) => `  ${one.rule}, ${((one.at - history.began) / 1000).toFixed(2)} s: ${one.text}`),
     'steps before it:',
     ...done.slice(-STEPS).map((step) => `  ${stepText(step)}`),
+    ...(history.versions.at(-1)?.settledAt === undefined
+      ? [`the last edit is not active: ${history.versions.at(-1)?.missing}`]
+      : []),
     'what happened around it:',
     ...around(history, first).slice(0, LINES),
   ].join('\n');

@@ -15,6 +15,9 @@ import { changeLane, LANES, movePod, PODS, routeFileOf, type Setup } from './set
 /** How long what has ended is still looked at, for what follows from it. */
 const REMEMBER_MS = 60_000;
 
+/** A pod ends a request before its client does. */
+const LONGER_MS = 30_000;
+
 /** How often is asked whether an edit is active. */
 const ASK_MS = 150;
 
@@ -57,7 +60,7 @@ export class World {
     this.#addresses = [...pods.addresses];
     this.#setup = setup;
     this.#clients = new Clients(sluice.port);
-    this.#versions = [{ at: this.#began, settledAt: this.#began, setup }];
+    this.#versions = [{ at: this.#began, settledAt: this.#began, missing: undefined, setup }];
   }
 
   /** Starts everything. Errors: rejects when something does not start. */
@@ -101,13 +104,16 @@ export class World {
 
   /** What is known by now, without what has ended long ago. */
   async history(): Promise<History> {
-    for (const visit of await this.#pods.take()) this.#visits.set(`${visit.pod} ${visit.id} ${visit.arrived}`, visit);
     const now = instant();
-    const isRecent = (ended: number | undefined) => ended === undefined || now - ended < REMEMBER_MS;
-    this.#sent = this.#sent.filter(({ result }) => isRecent(result?.ended));
-    for (const [key, { ended }] of this.#visits) if (!isRecent(ended)) this.#visits.delete(key);
+    this.#forget(now);
+    this.#sent = this.#sent.filter(({ result }) => isRecent(result?.ended, now, REMEMBER_MS));
+    // First what clients know: of each of their answers the pods have told by then.
+    const sent = this.#sent.map((one) => ({ ...one }));
+    for (const visit of await this.#pods.take()) this.#visits.set(`${visit.pod} ${visit.id} ${visit.arrived}`, visit);
+    for (const [key, { ended }] of this.#visits)
+      if (!isRecent(ended, now, REMEMBER_MS + LONGER_MS)) this.#visits.delete(key);
     return {
-      sent: this.#sent.map((one) => ({ ...one })),
+      sent,
       visits: [...this.#visits.values()].sort((a, b) => a.arrived - b.arrived),
       versions: this.#versions.map((one) => ({ ...one })),
       troubles: this.#troubles.map((one) => ({ ...one })),
@@ -115,6 +121,14 @@ export class World {
       began: this.#began,
       now,
     };
+  }
+
+  /** Leaves out route files and troubles of which nothing can follow any more. */
+  #forget(now: number): void {
+    const before = now - 2 * REMEMBER_MS;
+    const first = this.#versions.findLastIndex(({ settledAt }) => settledAt !== undefined && settledAt < before);
+    if (first > 0) this.#versions.splice(0, first);
+    while ((this.#troubles[0]?.to ?? now) < before) this.#troubles.shift();
   }
 
   /** What the route file says now. */
@@ -144,7 +158,6 @@ export class World {
         id: request.id,
         lane: load.lane,
         asked: instant(),
-        connection: load.client === 'h2' ? 'h2' : undefined,
         aborts: request.abortAfter !== undefined,
         odd: request.headers?.[ODD_HEADER],
         result: undefined,
@@ -161,7 +174,7 @@ export class World {
   #edit(setup: Setup): Promise<void> {
     this.#setup = setup;
     return this.#inFile(async () => {
-      this.#versions.push({ at: instant(), settledAt: undefined, setup });
+      this.#versions.push({ at: instant(), settledAt: undefined, missing: undefined, setup });
       await this.sluice.edit(routeFileOf(setup, this.#addresses));
       if (!this.#isSettling) this.#settling = this.#settle();
     });
@@ -182,36 +195,42 @@ export class World {
       const last = this.#versions.at(-1);
       if (this.#isStopped || last === undefined || last.settledAt !== undefined) break;
       const asked = instant();
-      const isActive = await this.#isActive(last).catch(() => false);
+      const missing = await this.#missing(last).catch((error: unknown) => String(error));
       // Another one may have been written meanwhile.
-      if (!isActive || this.#versions.at(-1) !== last) since = undefined;
-      else if (since === undefined) since = asked;
+      if (missing !== undefined || this.#versions.at(-1) !== last) {
+        last.missing = missing;
+        since = undefined;
+      } else if (since === undefined) since = asked;
       else if (asked - since >= REPORTED_MS) last.settledAt = instant();
     }
     this.#isSettling = false;
   }
 
-  async #isActive({ setup }: Version): Promise<boolean> {
-    const { nodes, services, routes, problems } = await this.sluice.status();
-    if (!Array.isArray(services) || !Array.isArray(nodes) || !Array.isArray(routes)) return false;
-    if (!nodes.some(({ filter }) => filter?.state === 'connected')) return false;
-    if (Array.isArray(problems) && problems.some(({ severity }) => severity === 'error')) return false;
-    return LANES.every((lane) => {
-      const { name, limit, protocol, queueMax, queueTimeoutMs, pods } = setup[lane];
+  /** Why the route file is not active yet; undefined: it is. */
+  async #missing({ setup }: Version): Promise<string | undefined> {
+    const { nodes, services, problems } = await this.sluice.status();
+    if (!Array.isArray(services) || !Array.isArray(nodes) || !Array.isArray(problems)) return 'the status says nothing';
+    if (!nodes.some(({ filter }) => filter?.state === 'connected')) return 'the filter is not connected';
+    const errors = problems.filter(({ severity }) => severity === 'error').map(({ message }) => message);
+    if (errors.length > 0) return errors.join('; ');
+    const wrong = LANES.flatMap((lane) => {
+      const { name, pods, ...wanted } = setup[lane];
       const found = services.find((service) => service.name === name);
-      if (found === undefined || !found.active || found.oldSince !== undefined) return false;
-      const addresses: readonly string[] = found.pods.map(({ address }: { address: string }) => address);
-      const wanted = pods.map((pod) => this.#addresses[pod]);
-      const isSame = addresses.length === wanted.length && wanted.every((one) => one && addresses.includes(one));
-      const { queue } = found;
-      return (
-        isSame &&
-        found.limit === limit &&
-        found.protocol === protocol &&
-        queue.max === queueMax &&
-        queue.timeoutMs === queueTimeoutMs
+      if (found === undefined || !found.active || found.oldSince !== undefined) return [`${name} is not active`];
+      const ready = found.pods.filter(({ state }: { state: string }) => state !== 'draining');
+      const seen = { ...found, queueMax: found.queue.max, queueTimeoutMs: found.queue.timeoutMs };
+      const other = (['limit', 'protocol', 'queueMax', 'queueTimeoutMs'] as const).filter(
+        (key) => seen[key] !== wanted[key],
       );
+      const addresses: readonly string[] = ready.map(({ address }: { address: string }) => address);
+      const isSame =
+        addresses.length === pods.length && pods.every((pod) => addresses.includes(this.#addresses[pod] ?? ''));
+      return [
+        ...other.map((key) => `${name} has ${key} ${seen[key]}`),
+        ...(isSame ? [] : [`${name} has ${addresses}`]),
+      ];
     });
+    return wrong.length > 0 ? wrong.join('; ') : undefined;
   }
 
   async #podTrouble({ pod, mode, ms }: Extract<Step, { kind: 'pod' }>): Promise<void> {
@@ -282,4 +301,8 @@ export class World {
     await this.#pods.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+function isRecent(ended: number | undefined, now: number, forMs: number): boolean {
+  return ended === undefined || now - ended < forMs;
 }

@@ -121,12 +121,25 @@ test('after a restart a service goes back to the Envoy that has it, whoever is t
   come('b', 1, { returning: true });
   expect(codec('b')).toBe('waits');
   hold('b', 1, 'web');
-  expect(codec('b')).toBe(false);
+  // Whose codec is cannot be told yet.
+  expect(codec('b')).toBe('waits');
   come('a', 2, { returning: true });
   hold('a', 2, 'codec');
   expect([codec('a'), codec('b')]).toEqual([true, false]);
   await clock.advance(10_000);
   expect([codec('a'), codec('b')]).toEqual([true, false]);
+});
+
+test('an Envoy that is back keeps its routes until it is known who gets a service that is new since then', async () => {
+  const { clock, envoys, come, hold, codec, told } = world();
+  envoys.follow([{ service: serviceOf('renamed', kubernetes('codec'), 1) }]);
+  come('a', 1, { returning: true });
+  hold('a', 1, 'codec');
+  expect(codec('a')).toBe('waits');
+  const before = told();
+  await clock.advance(3000);
+  expect(envoys.given({ id: 'a', cluster: '', metadata: {} }, 1)).toEqual({ kind: 'envoy', absent: new Set() });
+  expect(told()).toBeGreaterThan(before);
 });
 
 test('what nobody returns with is given away after a while, and an Envoy that says nothing gets it then', async () => {
