@@ -19,7 +19,8 @@ export function markdownFiles(): readonly string[] {
 /** Files of the Helm chart, which may not lead out of its folder, and what they are copies of. */
 export const CHART_FILES: Readonly<Record<string, string>> = {
   'charts/sluice/crds/slot-policy.yaml': 'k8s/crds/slot-policy.yaml',
-  'charts/sluice/files/cluster-role.yaml': 'k8s/gateway-api/cluster-role.yaml',
+  'charts/sluice/files/gateway-api-role.yaml': 'k8s/gateway-api/cluster-role.yaml',
+  'charts/sluice/files/ingress-role.yaml': 'k8s/ingress/cluster-role.yaml',
   'charts/sluice/files/bootstrap.yaml': 'k8s/base/bootstrap.yaml',
   'charts/sluice/files/envoy-admin.sh': 'k8s/base/envoy-admin.sh',
   'charts/sluice/files/sluice-probe.sh': 'k8s/base/sluice-probe.sh',

@@ -7,9 +7,16 @@ export interface ObjectFlags {
   readonly gatewayApi?: boolean;
   readonly gatewayAddress?: readonly string[];
   readonly gatewayStatusAddress?: readonly string[];
+  readonly ingress?: boolean;
+  readonly ingressClass?: readonly string[];
+  readonly ingressCertificate?: string;
+  readonly ingressPort?: number;
+  readonly ingressTlsPort?: number;
+  readonly ingressAddress?: readonly string[];
+  readonly publishService?: string;
 }
 
-/** `--gateway-api` and what belongs to it. */
+/** `--gateway-api`, `--ingress` and what belongs to them. */
 export function addObjectOptions(command: Command): Command {
   return command
     .option('--gateway-api', 'take routes from Gateway API objects as well (GatewayClass sluice)')
@@ -21,15 +28,79 @@ export function addObjectOptions(command: Command): Command {
     .option(
       '--gateway-status-address <address>',
       'where clients reach Gateways that share every address, for their status: an IP address or host name; may be given several times',
-      (text: string, before: readonly string[] = []) => [...before, text],
+      several,
+    )
+    .option('--ingress', 'take routes from Ingresses as well (IngressClass sluice)')
+    .option(
+      '--ingress-class <name>',
+      'a further class whose Ingresses are taken, such as nginx; may be given several times',
+      several,
+    )
+    .option('--ingress-port <port>', 'where requests for Ingresses are taken (default: 80)', parsePort)
+    .option('--ingress-tls-port <port>', 'where they are taken over TLS (default: 443)', parsePort)
+    .option(
+      '--ingress-certificate <namespace/name>',
+      'the TLS Secret for clients that ask for a host that no Ingress has a certificate for',
+      parseKey,
+    )
+    .option(
+      '--ingress-address <address>',
+      'where clients reach Ingresses, for their status: an IP address or host name; may be given several times',
+      several,
+    )
+    .option(
+      '--publish-service <namespace/name>',
+      'the Service in front of Envoy, whose addresses the statuses of Ingresses and Gateways tell',
+      parseKey,
     );
 }
 
+/** Whether some of the flags has objects as a source of routes. */
+export function wantsObjects({ gatewayApi, ingress }: ObjectFlags): boolean {
+  return gatewayApi === true || ingress === true;
+}
+
 /** What the flags choose. */
-export function objectRoutes({ gatewayApi, gatewayAddress, gatewayStatusAddress }: ObjectFlags): ObjectRoutesChoice {
-  return gatewayApi === true
-    ? { gatewayApi: { pool: gatewayAddress ?? [], published: gatewayStatusAddress ?? [] } }
-    : {};
+export function objectRoutes(flags: ObjectFlags): ObjectRoutesChoice {
+  const service = flags.publishService === undefined ? {} : { service: flags.publishService };
+  return {
+    ...(flags.gatewayApi === true && {
+      gatewayApi: {
+        pool: flags.gatewayAddress ?? [],
+        published: { addresses: flags.gatewayStatusAddress ?? [], ...service },
+      },
+    }),
+    ...(flags.ingress === true && { ingress: ingressOptions(flags) }),
+  };
+}
+
+function ingressOptions(flags: ObjectFlags): NonNullable<ObjectRoutesChoice['ingress']> {
+  return {
+    classes: flags.ingressClass ?? [],
+    ports: { http: flags.ingressPort ?? 80, https: flags.ingressTlsPort ?? 443 },
+    ...(flags.ingressCertificate === undefined ? {} : { certificate: flags.ingressCertificate }),
+    published: {
+      addresses: flags.ingressAddress ?? [],
+      ...(flags.publishService === undefined ? {} : { service: flags.publishService }),
+    },
+  };
+}
+
+function several(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+/** Throws what commander prints to the user. */
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^[1-9]\d*$/.test(text) || port > 65_535) throw new InvalidArgumentError('Write a port from 1 to 65535.');
+  return port;
+}
+
+/** Throws what commander prints to the user. */
+function parseKey(text: string): string {
+  if (!/^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(text)) throw new InvalidArgumentError('Write one like default/sluice.');
+  return text;
 }
 
 /** Throws what commander prints to the user. */

@@ -20,7 +20,7 @@ import { type SupervisedEnvoy, superviseEnvoy } from '../envoy/process/supervise
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { freePort } from './free-port.ts';
-import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
+import { addObjectOptions, type ObjectFlags, objectRoutes, wantsObjects } from './object-options.ts';
 import {
   adminHostOption,
   durationArgument,
@@ -113,7 +113,7 @@ class Run {
 
   /** Whether there is nothing to route but what is made up. */
   get #isDemo(): boolean {
-    return this.#options.routes === undefined && this.#options.gatewayApi !== true;
+    return this.#options.routes === undefined && !wantsObjects(this.#options);
   }
 
   async untilStopped(): Promise<void> {

@@ -7,7 +7,7 @@ import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane/assembl
 import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
-import { addObjectOptions, type ObjectFlags, objectRoutes } from './object-options.ts';
+import { addObjectOptions, type ObjectFlags, objectRoutes, wantsObjects } from './object-options.ts';
 import {
   adminHostOption,
   durationArgument,
@@ -82,8 +82,10 @@ export function addServe(program: Command): void {
 
 async function serve(options: Options): Promise<void> {
   const { routes, xds, admin = DEFAULT_ADMIN, ownerGrace, filter, kubeconfig, logLevel } = options;
-  if (routes === undefined && options.gatewayApi !== true) {
-    failWith(EXIT.badInput, ['Name a route file with --routes, or take routes from objects with --gateway-api.']);
+  if (routes === undefined && !wantsObjects(options)) {
+    failWith(EXIT.badInput, [
+      'Name a route file with --routes, or take routes from objects with --gateway-api or --ingress.',
+    ]);
     return;
   }
   const stopping = stopSignal();

@@ -30,9 +30,14 @@ export function mismatches(match: RouteMatch, request: RequestHead, wholeMatch: 
     ...(methods.length === 0 || methods.includes(request.method)
       ? []
       : [`the method is ${request.method}, not ${or(methods)}`]),
-    ...headers.flatMap((header) => namedMismatch('header', header, request.headers, wholeMatch)),
+    ...headers.flatMap((header) => namedMismatch('header', header, headersOf(request), wholeMatch)),
     ...query.flatMap((parameter) => namedMismatch('query parameter', parameter, request.query, wholeMatch)),
   ];
+}
+
+/** With the host under the name that Envoy has for it. */
+function headersOf({ headers, host }: RequestHead): RequestHead['headers'] {
+  return host === '' ? headers : new Map([...headers, [':authority', host]]);
 }
 
 function pathMismatch(match: PathMatch, path: string, wholeMatch: WholeMatch): readonly string[] {

@@ -35,6 +35,15 @@ export interface RouteMatch {
   readonly query: readonly NamedMatch[];
 }
 
+/** The match of every request, to begin with. */
+export const EVERYTHING: RouteMatch = {
+  path: { kind: 'prefix', prefix: '/' },
+  hosts: [],
+  methods: [],
+  headers: [],
+  query: [],
+};
+
 /** How a path is written anew. */
 export type PathChange =
   /** In the place of the matched prefix, or of the whole matched exact path. */

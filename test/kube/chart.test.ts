@@ -177,6 +177,25 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     expect(both.args).toEqual(expect.arrayContaining(['--routes=/etc/sluice/routes.yaml', '--gateway-api']));
   });
 
+  test('Ingresses: rights, class, and the same ports once, whatever else takes requests there', () => {
+    const flags = ['ingresses.enabled=true', 'routes=null', 'ingresses.classes={nginx}', 'ingresses.defaultClass=true'];
+    const all = template(...set(...flags));
+    const { containers } = only(all, 'Deployment')['spec'].template.spec;
+    expect(containers[0].args).toEqual(
+      expect.arrayContaining(['--ingress', '--ingress-class=nginx', '--ingress-port=80', '--ingress-tls-port=443']),
+    );
+    expect(containers[0].args.join(' ')).toMatch(/--publish-service=\S+\/sluice/);
+    expect(containers[0].args.join(' ')).not.toContain('--routes');
+    expect(only(all, 'IngressClass')).toMatchObject({
+      metadata: { annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
+      spec: { controller: 'sluice.dev/ingress-controller' },
+    });
+    expect(only(all, 'ClusterRole')['rules']).toEqual(only(render('ingress'), 'ClusterRole')['rules']);
+    const both = template(...set('ingresses.enabled=true', 'gatewayApi.enabled=true'));
+    expect(only(both, 'Service')['spec'].ports).toHaveLength(2);
+    expect(both.filter(({ kind }) => kind === 'ClusterRole')).toHaveLength(2);
+  });
+
   test('values that make no sense are refused', () => {
     const refused = () =>
       execFileSync(HELM, ['template', CHART, ...KUBE, ...set('service.port=no')], { stdio: 'pipe' });

@@ -45,9 +45,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [list, watch]
 {{- end }}
 
+{{/* Whether routes come from objects. */}}
+{{- define "sluice.hasObjects" -}}
+{{- if or .Values.gatewayApi.enabled .Values.ingresses.enabled }}yes{{ end }}
+{{- end }}
+
+{{/* The ports that those objects have requests taken at, by name. */}}
+{{- define "sluice.objectPorts" -}}
+{{- $ports := dict }}
+{{- if .Values.gatewayApi.enabled }}{{ $ports = merge $ports .Values.gatewayApi.ports }}{{ end }}
+{{- if .Values.ingresses.enabled }}{{ $ports = merge $ports .Values.ingresses.ports }}{{ end }}
+{{- toYaml $ports }}
+{{- end }}
+
 {{/* Whether there is a route file at all: not where objects are the only source. */}}
 {{- define "sluice.hasRoutes" -}}
-{{- if or .Values.existingConfigMap .Values.routes (not .Values.gatewayApi.enabled) }}yes{{ end }}
+{{- if or .Values.existingConfigMap .Values.routes (not (include "sluice.hasObjects" .)) }}yes{{ end }}
 {{- end }}
 
 {{- define "sluice.listenPort" -}}

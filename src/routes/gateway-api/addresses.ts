@@ -1,11 +1,19 @@
 import { isIP } from 'node:net';
+import type { Objects } from '../objects/object.ts';
+import { type Published, publishedAddresses } from '../objects/published.ts';
 import type { Gateway, GatewayAddress } from './objects.ts';
 
 /** Where Gateways may listen, and under which addresses they are reached. */
 export interface AddressOptions {
   /** Addresses of the machines that Envoy runs on, one for each Gateway; empty: all Gateways share every address. */
   readonly pool: readonly string[];
-  /** What is told as the address of Gateways that share every address: IP addresses and host names. */
+  /** What is told as the address of Gateways that share every address. */
+  readonly published: Published;
+}
+
+/** The same with the addresses that are known now. */
+interface KnownAddresses {
+  readonly pool: readonly string[];
   readonly published: readonly string[];
 }
 
@@ -37,7 +45,13 @@ export function addressesOf(gateway: Gateway, addresses: GatewayAddresses): Assi
  * Assigns addresses to Gateways (oldest first): those that are asked for by name; else the one that a Gateway has had
  * before, as its status tells; else one that nobody has; and when there is none left, one that others have as well.
  */
-export function assignAddresses(gateways: readonly Gateway[], { pool, published }: AddressOptions): GatewayAddresses {
+export function assignAddresses(
+  gateways: readonly Gateway[],
+  options: AddressOptions,
+  objects: Objects,
+): GatewayAddresses {
+  const { pool } = options;
+  const published = publishedAddresses(objects, options.published);
   const assigned = new Map<Gateway, AssignedAddresses>();
   const taken = new Set<string>();
   const take = (gateway: Gateway, address: string) => {
@@ -75,7 +89,7 @@ function shared(published: readonly string[]): AssignedAddresses {
 
 const EVERY_ADDRESS = '0.0.0.0';
 
-function assignAsked(asked: readonly GatewayAddress[], { pool, published }: AddressOptions): AssignedAddresses {
+function assignAsked(asked: readonly GatewayAddress[], { pool, published }: KnownAddresses): AssignedAddresses {
   const unknown = asked.filter(({ type = 'IPAddress' }) => type !== 'IPAddress');
   if (unknown.length > 0) {
     const types = unknown.map(({ type }) => type).join(', ');

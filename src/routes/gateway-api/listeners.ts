@@ -1,7 +1,7 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Certificate, Listener, ListenerName } from '../../model/listener.ts';
+import { readCertificate } from '../objects/certificate.ts';
 import { type Finding, fails, holds } from '../objects/condition.ts';
-import { NAMESPACES, SECRETS, type SecretObject } from '../objects/core.ts';
+import { NAMESPACES, SECRETS } from '../objects/core.ts';
 import { keyOf, type Objects, originOf } from '../objects/object.ts';
 import { addressesOf, type GatewayAddresses } from './addresses.ts';
 import { type AskedOfClients, askedOfClients, type ClientFault } from './clients.ts';
@@ -249,18 +249,4 @@ function certificateOf(parent: Parent, ref: Reference, objects: Objects): ReadCe
   return typeof read === 'string'
     ? bad('InvalidCertificateRef', `Secret ${namespace}/${name}: ${read}`)
     : { kind: 'certificate', certificate: read };
-}
-
-/** The certificate in a Secret, or what is wrong with it. */
-export function readCertificate({ metadata, data = {} }: SecretObject): Certificate | string {
-  const cert = Buffer.from(data['tls.crt'] ?? '', 'base64').toString('utf8');
-  const key = Buffer.from(data['tls.key'] ?? '', 'base64').toString('utf8');
-  try {
-    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-      return 'tls.key is not the private key of the certificate in tls.crt';
-    }
-  } catch {
-    return 'tls.crt and tls.key are not a PEM certificate and its private key';
-  }
-  return { kind: 'inline', name: keyOf(metadata), cert, key };
 }

@@ -1,11 +1,12 @@
 import { CONFIG_MAPS, NAMESPACES, SECRETS, SERVICES } from '../objects/core.ts';
 import { keyOf, type Objects } from '../objects/object.ts';
+import { serviceNameOf } from '../objects/object-services.ts';
 import { SLOT_POLICIES, slotPolicies } from '../objects/slot-policy.ts';
 import type { RouteKind, Translation, TranslationContext } from '../objects/translation.ts';
 import { type AddressOptions, assignAddresses } from './addresses.ts';
 import { type Attachment, attach, type Parents } from './attach.ts';
 import { backendTls } from './backend-tls.ts';
-import { Backends, serviceNameOf } from './backends.ts';
+import { Backends } from './backends.ts';
 import { attachedSets, findListeners } from './listeners.ts';
 import {
   BACKEND_TLS_POLICIES,
@@ -52,7 +53,7 @@ export function translateGatewayApi(
   context: TranslationContext,
 ): Translation {
   const gateways = ownGateways(objects);
-  const addresses = assignAddresses(gateways, options);
+  const addresses = assignAddresses(gateways, options, objects);
   const sets = attachedSets(gateways, objects);
   const listeners = findListeners(gateways, sets, addresses, objects);
   const parents: Parents = { gateways, sets, listeners };
@@ -83,13 +84,12 @@ export function translateGatewayApi(
       services: [...backends.services.values()],
       implied: backends.implied,
       routes: routes.flatMap((one) => one.routes),
-      problems: [...backends.problems, ...policies.problems],
+      problems: backends.problems,
     },
     statuses: [
       ...classStatuses(objects.all(GATEWAY_CLASSES), context.now),
       ...gatewayStatuses({ gateways, sets, listeners, addresses, attached, closed: context.closed, now: context.now }),
       ...routes.flatMap((route) => routeStatus(route, context.now)),
-      ...policies.statuses,
       ...tls.statuses(gatewaysOf(routes), context.now),
     ],
   };

@@ -1,6 +1,6 @@
 import type { NamedMatch, RouteMatch } from '../../model/route.ts';
+import type { Value } from '../objects/value.ts';
 import type { Subject, YamlMap } from './draft.ts';
-import type { Value } from './value.ts';
 
 /** The one of several weighted ways that gets all requests in a route file; undefined: none gets any. */
 export function heaviest(subject: Subject, ways: readonly Value[], nameOf: (way: Value) => string): Value | undefined {

@@ -1,6 +1,7 @@
 import type { Position } from '../../model/problem.ts';
 import type { RouteMatch } from '../../model/route.ts';
-import type { Value } from './value.ts';
+import type { Remarks } from '../objects/remark.ts';
+import type { Value } from '../objects/value.ts';
 
 /** A value as it is written into a route file. */
 export type Yaml = string | number | boolean | readonly Yaml[] | YamlMap;
@@ -88,6 +89,11 @@ export class Subject {
     this.#find(false, at, message, fix);
   }
 
+  /** Finds what the reader of the object has to say. */
+  remark({ all }: Remarks): void {
+    for (const { refused, at, message, fix } of all) this.#find(refused, at, message, fix);
+  }
+
   /** Refuses whatever nobody has read of a value, which is told by this. */
   refuseUnread(value: Value, path = ''): void {
     for (const one of value.unread(path)) {
@@ -165,15 +171,6 @@ export interface NewService {
 export function isMap(value: Yaml | undefined): value is YamlMap {
   return typeof value === 'object' && !Array.isArray(value);
 }
-
-/** The match of everything below `/`, to begin with. */
-export const EVERYTHING: RouteMatch = {
-  path: { kind: 'prefix', prefix: '/' },
-  hosts: [],
-  methods: [],
-  headers: [],
-  query: [],
-};
 
 /** `shop/web`, or `web` when the object does not say in which namespace it is. */
 export function fullName({ namespace, name }: { readonly namespace?: string | undefined; readonly name: string }) {

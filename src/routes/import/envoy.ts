@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
+import type { Value } from '../objects/value.ts';
 import type { Subject, Yaml, YamlMap } from './draft.ts';
 import { numeric } from './kube-services.ts';
 import { refuseOutOfOrder } from './order.ts';
-import type { Value } from './value.ts';
 
 /** Whether it is a configuration of Envoy. */
 export function isEnvoy(value: Value): boolean {
@@ -89,7 +89,7 @@ function importCluster(subject: Subject, name: string, cluster: Value): string |
 
 /** Of the form of today, and of Envoy's API v2. */
 function endpoints(subject: Subject, cluster: Value): readonly Value[] {
-  cluster.path('load_assignment', 'cluster_name')?.done();
+  cluster.deep('load_assignment', 'cluster_name')?.done();
   const groups = cluster.list('load_assignment', 'endpoints');
   for (const group of groups) {
     for (const key of ['locality', 'priority', 'load_balancing_weight']) {
@@ -98,18 +98,18 @@ function endpoints(subject: Subject, cluster: Value): readonly Value[] {
     }
   }
   const today = groups.flatMap((group) => group.list('lb_endpoints'));
-  return [...today.flatMap((one) => one.path('endpoint', 'address') ?? []), ...cluster.list('hosts')];
+  return [...today.flatMap((one) => one.deep('endpoint', 'address') ?? []), ...cluster.list('hosts')];
 }
 
 function clusterSettings(subject: Subject, cluster: Value): YamlMap {
   const settings: Record<string, Yaml> = {};
-  const options = cluster.path(
+  const options = cluster.deep(
     'typed_extension_protocol_options',
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
   );
   options?.skip('@type', 'common_http_protocol_options', 'upstream_http_protocol_options');
-  const explicit = options?.path('explicit_http_config');
-  explicit?.path('http_protocol_options')?.done();
+  const explicit = options?.deep('explicit_http_config');
+  explicit?.deep('http_protocol_options')?.done();
   const h2 = [cluster.get('http2_protocol_options'), explicit?.get('http2_protocol_options')];
   const hasH2 =
     h2.some((one) => one !== undefined) ||
@@ -373,7 +373,7 @@ class ListenerImport {
   #service(action: Value): string | undefined {
     const weighted = action.list('weighted_clusters', 'clusters');
     const byWeight = weighted.toSorted((a, b) => Number(b.textAt('weight') ?? 0) - Number(a.textAt('weight') ?? 0));
-    action.path('weighted_clusters', 'total_weight')?.done();
+    action.deep('weighted_clusters', 'total_weight')?.done();
     const name = byWeight[0]?.textAt('name') ?? action.textAt('cluster');
     const parts = weighted.filter((one) => one.textAt('weight') !== '0');
     if (parts.length > 1) {
@@ -420,11 +420,11 @@ class ListenerImport {
   }
 
   #path(match: Value): PathMatch | undefined {
-    match.path('case_sensitive')?.done();
+    match.deep('case_sensitive')?.done();
     const exact = match.textAt('path');
     if (exact !== undefined) return { kind: 'exact', path: exact };
     const regex = match.textAt('safe_regex', 'regex') ?? match.textAt('regex');
-    match.path('safe_regex', 'google_re2')?.done();
+    match.deep('safe_regex', 'google_re2')?.done();
     if (regex !== undefined) return { kind: 'regex', regex };
     const segments = match.textAt('path_separated_prefix');
     if (segments !== undefined) return { kind: 'prefix', prefix: segments };

@@ -1,10 +1,10 @@
 import type { Result } from '../../base/result.ts';
 import type { PathMatch, RouteMatch } from '../../model/route.ts';
 import { grpcMatch, httpMatch } from '../gateway-api/matches.ts';
+import type { Value } from '../objects/value.ts';
 import { canSay, changesOf, headerKeys, heaviest } from './backends.ts';
 import { fullName, type Subject, type YamlMap } from './draft.ts';
 import { type KubeServices, numeric } from './kube-services.ts';
-import type { Value } from './value.ts';
 
 /** The hosts of the Gateways in the files, by name; none: every host. */
 export class KnownGateways {

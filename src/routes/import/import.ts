@@ -1,6 +1,7 @@
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Problem } from '../../model/problem.ts';
 import { parseRouteFile } from '../file/parse.ts';
+import type { Value } from '../objects/value.ts';
 import { readDocuments } from './documents.ts';
 import { Draft, type Finding, fullName, Subject } from './draft.ts';
 import { importEnvoy, isEnvoy } from './envoy.ts';
@@ -9,7 +10,6 @@ import { importIngress } from './ingress.ts';
 import { importIstioGateway, Mesh } from './istio.ts';
 import { KubeServices } from './kube-services.ts';
 import { importLbagent, isLbagent } from './lbagent.ts';
-import type { Value } from './value.ts';
 import { writeRouteFile } from './write.ts';
 
 /** A file to import: its name, as the user gave it, and its text. */

@@ -1,198 +1,190 @@
-import type { Position } from '../../model/problem.ts';
-import type { PathMatch, RouteMatch } from '../../model/route.ts';
-import { EVERYTHING, type Subject, type YamlMap } from './draft.ts';
-import { type IngressSettings, readAnnotations } from './ingress-annotations.ts';
+import { assertNever } from '../../base/assert-never.ts';
+import type { NamedMatch, PathMatch, Redirect, RouteMatch } from '../../model/route.ts';
+import type { IngressSettings } from '../ingress/annotations.ts';
+import { type IngressRoute, type IngressTls, readIngress } from '../ingress/read.ts';
+import { loosePrefix } from '../ingress/rewrite.ts';
+import { Remarks } from '../objects/remark.ts';
+import type { Value } from '../objects/value.ts';
+import type { Subject, Yaml, YamlMap } from './draft.ts';
 import type { KubeServices } from './kube-services.ts';
-import { rewriteOf } from './nginx-rewrite.ts';
-import type { Value } from './value.ts';
 
-/** Takes over an Ingress of `networking.k8s.io/v1`, or of the `v1beta1` of old manifests. */
+/** Takes over an Ingress, as far as a route file can say what it says. */
 export function importIngress(subject: Subject, ingress: Value, services: KubeServices): void {
-  new IngressImport(subject, ingress, services).run();
+  const remarks = new Remarks();
+  const { settings, tls, routes } = readIngress(ingress, remarks);
+  subject.remark(remarks);
+  for (const one of tls) refuseCertificate(subject, one);
+  const headers = refuseSettings(subject, settings);
+  if (headers === undefined || settings.closed !== undefined) return;
+  const namespace = ingress.textAt('metadata', 'namespace');
+  const keys = { service: serviceKeys(subject, settings), route: routeKeys(settings) };
+  noteHosts(subject, routes);
+  for (const route of routes) importRoute(subject, route, { headers, keys, services, namespace });
 }
 
-/** A way to pods, of either version of the object. */
-interface IngressBackend {
-  readonly at: Position;
-  readonly name: string;
-  readonly port: string;
+function refuseCertificate(subject: Subject, { place, hosts, secret = 'of the controller' }: IngressTls): void {
+  const message = `the certificate in Secret ${secret}${hosts.length === 0 ? '' : ` for ${hosts.join(', ')}`} is not in a route file`;
+  const fix = 'write it to files and name them: listen: {port: 443, tls: {cert: ./tls.crt, key: ./tls.key}}';
+  subject.refuse(place.at, message, fix);
 }
 
-class IngressImport {
-  readonly #subject: Subject;
-  readonly #ingress: Value;
-  readonly #services: KubeServices;
-  readonly #namespace: string | undefined;
-  readonly #settings: IngressSettings;
-
-  constructor(subject: Subject, ingress: Value, services: KubeServices) {
-    this.#subject = subject;
-    this.#ingress = ingress;
-    this.#services = services;
-    this.#namespace = ingress.textAt('metadata', 'namespace');
-    this.#settings = readAnnotations(subject, ingress.path('metadata', 'annotations'));
+/** What a route file has no key for. The headers that requests must have; undefined: the routes cannot be there. */
+function refuseSettings(subject: Subject, settings: IngressSettings): readonly NamedMatch[] | undefined {
+  const { cors, host, toHttpsAt } = settings;
+  if (cors !== undefined) {
+    const fix = 'let the pods answer CORS, or let Sluice watch the Ingress';
+    subject.refuse(cors.place.at, 'enable-cors has no place in a route file', fix);
   }
-
-  run(): void {
-    this.#ingress.skip('apiVersion', 'kind', 'metadata', 'status');
-    this.#ingress.path('spec')?.skip('ingressClassName');
-    for (const tls of this.#ingress.list('spec', 'tls')) this.#tls(tls);
-    if (this.#settings.closed) {
-      for (const key of ['rules', 'defaultBackend', 'backend']) this.#ingress.path('spec', key)?.done();
-      return;
-    }
-    const fallback = this.#ingress.path('spec', 'defaultBackend') ?? this.#ingress.path('spec', 'backend');
-    for (const rule of this.#ingress.list('spec', 'rules')) this.#rule(rule, fallback);
-    if (fallback !== undefined) this.#forward(fallback.at, EVERYTHING, this.#backend(fallback), {});
-    this.#subject.refuseUnread(this.#ingress);
+  if (host !== undefined) {
+    const fix = 'let the pods take the host that clients ask for, or let Sluice watch the Ingress';
+    subject.refuse(host.place.at, 'upstream-vhost has no place in a route file', fix);
   }
-
-  #tls(tls: Value): void {
-    const hosts = tls.list('hosts').map((host) => host.text());
-    const secret = tls.textAt('secretName') ?? 'of the controller';
-    const message = `the certificate in Secret ${secret}${hosts.length === 0 ? '' : ` for ${hosts.join(', ')}`} is not in a route file`;
-    const fix = 'write it to files and name them: listen: {port: 443, tls: {cert: ./tls.crt, key: ./tls.key}}';
-    this.#subject.refuse(tls.at, message, fix);
+  if (toHttpsAt !== undefined) {
+    const fix =
+      'listen.tls takes TLS alone; for http:// start a second Sluice with one route, redirect: {scheme: https, status: 308}';
+    const name = settings.toHttps === 'always' ? 'force-ssl-redirect' : 'ssl-redirect';
+    subject.refuse(toHttpsAt.place.at, `${name}: a route file has one listener`, fix);
   }
+  return canaryHeaders(subject, settings);
+}
 
-  #rule(rule: Value, fallback: Value | undefined): void {
-    const host = rule.get('host');
-    const hosts = this.#hosts(host);
-    const paths = rule.list('http', 'paths');
-    if (paths.length === 0 && fallback !== undefined) {
-      this.#forward(rule.at, { ...EVERYTHING, hosts }, this.#backend(fallback), {});
-    }
-    this.#redirects(rule.at, hosts);
-    for (const path of paths) this.#path(path, hosts);
+const SHARE =
+  'a route of a route file leads to one service: use an HTTPRoute with weights, or let Sluice watch the Ingress';
+
+function canaryHeaders(subject: Subject, { canary }: IngressSettings): readonly NamedMatch[] | undefined {
+  if (canary === undefined) return [];
+  const { header, cookie, weight } = canary;
+  if (weight !== undefined) {
+    const share = weight.value / 10_000;
+    subject.refuse(weight.place.at, `canary-weight ${share}${share === 0 ? ': it gets nothing' : ''}`, SHARE);
   }
-
-  #hosts(host: Value | undefined): readonly string[] {
-    const name = host?.text()?.toLowerCase();
-    if (name === undefined || name === '' || name === '*') return [];
-    if (name.startsWith('*.') && host !== undefined) {
-      const message = `${name} is one label below ${name.slice(2)} in an Ingress, and any number of them here`;
-      this.#subject.note(host.at, message, 'name the hosts, if deeper ones are to be refused');
-    }
-    return [...new Set([name, ...this.#settings.aliases])];
+  if (cookie !== undefined) {
+    subject.refuse(cookie.place.at, `canary-by-cookie ${cookie.value}`, 'use a header: canary-by-header');
   }
-
-  /** Routes that annotations make out of the rule as a whole. */
-  #redirects(at: Position, hosts: readonly string[]): void {
-    const { appRoot, wwwRedirect } = this.#settings;
-    if (appRoot !== undefined) {
-      const match: RouteMatch = { ...EVERYTHING, path: { kind: 'exact', path: '/' }, hosts };
-      this.#subject.route(at, { match, keys: { redirect: { path: appRoot, status: 302 } } });
-    }
-    if (!wwwRedirect) return;
-    for (const host of hosts) {
-      const other = host.startsWith('www.') ? host.slice(4) : `www.${host}`;
-      this.#subject.route(at, {
-        match: { ...EVERYTHING, hosts: [other] },
-        keys: { redirect: { host, status: 308 } },
-      });
-    }
+  if (header?.pattern !== undefined) {
+    const fix = 'write match: {headers: {NAME: VALUE}} for each value';
+    subject.refuse(header.pattern.place.at, `canary-by-header-pattern ${header.pattern.value}`, fix);
   }
+  // All of its requests by chance or by pattern: without that it would take them all.
+  if (header === undefined || header.pattern !== undefined) return undefined;
+  return [{ name: header.name, value: { kind: 'exact', text: header.value ?? 'always' } }];
+}
 
-  #path(path: Value, hosts: readonly string[]): void {
-    const written = path.textAt('path') ?? '/';
-    const at = path.get('path')?.at ?? path.at;
-    const type = path.textAt('pathType') ?? 'ImplementationSpecific';
-    const { rewrite, redirect, useRegex, headers } = this.#settings;
-    const backend = path.get('backend');
-    const isPattern = type !== 'Exact' && (useRegex || (rewrite !== undefined && looksLikeRegex(written)));
-    const plain = isPattern && looksLikeRegex(written) ? undefined : this.#plainPath(at, written, type);
-    if (redirect !== undefined) {
-      backend?.done();
-      const match: RouteMatch = { ...EVERYTHING, path: plain ?? this.#pattern(at, written), hosts, headers };
-      this.#subject.route(path.at, { match, keys: { redirect } });
-      return;
-    }
-    if (rewrite === undefined) {
-      const match: RouteMatch = { ...EVERYTHING, path: plain ?? this.#pattern(at, written), hosts, headers };
-      this.#forward(path.at, match, backend && this.#backend(backend), {});
-      return;
-    }
-    const changed = rewriteOf(plain, written, rewrite.text);
-    if (changed === undefined) {
-      backend?.done();
-      const message = `the path ${written} cannot be rewritten to ${rewrite.text}: a route file rewrites a prefix, or an exact path`;
-      const fix =
-        'let the pods take the path as it comes, or use a path such as /base(/|$)(.*) with rewrite-target /$2';
-      this.#subject.refuse(at, message, fix);
-      return;
-    }
-    if (changed.note !== undefined) this.#subject.note(at, changed.note, 'see that the pods understand such paths');
-    const match: RouteMatch = { ...EVERYTHING, path: changed.path ?? this.#pattern(at, written), hosts, headers };
-    const keys = changed.rewrite === undefined ? {} : { rewrite: { prefix: changed.rewrite } };
-    this.#forward(path.at, match, backend && this.#backend(backend), keys);
+function serviceKeys(subject: Subject, { service, tls }: IngressSettings): YamlMap {
+  if (tls === undefined) return service;
+  const named = tls.name === undefined ? {} : { name: tls.name };
+  const { secret } = tls;
+  if (tls.verify) {
+    const fix = 'write it to a file and name it: tls: {ca: ./ca.crt} of the service';
+    if (secret !== undefined) subject.refuse(secret.place.at, `the authority in Secret ${secret.value}`, fix);
+    return tls.name === undefined ? service : { ...service, tls: named };
   }
-
-  #plainPath(at: Position, written: string, type: string): PathMatch {
-    if (type === 'Exact') return { kind: 'exact', path: written };
-    if (type === 'Prefix') return { kind: 'prefix', prefix: written.replace(/\/+$/, '') || '/' };
-    // Controllers of clouds write a star for what is below a path.
-    const below = /^(\/.*)\*$/.exec(written)?.[1];
-    if (below?.endsWith('/')) return { kind: 'prefix', prefix: below };
-    if (written !== '/' && !written.endsWith('/')) {
-      const message = `${written} took every path that begins so (${written}x too); here it takes ${written} and what is below it`;
-      this.#subject.note(at, message, `write regex: "${written}.*" if that is needed`);
-    }
-    return { kind: 'prefix', prefix: written };
+  const message = "ingress-nginx does not check the pods' certificates, and so it is written (tls: {verify: off})";
+  subject.note(tls.place.at, message, 'write tls: {ca: FILE} instead to have them checked');
+  if (secret !== undefined) {
+    subject.refuse(secret.place.at, `the certificate in Secret ${secret.value} is not shown to pods`, 'do without');
   }
+  return { ...service, tls: { ...named, verify: 'off' } };
+}
 
-  /** ingress-nginx looks at the beginning of the path, a route file at the whole. */
-  #pattern(at: Position, written: string): PathMatch {
-    this.#subject.note(
-      at,
-      `the regular expression ${written} was matched without regard to case, and here case counts`,
-      'begin it with (?i) if that is needed',
-    );
-    const bare = written.replace(/^\^/, '');
-    const open = /(\$|\.[*+]\)*)$/.test(bare);
-    return { kind: 'regex', regex: open ? bare : `${bare}.*` };
+function routeKeys({ requestHeaders }: IngressSettings): YamlMap {
+  if (requestHeaders.length === 0) return {};
+  const set = Object.fromEntries(requestHeaders.map(({ name, value }) => [name, value]));
+  return { headers: { request: { set } } };
+}
+
+interface RouteTools {
+  readonly headers: readonly NamedMatch[];
+  readonly keys: { readonly service: YamlMap; readonly route: YamlMap };
+  readonly services: KubeServices;
+  readonly namespace: string | undefined;
+}
+
+function importRoute(subject: Subject, route: IngressRoute, tools: RouteTools): void {
+  const { place, match, target } = route;
+  const { headers, keys, services, namespace } = tools;
+  if (target.kind === 'redirect') {
+    const own = { ...match, path: pathOf(subject, route, match.path), headers };
+    subject.route(place.at, { match: own, keys: { redirect: redirectKeys(target.redirect) } });
+    return;
   }
+  const changed = rewriteKeys(subject, route);
+  if (changed === undefined || target.backend === undefined) return;
+  const { service: name, port, place: at } = target.backend;
+  const service = services.lead(subject, at.at, { namespace, name, port }, keys.service);
+  const own: RouteMatch = { ...match, path: changed.path, headers };
+  subject.route(place.at, { match: own, service, keys: { ...changed.keys, ...keys.route } });
+}
 
-  #forward(at: Position, match: RouteMatch, backend: IngressBackend | undefined, more: YamlMap): void {
-    if (backend === undefined) return;
-    const { service: settings, route: keys } = this.#settings;
-    const { name, port } = backend;
-    const service = this.#services.lead(
-      this.#subject,
-      backend.at,
-      { namespace: this.#namespace, name, port },
-      settings,
-    );
-    this.#subject.route(at, { match, service, keys: { ...more, ...keys } });
-  }
-
-  #backend(value: Value): IngressBackend | undefined {
-    const resource = value.get('resource')?.done();
-    if (resource !== undefined) {
-      this.#subject.refuse(resource.at, 'a backend that is not a Service', 'lead it to a Service');
-      return undefined;
+function noteHosts(subject: Subject, routes: readonly IngressRoute[]): void {
+  const told = new Set<string>();
+  for (const { place, match } of routes) {
+    for (const host of match.hosts.filter((one) => one.startsWith('*.') && !told.has(one))) {
+      told.add(host);
+      const message = `${host} is one label below ${host.slice(2)} in an Ingress, and any number of them here`;
+      subject.note(place.at, message, 'name the hosts, if deeper ones are to be refused');
     }
-    const name = value.textAt('service', 'name') ?? value.textAt('serviceName');
-    const port =
-      value.textAt('service', 'port', 'number') ??
-      value.textAt('service', 'port', 'name') ??
-      value.textAt('servicePort');
-    if (name === undefined || port === undefined) {
-      this.#subject.refuse(
-        value.at,
-        'a backend without a Service and its port',
-        'write service: {name: ..., port: ...}',
-      );
-      return undefined;
-    }
-    if (port === 'use-annotation') {
-      this.#subject.refuse(value.at, `${name} is an action of another controller`, 'write a redirect route by hand');
-      return undefined;
-    }
-    return { at: value.at, name, port };
   }
 }
 
-/** Whether a path has signs that mean something in regular expressions, the dot aside. */
-export function looksLikeRegex(path: string): boolean {
-  return /[\^$*+?()[\]{}|\\]/.test(path);
+/** A route file's prefixes end with a segment. */
+function pathOf(subject: Subject, { place }: IngressRoute, path: PathMatch): PathMatch {
+  if (path.kind !== 'start') return path;
+  const { prefix } = path;
+  const message = `${prefix} took every path that begins so (${prefix}x too); here it takes ${prefix} and what is below it`;
+  subject.note(place.at, message, `write regex: "${prefix}.*" if that is needed`);
+  return { kind: 'prefix', prefix };
+}
+
+interface Rewrite {
+  readonly path: PathMatch;
+  readonly keys: YamlMap;
+}
+
+/** Undefined: no route file can say it, so the route is left out. */
+function rewriteKeys(subject: Subject, route: IngressRoute): Rewrite | undefined {
+  const { place, match, target } = route;
+  const path = pathOf(subject, route, match.path);
+  if (target.kind !== 'forward' || target.rewrite === undefined) return { path, keys: {} };
+  const { rewrite, written = { path: '', target: '' } } = target;
+  const look = 'see that the pods understand such paths';
+  switch (rewrite.kind) {
+    case 'prefix':
+      return { path, keys: { rewrite: { prefix: rewrite.prefix } } };
+    case 'whole': {
+      if (path.kind !== 'prefix') return { path, keys: { rewrite: { prefix: rewrite.path } } };
+      const glued = path.prefix.endsWith('/') && !rewrite.path.endsWith('/') ? `${rewrite.path}/` : rewrite.path;
+      const message = `ingress-nginx made every path below ${path.prefix} ${rewrite.path}; here what follows ${path.prefix} is kept`;
+      subject.note(place.at, message, look);
+      return { path, keys: { rewrite: { prefix: glued } } };
+    }
+    case 'regex': {
+      const loose = loosePrefix(written.path, written.target);
+      if (loose?.change?.kind !== 'prefix' || loose.path.kind !== 'prefix') {
+        const message = `the path ${written.path} cannot be rewritten to ${written.target}: a route file rewrites a prefix, or an exact path`;
+        const fix =
+          'let the pods take the path as it comes, or use a path such as /base(/|$)(.*) with rewrite-target /$2';
+        subject.refuse(place.at, message, fix);
+        return undefined;
+      }
+      const { prefix } = loose.path;
+      const message = `${written.path} took ${prefix}x as well; here it takes ${prefix} and what is below it`;
+      subject.note(place.at, message, look);
+      return { path: loose.path, keys: { rewrite: { prefix: loose.change.prefix } } };
+    }
+    default:
+      return assertNever(rewrite);
+  }
+}
+
+/** `redirect` of a route file. */
+function redirectKeys({ scheme, host, port, path, status }: Redirect): YamlMap {
+  const entries: readonly (readonly [string, Yaml | undefined])[] = [
+    ['scheme', scheme],
+    ['host', host],
+    ['port', port],
+    ['path', path?.kind === 'whole' ? path.path : undefined],
+    ['status', status],
+  ];
+  return Object.fromEntries(entries.filter((entry): entry is [string, Yaml] => entry[1] !== undefined));
 }

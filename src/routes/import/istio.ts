@@ -1,9 +1,9 @@
-import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
+import { EVERYTHING, type NamedMatch, type PathMatch, type RouteMatch } from '../../model/route.ts';
+import type { Value } from '../objects/value.ts';
 import { canSay, changesOf, headerKeys, heaviest } from './backends.ts';
-import { EVERYTHING, fullName, type Subject, type Yaml, type YamlMap } from './draft.ts';
+import { fullName, type Subject, type Yaml, type YamlMap } from './draft.ts';
 import { type KubeServices, numeric } from './kube-services.ts';
 import { refuseOutOfOrder } from './order.ts';
-import type { Value } from './value.ts';
 
 /** A Service, or a host outside, as Istio names it. */
 interface MeshHost {
@@ -56,7 +56,7 @@ export class Mesh {
   /** Takes over a DestinationRule; all VirtualServices must have been taken over before. */
   addDestinationRule(subject: Subject, object: Value): void {
     object.skip('apiVersion', 'kind', 'metadata', 'status');
-    object.path('spec')?.skip('exportTo');
+    object.deep('spec')?.skip('exportTo');
     const namespace = object.textAt('metadata', 'namespace');
     const host = object.textAt('spec', 'host') ?? '';
     const keys = [...(this.#keys.get(hostKey(meshHost(host, namespace))) ?? [])];
@@ -64,7 +64,7 @@ export class Mesh {
       const message = `subset ${subset.textAt('name')} selects pods by labels`;
       subject.refuse(subset.done().at, message, 'make a Service whose selector names them, and lead a route to it');
     }
-    const policy = object.path('spec', 'trafficPolicy');
+    const policy = object.deep('spec', 'trafficPolicy');
     if (keys.length === 0) {
       policy?.done();
       subject.note(object.at, `no VirtualService in the files leads to ${host}`, 'import them together');
@@ -85,7 +85,7 @@ export class Mesh {
 
   #lead(subject: Subject, at: Value, way: Value, namespace: string | undefined): string {
     const host = way.textAt('destination', 'host') ?? '';
-    const subset = way.path('destination', 'subset');
+    const subset = way.deep('destination', 'subset');
     if (subset !== undefined) {
       const message = `subset ${subset.text()} of ${host}: requests go to all of its pods`;
       subject.refuse(subset.at, message, 'make a Service whose selector names those pods, and write it as the host');
@@ -367,9 +367,9 @@ class HttpRouteImport {
 
   #headers(route: Value): YamlMap {
     const side = (key: string) => {
-      const change = route.path('headers', key);
+      const change = route.deep('headers', key);
       const texts = (list: string): YamlMap =>
-        Object.fromEntries((change?.path(list)?.texts() ?? []).map(({ key: name, text }) => [name, text]));
+        Object.fromEntries((change?.deep(list)?.texts() ?? []).map(({ key: name, text }) => [name, text]));
       return changesOf(
         texts('set'),
         texts('add'),
@@ -389,28 +389,28 @@ function policySettings(subject: Subject, policy: Value, { host, isH2 }: { host:
   if (ports !== undefined) {
     subject.refuse(ports.at, 'portLevelSettings are not carried over', 'write them at the service of that port');
   }
-  const simple = policy.path('loadBalancer', 'simple');
+  const simple = policy.deep('loadBalancer', 'simple');
   const balance = BALANCE[simple?.text() ?? ''];
   if (balance !== undefined) settings['balance'] = balance;
   else if (simple?.text() === 'PASSTHROUGH') {
     subject.refuse(simple.at, 'PASSTHROUGH', 'requests go to the pods of the service');
   }
-  const hash = policy.path('loadBalancer', 'consistentHash')?.done();
+  const hash = policy.deep('loadBalancer', 'consistentHash')?.done();
   if (hash !== undefined) {
     const fix = 'the next request goes to the first free pod: keep sessions outside of pods';
     subject.refuse(hash.at, 'consistentHash is not carried over', fix);
   }
-  policy.path('loadBalancer')?.skip('warmupDurationSecs', 'warmup', 'localityLbSetting');
+  policy.deep('loadBalancer')?.skip('warmupDurationSecs', 'warmup', 'localityLbSetting');
   const pool = policy.get('connectionPool');
-  pool?.path('tcp')?.skip('tcpKeepalive', 'idleTimeout', 'maxConnectionDuration');
+  pool?.deep('tcp')?.skip('tcpKeepalive', 'idleTimeout', 'maxConnectionDuration');
   pool
-    ?.path('http')
+    ?.deep('http')
     ?.skip('maxRequestsPerConnection', 'maxRetries', 'idleTimeout', 'h2UpgradePolicy', 'useClientProtocol');
   const connect = pool?.textAt('tcp', 'connectTimeout');
   if (connect !== undefined) settings['timeout'] = { connect };
   const pending = pool?.textAt('http', 'http1MaxPendingRequests');
   if (pending !== undefined) settings['queue'] = { max: numeric(pending) };
-  for (const found of [pool?.path('tcp', 'maxConnections'), pool?.path('http', 'http2MaxRequests')]) {
+  for (const found of [pool?.deep('tcp', 'maxConnections'), pool?.deep('http', 'http2MaxRequests')]) {
     const value = found?.text();
     if (found === undefined || value === undefined) continue;
     const message = `${value} is what one client's proxy may have at all pods of ${host} together, and says nothing of one pod`;

@@ -1,7 +1,7 @@
 import type { Position } from '../../model/problem.ts';
 import { SERVICE_ANNOTATIONS } from '../objects/service-settings.ts';
+import type { Value } from '../objects/value.ts';
 import { fullName, type Subject, type Yaml, type YamlMap } from './draft.ts';
-import type { Value } from './value.ts';
 
 /** A port of a Service in one of the files. */
 interface KnownPort {
@@ -41,7 +41,7 @@ export class KubeServices {
       appProtocol: port.textAt('appProtocol'),
     }));
     const externalName = object.textAt('spec', 'externalName');
-    const settings = settingsOf(object.path('metadata', 'annotations'));
+    const settings = settingsOf(object.deep('metadata', 'annotations'));
     this.#known.set(fullName({ namespace, name }), { ports, externalName, settings });
     object.done();
   }

@@ -11,7 +11,11 @@ export interface ServicePort {
 
 /** What is kept of a Service. */
 export interface ServiceObject extends KubeObject {
-  readonly spec?: { readonly type?: string; readonly ports?: readonly ServicePort[] };
+  readonly spec?: {
+    readonly type?: string;
+    readonly ports?: readonly ServicePort[];
+    readonly externalIPs?: readonly string[];
+  };
   readonly status?: {
     readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] };
   };
@@ -37,10 +41,14 @@ export const SERVICES: Resource<ServiceObject> = {
   namespaced: true,
   read(object) {
     const { metadata } = withoutManagedFields(object);
-    const { type, ports } = object.spec ?? {};
+    const { type, ports, externalIPs } = object.spec ?? {};
     return {
       metadata,
-      spec: { ...(type === undefined ? {} : { type }), ...(ports === undefined ? {} : { ports }) },
+      spec: {
+        ...(type === undefined ? {} : { type }),
+        ...(ports === undefined ? {} : { ports }),
+        ...(externalIPs === undefined ? {} : { externalIPs }),
+      },
       ...(type === 'LoadBalancer' && object.status !== undefined ? { status: object.status } : {}),
     };
   },

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { Condition } from './condition.ts';
-import type { KubeObject, Resource } from './object.ts';
+import type { KubeObject } from './object.ts';
+import { LONGEST_NOTE, type Told } from './told.ts';
 
 /** Something that is wrong with an object, as its status says it. */
 export interface Fault {
@@ -40,9 +42,6 @@ function isCondition(value: object): value is Condition {
   );
 }
 
-/** Longest note that the API takes. */
-const LONGEST_NOTE = 1024;
-
 /** Who tells, and when. */
 export interface EventStamp {
   readonly controller: string;
@@ -57,26 +56,34 @@ export function eventsPath({ metadata: { namespace } }: KubeObject): string {
   return `/apis/events.k8s.io/v1/namespaces/${encodeURIComponent(namespace ?? 'default')}/events`;
 }
 
-/** The Event that tells of a fault: `kubectl describe` shows it. */
-export function faultEvent(
-  resource: Pick<Resource<KubeObject>, 'kind' | 'group' | 'version'>,
-  { metadata }: KubeObject,
-  fault: Fault,
-  { controller, instance, time }: EventStamp,
-) {
+/** What an object is told of a fault that its status has. */
+export function toldFault(resource: Told['resource'], object: KubeObject, { type, reason, message }: Fault): Told {
+  return { resource, object, type: 'Warning', reason, note: `${type}: ${message}` };
+}
+
+/** A text that is equal for what is told of one object once: the next generation is told anew. */
+export function toldKey({ resource, object, reason, note }: Told): string {
+  const { uid = '', generation = 0, namespace, name } = object.metadata;
+  return JSON.stringify([resource.kind, namespace, name, uid, generation, reason, note]);
+}
+
+/** The Event that tells it: `kubectl describe` shows it. Its name is that of what it tells, so that nobody tells it twice. */
+export function eventOf(told: Told, { controller, instance, time }: EventStamp) {
+  const { resource, object, type, reason, note } = told;
   const { kind, group, version } = resource;
-  const { name, namespace, uid } = metadata;
+  const { name, namespace, uid } = object.metadata;
+  const hash = createHash('sha256').update(toldKey(told)).digest('hex').slice(0, 16);
   return {
     apiVersion: 'events.k8s.io/v1',
     kind: 'Event',
-    metadata: { generateName: `${name}-`, namespace: namespace ?? 'default' },
+    metadata: { name: `${name.slice(0, 200)}.${hash}`, namespace: namespace ?? 'default' },
     eventTime: time,
     reportingController: controller,
     reportingInstance: instance,
     action: 'Translate',
-    type: 'Warning',
-    reason: fault.reason,
-    note: `${fault.type}: ${fault.message}`.slice(0, LONGEST_NOTE),
+    type,
+    reason,
+    note: note.slice(0, LONGEST_NOTE),
     regarding: {
       apiVersion: group === '' ? version : `${group}/${version}`,
       kind,

@@ -4,7 +4,7 @@ import { type Condition, type Finding, fails, holds, toConditions } from './cond
 import { SERVICES } from './core.ts';
 import { type KubeObject, keyOf, type Objects, type Resource, withoutManagedFields } from './object.ts';
 import { annotationWords, type Keys, settle, type Words } from './service-settings.ts';
-import type { StatusWish } from './translation.ts';
+import type { RouteKind, StatusWish } from './translation.ts';
 
 /** Settings of Services as an object of their own: direct policy attachment (GEP-713). */
 export interface SlotPolicy extends KubeObject {
@@ -34,6 +34,17 @@ export interface SlotPolicies {
   readonly problems: readonly Problem[];
   readonly statuses: readonly StatusWish[];
 }
+
+/** What SlotPolicies are told, once for all kinds of routes that heed them. */
+export const slotPolicyStatuses: RouteKind = {
+  source: 'SlotPolicy',
+  resources: [SLOT_POLICIES, SERVICES],
+  translate(objects, { now }) {
+    const { problems, statuses } = slotPolicies(objects, now);
+    const part = { source: 'SlotPolicy', listeners: [], services: [], implied: new Set<never>(), routes: [], problems };
+    return { part, statuses };
+  },
+};
 
 /** A policy that says something readable about its Services. */
 interface Claim {

@@ -15,9 +15,10 @@ import type { Service, ServiceName } from '../../model/service.ts';
 import type { CountSourceEvent, Source, SourceLog, SourceState } from '../../model/source.ts';
 import { keepSame } from '../keep-same.ts';
 import { SERVICES, type ServicePort } from './core.ts';
-import { eventsPath, type Fault, faultEvent, newFaults } from './event.ts';
+import { eventOf, eventsPath, newFaults, toldFault, toldKey } from './event.ts';
 import { collectionPath, type KubeObject, keyOf, objectPath, type Resource } from './object.ts';
 import { ObjectStore } from './store.ts';
+import type { Told } from './told.ts';
 import type { RouteKind, StatusWish } from './translation.ts';
 
 /** What the source works with. */
@@ -71,6 +72,9 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
   #state: SourceState<readonly RoutingPart[]> = { kind: 'pending', problems: [] };
   #closed: ReadonlyMap<ListenerName, string> = new Map();
   #namespace: string | undefined;
+  #told: ReadonlySet<string> = new Set();
+  readonly #telling: Told[] = [];
+  #isTelling = false;
   readonly #resourceOf: ReadonlyMap<string, Resource<KubeObject>>;
 
   constructor(options: ObjectRoutesOptions) {
@@ -233,6 +237,7 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
         ? { kind: 'ready', value, problems }
         : { kind: 'stale', value, problems, since: Math.min(...since) };
     this.#writer.want(translations.flatMap(({ statuses }) => statuses).map(toWanted));
+    this.#tellAll(translations.flatMap(({ told = [] }) => told));
     this.#changed();
   }
 
@@ -242,18 +247,35 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
     // The API server's own answer, of the type that was written.
     const object = resource.read(answer as KubeObject);
     this.#store.put(resource, object);
-    for (const fault of newFaults(before, status)) void this.#tell(resource, object, fault);
+    for (const fault of newFaults(before, status)) this.#telling.push(toldFault(resource, object, fault));
+    void this.#tell();
   }
 
-  /** An Event, once, by the Sluice that has written the status; one that cannot be written is not missed. */
-  async #tell(resource: Resource<KubeObject>, object: KubeObject, fault: Fault): Promise<void> {
+  /** Events for what is told now and was not before. */
+  #tellAll(all: readonly Told[]): void {
+    const keys = new Map(all.map((told) => [toldKey(told), told]));
+    for (const [key, told] of keys) if (!this.#told.has(key)) this.#telling.push(told);
+    this.#told = new Set(keys.keys());
+    void this.#tell();
+  }
+
+  /** One after the other: they are read by people. One that cannot be written is not missed. */
+  async #tell(): Promise<void> {
     const { api, clock, log, instance } = this.#options;
     const signal = this.#signal;
-    if (signal === undefined || signal.aborted) return;
-    const time = new Date(clock.now()).toISOString().replace('Z', '000Z');
-    const event = faultEvent(resource, object, fault, { controller: REPORTER, instance, time });
-    const written = await api.write('POST', eventsPath(object), event, signal);
-    if (!written.ok && !signal.aborted) log('debug', 'an Event could not be written', { errors: written.errors });
+    if (signal === undefined || this.#isTelling) return;
+    this.#isTelling = true;
+    for (let told = this.#telling.shift(); told !== undefined && !signal.aborted; told = this.#telling.shift()) {
+      const time = new Date(clock.now()).toISOString().replace('Z', '000Z');
+      const event = eventOf(told, { controller: REPORTER, instance, time });
+      const written = await api.write('POST', eventsPath(told.object), event, signal);
+      // Another Sluice, or this one before it was started anew, has told it.
+      const isThere = !written.ok && written.errors.some((error) => error.kind === 'status' && error.code === 409);
+      if (!written.ok && !isThere && !signal.aborted) {
+        log('debug', 'an Event could not be written', { errors: written.errors });
+      }
+    }
+    this.#isTelling = false;
   }
 }
 

@@ -2,6 +2,7 @@ import type { ListenerName } from '../../model/listener.ts';
 import type { RoutingPart } from '../../model/routing.ts';
 import type { Service, ServiceName } from '../../model/service.ts';
 import type { KubeObject, Objects, Resource } from './object.ts';
+import type { Told } from './told.ts';
 
 /** The status that an object is to have. */
 export interface StatusWish {
@@ -15,6 +16,8 @@ export interface StatusWish {
 export interface Translation {
   readonly part: RoutingPart;
   readonly statuses: readonly StatusWish[];
+  /** What objects are told that have no conditions. */
+  readonly told?: readonly Told[];
 }
 
 /** What a translation looks at besides the objects. */

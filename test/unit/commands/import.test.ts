@@ -29,7 +29,7 @@ test('what it writes can be used, and what is not in it is told with its line', 
   const run = folder();
   const { status, stderr, cwd } = run(['import', '-', '--output', 'routes.yaml'], INGRESS);
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^standard input:6: Ingress web: affinity has no place in a route file; .+\n$/);
+  expect(stderr).toMatch(/^standard input:6: Ingress web: affinity is not carried over; .+\n$/);
   const checked = run(['validate', 'routes.yaml']);
   expect(checked).toMatchObject({ status: 0, stdout: 'routes.yaml: ok, 1 service, 1 route\n' });
   const before = readFileSync(join(cwd, 'routes.yaml'), 'utf8');

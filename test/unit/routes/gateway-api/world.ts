@@ -12,7 +12,7 @@ import { translateGatewayApi } from '../../../../src/routes/gateway-api/translat
 import type { Condition } from '../../../../src/routes/objects/condition.ts';
 import { CONFIG_MAPS, NAMESPACES, SECRETS, SERVICES } from '../../../../src/routes/objects/core.ts';
 import { type KubeObject, keyOf, type Resource } from '../../../../src/routes/objects/object.ts';
-import { SLOT_POLICIES } from '../../../../src/routes/objects/slot-policy.ts';
+import { SLOT_POLICIES, slotPolicyStatuses } from '../../../../src/routes/objects/slot-policy.ts';
 import { ObjectStore } from '../../../../src/routes/objects/store.ts';
 import type { Translation, TranslationContext } from '../../../../src/routes/objects/translation.ts';
 
@@ -70,8 +70,14 @@ export function objectsOf(...texts: readonly string[]): ObjectStore {
 
 /** What these objects come to, with addresses 10.0.0.1 and 10.0.0.2. */
 export function translated(objects: ObjectStore, context: Partial<TranslationContext> = {}): Translation {
-  const options = { pool: ['10.0.0.1', '10.0.0.2'], published: [] };
-  return translateGatewayApi(objects, options, { now: NOW, before: new Map(), closed: new Map(), ...context });
+  const options = { pool: ['10.0.0.1', '10.0.0.2'], published: { addresses: [] } };
+  const whole = { now: NOW, before: new Map(), closed: new Map(), ...context };
+  const { part, statuses } = translateGatewayApi(objects, options, whole);
+  const policies = slotPolicyStatuses.translate(objects, whole);
+  return {
+    part: { ...part, problems: [...part.problems, ...policies.part.problems] },
+    statuses: [...statuses, ...policies.statuses],
+  };
 }
 
 /** `Accepted=True Accepted`, … of the conditions in a status, found by a path such as `parents.0.conditions`. */

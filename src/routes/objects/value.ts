@@ -1,5 +1,6 @@
 import type { Position } from '../../model/problem.ts';
-import type { Tree } from '../file/tree.ts';
+import { itemPath, keyPath } from '../file/report.ts';
+import { START, type Tree } from '../file/tree.ts';
 
 /** A place in a text that nobody has asked for, and its key path. */
 export interface Unread {
@@ -8,18 +9,21 @@ export interface Unread {
 }
 
 /**
- * A value of a foreign file. It remembers which of its keys were asked for: what nobody read has not been carried over, and
+ * A value of a foreign file or object. It remembers which of its keys were asked for: what nobody read has not been carried over, and
  * can be told.
  */
 export class Value {
   readonly at: Position;
+  /** Where it is in its object: `spec.rules[0].host`. */
+  readonly path: string;
   readonly #tree: Tree;
   readonly #children = new Map<string | number, Value>();
   #state: 'unread' | 'read' | 'done' = 'unread';
 
-  constructor(tree: Tree) {
+  constructor(tree: Tree, path = '') {
     this.#tree = tree;
     this.at = tree.at;
+    this.path = path;
   }
 
   /** The value under a key; undefined when it is not there or empty. */
@@ -31,7 +35,7 @@ export class Value {
   }
 
   /** The value at a path of keys. */
-  path(...keys: readonly string[]): Value | undefined {
+  deep(...keys: readonly string[]): Value | undefined {
     return keys.reduce<Value | undefined>((value, key) => value?.get(key), this);
   }
 
@@ -51,7 +55,7 @@ export class Value {
 
   /** The text under a key. */
   textAt(...keys: readonly string[]): string | undefined {
-    return this.path(...keys)?.text();
+    return this.deep(...keys)?.text();
   }
 
   /** The items of a list; none for anything else. */
@@ -63,17 +67,18 @@ export class Value {
 
   /** The items of the list under a key. */
   list(...keys: readonly string[]): readonly Value[] {
-    return this.path(...keys)?.items() ?? [];
+    return this.deep(...keys)?.items() ?? [];
   }
 
   /** The keys of a map, with where each is. */
-  keys(): readonly { readonly key: string; readonly at: Position }[] {
-    return this.#tree.kind === 'map' ? this.#tree.entries.map(({ key, keyAt }) => ({ key, at: keyAt })) : [];
+  keys(): readonly { readonly key: string; readonly at: Position; readonly path: string }[] {
+    if (this.#tree.kind !== 'map') return [];
+    return this.#tree.entries.map(({ key, keyAt }) => ({ key, at: keyAt, path: keyPath(this.path, key) }));
   }
 
   /** The entries of a map of texts. */
-  texts(): readonly { readonly key: string; readonly at: Position; readonly text: string }[] {
-    return this.keys().map(({ key, at }) => ({ key, at, text: this.textAt(key) ?? '' }));
+  texts(): readonly { readonly key: string; readonly at: Position; readonly path: string; readonly text: string }[] {
+    return this.keys().map((key) => ({ ...key, text: this.textAt(key.key) ?? '' }));
   }
 
   /** Nothing in it needs to be told: it has been carried over, or says nothing to a proxy. */
@@ -110,8 +115,25 @@ export class Value {
   }
 
   #child(key: string | number, tree: Tree): Value {
-    const known = this.#children.get(key) ?? new Value(tree);
+    const path = typeof key === 'number' ? itemPath(this.path, key) : keyPath(this.path, key);
+    const known = this.#children.get(key) ?? new Value(tree, path);
     this.#children.set(key, known);
     return known;
   }
+}
+
+/** An object of the API, as a value. */
+export function valueOfJson(json: unknown): Value {
+  return new Value(treeOf(json));
+}
+
+/** JSON has no lines. */
+function treeOf(json: unknown): Tree {
+  if (json === null || json === undefined) return { kind: 'empty', at: START };
+  if (Array.isArray(json)) return { kind: 'list', at: START, items: json.map(treeOf) };
+  if (typeof json === 'object') {
+    const entries = Object.entries(json).map(([key, value]) => ({ key, keyAt: START, value: treeOf(value) }));
+    return { kind: 'map', at: START, entries };
+  }
+  return { kind: 'scalar', at: START, text: String(json), quoted: typeof json === 'string', replaced: false };
 }

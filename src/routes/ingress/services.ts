@@ -1,0 +1,132 @@
+import type { Problem } from '../../model/problem.ts';
+import type { Backend } from '../../model/route.ts';
+import type { PodTls, ServiceName } from '../../model/service.ts';
+import { SECRETS, SERVICES, type ServiceObject, type ServicePort } from '../objects/core.ts';
+import { keyOf, type Objects } from '../objects/object.ts';
+import { appProtocolOf, externalFault, type ObjectServices, serviceNameOf } from '../objects/object-services.ts';
+import type { Remarks } from '../objects/remark.ts';
+import { settle, type Words } from '../objects/service-settings.ts';
+import type { IngressSettings, PodTlsSaid } from './annotations.ts';
+import type { IngressBackend } from './read.ts';
+
+/** Who leads to a Service, and what it says of it. */
+export interface IngressLead {
+  /** `Ingress shop/web` */
+  readonly subject: string;
+  readonly namespace: string;
+  readonly settings: IngressSettings;
+  /** What its annotations say of its Services; undefined: nothing that can be read. */
+  readonly words: Words | undefined;
+  readonly remarks: Remarks;
+}
+
+/** What annotations of an Ingress say of its Services; what cannot be read is told, and not said. */
+export function wordsOf(
+  subject: string,
+  { service, places, tls }: IngressSettings,
+  remarks: Remarks,
+): Words | undefined {
+  if (Object.keys(service).length === 0) return undefined;
+  const words = { subject, keys: service };
+  // Whatever the Service: the settings are read the same way.
+  const settled = settle('ingress' as ServiceName, { kind: 'static', addresses: [] }, words, 'http1');
+  if (settled.ok) return words;
+  const bad = settled.errors.map((problem) => {
+    const key = firstKey(problem);
+    const place = places.get(key) ?? tls?.place;
+    if (place !== undefined) remarks.refuse(place, problem.message, problem.fix ?? 'write another value');
+    return key;
+  });
+  const good = Object.fromEntries(Object.entries(service).filter(([key]) => !bad.includes(key)));
+  return Object.keys(good).length === 0 ? undefined : { subject, keys: good };
+}
+
+function firstKey({ path = '' }: Problem): string {
+  return /^[a-z_0-9]+/.exec(path)?.[0] ?? '';
+}
+
+/** Leads Ingresses to Services: of two that say different things of one port the older counts. */
+export class IngressServices {
+  readonly #objects: Objects;
+  readonly #services: ObjectServices;
+  readonly #said = new Map<string, { readonly subject: string; readonly key: string }>();
+
+  constructor(objects: Objects, services: ObjectServices) {
+    this.#objects = objects;
+    this.#services = services;
+  }
+
+  /** To whom a backend leads; what keeps it from leading to anybody is told. */
+  lead(backend: IngressBackend, from: IngressLead, weight: number): Backend {
+    const { namespace, remarks } = from;
+    const missing: Backend = { kind: 'missing', weight };
+    const refuse = (message: string): Backend => {
+      remarks.refuse(backend.place, message, 'until then its requests are answered with 500');
+      return missing;
+    };
+    const key = keyOf({ namespace, name: backend.service });
+    const object = this.#objects.get(SERVICES, namespace, backend.service);
+    if (object === undefined) return refuse(`there is no Service ${key}`);
+    const external = externalFault(object);
+    if (external !== undefined) return refuse(external);
+    const port = portOf(object, backend.port);
+    if (port === undefined) {
+      const known = (object.spec?.ports ?? []).map(
+        (one) => `${one.port}${one.name === undefined ? '' : ` (${one.name})`}`,
+      );
+      return refuse(`Service ${key} has no TCP port ${backend.port}; it has ${known.join(', ') || 'none'}`);
+    }
+    const tls = this.#tls(from);
+    if (typeof tls === 'string') return refuse(tls);
+    const said = appProtocolOf(port);
+    const made = this.#services.make({
+      object,
+      port,
+      words: from.words,
+      protocol: said?.protocol,
+      tls: tls ?? (said?.tls === true && from.words?.keys['protocol'] === undefined ? UNCHECKED : undefined),
+    });
+    if (made.kind !== 'made') return refuse(made.message);
+    this.#compare(serviceNameOf(namespace, backend.service, port.port), from);
+    return { kind: 'service', service: made.service.name, weight };
+  }
+
+  #compare(name: ServiceName, { subject, settings, words, remarks }: IngressLead): void {
+    const key = JSON.stringify([words?.keys, settings.tls?.name, settings.tls?.verify, settings.tls?.secret?.value]);
+    const before = this.#said.get(name);
+    if (before === undefined) this.#said.set(name, { subject, key });
+    const place = [...settings.places.values()][0];
+    if (before === undefined || before.key === key || words === undefined || place === undefined) return;
+    const message = `${before.subject} is older and says something else of the pods of ${name}, which counts`;
+    remarks.refuse(place, message, 'write the same annotations at both, or those of sluice.dev at the Service');
+  }
+
+  /** Undefined: in the clear, as far as the Ingress says. A text: why they cannot be spoken to. */
+  #tls({ settings: { tls }, namespace }: IngressLead): PodTls | string | undefined {
+    if (tls === undefined) return undefined;
+    const asked = tls.name === undefined ? {} : { serverName: tls.name };
+    if (!tls.verify) return { ...UNCHECKED, ...asked };
+    const names = tls.name === undefined ? [] : [{ kind: 'dns' as const, value: tls.name }];
+    if (tls.secret === undefined) return { ...asked, authorities: { kind: 'system' }, names };
+    const pem = this.#authority(tls, namespace);
+    return pem === undefined
+      ? `there is no Secret ${tls.secret.value} of type kubernetes.io/tls with ca.crt, to check the pods by`
+      : { ...asked, authorities: { kind: 'pem', pem }, names };
+  }
+
+  #authority({ secret }: PodTlsSaid, own: string): string | undefined {
+    const [namespace = '', name] = (secret?.value ?? '').split('/');
+    // An Ingress may not use what is in another namespace.
+    if (name !== undefined && namespace !== own) return undefined;
+    const data = this.#objects.get(SECRETS, own, name ?? namespace)?.data?.['ca.crt'];
+    return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
+  }
+}
+
+/** As ingress-nginx does it where nothing is said. */
+const UNCHECKED: PodTls = { authorities: { kind: 'any' }, names: [] };
+
+function portOf({ spec }: ServiceObject, wanted: string): ServicePort | undefined {
+  const ports = (spec?.ports ?? []).filter(({ protocol = 'TCP' }) => protocol === 'TCP');
+  return ports.find(({ name, port }) => name === wanted || String(port) === wanted);
+}
