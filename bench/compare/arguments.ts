@@ -4,7 +4,7 @@ import { fail, ok, type Result } from '../../src/base/result.ts';
 /** What the user asked for. */
 export interface Arguments {
   readonly quick: boolean;
-  /** Names of scenarios, or `growth`; all of them when empty. */
+  /** Names of scenarios, `closed-loop` or `growth`; all of them when empty. */
   readonly only: readonly string[];
   /** Nothing is measured: the page is written again from the results there are. */
   readonly render: boolean;
@@ -12,8 +12,11 @@ export interface Arguments {
   readonly out: string;
 }
 
-/** The measurement beside the scenarios that `--only` can name: what many services cost. */
+/** A measurement beside the scenarios that `--only` can name: what many services cost. */
 export const GROWTH = 'growth';
+
+/** A measurement beside the scenarios that `--only` can name: the most that a proxy carries. */
+export const CLOSED_LOOP = 'closed-loop';
 
 /** Reads the command line. Errors: unknown options and scenarios, with what there is instead. */
 export function parseArguments(args: readonly string[], scenarios: readonly string[]): Result<Arguments, string> {
@@ -21,7 +24,7 @@ export function parseArguments(args: readonly string[], scenarios: readonly stri
   if (!read.ok) return read;
   const { quick = false, render = false, only = [], out = 'docs' } = read.value;
   const names = only.flatMap((list) => list.split(','));
-  const known = [...scenarios, GROWTH];
+  const known = [...scenarios, CLOSED_LOOP, GROWTH];
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     return fail(...unknown.map((name) => `there is no scenario ${name}; there are ${known.join(', ')}`));

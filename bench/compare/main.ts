@@ -2,8 +2,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { instant } from '../../test/e2e/kit/instant.ts';
-import { type Arguments, GROWTH, parseArguments } from './arguments.ts';
+import { type Arguments, CLOSED_LOOP, GROWTH, parseArguments } from './arguments.ts';
 import { contest } from './contest.ts';
+import { measureClosedLoop } from './cost/closed-loop.ts';
 import { measureGrowth } from './cost/growth.ts';
 import { thisMachine, versions } from './machine.ts';
 import { summaryLines } from './report/console.ts';
@@ -32,6 +33,11 @@ async function bench({ quick, only, out }: Arguments): Promise<Results> {
     for (const line of summaryLines(result)) console.log(`  ${line}`);
     console.log(`  ${Math.round((instant() - began) / 1000)} s`);
     await add({ scenarios: [result] });
+  }
+  if (wanted(CLOSED_LOOP)) {
+    console.log('The most that one worker carries (closed-loop)');
+    const closedLoop = await measureClosedLoop(quick, console.log);
+    if (closedLoop !== undefined) await add({ closedLoop });
   }
   if (wanted(GROWTH)) {
     console.log('What many services cost (growth)');

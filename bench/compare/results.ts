@@ -34,7 +34,7 @@ const run = times.extend({
   /** Slot time that was lost while somebody waited, and what was used. */
   lost: z.object({ ms: z.number(), busyMs: z.number(), share: z.number() }),
   order: z.object({ compared: z.number(), pairs: z.number(), overtaken: z.number(), mostPlaces: z.number() }),
-  /** The same arrivals and jobs in an ideal line; `lost` counts jobs whose pod died. */
+  /** The same arrivals and jobs in an ideal queue; `lost` counts jobs whose pod died. */
   ideal: times.extend({ lost: z.number() }),
   /** CPU time used during the run. */
   cpuMs: pair,
@@ -57,7 +57,7 @@ const scenarioResult = z.object({
 const growth = z.object({
   services: z.number(),
   readyMs: z.number(),
-  /** CPU time from the start until everything was in force. */
+  /** CPU time from the start until everything was active. */
   cpuMs: pair,
   residentMb: pair,
   /** CPU used without any request, as a share of one core. */
@@ -71,10 +71,30 @@ const growthResult = z.object({
   sizes: z.array(growth),
 });
 
+const closedLoopRun = z.object({
+  opponent: z.enum(OPPONENTS),
+  round: z.number(),
+  perSecond: z.number(),
+  requests: z.number(),
+  /** Requests without an answer or with another status than 200. */
+  errors: z.number(),
+  cpuMs: pair,
+});
+
+const closedLoopResult = z.object({
+  date: z.string(),
+  quick: z.boolean(),
+  pods: z.number(),
+  limit: z.number(),
+  clients: z.number(),
+  runs: z.array(closedLoopRun),
+});
+
 const resultsFile = z.object({
   machine: z.object({ cpu: z.string(), cores: z.number(), memoryGb: z.number(), system: z.string() }),
   versions: z.record(z.string(), z.string()),
   scenarios: z.array(scenarioResult),
+  closedLoop: closedLoopResult.optional(),
   growth: growthResult.optional(),
 });
 
@@ -92,6 +112,8 @@ export type ScenarioResult = z.infer<typeof scenarioResult>;
 export type Growth = z.infer<typeof growth>;
 /** How cost grows with the number of services. */
 export type GrowthResult = z.infer<typeof growthResult>;
+/** The most that each proxy carried. */
+export type ClosedLoopResult = z.infer<typeof closedLoopResult>;
 /** Everything the page is made from. */
 export type Results = z.infer<typeof resultsFile>;
 
@@ -101,12 +123,13 @@ export function parseResults(text: string): Results {
 }
 
 /** All results as JSON: one line per run, so that a diff shows which have changed. */
-export function formatResults({ scenarios, growth: costs, ...rest }: Results): string {
+export function formatResults({ scenarios, closedLoop, growth: costs, ...rest }: Results): string {
   const list = (items: readonly unknown[]) => items.map((item) => JSON.stringify(item)).join(',\n');
   const blocks = scenarios.map(
     ({ runs, ...scenario }) => `${JSON.stringify(scenario).slice(0, -1)},"runs":[\n${list(runs)}\n]}`,
   );
-  const end = costs === undefined ? '' : `,"growth":${JSON.stringify(costs)}`;
+  const last = Object.entries({ closedLoop, growth: costs }).filter(([, value]) => value !== undefined);
+  const end = last.map(([name, value]) => `,\n"${name}":${JSON.stringify(value)}`).join('');
   return `${JSON.stringify(rest).slice(0, -1)},"scenarios":[\n${blocks.join(',\n')}\n]${end}}\n`;
 }
 
@@ -115,5 +138,10 @@ export function mergeResults(before: Results | undefined, now: Results, order: r
   const fresh = new Set(now.scenarios.map(({ name }) => name));
   const kept = before?.scenarios.filter(({ name }) => !fresh.has(name)) ?? [];
   const scenarios = [...now.scenarios, ...kept].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-  return { ...now, scenarios, growth: now.growth ?? before?.growth };
+  return {
+    ...now,
+    scenarios,
+    closedLoop: now.closedLoop ?? before?.closedLoop,
+    growth: now.growth ?? before?.growth,
+  };
 }

@@ -4,13 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { instant, until } from '../e2e/kit/instant.ts';
 import type { PodMode } from '../e2e/kit/pod.ts';
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
-import type { PodMessage } from './pod-program.ts';
+import type { PodMessage, PodProcessProtocol } from './pod-program.ts';
 
 const PROGRAM = fileURLToPath(new URL('pod-program.ts', import.meta.url));
 
 /** A pod in a process of its own, which can be killed, stopped and started again at its address. */
 export class PodProcess {
   readonly #host: string;
+  readonly #protocol: PodProcessProtocol;
   #address = '';
   #child: ChildProcess | undefined;
   /** What the lives before the present one saw. */
@@ -18,13 +19,14 @@ export class PodProcess {
   #seen = new Map<number, PodRequest>();
   #modes = 0;
 
-  private constructor(host: string) {
+  private constructor(host: string, protocol: PodProcessProtocol) {
     this.#host = host;
+    this.#protocol = protocol;
   }
 
   /** Starts a pod at a free port of `host`, an address of this machine. Errors: rejects when it ends before it listens. */
-  static async start(host: string): Promise<PodProcess> {
-    const pod = new PodProcess(host);
+  static async start(host: string, protocol: PodProcessProtocol = 'http1'): Promise<PodProcess> {
+    const pod = new PodProcess(host, protocol);
     await pod.revive();
     return pod;
   }
@@ -64,7 +66,7 @@ export class PodProcess {
   /** Starts it (again, at the same address); resolves when it listens. */
   async revive(): Promise<void> {
     const [, port = '0'] = this.#address.split(':');
-    const child = fork(PROGRAM, [this.#host, port], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(PROGRAM, [this.#host, port, this.#protocol], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#child = child;
     this.#address = await new Promise((resolve, reject) => {
       child.on('message', (message: PodMessage) => {

@@ -67,6 +67,16 @@ export const podRows: readonly FaultRow[] = [
     inflict: misbehave({ kind: 'slow-accept', ms: 300 }, () => false),
   },
   {
+    name: 'pod-goaway',
+    fault:
+      'a pod ends its HTTP/2 connections in good order (GOAWAY) five times a second, with requests running on them',
+    user: 'Nothing: what runs ends there, what comes next gets a new connection.',
+    service: { protocol: 'h2c' },
+    protocol: 'h2c',
+    promise: { fullUseMs: FULL_USE_MS },
+    inflict: misbehave({ kind: 'goaway', everyMs: 200 }, () => false),
+  },
+  {
     name: 'pods-killed',
     fault: 'all pods are killed and started again',
     user: 'The requests that they worked on get 502; all others wait until the pods are back.',

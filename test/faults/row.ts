@@ -1,5 +1,6 @@
 import type { LoadResult } from '../e2e/kit/load.ts';
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
+import type { PodProcessProtocol } from './pod-program.ts';
 import type { ServiceKeys, World } from './world.ts';
 
 /** What a fault has done, for the judge. All moments are those of `instant()`. */
@@ -62,6 +63,8 @@ export interface FaultRow {
   readonly user: string;
   /** Keys of the service. */
   readonly service?: ServiceKeys;
+  /** What the pods speak; `http1` when left out. */
+  readonly protocol?: PodProcessProtocol;
   readonly promise: RowPromise;
   /** Does it, under load; resolves when the fault is over. */
   readonly inflict: (world: World) => Promise<Inflicted>;

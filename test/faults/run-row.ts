@@ -14,7 +14,7 @@ const OVERHEAD_MS = 2;
 
 /** Runs a row on an Envoy of its own, under load for `forMs` milliseconds. Errors: rejects when the fault cannot be brought about. */
 export async function runRow(row: FaultRow, forMs: number = LOAD.forMs): Promise<Measured> {
-  const world = await World.start(row.service ?? {});
+  const world = await World.start(row.service ?? {}, row.protocol);
   try {
     await load(world.client, burst(10 * SLOTS, { name: 'warm', work: fixed(5) }));
     await world.idle();

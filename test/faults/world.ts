@@ -4,6 +4,7 @@ import type { LoadClient, LoadResult } from '../e2e/kit/load.ts';
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
 import { type RouteFile, Sluice } from '../e2e/kit/sluice.ts';
 import { PodProcess } from './pod-process.ts';
+import type { PodProcessProtocol } from './pod-program.ts';
 
 /** Pods in every row. */
 export const PODS = 4;
@@ -32,9 +33,9 @@ export class World {
   }
 
   /** Starts everything and warms it up. `service`: keys of the service beside its pods and its limit. */
-  static async start(service: ServiceKeys): Promise<World> {
+  static async start(service: ServiceKeys, protocol: PodProcessProtocol = 'http1'): Promise<World> {
     const pods = await Promise.all(
-      Array.from({ length: PODS }, (_, index) => PodProcess.start(`127.0.3.${index + 1}`)),
+      Array.from({ length: PODS }, (_, index) => PodProcess.start(`127.0.3.${index + 1}`, protocol)),
     );
     try {
       const sluice = await Sluice.start({ routes: routeFile(pods, service), args: ['--allow-trap'] });

@@ -40,8 +40,7 @@ async function hasAll(sluice: Sluice, services: number): Promise<boolean> {
   const name = 'cluster_manager.active_clusters';
   const stats = await sluice.stats(`^${name.replaceAll('.', '\\.')}$`);
   const state = await sluice.envoy.admin.state();
-  // A gate and its pods for each service.
-  return state.ok && state.value === 'LIVE' && (stats.get(name) ?? 0) >= 2 * services;
+  return state.ok && state.value === 'LIVE' && (stats.get(name) ?? 0) >= services;
 }
 
 function perMs({ proxy, controlPlane }: Cost): Cost {

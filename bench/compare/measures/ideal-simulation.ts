@@ -21,7 +21,7 @@ export interface IdealOutcome {
 }
 
 /**
- * The best that a first-in first-out line can do with servers that come and go: the next job begins at the server that
+ * The best that a first-in first-out queue can do with servers that come and go: the next job begins at the server that
  * can take it first, and no time is lost in between. `jobs` in any order; the outcomes are in the same order.
  */
 export function simulateIdeal(jobs: readonly IdealJob[], servers: readonly IdealServer[]): readonly IdealOutcome[] {

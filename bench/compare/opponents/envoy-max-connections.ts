@@ -1,6 +1,6 @@
 import { FULL_SCAN, plainEnvoy } from './envoy-process.ts';
 
-/** Plain Envoy with a line for each pod: `max_connections` to it, and whoever has none waits for that pod. */
+/** Plain Envoy with a queue for each pod: `max_connections` to it, and whoever has none waits for that pod. */
 export const maxConnections = plainEnvoy({
   name: 'max-connections',
   title: 'Envoy, max_connections',

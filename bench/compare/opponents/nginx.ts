@@ -6,7 +6,7 @@ import { listening } from './listening.ts';
 import type { Opponent, OpponentKind, Setup } from './opponent.ts';
 import { fillTemplate, replaceFile } from './template.ts';
 
-/** nginx with a bound at each server and no line, which is what its open source version has. */
+/** nginx with a bound at each server and no queue, which is what its open source version has. */
 export const nginx: OpponentKind = {
   name: 'nginx',
   title: 'nginx',

@@ -1,11 +1,11 @@
 import { OPPONENTS } from '../opponents/opponent.ts';
-import type { GrowthResult, Results, Run } from '../results.ts';
-import { ms, percent, table } from './format.ts';
-import { medianOf, partakers, runsOf } from './statistics.ts';
+import type { ClosedLoopResult, GrowthResult, Results, Run } from '../results.ts';
+import { ms, percent, table, times } from './format.ts';
+import { medianOf, middle, partakers, runsOf } from './statistics.ts';
 import { titleOf } from './titles.ts';
 
 /** What everything costs: processor and memory per request and per service. */
-export function costSection({ scenarios, growth }: Results): string {
+export function costSection({ scenarios, closedLoop, growth }: Results): string {
   const highRate = scenarios.find(({ name }) => name === 'high-rate');
   const parts = ['## What it costs'];
   if (highRate !== undefined) {
@@ -28,8 +28,38 @@ export function costSection({ scenarios, growth }: Results): string {
       table(['', 'CPU: proxy', 'CPU: control plane', 'memory: proxy', 'memory: control plane'], rows),
     );
   }
+  if (closedLoop !== undefined) parts.push(...closedLoopParts(closedLoop));
   if (growth !== undefined) parts.push(...growthParts(growth));
   return parts.join('\n\n');
+}
+
+function closedLoopParts({ pods, limit, clients, runs }: ClosedLoopResult): readonly string[] {
+  const present = OPPONENTS.filter((name) => runs.some(({ opponent }) => opponent === name));
+  const perSecond = (name: string, round?: number) =>
+    runs
+      .filter((run) => run.opponent === name && (round === undefined || run.round === round))
+      .map((run) => run.perSecond);
+  const rounds = [...new Set(runs.map(({ round }) => round))];
+  const rows = present.map((name) => {
+    const own = runs.filter(({ opponent }) => opponent === name);
+    const rates = perSecond(name);
+    const shares = rounds.flatMap((round) => {
+      const [of, to] = [perSecond(name, round)[0], perSecond('haproxy', round)[0]];
+      return of === undefined || to === undefined ? [] : [of / to];
+    });
+    const whole = (value: number) => Math.round(value).toLocaleString('en');
+    return [
+      name === 'sluice' ? `**${titleOf(name)}**` : titleOf(name),
+      `${whole(middle(rates))} (${whole(Math.min(...rates))}–${whole(Math.max(...rates))})`,
+      times(shares.length === 0 ? undefined : middle(shares)),
+      ms(middle(own.map(({ cpuMs, requests }) => (requests === 0 ? Number.NaN : (cpuMs.proxy / requests) * 1000)))),
+      own.reduce((sum, { errors }) => sum + errors, 0).toLocaleString('en'),
+    ];
+  });
+  return [
+    `A closed loop: \`wrk\` keeps ${clients} requests open, ${pods} pods of limit ${limit} (nginx) answer at once, every proxy has one worker. It shows the most that one worker carries; nobody has jobs like these. Median and range of ${rounds.length} rounds in turn; CPU of the proxy in ms per 1,000 requests.`,
+    table(['', 'requests per second', '÷ HAProxy, same round', 'CPU: proxy', 'errors'], rows),
+  ];
 }
 
 function growthParts({ sizes, podsPerService, quick }: GrowthResult): readonly string[] {

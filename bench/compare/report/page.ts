@@ -75,7 +75,7 @@ function introduction(results: Results): string {
     '# Side by side',
     `Sluice beside what people use today: the same pods, the same arrivals, one run. Everything on this page was measured and written by \`npm run bench\`; the raw results are in [benchmark/results.json](benchmark/results.json). ${strict}`,
     overviewTable(results),
-    'Over the scenarios with a line, from *Four requests* to *gRPC*: the median of the scenarios, and the worst of them in brackets. *Ideal* is one first-in first-out line in front of all workers, simulated on the same arrivals and jobs, without any time lost. An asterisk: it refuses what it cannot place, and who is refused makes the others faster. [Where Sluice is not first](#where-sluice-is-not-first) lists every figure in which somebody else was better.',
+    'Over the scenarios with a queue, from *Four requests* to *gRPC*: the median of the scenarios, and the worst of them in brackets. *Ideal* is one first-in first-out queue in front of all workers, simulated on the same arrivals and jobs, without any time lost. An asterisk: it refuses what it cannot place, and who is refused makes the others faster. [Where Sluice is not first](#where-sluice-is-not-first) lists every figure in which somebody else was better.',
   ].join('\n\n');
 }
 
@@ -109,7 +109,7 @@ function method({ machine, versions }: Results): string {
     `- **held at most**: requests that a pod had at the same time. Bold: more than its limit.\n- **overtaken**: requests that saw a later one begin before them (sent 2 ms later at least, begun 5 ms earlier at least).\n- **slot time lost**: the integral over time of the smaller of free workers and waiting requests, as a share of the time that workers were busy or so lost. A request waits until a worker begins on it, wherever it waits.\n- **wait**: from sending to the begin of the work. **response**: from sending to the last byte, of the requests that were answered.\n- **ideal**: the same requests with the same jobs (as long as they really took) in one queue in front of workers that come and go at the same moments.`,
     'The opponents, each with one worker (thread, process), so that limits and queues are global, and each set up as its own documentation says; the files are in [bench/compare/opponents/config](../bench/compare/opponents/config):',
     who.join('\n'),
-    'Envoy without Sluice has no line for all pods together: its circuit breakers refuse, or queue per connection pool, that is per pod. So there is a plain Envoy that refuses, and those that give pods what they are not ready for; one with a line takes part where there is one pod.',
+    'Envoy without Sluice has no queue for all pods together: its circuit breakers refuse, or queue per connection pool, that is per pod. So there is a plain Envoy that refuses, and those that give pods what they are not ready for; one with a queue takes part where there is one pod.',
     `Measured on ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}; load, pods and proxies share it. ${software.join(', ')}.`,
     '```sh\nnpm run bench                        # all of it, about 14 minutes; rewrites this page\nnpm run bench -- --quick             # under 3 minutes: shorter runs, fewer repeats\nnpm run bench -- --only heavy-tails  # one scenario; the others stay as they were measured\nnpm run bench -- --render            # the page again, from the raw results\n```\n\n`--out FOLDER` writes elsewhere than to `docs`.',
   ].join('\n\n');

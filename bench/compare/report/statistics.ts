@@ -42,7 +42,7 @@ export function errorShare({ sent, answered }: Run): number {
   return sent === 0 ? 0 : (sent - answered) / sent;
 }
 
-/** The mean response as a multiple of that of the ideal line for the same requests. */
+/** The mean response as a multiple of that of the ideal queue for the same requests. */
 export const overIdeal: Figure = ({ response, ideal }) => quotient(response.mean, ideal.response.mean);
 
 /** One figure by another; null when one of them is missing or nothing. */
@@ -50,12 +50,17 @@ export function quotient(above: number | null, below: number | null): number | n
   return above === null || below === null || below === 0 ? null : above / below;
 }
 
-/** The mean response of one opponent as a multiple of another's, repeat by repeat: both had the same requests. */
-export function ratios(result: ScenarioResult, of: OpponentName, to: OpponentName): readonly number[] {
+/** A figure of one opponent, its mean response if left out, as a multiple of another's, repeat by repeat: both had the same requests. */
+export function ratios(
+  result: ScenarioResult,
+  of: OpponentName,
+  to: OpponentName,
+  figure: Figure = ({ response }) => response.mean,
+): readonly number[] {
   const others = new Map(runsOf(result, to).map((run) => [run.repeat, run]));
   return runsOf(result, of).flatMap((run) => {
     const other = others.get(run.repeat);
-    const ratio = other === undefined ? null : quotient(run.response.mean, other.response.mean);
+    const ratio = other === undefined ? null : quotient(figure(run) ?? null, figure(other) ?? null);
     return ratio === null ? [] : [ratio];
   });
 }

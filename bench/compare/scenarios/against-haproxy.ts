@@ -9,7 +9,7 @@ const TIMER_LATE_MS = 0.6;
 /** Sluice and HAProxy alone, in turn, with jobs of `ms`. */
 function againstHaproxy(ms: number, seconds: number): Pick<Scenario, 'plan' | 'about'> {
   return {
-    about: `Four pods with one worker each, Poisson arrivals at 90 % of what they can do, jobs ${fixedJobs(ms).title}. Only the two that hold the limit and keep a line; they alternate.`,
+    about: `Four pods with one worker each, Poisson arrivals at 90 % of what they can do, jobs ${fixedJobs(ms).title}. Only the two that hold the limit and keep a queue; they alternate.`,
     plan: (seed, quick) => ({
       requests: steady((quick ? 0.5 : 1) * seconds * 1000, rateFor(0.9, 4, ms + TIMER_LATE_MS), {
         seed,
@@ -39,7 +39,7 @@ export const jobs20ms: Scenario = {
   repeats: { full: 5, quick: 2 },
 };
 
-/** The same load for one pod, for which an Envoy without Sluice can keep a line too: what a hop costs, and what the second. */
+/** The same load for one pod, for which an Envoy without Sluice can keep a queue too: what of a hand-over is Envoy's, and what the filter's. */
 export const onePod: Scenario = {
   ...common,
   ...againstHaproxy(20, 8),
@@ -50,7 +50,7 @@ export const onePod: Scenario = {
   limit: 4,
   opponents: ['sluice', 'haproxy', 'max-connections'],
   name: 'one-pod-20ms',
-  title: 'Jobs of 20 ms on one pod: one hop and two',
+  title: 'Jobs of 20 ms on one pod',
   repeats: { full: 3, quick: 0 },
 };
 

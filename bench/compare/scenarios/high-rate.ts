@@ -8,7 +8,7 @@ export const highRate: Scenario = {
   name: 'high-rate',
   title: 'Short requests at a high rate',
   about:
-    'Ten pods with ten workers each, 1,200 requests per second of 5 ms: nobody has to wait, and the milliseconds that a proxy adds are all there is to see. Sluice is made for long jobs; its second hop inside Envoy costs time here.',
+    'Ten pods with ten workers each, 1,200 requests per second of 5 ms: nobody has to wait, and the milliseconds that a proxy adds are all there is to see. Sluice is made for long jobs.',
   pods: 10,
   members: 10,
   limit: 10,

@@ -1,14 +1,31 @@
-import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Answer, Held, Pod, Protocol } from './pod.ts';
 import { readAsked } from './pod-ask.ts';
 import { ODD_HEADER } from './pod-odd.ts';
+
+/** How long a connection that was opened before may last once the pod's mode is `goaway`. */
+const GOAWAY_LOOK_MS = 20;
 
 /** HTTP/2 without TLS, prior knowledge, by node:http2; a trailer `x-done: 1` ends every answer. */
 export function h2c(pod: Pod): Protocol {
   const server = createServer({ settings: { maxConcurrentStreams: 1000 } });
   server.on('stream', (stream, headers) => receive(pod, stream, headers));
+  server.on('session', (session) => sayGoawayInTime(pod, session));
   server.on('sessionError', () => undefined); // a peer that breaks off is part of many tests
   return { serve: (socket) => server.emit('connection', socket), close: () => server.close() };
+}
+
+/** Ends each connection in good order, again and again, while the pod's mode says so. */
+function sayGoawayInTime(pod: Pod, session: ServerHttp2Session): void {
+  const { mode } = pod;
+  const end = () => {
+    if (pod.mode.kind !== 'goaway' || session.closed) return;
+    // GOAWAY with the last request that was taken; then the connection closes when that has ended.
+    session.goaway();
+    session.close();
+  };
+  const timer = setInterval(end, mode.kind === 'goaway' ? mode.everyMs : GOAWAY_LOOK_MS);
+  session.on('close', () => clearInterval(timer));
 }
 
 function receive(pod: Pod, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {

@@ -7,7 +7,8 @@ import { type LogEntry, PodLog, type Tell } from './pod-log.ts';
  * How a pod behaves. `dead` closes the listener and all connections; `frozen` accepts and never answers (thawed, it
  * works on what it has); `status` answers so at once, without work (gRPC: UNAVAILABLE); `garbage` answers every
  * connection with bytes that are no HTTP; `half` works, sends half an answer and breaks off; `slow-accept` lets a new
- * connection wait `ms` before it is served; `hang-up` closes every new connection at once.
+ * connection wait `ms` before it is served; `hang-up` closes every new connection at once; `goaway` takes no new requests
+ * on its connections (HTTP/2), opened ones last `everyMs`, and finishes those it has there.
  */
 export type PodMode =
   | { readonly kind: 'normal' }
@@ -17,7 +18,8 @@ export type PodMode =
   | { readonly kind: 'garbage' }
   | { readonly kind: 'half' }
   | { readonly kind: 'hang-up' }
-  | { readonly kind: 'slow-accept'; readonly ms: number };
+  | { readonly kind: 'slow-accept'; readonly ms: number }
+  | { readonly kind: 'goaway'; readonly everyMs: number };
 
 /** What a pod should do with a request whose work is over: answer, refuse with a status, or break off. */
 export type Answer =

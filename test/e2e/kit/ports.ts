@@ -37,10 +37,10 @@ function isFree(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** Whether something takes connections on this port of 127.0.0.1. */
-export function isListening(port: number): Promise<boolean> {
+/** Whether something takes connections on this port of `host`. */
+export function isListening(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     socket.on('connect', () => {
       socket.destroy();
       resolve(true);

@@ -19,8 +19,8 @@ describe('parseArguments', () => {
     expect(parse('--only', 'cats,grpc,dogs')).toEqual({
       ok: false,
       errors: [
-        'there is no scenario cats; there are video, grpc, growth',
-        'there is no scenario dogs; there are video, grpc, growth',
+        'there is no scenario cats; there are video, grpc, closed-loop, growth',
+        'there is no scenario dogs; there are video, grpc, closed-loop, growth',
       ],
     });
   });

@@ -55,6 +55,23 @@ export function madeUpResults(): Results {
         [0, 1, 2].map((repeat) => runOf(one, index, repeat)),
       ),
     })),
+    closedLoop: {
+      date: '2026-01-02T03:04:05.000Z',
+      quick: false,
+      pods: 4,
+      limit: 8,
+      clients: 64,
+      runs: (['sluice', 'haproxy'] as const).flatMap((opponent, index) =>
+        [0, 1, 2].map((round) => ({
+          opponent,
+          round,
+          perSecond: 20_000 * (index + 1) + round,
+          requests: 80_000,
+          errors: 0,
+          cpuMs: { proxy: 4000, controlPlane: 10 },
+        })),
+      ),
+    },
     growth: {
       date: '2026-01-02T03:04:05.000Z',
       quick: false,

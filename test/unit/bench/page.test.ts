@@ -48,7 +48,11 @@ describe('the page', () => {
   });
 
   it('compares with HAProxy, and says whether the bounds are kept', () => {
-    expect(markdown).toMatch(/\| Jobs of 20 ms: Sluice and HAProxy \| 0\.914 × .*1\.10 ×: kept/);
+    expect(markdown).toMatch(/\| Jobs of 20 ms: Sluice and HAProxy \| 0\.914 × .*1\.08 ×: kept/);
+  });
+
+  it('says what one worker carries, beside HAProxy in the same round', () => {
+    expect(markdown).toContain('| **Sluice** | 20,001 (20,000–20,002) | 0.50 × | 50.0 | 0 |');
   });
 
   it('says loudly when Sluice was not strict', () => {

@@ -31,5 +31,6 @@ describe('results', () => {
     expect(merged.scenarios[1]?.date).toBe('now');
     expect(merged.versions).toEqual({ Node: '25.0.0' });
     expect(merged.growth).toEqual(before.growth);
+    expect(merged.closedLoop).toEqual(before.closedLoop);
   });
 });

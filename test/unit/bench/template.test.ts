@@ -31,6 +31,7 @@ describe('fillTemplate', () => {
       'nginx-grpc.conf',
       'nginx-http1.conf',
       'nginx.conf',
+      'pods.conf',
     ]);
   });
 });
