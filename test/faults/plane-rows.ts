@@ -4,7 +4,7 @@ import { type FaultRow, FULL_USE_MS, type Inflicted } from './row.ts';
 import type { World } from './world.ts';
 
 /** The VM is started anew, and its stream opened, in this time on a busy machine. */
-const TRAPPED_MS = 4000;
+const TRAPPED_MS = 5000;
 
 /** What goes wrong with Sluice, its route file and its Envoy. */
 export const planeRows: readonly FaultRow[] = [

@@ -48,15 +48,15 @@ export const podRows: readonly FaultRow[] = [
   {
     name: 'pod-garbage',
     fault: 'a pod answers what is no HTTP',
-    user: 'The requests that met it get 502; a pod that does nothing else is taken out for a while.',
-    promise: { explained: Number.POSITIVE_INFINITY, overtaken: EJECTED_OVERTAKEN, fullUseMs: EJECTED_MS },
+    user: 'The requests that met it get 502. It is not taken out: one answer that cannot be read must not take pods from everybody. Health checks tell such a pod.',
+    promise: { explained: Number.POSITIVE_INFINITY, fullUseMs: FULL_USE_MS },
     inflict: misbehave({ kind: 'garbage' }, ({ status }) => status === 502),
   },
   {
     name: 'pod-half',
     fault: 'a pod breaks off in the middle of its answers',
-    user: 'The answers that it had begun break off at their clients too; it is taken out after the first.',
-    promise: { explained: 1 + LIMIT, overtaken: EJECTED_OVERTAKEN, fullUseMs: EJECTED_MS },
+    user: 'They break off at their clients too, at once. It is not taken out: one answer that always fails must not take pods from everybody. Health checks tell such a pod.',
+    promise: { explained: Number.POSITIVE_INFINITY, fullUseMs: FULL_USE_MS },
     inflict: misbehave({ kind: 'half' }, ({ status, outcome }) => status === 200 && outcome === 'failed'),
   },
   {
