@@ -21,6 +21,7 @@ export const CHART_FILES: Readonly<Record<string, string>> = {
   'charts/sluice/crds/slot-policy.yaml': 'k8s/crds/slot-policy.yaml',
   'charts/sluice/files/gateway-api-role.yaml': 'k8s/gateway-api/cluster-role.yaml',
   'charts/sluice/files/ingress-role.yaml': 'k8s/ingress/cluster-role.yaml',
+  'charts/sluice/files/istio-role.yaml': 'k8s/istio/cluster-role.yaml',
   'charts/sluice/files/bootstrap.yaml': 'k8s/base/bootstrap.yaml',
   'charts/sluice/files/envoy-admin.sh': 'k8s/base/envoy-admin.sh',
   'charts/sluice/files/sluice-probe.sh': 'k8s/base/sluice-probe.sh',

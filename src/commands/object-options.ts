@@ -14,9 +14,14 @@ export interface ObjectFlags {
   readonly ingressTlsPort?: number;
   readonly ingressAddress?: readonly string[];
   readonly publishService?: string;
+  readonly statusLease?: string;
+  readonly istio?: boolean;
+  readonly istioPort?: number;
+  readonly istioTlsPort?: number;
+  readonly istioCertificate?: readonly string[];
 }
 
-/** `--gateway-api`, `--ingress` and what belongs to them. */
+/** `--gateway-api`, `--ingress`, `--istio` and what belongs to them. */
 export function addObjectOptions(command: Command): Command {
   return command
     .option('--gateway-api', 'take routes from Gateway API objects as well (GatewayClass sluice)')
@@ -52,18 +57,31 @@ export function addObjectOptions(command: Command): Command {
       '--publish-service <namespace/name>',
       'the Service in front of Envoy, whose addresses the statuses of Ingresses and Gateways tell',
       parseKey,
+    )
+    .option(
+      '--status-lease <name>',
+      'the Lease in its own namespace by which one of several Sluices writes statuses and Events (default: sluice-status)',
+    )
+    .option('--istio', "take routes from Istio's VirtualServices and DestinationRules as well")
+    .option('--istio-port <port>', 'where requests for VirtualServices are taken (default: 80)', parsePort)
+    .option('--istio-tls-port <port>', 'where they are taken over TLS, with a certificate (default: 443)', parsePort)
+    .option(
+      '--istio-certificate <namespace/name>',
+      'a TLS Secret that clients of VirtualServices are shown; may be given several times',
+      (text: string, before: readonly string[] = []) => [...before, parseKey(text)],
     );
 }
 
 /** Whether some of the flags has objects as a source of routes. */
-export function wantsObjects({ gatewayApi, ingress }: ObjectFlags): boolean {
-  return gatewayApi === true || ingress === true;
+export function wantsObjects({ gatewayApi, ingress, istio }: ObjectFlags): boolean {
+  return gatewayApi === true || ingress === true || istio === true;
 }
 
 /** What the flags choose. */
 export function objectRoutes(flags: ObjectFlags): ObjectRoutesChoice {
   const service = flags.publishService === undefined ? {} : { service: flags.publishService };
   return {
+    lease: flags.statusLease ?? 'sluice-status',
     ...(flags.gatewayApi === true && {
       gatewayApi: {
         pool: flags.gatewayAddress ?? [],
@@ -71,6 +89,12 @@ export function objectRoutes(flags: ObjectFlags): ObjectRoutesChoice {
       },
     }),
     ...(flags.ingress === true && { ingress: ingressOptions(flags) }),
+    ...(flags.istio === true && {
+      istio: {
+        ports: { http: flags.istioPort ?? 80, https: flags.istioTlsPort ?? 443 },
+        certificates: flags.istioCertificate ?? [],
+      },
+    }),
   };
 }
 

@@ -84,7 +84,7 @@ async function serve(options: Options): Promise<void> {
   const { routes, xds, admin = DEFAULT_ADMIN, ownerGrace, filter, kubeconfig, logLevel } = options;
   if (routes === undefined && !wantsObjects(options)) {
     failWith(EXIT.badInput, [
-      'Name a route file with --routes, or take routes from objects with --gateway-api or --ingress.',
+      'Name a route file with --routes, or take routes from objects with --gateway-api, --ingress or --istio.',
     ]);
     return;
   }

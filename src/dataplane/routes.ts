@@ -328,7 +328,9 @@ function rewrite({ match: { path }, rewrite }: ForwardRoute): Partial<EnvoyRoute
 function pathRewrite(path: PathMatch, change: PathChange): Partial<EnvoyRouteAction> {
   switch (change.kind) {
     case 'prefix':
-      return path.kind === 'prefix' ? rewritePrefix(path.prefix, change.prefix) : { prefixRewrite: change.prefix };
+      return path.kind === 'prefix' || path.kind === 'start'
+        ? rewritePrefix(path.prefix, change.prefix)
+        : { prefixRewrite: change.prefix };
     case 'whole':
       return { regexRewrite: { pattern: { regex: '^.*$' }, substitution: change.path.replaceAll('\\', '\\\\') } };
     case 'regex':

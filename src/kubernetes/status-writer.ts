@@ -22,6 +22,9 @@ export interface WantedStatus {
   readonly status: Status;
 }
 
+/** What came of a write; `same`: the object had all of it, and is as it was. */
+export type StatusWrite = 'changed' | 'same' | 'failed';
+
 /** What a writer works with. */
 export interface StatusWriterOptions {
   readonly api: KubeWriter;
@@ -33,6 +36,8 @@ export interface StatusWriterOptions {
   readonly onWritten: (wanted: WantedStatus, object: unknown) => void;
   /** Something that was being written may have to be written again: what is wanted is to be told anew. */
   readonly onStale: () => void;
+  /** Hears of every write; must be cheap and not throw. */
+  readonly count?: ((result: StatusWrite) => void) | undefined;
 }
 
 /** So many statuses are written at the same time. */
@@ -111,7 +116,7 @@ export class StatusWriter {
 
   async #write(wanted: WantedStatus, signal: AbortSignal): Promise<void> {
     const { key, path, resourceVersion, status } = wanted;
-    const { api, clock, log, random, onWritten } = this.#options;
+    const { api, clock, log, random, onWritten, count } = this.#options;
     const within = new Deadline(clock, signal);
     within.set(ANSWER_MS, `no answer within ${ANSWER_MS / 1000} s`);
     const body = { metadata: { resourceVersion }, status };
@@ -122,10 +127,12 @@ export class StatusWriter {
       this.#written++;
       this.#failures.delete(key);
       const object: unknown = JSON.parse(answer.value);
+      count?.(versionOf(object) === resourceVersion ? 'same' : 'changed');
       this.#results.set(key, { wanted: status, got: statusOf(object) });
       onWritten(wanted, object);
       return;
     }
+    count?.('failed');
     const [failure] = answer.errors;
     // 409: the object has changed, and its watch tells of it. 404: it is gone.
     if (failure?.kind === 'status' && (failure.code === 409 || failure.code === 404)) return;
@@ -144,6 +151,14 @@ function statusOf(object: unknown): Status {
   const { status } = object;
   // Of an object's own JSON: a map or nothing.
   return typeof status === 'object' && status !== null ? (status as Status) : {};
+}
+
+function versionOf(object: unknown): unknown {
+  if (typeof object !== 'object' || object === null || !('metadata' in object)) return undefined;
+  const { metadata } = object;
+  return typeof metadata === 'object' && metadata !== null && 'resourceVersion' in metadata
+    ? metadata.resourceVersion
+    : undefined;
 }
 
 function hasAll(has: Status, wanted: Status): boolean {

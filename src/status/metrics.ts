@@ -23,6 +23,7 @@ export class Metrics {
   readonly #telemetry: Pick<Telemetry, 'totals'>;
   readonly #xds = new XdsMetrics(this.#registry);
   readonly #sources = new SourceMetrics(this.#registry);
+  readonly #statuses: Counter<'result'>;
   readonly #reloads: Counter<'result'>;
   readonly #lastReload: Gauge;
 
@@ -43,6 +44,13 @@ export class Metrics {
       registers,
     });
     for (const result of ['success', 'failure']) this.#reloads.inc({ result }, 0);
+    this.#statuses = new Counter({
+      name: 'sluice_object_status_writes_total',
+      help: 'Statuses of Kubernetes objects that were written, by what came of it: changed, same (the object had it all), failed.',
+      labelNames: ['result'],
+      registers,
+    });
+    for (const result of ['changed', 'same', 'failed']) this.#statuses.inc({ result }, 0);
     this.#lastReload = new Gauge({
       name: 'sluice_route_file_last_reload_success_timestamp_seconds',
       help: 'When the route file last changed and could be used, as Unix time.',
@@ -72,6 +80,11 @@ export class Metrics {
   /** Counts what happened between a source of pods and whom it asks. */
   recordSourceEvent(source: AskingSource, event: SourceEvent): void {
     this.#sources.record(source, event);
+  }
+
+  /** Counts what came of a write of an object's status. */
+  recordStatusWrite(result: 'changed' | 'same' | 'failed'): void {
+    this.#statuses.inc({ result });
   }
 
   /** From now on tells which services Envoys do not get, as `withheld` says. Call it once. */

@@ -194,6 +194,11 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     const both = template(...set('ingresses.enabled=true', 'gatewayApi.enabled=true'));
     expect(only(both, 'Service')['spec'].ports).toHaveLength(2);
     expect(both.filter(({ kind }) => kind === 'ClusterRole')).toHaveLength(2);
+    expect(both.some(({ kind, metadata }) => kind === 'Role' && metadata.name === 'sluice-lease')).toBe(true);
+    const istio = template(...set('istio.enabled=true', 'istio.certificates={a/b}'));
+    const { args } = only(istio, 'Deployment')['spec'].template.spec.containers[0];
+    expect(args).toEqual(expect.arrayContaining(['--istio', '--istio-certificate=a/b', '--istio-port=80']));
+    expect(only(istio, 'ClusterRole')['rules']).toEqual(only(render('istio'), 'ClusterRole')['rules']);
   });
 
   test('values that make no sense are refused', () => {

@@ -204,8 +204,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Ingresses'), { timeout
     expect(await get(first.port, 'good.example', '/')).toBe('200');
     expect(await get(first.port, 'good.example', '/absent')).toBe('500');
     expect(JSON.stringify(await first.status())).toContain('affinity is not carried over');
-    // Another Sluice finds the same, and finds it told.
-    const second = await start();
+    // Another one that tells objects finds the same, and finds it told.
+    const second = await start(['--status-lease', 'another']);
     await until(async () => (await get(second.port, 'good.example', '/')) === '200', {
       what: 'the second one to answer',
     });
@@ -222,6 +222,7 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Ingresses'), { timeout
       expect(out).toContain('ingressclass.networking.k8s.io/sluice');
       expect(out).toContain('clusterrole.rbac.authorization.k8s.io/sluice-ingress created');
       kubectl('create', 'clusterrolebinding', 'app-ingress', '--clusterrole=sluice-ingress', '--user=app');
+      kubectl('create', 'rolebinding', 'app-lease', '--role=sluice-lease', '--user=app');
       const space = await TestNamespace.make(cluster);
       await Deployment.make(space, '10.244.67', 1);
       const ingresses = new Ingresses(space);

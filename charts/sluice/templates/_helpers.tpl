@@ -47,7 +47,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{/* Whether routes come from objects. */}}
 {{- define "sluice.hasObjects" -}}
-{{- if or .Values.gatewayApi.enabled .Values.ingresses.enabled }}yes{{ end }}
+{{- if or .Values.gatewayApi.enabled .Values.ingresses.enabled .Values.istio.enabled }}yes{{ end }}
 {{- end }}
 
 {{/* The ports that those objects have requests taken at, by name. */}}
@@ -55,6 +55,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $ports := dict }}
 {{- if .Values.gatewayApi.enabled }}{{ $ports = merge $ports .Values.gatewayApi.ports }}{{ end }}
 {{- if .Values.ingresses.enabled }}{{ $ports = merge $ports .Values.ingresses.ports }}{{ end }}
+{{- if .Values.istio.enabled }}{{ $ports = merge $ports .Values.istio.ports }}{{ end }}
 {{- toYaml $ports }}
 {{- end }}
 

@@ -26,13 +26,13 @@ export function heaviest(subject: Subject, ways: readonly Value[], nameOf: (way:
 /** Whether a route file can say a match; what it cannot is refused, with the route. */
 export function canSay(
   subject: Subject,
-  at: Value,
+  { at }: Pick<Value, 'at'>,
   { headers, query }: Pick<RouteMatch, 'headers' | 'query'>,
 ): boolean {
   const patterns = [...headers, ...query].filter(({ value }: NamedMatch) => value.kind === 'regex');
   for (const { name } of patterns) {
     const message = `${name} by a regular expression, so the route is left out`;
-    subject.refuse(at.at, message, 'a condition is an exact value, or true for any');
+    subject.refuse(at, message, 'a condition is an exact value, or true for any');
   }
   return patterns.length === 0;
 }

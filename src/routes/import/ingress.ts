@@ -178,7 +178,7 @@ function rewriteKeys(subject: Subject, route: IngressRoute): Rewrite | undefined
 }
 
 /** `redirect` of a route file. */
-function redirectKeys({ scheme, host, port, path, status }: Redirect): YamlMap {
+export function redirectKeys({ scheme, host, port, path, status }: Redirect): YamlMap {
   const entries: readonly (readonly [string, Yaml | undefined])[] = [
     ['scheme', scheme],
     ['host', host],

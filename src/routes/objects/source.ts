@@ -4,7 +4,8 @@ import type { Result } from '../../base/result.ts';
 import type { ApiFailure, KubeApi, KubeWriter } from '../../kubernetes/api.ts';
 import { describeFailure } from '../../kubernetes/failure-problem.ts';
 import { followCollection } from '../../kubernetes/follow-collection.ts';
-import { StatusWriter, type WantedStatus } from '../../kubernetes/status-writer.ts';
+import type { Lease } from '../../kubernetes/lease.ts';
+import { type StatusWrite, StatusWriter, type WantedStatus } from '../../kubernetes/status-writer.ts';
 import { WATCH_TIMING, type WatchTiming } from '../../kubernetes/watch-timing.ts';
 import type { ListenerName } from '../../model/listener.ts';
 import type { KubernetesPort } from '../../model/locator.ts';
@@ -34,6 +35,9 @@ export interface ObjectRoutesOptions {
   readonly random?: () => number;
   readonly timing?: WatchTiming;
   readonly count?: CountSourceEvent;
+  /** Of several Sluices the one that has it tells objects what came of them; undefined: this one does. */
+  readonly lease?: Pick<Lease, 'isHeld' | 'run'>;
+  readonly countStatus?: (result: StatusWrite) => void;
 }
 
 /** How one resource is being followed. */
@@ -93,6 +97,7 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
       random,
       onWritten: (wanted, object) => this.#written(wanted, object),
       onStale: () => this.#trigger.poke(),
+      count: options.countStatus,
     });
   }
 
@@ -130,7 +135,8 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
     // Without a way to the API server the watches tell what is wrong.
     this.#namespace = namespace.ok ? namespace.value : undefined;
     const following = [...this.#following.keys()].map((resource) => this.#follow(resource, signal));
-    await Promise.all([...following, this.#writer.run(signal)]);
+    const lease = this.#options.lease?.run(signal, () => this.#trigger.poke());
+    await Promise.all([...following, this.#writer.run(signal), lease]);
     this.#trigger.stop();
   }
 
@@ -236,8 +242,9 @@ export class ObjectRoutes implements Source<readonly RoutingPart[]> {
       since.length === 0
         ? { kind: 'ready', value, problems }
         : { kind: 'stale', value, problems, since: Math.min(...since) };
-    this.#writer.want(translations.flatMap(({ statuses }) => statuses).map(toWanted));
-    this.#tellAll(translations.flatMap(({ told = [] }) => told));
+    const isTeller = this.#options.lease?.isHeld ?? true;
+    this.#writer.want(isTeller ? translations.flatMap(({ statuses }) => statuses).map(toWanted) : []);
+    this.#tellAll(isTeller ? translations.flatMap(({ told = [] }) => told) : []);
     this.#changed();
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { INGRESS_CLASSES, INGRESSES } from '../../../../src/routes/ingress/objects.ts';
 import { type IngressOptions, ingressRoutes } from '../../../../src/routes/ingress/translate.ts';
+import { DESTINATION_RULES, VIRTUAL_SERVICES } from '../../../../src/routes/istio/objects.ts';
 import { SECRETS, SERVICES } from '../../../../src/routes/objects/core.ts';
 import type { KubeObject, Resource } from '../../../../src/routes/objects/object.ts';
 import { SLOT_POLICIES } from '../../../../src/routes/objects/slot-policy.ts';
@@ -13,7 +14,15 @@ import type { Translation, TranslationContext } from '../../../../src/routes/obj
 
 // Each resource has a type of its own; objects of tests are written as users write them.
 // biome-ignore lint/suspicious/noExplicitAny: see above
-const RESOURCES: readonly Resource<any>[] = [INGRESSES, INGRESS_CLASSES, SERVICES, SECRETS, SLOT_POLICIES];
+const RESOURCES: readonly Resource<any>[] = [
+  INGRESSES,
+  INGRESS_CLASSES,
+  VIRTUAL_SERVICES,
+  DESTINATION_RULES,
+  SERVICES,
+  SECRETS,
+  SLOT_POLICIES,
+];
 
 /** Objects of YAML texts, as an API server would have them. */
 export function objectsOf(...texts: readonly string[]): ObjectStore {
