@@ -1,7 +1,7 @@
 // What Sluice says: `ControlMessage` of queue.proto, read from wire.ts and applied to the queues.
 //
 // A message is read twice: first whether it can be read, then it is applied. So one that cannot be read changes nothing.
-import { cancelWaiting, drainEvents, refuseWaiting } from './flow.ts';
+import { cancelWaiting, drainEvents, refuseSurplus, refuseWaiting } from './flow.ts';
 import { begin, put, Text, text } from './host.ts';
 import { listWaiting } from './list.ts';
 import { NONE } from './queue.ts';
@@ -148,6 +148,7 @@ function applyService(): Text | null {
   const s = serviceOf(foundAt, foundSize);
   if (s === NONE) return TOO_MANY;
   mark++;
+  const wasKnown = queues.isKnown(s);
   let complete = true;
   let configured = false;
   for (let field = nextField(); field !== 0; field = nextField()) {
@@ -170,6 +171,7 @@ function applyService(): Text | null {
   }
   if (broken) return UNREADABLE;
   removeUnmarked(s, mark);
+  if (!wasKnown) refuseSurplus(s);
   return complete ? null : TOO_MANY;
 }
 

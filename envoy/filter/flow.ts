@@ -262,6 +262,14 @@ export function refuseWaiting(s: i32): void {
   }
 }
 
+/** Answers those that came before the service was known and would not have got a place in its queue. */
+export function refuseSurplus(s: i32): void {
+  for (let r = queues.takeSurplus(s); r !== NONE; r = queues.takeSurplus(s)) {
+    enter(contexts.of(r));
+    answerFull(s);
+  }
+}
+
 /** This VM has been replaced: answers those that wait where nothing runs that could leave them a slot. */
 export function refuseStranded(): void {
   for (let s: i32 = 0; s < servicesEnd(); s++) {

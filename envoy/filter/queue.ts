@@ -629,6 +629,31 @@ export class Queues {
     this.addCount(this.requestService.get(r), COUNT_UNSERVED);
   }
 
+  /**
+   * Takes out the newest of those that wait where more do than may, beyond those for whom there are slots: they came before the
+   * service was known. NONE: no more do.
+   */
+  takeSurplus(s: i32): i32 {
+    if (this.waitingCount.get(s) - this.vacancies(s) <= this.queueMax.get(s)) return NONE;
+    const r = this.tails.get(s);
+    this.leave(r);
+    this.requestState.set(r, ENDED);
+    this.addCount(s, REFUSED);
+    return r;
+  }
+
+  /** Slots for those that wait. While they are shared other workers may have some of them. */
+  private vacancies(s: i32): i32 {
+    if (!this.shared) return this.freeSlots.get(s);
+    let free: i32 = 0;
+    let p = this.turns.get(s);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      if (this.podSlots.get(p) > this.podInUse.get(p)) free += this.podSlots.get(p) - this.podInUse.get(p);
+      p = this.podNext.get(p);
+    }
+    return free;
+  }
+
   /** The stream of a request is over: whatever it still had is given back (a slot after a moment). `r` is not used again. */
   gone(r: i32, now: f64): void {
     if (this.requestMapped.get(r) === 0) return;

@@ -37,6 +37,11 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
     from: '(bits & (REMOVED_BIT | UNHEALTHY_BIT | EJECTED_BIT)) !== 0 ? 0',
     to: '(bits & (REMOVED_BIT | UNHEALTHY_BIT)) !== 0 ? 0',
   },
+  'who came before the service was known waits, however many do': {
+    file: 'control.ts',
+    from: '  if (!wasKnown) refuseSurplus(s);\n',
+    to: '',
+  },
   'a removed pod gets requests': {
     file: 'queue.ts',
     from: '(bits & (REMOVED_BIT | UNHEALTHY_BIT | EJECTED_BIT)) !== 0 ? 0',

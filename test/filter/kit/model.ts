@@ -285,6 +285,7 @@ class Model {
   }
 
   #configure(service: Service): void {
+    const wasKnown = service.known;
     service.known = true;
     service.changedAt = this.#host.time;
     service.queueMax = Math.floor(this.#random() * 12);
@@ -307,6 +308,8 @@ class Model {
     const { name, queueMax, timeout: queueTimeoutMs, hold: abortHoldMs } = service;
     const settings = { queueMax, queueTimeoutMs, fullStatus: 429, abortHoldMs, ejection };
     this.#sendAcked({ service: { name, settings, pods: unique } });
+    if (!wasKnown && service.waiting.length > queueMax)
+      this.#fail(`${service.waiting.length} of ${queueMax} wait that came before the service was known`);
   }
 
   #change(service: Service): void {
@@ -364,7 +367,10 @@ class Model {
   #settle(): void {
     this.#expireKept();
     // In a tick those that waited too long are answered before others go on.
-    for (const reply of this.#host.replies.splice(0)) this.#timedOut(reply.context, reply.details);
+    for (const { context, details } of this.#host.replies.splice(0)) {
+      if (details === 'sluice_queue_full') this.#refusedLater(context);
+      else this.#timedOut(context, details);
+    }
     for (const context of this.#host.resumed.splice(0)) {
       if (this.#goesOnAgain(context)) continue;
       const service = this.#services.find(({ waiting }) => waiting.some((request) => request.context === context));
@@ -414,6 +420,22 @@ class Model {
     if (timeout === 0 || waited < timeout) this.#fail(`timed out after ${waited} of ${timeout} ms`);
     if (details !== (service.known ? 'sluice_queue_timeout' : 'sluice_no_state')) this.#fail(`odd details ${details}`);
     this.#happen('timed out');
+    this.#host.done(context);
+  }
+
+  /** It came before its service was known, and is the newest of more than may wait. */
+  #refusedLater(context: number): void {
+    const service = this.#services.find(({ waiting }) => waiting.at(-1)?.context === context);
+    if (service === undefined) this.#fail('not the newest is refused');
+    const slots = this.#freePods(service).map((pod) => {
+      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - pod.held.size;
+      return free - Math.min(pod.claims.size, pod.limit - pod.held.size);
+    });
+    const free = slots.reduce((sum, one) => sum + one, 0);
+    if (service.waiting.length - free <= service.queueMax)
+      this.#fail(`refused as one of ${service.waiting.length} of ${service.queueMax} with ${free} free slots`);
+    service.waiting.pop();
+    this.#happen('refused once known');
     this.#host.done(context);
   }
 
