@@ -1,5 +1,5 @@
-// How long `sluice serve` is silent when many clients come at once, are cut off at once, and are given up:
-// node bench/xds-cut.ts [CLIENTS]. Asks /healthz all the while. Prints, and judges nothing.
+// How long `sluice serve` is silent when many Envoys come at once, are cut off at once, and are given up, and when one client
+// comes under many names: node bench/xds-cut.ts [CLIENTS] [NAMES] [SERVICES]. Asks /healthz all the while. Prints, and judges nothing.
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -9,16 +9,19 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../src/commands/free-port.ts';
 
 const CLIENTS = Number(process.argv[2] ?? 5000);
+const NAMES = Number(process.argv[3] ?? 19_000);
+const SERVICES = Number(process.argv[4] ?? 1);
 const GRACE_S = 5;
 
 const folder = await mkdtemp(join(tmpdir(), 'sluice-cut-'));
 const routes = join(folder, 'routes.yaml');
+const services = Array.from({ length: SERVICES }, (_, at) => `s${at}: {static: ["127.0.0.1:${1000 + at}"], limit: 1}`);
 await writeFile(
   routes,
-  'version: 1\nservices: {s: {static: ["127.0.0.1:9"], limit: 1}}\nroutes: [{match: {prefix: /}, service: s}]\n',
+  `version: 1\nservices: {${services.join(', ')}}\nroutes: [{match: {prefix: /}, service: s0}]\n`,
 );
 const [xds, admin] = [await freePort(), await freePort()];
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const main = process.env['SLUICE_MAIN'] ?? fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const sluice = spawn(
   process.execPath,
   [main, 'serve', '--routes', routes, '--xds', `127.0.0.1:${xds}`, '--admin', `127.0.0.1:${admin}`].concat([
@@ -54,13 +57,22 @@ async function silence(what: string, ms: number): Promise<void> {
 
 await silence('start', 3000);
 const program = fileURLToPath(new URL('./xds-cut-clients.ts', import.meta.url));
-const clients = fork(program, [`${xds}`, `${CLIENTS}`]);
-await once(clients, 'message');
-await silence(`${CLIENTS} clients connected`, 500);
+const come = async (count: number, how: 'stay' | 'pass') => {
+  const begin = performance.now();
+  const clients = fork(program, [`${xds}`, `${count}`, how]);
+  await once(clients, 'message');
+  return { clients, seconds: ((performance.now() - begin) / 1000).toFixed(1) };
+};
+const { clients, seconds } = await come(CLIENTS, 'stay');
+await silence(`${CLIENTS} clients connected in ${seconds} s`, 500);
 clients.kill('SIGKILL');
 await once(clients, 'exit');
 await silence('all of them cut off at once', 4000);
 await silence('all of them given up', GRACE_S * 1000);
+const names = await come(NAMES, 'pass');
+await silence(`one client with ${NAMES} names in ${names.seconds} s`, 500);
+names.clients.kill('SIGKILL');
+await silence('all of its names given up', GRACE_S * 1000);
 ended = true;
 await asking;
 sluice.kill();

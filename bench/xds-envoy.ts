@@ -120,7 +120,7 @@ async function changes(): Promise<void> {
     graceMs: millis(30_000),
     ask: () => false,
     drop: () => {},
-    changed: () => events.post({ kind: 'ownership' }),
+    changed: (nodes) => events.post({ kind: 'ownership', nodes }),
   });
   let changed = () => {};
   const known = new Map(
@@ -146,7 +146,7 @@ async function changes(): Promise<void> {
     podsOf: (locator) => source.pods(locator),
     unhealthy: () => new Set(),
     snapshots: new ModelSnapshots({ filter: await loadFilter('on'), headers: DEFAULT_HEADER_BOUNDS }),
-    changed: () => events.post({ kind: 'ownership' }),
+    changed: (node) => events.post({ kind: 'rollout', node }),
   });
   const controller = new Controller({
     events,

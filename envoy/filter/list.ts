@@ -1,7 +1,8 @@
 // Who waits: `WaitingList` of queue.proto. What it tells of a request is read from Envoy when it is asked for.
 import { enter, found, foundSize, getHeader, getProperty, REQUEST_HEADERS, release, Text, text } from './host.ts';
+import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
-import { contexts, queues } from './state.ts';
+import { contexts, podEntry, queues } from './state.ts';
 import { send } from './stream.ts';
 import { beginMessage, close, open, writeBytes, writeNumber } from './wire.ts';
 
@@ -24,9 +25,22 @@ export function listWaiting(query: f64, s: i32, most: i32, now: f64): void {
       left--;
     }
     writeNumber(3, queues.waiting(s) as f64);
+    writeInUse(s);
   }
   close(message);
   send(now);
+}
+
+/** So Sluice need not wait for a report that is certain to be newer than what it has said. */
+function writeInUse(s: i32): void {
+  let p = queues.anyPod(s);
+  for (let left = queues.podCount(s); left > 0; left--) {
+    const pod = open(4);
+    writeBytes(1, nameAt(podEntry(p)), nameSize(podEntry(p)));
+    writeNumber(3, queues.podInUseOf(p) as f64);
+    close(pod);
+    p = queues.podAfter(p);
+  }
 }
 
 function writeRequest(r: i32, now: f64): void {

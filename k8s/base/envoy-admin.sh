@@ -2,7 +2,7 @@
 # Asks the admin of the Envoy in this pod. With bash alone, because Envoy's image has no curl.
 #
 #   envoy-admin.sh alive    succeeds when Envoy's main thread answers
-#   envoy-admin.sh ready    succeeds when Envoy has its first whole configuration and is not draining
+#   envoy-admin.sh ready    succeeds when Envoy takes requests and is not draining
 #   envoy-admin.sh drain    takes no new connections, and returns when no request is running or waiting
 #   envoy-admin.sh gone     returns when Envoy has ended
 set -u -o pipefail
@@ -31,7 +31,15 @@ succeeds() {
   answer=$(ask GET "$1") && [[ $answer == 'HTTP/1.1 200'* ]]
 }
 
-# Requests from clients, waiting ones included. Fails when Envoy does not answer: a connection that is closed is no answer.
+# Whether Envoy has more than the listener of the queue filter, which comes before those for clients.
+listens() {
+  local answer names
+  answer=$(ask GET /listeners) && [[ $answer == 'HTTP/1.1 200'* ]] || return 1
+  names=$(tr -d '\r' <<<"$answer" | sed -n 's/^\(.*\)::.*$/\1/p')
+  [[ $names != sluice.control ]]
+}
+
+# Requests from clients, waiting ones included: all listeners for clients count as `public`. Fails when Envoy does not answer: a connection that is closed is no answer.
 requests() {
   local answer
   answer=$(ask GET '/stats?filter=^http\.public\.downstream_rq_active$') && [[ $answer == 'HTTP/1.1 200'* ]] || return 1
@@ -40,7 +48,7 @@ requests() {
 
 case ${1-} in
   alive) succeeds /server_info ;;
-  ready) succeeds /ready ;;
+  ready) succeeds /ready && listens ;;
   drain)
     # From now on every answer tells its client not to use the connection again,
     insist POST /healthcheck/fail

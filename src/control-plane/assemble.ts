@@ -199,7 +199,7 @@ function assemble(
     graceMs: options.ownerGrace ?? DEFAULT_OWNER_GRACE,
     ask: (stream) => server.ask(stream),
     drop: (stream, reason) => server.drop(stream, reason),
-    changed: () => events.post({ kind: 'ownership' }),
+    changed: (nodes) => events.post({ kind: 'ownership', nodes }),
   });
   const pods = openPodSources(options, file, metrics);
   const checks = new HealthChecks({
@@ -215,7 +215,7 @@ function assemble(
     podsOf: (locator) => pods.pods(locator),
     unhealthy: (name) => checks.unhealthy(name),
     snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
-    changed: () => events.post({ kind: 'ownership' }),
+    changed: (node) => events.post({ kind: 'rollout', node }),
   });
   const objects = openObjectRoutes(options, metrics);
   const watched = routeFile && observed(routeFile, (state) => metrics.recordRouteFile(state, clock.now()));
@@ -243,6 +243,11 @@ function assemble(
   });
   const hasFilter = (node: string) =>
     slots.members(node).some(({ closedAt }) => closedAt === undefined || clock.monotonic() - closedAt < PATIENCE_MS);
+  const workers = (node: string) => {
+    const open = slots.members(node).filter(({ closedAt }) => closedAt === undefined);
+    const byCode = Map.groupBy(open, ({ codeVersion }) => codeVersion);
+    return Math.max(0, ...[...byCode.values()].map(({ length }) => length));
+  };
   const controller = new Controller({
     events,
     routes,
@@ -253,7 +258,7 @@ function assemble(
     cache,
     overrides: () => store.current(),
     filterProblems: () =>
-      filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, now: clock.now() }),
+      filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, workers, now: clock.now() }),
     clock,
     log,
   });

@@ -13,7 +13,9 @@ import type { Routing } from '../model/routing.ts';
 import type { ServiceName } from '../model/service.ts';
 import type { Source } from '../model/source.ts';
 import type { Envoys } from '../nodes/envoys.ts';
+import { summarizeEnvoys } from '../nodes/summary.ts';
 import type { SnapshotCache } from '../snapshot/cache.ts';
+import { TYPE_URLS } from '../snapshot/resource.ts';
 import type { ControllerEvent, EventQueue } from './events.ts';
 import { PATIENCE_MS } from './filter-problems.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
@@ -110,7 +112,9 @@ export class Controller {
     if (slots.length > 0) rollouts.recordSlots(slots);
     if (health.length > 0) rollouts.recordHealth(health);
     if (xds.length > 0) rollouts.recordXds(xds);
-    if (events.some(({ kind }) => kind === 'ownership')) this.#publish();
+    const owners = events.flatMap((each) => (each.kind === 'ownership' ? [...each.nodes] : []));
+    const sent = events.flatMap((each) => (each.kind === 'rollout' ? [each.node] : []));
+    this.#options.cache.reselect(new Set([...owners, ...sent]));
     if (events.some(mayChangeProblems)) this.#problems.poke();
     if (events.some(mayMissFilter)) this.#missingFilters.poke();
   }
@@ -185,8 +189,7 @@ export class Controller {
     const found = [
       ...routes.state().problems,
       ...(this.#reconciled?.wanted.problems ?? []),
-      ...envoys.problems(),
-      ...filterProblems(),
+      ...summarizeEnvoys([...envoys.problems(), ...filterProblems()]),
     ];
     const before = new Set(this.#state.problems.map(formatProblem));
     const now = new Set(found.map(formatProblem));
@@ -201,7 +204,8 @@ export class Controller {
 
 /** Whether the queue filter of an Envoy is to be looked for some time after this. */
 function mayMissFilter(event: ControllerEvent): boolean {
-  if (event.kind === 'xds') return event.event.kind === 'connected';
+  // Its filter begins with its listeners.
+  if (event.kind === 'xds') return event.event.kind === 'acked' && event.event.typeUrl === TYPE_URLS.listener;
   return event.kind === 'slots' && event.event.kind === 'gone';
 }
 
@@ -212,6 +216,7 @@ function mayChangeProblems(event: ControllerEvent): boolean {
       // Looked at with all else once they are reconciled.
       return false;
     case 'health':
+    case 'rollout':
       return false;
     case 'ownership':
       return true;

@@ -14,6 +14,12 @@ export interface Holdings {
   sent(typeUrl: string, name: string): string | undefined;
   /** The same, if it has taken it. */
   taken(typeUrl: string, name: string): string | undefined;
+  /** Whether it is known to have nothing of that name. */
+  lacks(typeUrl: string, name: string): boolean;
+  /** Everything that it was sent of a type, or said that it has. */
+  names(typeUrl: string): readonly string[];
+  /** Whether it had something of a type when it came, and does not say what. */
+  isReturning(typeUrl: string): boolean;
 }
 
 /** What one step of a rollout looks at. */
@@ -63,7 +69,7 @@ interface Carried {
   losing: ReadonlySet<string>;
   /** Since when it has waited in vain for a pod, while it leaves. */
   podlessSince: number | undefined;
-  /** When its queue was last asked for, while it leaves. */
+  /** When members were last asked for what they have of it, while it loses pods. */
   askedAt: number;
 }
 
@@ -119,6 +125,19 @@ export class Rollout {
   /** Whether Envoy and its filter have everything as the model says. */
   get isSettled(): boolean {
     return this.#unsettled.size === 0 && this.#touched.size === 0;
+  }
+
+  /** Whether the filters know each service, with all pods that it has: requests may come. */
+  isToldTo(members: readonly Member[]): boolean {
+    if (members.length === 0 || !this.isSettled || !members.every(({ isSynced }) => isSynced)) return false;
+    return [...this.#carried.values()].every(({ name, target }) => {
+      if (target?.isKnown !== true) return true;
+      const ready = target.pods.filter(isReady).map(formatAddress);
+      return members.every((member) => {
+        const told = new Set(member.pods(name));
+        return member.service(name) !== undefined && ready.every((address) => told.has(address));
+      });
+    });
   }
 
   /** Services that have left the model, and that somebody still waits for, or is at a pod of. */
@@ -291,9 +310,13 @@ export class Rollout {
       member.want([name, { kind: 'service', settings, pods: slots }]);
     }
     for (const share of shares.values()) isWhole &&= share === most;
-    this.#setLosing(carried, lost(name, new Set(addresses), { members, now }));
+    const losing = lost(name, new Set(addresses), { members, now });
+    // Another service waits for what is given up.
+    const isAwaited = [...losing].some((address) => this.#ownersOf(address).some((other) => other !== name));
+    if (isAwaited) this.#ask(carried, members, now);
+    this.#setLosing(carried, losing);
     this.#setView(carried, viewOf(target, carried, input));
-    carried.isSettled = isWhole && carried.view === target;
+    carried.isSettled = isWhole && carried.view === target && !isAwaited;
   }
 
   /** The slots of a pod that a service may have beside those that lose it, who go first. */
@@ -371,7 +394,12 @@ export class Rollout {
 
   /** Asks how many wait, as soon as no more can come: reports are older than that. */
   #askForQueue(carried: Carried, members: readonly Member[], now: number): void {
-    if (this.#routesTakenAt === undefined || now - carried.askedAt < RECHECK_MS) return;
+    if (this.#routesTakenAt !== undefined) this.#ask(carried, members, now);
+  }
+
+  /** Asks for what it has of a service now: reports may be older than what it was told. */
+  #ask(carried: Carried, members: readonly Member[], now: number): void {
+    if (now - carried.askedAt < RECHECK_MS) return;
     carried.askedAt = now;
     for (const member of members) if (member.closedAt === undefined) member.askWaiting(carried.name, 1, now);
   }
@@ -422,12 +450,17 @@ export class Rollout {
     return this.#owners.get(address) ?? [];
   }
 
-  /** Another Envoy has it: here nobody waits for it, and Envoy answers that its cluster is not there. */
-  #pass(name: ServiceName, { members }: RolloutInput): void {
-    for (const member of members) member.want([name, PASSED]);
+  /**
+   * Another Envoy has it: here nobody waits for it, and Envoy answers that its cluster is not there. As long as it is, who
+   * is let go would get to a pod, so nobody is.
+   */
+  #pass(name: ServiceName, { members, holdings }: RolloutInput): void {
+    const isGone = holdings?.lacks(TYPE_URLS.cluster, name) === true;
+    for (const member of members) member.want([name, isGone ? PASSED : STOPPED]);
     const carried = this.#carried.get(name);
     if (carried !== undefined) this.#forget(carried);
-    this.#unsettled.delete(name);
+    if (isGone || members.length === 0) this.#unsettled.delete(name);
+    else this.#unsettled.add(name);
   }
 
   #forget(carried: Carried): void {
@@ -488,6 +521,9 @@ export class Rollout {
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** What runs ends in peace, and nobody who waits goes anywhere. */
+const STOPPED: Wanted = { kind: 'pods', pods: NO_PODS };
 
 /** A service whose requests wait for nothing: for a pod that is none there is no end of slots. */
 const PASSED: Wanted = {

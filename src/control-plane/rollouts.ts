@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { remember } from '../base/remember.ts';
 import { Timers } from '../base/timers.ts';
+import { CONTROL_LISTENER } from '../dataplane/contract.ts';
 import type { Locator } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
 import type { Pod } from '../model/pod.ts';
@@ -11,7 +12,7 @@ import type { SlotsEvent } from '../slots/events.ts';
 import type { Member } from '../slots/member.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
+import { type Snapshot, withOnly } from '../snapshot/snapshot.ts';
 import type { XdsEvent } from '../xds/protocol/event.ts';
 import type { ModelSnapshots } from './model-snapshots.ts';
 import { type Holdings, RETURN_MS, Rollout, type RolloutView } from './rollout.ts';
@@ -19,7 +20,7 @@ import { type Holdings, RETURN_MS, Rollout, type RolloutView } from './rollout.t
 /** What `Rollouts` works with. */
 export interface RolloutsOptions {
   readonly clock: Clock;
-  readonly envoys: Pick<Envoys, 'given' | 'isReturning'>;
+  readonly envoys: Pick<Envoys, 'given' | 'isReturning' | 'ownedByOthers'>;
   /** What the client of a stream has taken. */
   readonly holdings: (stream: number) => Holdings | undefined;
   /** The filters in an Envoy, and the way to them. Undefined: none, Envoys queue by themselves. */
@@ -29,7 +30,7 @@ export interface RolloutsOptions {
   readonly unhealthy: (name: ServiceName) => ReadonlySet<string>;
   readonly snapshots: ModelSnapshots;
   /** Told when an Envoy is to be sent something else. */
-  readonly changed: () => void;
+  readonly changed: (node: string) => void;
 }
 
 /** The rollout to one Envoy. */
@@ -41,12 +42,23 @@ interface Running {
   absent: ReadonlySet<ServiceName>;
   /** Until when its filter is waited for before anything is sent, in monotonic milliseconds. */
   readonly waitsUntil: number;
+  /**
+   * Whether it takes requests, or is to. An Envoy that has just started is not before its filter knows every service: left alone
+   * until then, it would have a queue without slots.
+   */
+  isOpen: boolean;
   /** Calls off the next look at it. */
   cancel: () => void;
 }
 
 /** How long what is known of an Envoy without any stream is kept. */
 const REMEMBER_MS = 30_000;
+
+/** How long after it has the control listener an Envoy waits for its filter: one that does not come then does not come. */
+const OPEN_MS = 5000;
+
+/** What there is to listen for before an Envoy takes requests: the filter begins there. */
+const CONTROL = new Set([CONTROL_LISTENER]);
 
 const NO_TIMER = () => {};
 
@@ -57,6 +69,7 @@ export class Rollouts {
   /** The open streams of each node, and which types it has asked for there. */
   readonly #streams = new Map<string, Map<number, Set<string>>>();
   readonly #timers: Timers;
+  readonly #closed = new WeakMap<Snapshot, Snapshot>();
   #model: Model | undefined;
   /** What a client gets that is no Envoy, before services are left out. */
   #whole: RolloutView | undefined;
@@ -86,7 +99,9 @@ export class Rollouts {
       running.absent = given.absent;
       this.#step(node.id, running);
     }
-    return running.snapshot;
+    // One that is back says what it listens for a moment later: that stays.
+    if (!running.isOpen && stream !== undefined && this.#listens(stream)) running.isOpen = true;
+    return running.isOpen ? running.snapshot : running.snapshot && this.#closedSnapshot(running.snapshot);
   }
 
   /** Whether every Envoy and its filter have everything that the model says. */
@@ -111,6 +126,8 @@ export class Rollouts {
       } else if (event.kind === 'asked') this.#streams.get(node.id)?.get(stream)?.add(event.typeUrl);
       else if (event.kind === 'acked' && isOfServices(event.typeUrl))
         running?.rollout.touch(event.resources as readonly ServiceName[]);
+      else if (event.kind === 'acked' && event.typeUrl === TYPE_URLS.listener) this.#openLater(node.id);
+      else if (event.kind === 'nacked' && isOfFilter(event.typeUrl)) this.#open(node.id);
       else if (event.kind === 'disconnected') this.#disconnected(node.id, stream);
     }
     for (const node of new Set(events.map((event) => event.node.id))) this.#stepNode(node);
@@ -146,8 +163,13 @@ export class Rollouts {
   }
 
   #joined({ node, epoch }: SlotsEvent): void {
+    const running = this.#running.get(node);
     const member = this.#members(node).find(({ id }) => id.epoch === epoch);
-    if (member !== undefined) this.#running.get(node)?.rollout.join(member);
+    if (member === undefined || running === undefined) return;
+    // Its filter is back before it is: what was given away meanwhile it must not go on using.
+    if (!this.#streams.has(node))
+      running.absent = new Set([...running.absent, ...this.#options.envoys.ownedByOthers(node)]);
+    running.rollout.join(member);
   }
 
   #start(node: string): Running {
@@ -159,6 +181,7 @@ export class Rollouts {
       snapshot: undefined,
       model: undefined,
       absent: new Set(),
+      isOpen: this.#options.slots === undefined,
       waitsUntil: envoys.isReturning(node) && this.#options.slots !== undefined ? now + RETURN_MS : now,
       cancel: NO_TIMER,
     };
@@ -186,7 +209,38 @@ export class Rollouts {
 
   #stepNode(node: string): void {
     const running = this.#running.get(node);
-    if (running?.model !== undefined && this.#step(node, running)) this.#options.changed();
+    if (running?.model === undefined) return;
+    const isNew = this.#step(node, running);
+    if (!running.isOpen && running.rollout.isToldTo(this.#members(node))) this.#open(node);
+    else if (isNew) this.#options.changed(node);
+  }
+
+  #open(node: string): void {
+    const running = this.#running.get(node);
+    if (running === undefined || running.isOpen) return;
+    running.isOpen = true;
+    this.#options.changed(node);
+  }
+
+  /** Its filter may have begun now. */
+  #openLater(node: string): void {
+    const running = this.#running.get(node);
+    if (running === undefined || running.isOpen) return;
+    this.#timers.after(OPEN_MS, () => {
+      if (this.#running.get(node) === running) this.#open(node);
+    });
+  }
+
+  /** Whether the client of a stream takes requests already. */
+  #listens(stream: number): boolean {
+    const holdings = this.#options.holdings(stream);
+    if (holdings === undefined) return false;
+    const names = holdings.names(TYPE_URLS.listener);
+    return holdings.isReturning(TYPE_URLS.listener) || names.some((name) => name !== CONTROL_LISTENER);
+  }
+
+  #closedSnapshot(snapshot: Snapshot): Snapshot {
+    return remember(this.#closed, snapshot, () => withOnly(snapshot, TYPE_URLS.listener, CONTROL));
   }
 
   /** Whether the Envoy is to be sent something else than before. */
@@ -244,8 +298,16 @@ export class Rollouts {
     return {
       sent: (typeUrl, name) => found.get(typeUrl)?.sent(typeUrl, name),
       taken: (typeUrl, name) => found.get(typeUrl)?.taken(typeUrl, name),
+      lacks: (typeUrl, name) => found.get(typeUrl)?.lacks(typeUrl, name) === true,
+      names: (typeUrl) => found.get(typeUrl)?.names(typeUrl) ?? [],
+      isReturning: (typeUrl) => found.get(typeUrl)?.isReturning(typeUrl) === true,
     };
   }
+}
+
+/** Where the queue filter is: an Envoy without Wasm refuses these. */
+function isOfFilter(typeUrl: string): boolean {
+  return typeUrl === TYPE_URLS.listener || typeUrl === TYPE_URLS.extension;
 }
 
 /** Clusters and their endpoints are called as their services. */

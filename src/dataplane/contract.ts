@@ -59,6 +59,12 @@ export const VM_ID = 'sluice.queue';
 /** The internal listener of the control plugin. */
 export const CONTROL_LISTENER = 'sluice.control';
 
+/**
+ * An internal listener where there is none for clients: so one that has the control listener alone is an Envoy that does not
+ * take requests yet, as its filter does not know the services.
+ */
+export const IDLE_LISTENER = 'sluice.idle';
+
 /** The cluster that leads to the control listener: how each VM of the filter finds out which worker's it is. */
 export const SELF_CLUSTER = `${OWN}control`;
 

@@ -1,7 +1,7 @@
 import { envoy } from '#xds';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { connectionManager, router } from './connection-manager.ts';
-import { CONTROL_LISTENER, SELF_CLUSTER } from './contract.ts';
+import { connectionManager, type HttpFilter, router } from './connection-manager.ts';
+import { CONTROL_LISTENER, IDLE_LISTENER, SELF_CLUSTER } from './contract.ts';
 import { duration, resource } from './encode.ts';
 import type { FilterOptions } from './options.ts';
 import { controlFilters } from './queue-filter.ts';
@@ -14,17 +14,26 @@ const { Cluster } = envoy.config.cluster.v3;
  * stream is a part of this listener, and the stream ends with it; so nothing that changes with routes or pods is in here.
  */
 export function controlListener(filter: Extract<FilterOptions, { kind: 'wasm' }>): EncodedResource {
-  return resource(Listener, CONTROL_LISTENER, {
-    name: CONTROL_LISTENER,
+  return internalListener(CONTROL_LISTENER, controlFilters(filter));
+}
+
+/** What stands where there is no listener for clients. */
+export function idleListener(): EncodedResource {
+  return internalListener(IDLE_LISTENER, []);
+}
+
+function internalListener(name: string, filters: readonly HttpFilter[]): EncodedResource {
+  return resource(Listener, name, {
+    name,
     internalListener: {},
     filterChains: [
       {
         filters: [
           connectionManager({
-            statPrefix: CONTROL_LISTENER,
+            statPrefix: name,
             generateRequestId: { value: false },
             routeConfig: {
-              name: CONTROL_LISTENER,
+              name,
               virtualHosts: [
                 {
                   name: 'all',
@@ -33,7 +42,7 @@ export function controlListener(filter: Extract<FilterOptions, { kind: 'wasm' }>
                 },
               ],
             },
-            httpFilters: [...controlFilters(filter), router()],
+            httpFilters: [...filters, router()],
           }),
         ],
       },

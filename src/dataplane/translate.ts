@@ -5,7 +5,7 @@ import { socketsOf } from '../model/sockets.ts';
 import { type EncodedResource, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
 import { cluster } from './cluster.ts';
 import { certificateName, serviceOfCluster } from './contract.ts';
-import { controlListener, selfCluster } from './control-listener.ts';
+import { controlListener, idleListener, selfCluster } from './control-listener.ts';
 import { endpoints } from './endpoints.ts';
 import { socketListener } from './listener.ts';
 import type { TranslateOptions } from './options.ts';
@@ -35,6 +35,8 @@ interface Fixed {
   readonly clusters: readonly EncodedResource[];
   readonly extensions: readonly EncodedResource[];
   readonly listeners: readonly EncodedResource[];
+  /** What stands where there are no listeners for clients. */
+  readonly idle: readonly EncodedResource[];
 }
 
 /**
@@ -83,11 +85,12 @@ export function withoutServices(resources: ResourcesByType, absent: ReadonlySet<
 
 function translateFixed(options: TranslateOptions): Fixed {
   const { filter } = options;
-  if (filter.kind === 'off') return { clusters: [], extensions: [], listeners: [] };
+  if (filter.kind === 'off') return { clusters: [], extensions: [], listeners: [], idle: [] };
   return {
     clusters: [selfCluster()],
     extensions: filterResources(filter),
     listeners: [controlListener(filter)],
+    idle: [idleListener()],
   };
 }
 
@@ -109,7 +112,10 @@ function ofRouting(
   const configurations = routeConfigurations(sockets, routing, options.filter, routes);
   const resources: OfRouting = {
     [TYPE_URLS.extension]: fixed.extensions,
-    [TYPE_URLS.listener]: [...sockets.map((socket) => socketListener(socket, services, options)), ...fixed.listeners],
+    [TYPE_URLS.listener]: [
+      ...(sockets.length === 0 ? fixed.idle : sockets.map((socket) => socketListener(socket, services, options))),
+      ...fixed.listeners,
+    ],
     [TYPE_URLS.routes]: configurations.resources,
     [TYPE_URLS.secret]: [...certificates.values()].map(certificateSecret),
   };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fail, ok, type Result } from '../base/result.ts';
 import { type AdminPlace, formatPlace } from './admin-place.ts';
-import { acceptVersion, type EnvoyVersion, parseVersion } from './binary/version.ts';
+import { type EnvoyVersion, parseVersion } from './binary/version.ts';
 import { type Answer, httpGet, httpPost } from './http-get.ts';
 
 /** What Envoy says of itself: it takes requests when `LIVE`. */
@@ -13,7 +13,7 @@ const STATES = ['LIVE', 'DRAINING', 'PRE_INITIALIZING', 'INITIALIZING'] as const
 export interface ServerInfo {
   readonly version: EnvoyVersion;
   readonly state: EnvoyState;
-  /** Workers; 1 is required. */
+  /** Workers. */
   readonly concurrency: number;
   readonly nodeId: string;
 }
@@ -135,21 +135,6 @@ export function envoyAdmin(address: AdminPlace, timeoutMs = 5000): EnvoyAdmin {
       return dump.ok ? ok(dump.value.configs) : dump;
     },
   };
-}
-
-/**
- * Everything that is wrong with how a running Envoy was started: too old, or with more than one worker, so that its
- * queue is several queues.
- */
-export function wrongStart({ version, concurrency }: ServerInfo): readonly string[] {
-  const accepted = acceptVersion(version);
-  const problems = accepted.ok ? [] : accepted.errors.map((error) => `this Envoy ${error}`);
-  if (concurrency !== 1) {
-    problems.push(
-      `this Envoy has ${concurrency} workers, each with a queue and a limit of its own; start it with --concurrency 1`,
-    );
-  }
-  return problems;
 }
 
 function readJson<T>({ status, body }: Answer, schema: z.ZodType<T>, where: string): Result<T, string> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Millis } from '../base/duration.ts';
 import type { Logger } from '../base/log.ts';
+import { remember } from '../base/remember.ts';
 import { Timers } from '../base/timers.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
@@ -8,17 +9,8 @@ import type { NodeIdentity } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
 import type { XdsEvent } from '../xds/protocol/event.ts';
 import { chosenServices } from './chosen-services.ts';
-import {
-  absentFrom,
-  assignOwners,
-  type Candidate,
-  type NodeId,
-  type Owned,
-  type Ownership,
-  sameServices,
-  wants,
-} from './ownership.ts';
-import { type EnvoyState, envoyProblems, withheld } from './problems.ts';
+import { type NodeId, type Owned, Owners, sameServices, wants } from './ownership.ts';
+import { type EnvoyState, envoyProblems } from './problems.ts';
 import { tooOldRelease } from './release.ts';
 import { SameNodeId, type SameNodeIdOptions } from './same-node-id.ts';
 
@@ -28,8 +20,8 @@ export interface EnvoysOptions extends Pick<SameNodeIdOptions, 'ask' | 'drop'> {
   readonly log: Logger;
   /** How long an Envoy without a stream keeps its services. */
   readonly graceMs: Millis;
-  /** Told when some Envoy is to get other services than before, or other problems are to be told. */
-  readonly changed: () => void;
+  /** Told when these Envoys may be to get something else than before (or none, but other problems are to be told). */
+  readonly changed: (nodes: ReadonlySet<string>) => void;
 }
 
 /**
@@ -52,9 +44,6 @@ const ASKS_MS = 1000;
 /** Who asks for listeners and has not answered by then owns nothing: it is no Envoy. */
 const PROOF_MS = 1000;
 
-/** The services that give clusters. */
-const CLUSTERS = /\.(Aggregated|Cluster)DiscoveryService$/;
-
 interface Known extends EnvoyState {
   readonly userAgent: string;
   readonly streams: Set<number>;
@@ -74,20 +63,24 @@ interface Known extends EnvoyState {
   cancel: () => void;
 }
 
-const NONE = new Set<ServiceName>();
-const NO_OWNERS: Ownership = new Map();
+const NONE: ReadonlySet<ServiceName> = new Set();
+const NOBODY: ReadonlySet<string> = new Set();
 const NOTHING: Owned = [];
 
 /** Which Envoys are there, and which services each of them gets. */
 export class Envoys {
   readonly #options: EnvoysOptions;
   readonly #known = new Map<NodeId, Known>();
+  readonly #owners = new Owners();
+  /** What each Envoy does not get, as it owns now; the same object as long as it is the same. */
   readonly #given = new Map<NodeId, ReadonlySet<ServiceName>>();
   readonly #timers: Timers;
   readonly #startedAt: number;
   #owned: Owned = NOTHING;
-  #owners: Ownership = NO_OWNERS;
+  /** The services with a limit: what those do not get that own nothing. */
+  #limited: ReadonlySet<ServiceName> = NONE;
   #problems: readonly Problem[] | undefined;
+  #isWaitingForReturns = false;
 
   constructor(options: EnvoysOptions) {
     this.#options = options;
@@ -103,18 +96,24 @@ export class Envoys {
     else if (event.kind === 'asked') this.#asked(id, event);
     else if (event.kind === 'holds') this.#holds(id, event);
     else if (event.kind === 'disconnected') this.#disconnected(id, event.stream);
+    else if (event.kind === 'alive') this.#known.get(id)?.sameId.heard(event.stream);
     else if (event.kind === 'acked' || event.kind === 'nacked') this.#answered(id, event);
   }
 
   /** Takes the services that are there from now on. */
   follow(owned: Owned): void {
-    const before = this.#owners;
-    if (sameServices(this.#owned, owned)) return;
+    const before = this.#owned;
+    if (sameServices(before, owned)) return;
     this.#owned = owned;
-    this.#assign();
+    this.#problems = undefined;
+    const limited = owned.flatMap(({ service }) => (service.discipline.kind === 'limited' ? [service.name] : []));
+    const isSame = limited.length === this.#limited.size && limited.every((name) => this.#limited.has(name));
+    // With the same names everybody goes on with what he has.
+    if (isSame && sameNames(before, owned)) return;
+    if (!isSame) this.#limited = new Set(limited);
+    this.#given.clear();
     // Whom a new service goes to, and from whom it is withheld, is known only now.
-    if (before.size !== this.#owners.size || [...before].some(([name, owner]) => this.#owners.get(name) !== owner))
-      this.#options.changed();
+    if (this.#owners.follow(this.#limited)) this.#options.changed(NOBODY);
   }
 
   /** What a node is given now; one that is not known stands for an Envoy that has everything. */
@@ -123,13 +122,16 @@ export class Envoys {
     if (known === undefined) return { kind: 'visitor', absent: NONE };
     if (known.tooOld !== undefined || this.#mayBeAboutToSay(known)) return { kind: 'waits' };
     if (this.#waitsForOwners(known)) return { kind: 'waits' };
-    if (!isCandidate(known)) return { kind: 'visitor', absent: this.#withoutLimited(known) };
-    const whose = known.sameId.whose(stream);
+    const whose = isCandidate(known) ? known.sameId.whose(stream) : 'another';
     if (whose === 'unknown') return { kind: 'waits' };
-    if (whose === 'another') return { kind: 'visitor', absent: this.#withoutLimited(known) };
-    const absent = this.#given.get(known.id) ?? absentFrom(known, this.#owned, this.#owners);
-    this.#given.set(known.id, absent);
+    if (whose === 'another') return { kind: 'visitor', absent: this.#absentFrom(known, NONE) };
+    const absent = remember(this.#given, known.id, () => this.#absentFrom(known, this.#owners.of(known.id)));
     return { kind: 'envoy', absent };
+  }
+
+  /** The services with a limit that others have, so that no filter in this Envoy may use them, whether it has come yet or not. */
+  ownedByOthers(id: string): ReadonlySet<ServiceName> {
+    return new Set([...this.#owners.all].flatMap(([name, owner]) => (owner === id ? [] : [name])));
   }
 
   /** Whether an Envoy had a configuration when it came. */
@@ -137,9 +139,18 @@ export class Envoys {
     return this.#known.get(id as NodeId)?.returning ?? false;
   }
 
-  /** By node, the services with a limit that it is there for and that it, or another of its id, does not get. */
-  withheld(): ReadonlyMap<NodeId, readonly ServiceName[]> {
-    return withheld(this.#listening(), this.#owners, ({ id, sameId }, owner) => owner !== id || sameId.others > 0);
+  /** By node, how many services with a limit it is there for that it, or another of its id, does not get. */
+  withheld(): ReadonlyMap<NodeId, number> {
+    const owned = this.#owners.all;
+    return new Map(
+      this.#listening().map((known): readonly [NodeId, number] => {
+        const own = known.sameId.others > 0 ? NONE : this.#owners.of(known.id);
+        if (known.services === undefined) return [known.id, owned.size - own.size];
+        // A name that somebody owns is the name of a service.
+        const names = [...known.services] as ServiceName[];
+        return [known.id, names.filter((name) => owned.has(name) && !own.has(name)).length];
+      }),
+    );
   }
 
   /** How many Envoys get nothing because they are too old. */
@@ -151,8 +162,8 @@ export class Envoys {
   problems(): readonly Problem[] {
     this.#problems ??= envoyProblems({
       envoys: [...this.#known.values()],
-      withheld: withheld(this.#listening(), this.#owners, ({ id }, owner) => owner !== id),
-      owners: this.#owners,
+      listening: this.#listening(),
+      byOwner: this.#owners.byOwner,
       existing: this.#owned === NOTHING ? undefined : new Set(this.#owned.map(({ service }) => service.name)),
       graceMs: this.#options.graceMs,
     });
@@ -178,7 +189,7 @@ export class Envoys {
       userAgent: event.userAgent,
       tooOld: tooOldRelease(event.userAgent),
       streams: before?.streams ?? new Set(),
-      sameId: before?.sameId ?? new SameNodeId({ clock, ask, drop, changed: () => this.#tell() }),
+      sameId: before?.sameId ?? new SameNodeId({ clock, ask, drop, changed: () => this.#tell([id]) }),
       returning: (before?.returning ?? false) || event.returning,
       holds: before?.holds,
       listens: before?.listens ?? 'no',
@@ -187,46 +198,74 @@ export class Envoys {
     };
     known.streams.add(event.stream);
     this.#known.set(id, known);
-    if (isProxy(known) && CLUSTERS.test(event.service)) known.sameId.opened(event.stream);
+    // It may be there for other services than before.
+    this.#given.delete(id);
     if (known.returning) {
-      if (this.#areReturning()) this.#timers.after(RETURN_MS, () => this.#tell());
-      else this.#timers.after(ASKS_MS, () => this.#options.changed());
+      this.#timers.after(ASKS_MS, () => this.#options.changed(new Set([id])));
+      if (this.#areReturning()) this.#waitForReturns();
     }
     // A visitor changes nothing for anybody else.
-    if (isCandidate(known) || hasProblem(known)) this.#tell();
+    if (isCandidate(known) || hasProblem(known)) this.#change(known);
+  }
+
+  /** After a start: once all that come back are there, what they do not hold may go to anybody. */
+  #waitForReturns(): void {
+    if (this.#isWaitingForReturns) return;
+    this.#isWaitingForReturns = true;
+    this.#timers.after(this.#startedAt + RETURN_MS - this.#options.clock.monotonic(), () => {
+      const returned = [...this.#known.values()].filter(({ returning }) => returning);
+      this.#tell(returned.flatMap((known) => [known.id, ...this.#assign(known)]));
+    });
   }
 
   /** Who asks for listeners takes requests: it may own services. */
-  #asked(id: NodeId, { typeUrl }: XdsEvent & { readonly kind: 'asked' }): void {
+  #asked(id: NodeId, { typeUrl, stream }: XdsEvent & { readonly kind: 'asked' }): void {
     const known = this.#known.get(id);
-    if (known === undefined || typeUrl !== TYPE_URLS.listener || !isProxy(known) || known.listens === 'yes') return;
+    if (known === undefined || !isProxy(known)) return;
+    if (typeUrl === TYPE_URLS.cluster) known.sameId.opened(stream);
+    if (typeUrl !== TYPE_URLS.listener || known.listens === 'yes') return;
     known.listens = known.returning ? 'yes' : 'asked';
-    if (known.listens === 'asked') {
-      this.#timers.after(PROOF_MS, () => {
-        const now = this.#known.get(id);
-        if (now?.listens !== 'asked') return;
-        now.listens = 'silent';
-        this.#tell();
-      });
-    }
-    this.#tell();
+    if (known.listens === 'asked') this.#awaitProof(id);
+    this.#change(known);
+  }
+
+  #awaitProof(id: NodeId): void {
+    this.#timers.after(PROOF_MS, () => {
+      const known = this.#known.get(id);
+      if (known?.listens !== 'asked') return;
+      // An Envoy that starts with thousands of services is busy: nobody is to lose them who alone may have them.
+      if (this.#listening().length < 2) {
+        this.#awaitProof(id);
+        return;
+      }
+      known.listens = 'silent';
+      this.#change(known);
+    });
   }
 
   #answered(id: NodeId, event: XdsEvent & { readonly kind: 'acked' | 'nacked' }): void {
     const known = this.#known.get(id);
-    known?.sameId.heard(event.stream);
     if (known === undefined || event.typeUrl !== TYPE_URLS.listener) return;
     const before = known.listens;
     if (before === 'asked' || before === 'silent') known.listens = 'yes';
-    if (before === 'silent') this.#tell();
+    if (before === 'silent') this.#change(known);
   }
 
   #listening(): readonly Known[] {
     return [...this.#known.values()].filter((known) => isCandidate(known) && known.streams.size > 0);
   }
 
-  #withoutLimited(known: Known): ReadonlySet<ServiceName> {
-    return absentFrom(known, this.#owned, NO_OWNERS);
+  /** The services an Envoy does not get: those it is not there for, and those with a limit that are not its `own`. */
+  #absentFrom({ services }: Known, own: ReadonlySet<ServiceName>): ReadonlySet<ServiceName> {
+    if (services === undefined) {
+      // Thousands of Envoys that own nothing share one set.
+      if (own.size === 0) return this.#limited;
+      return own.size === this.#limited.size ? NONE : new Set([...this.#limited].filter((name) => !own.has(name)));
+    }
+    const absent = this.#owned.filter(({ service: { name } }) => {
+      return !wants({ services }, name) || (this.#limited.has(name) && !own.has(name));
+    });
+    return new Set(absent.map(({ service }) => service.name));
   }
 
   /**
@@ -246,9 +285,7 @@ export class Envoys {
    */
   #waitsForOwners(known: Known): boolean {
     if (!known.returning || !isCandidate(known) || !this.#areReturning()) return false;
-    return this.#owned.some(({ service: { name, discipline } }) => {
-      return discipline.kind === 'limited' && wants(known, name) && !this.#owners.has(name);
-    });
+    return [...this.#owners.free].some((name) => wants(known, name));
   }
 
   #holds(id: NodeId, { names, stream }: XdsEvent & { readonly kind: 'holds' }): void {
@@ -256,9 +293,9 @@ export class Envoys {
     if (known === undefined) return;
     // A cluster is called as its service.
     known.holds = new Set(names as ServiceName[]);
-    if (this.#areReturning() && (this.#owned === NOTHING || this.#owned.some((each) => isHeld(each, known))))
-      known.sameId.claimed(stream);
-    this.#tell();
+    const isClaim = this.#owned === NOTHING || [...known.holds].some((name) => this.#limited.has(name));
+    if (isClaim && this.#areReturning()) known.sameId.claimed(stream);
+    this.#change(known);
   }
 
   #disconnected(id: NodeId, stream: number): void {
@@ -272,49 +309,65 @@ export class Envoys {
       return;
     }
     known.cancel = this.#options.clock.after(this.#options.graceMs, () => this.#gone(known));
-    this.#tell();
+    this.#change(known);
   }
 
   #forget(known: Known): void {
-    this.#known.delete(known.id);
-    this.#given.delete(known.id);
     known.sameId.stop();
-    if (isCandidate(known) || hasProblem(known)) this.#tell();
+    const isOfInterest = isCandidate(known) || hasProblem(known);
+    const changed = this.#remove(known);
+    if (isOfInterest) this.#tell(changed);
   }
 
   #gone(known: Known): void {
     const { log, graceMs } = this.#options;
-    const before = this.#owners;
-    this.#known.delete(known.id);
-    this.#tell();
-    const moved = [...before].filter(([, owner]) => owner === known.id).map(([name]) => name);
-    if (moved.length === 0) return;
+    const services = [...this.#owners.of(known.id)];
+    this.#tell(this.#remove(known));
+    if (services.length === 0) return;
     log.warn(
-      { node: known.id, services: moved, graceMs },
+      { node: known.id, services, graceMs },
       'this Envoy has been gone for so long that others may get its services; if it still runs, its pods may get more than their limit until it is back',
     );
   }
 
-  /** Finds the owners anew, and tells of it. */
-  #tell(): void {
-    this.#assign();
-    this.#options.changed();
+  #remove(known: Known): ReadonlySet<NodeId> {
+    this.#known.delete(known.id);
+    const changed = this.#owners.remove(known.id);
+    for (const id of [known.id, ...changed]) this.#given.delete(id);
+    return changed;
   }
 
-  #assign(): void {
-    const areReturning = this.#areReturning();
-    const candidates = [...this.#known.values()].filter(isCandidate).map(
-      (known): Candidate => ({
-        id: known.id,
-        services: known.services,
-        connected: known.streams.size > 0,
-        holds: known.holds ?? NONE,
-        waits: known.returning && areReturning,
-      }),
+  /** An Envoy is otherwise than before: finds what it owns now, and tells of it. */
+  #change(known: Known): void {
+    const { free } = this.#owners;
+    const before = free.size;
+    const changed = this.#assign(known);
+    const waiting = free.size < before && this.#areReturning() ? this.#waitingForOwners() : [];
+    this.#tell([known.id, ...changed, ...waiting]);
+  }
+
+  /** Envoys that wait no more, perhaps, as something has an owner now. */
+  #waitingForOwners(): readonly NodeId[] {
+    const isOver = this.#owners.free.size === 0;
+    return [...this.#known.values()].flatMap(({ id, returning, services }) =>
+      returning && (isOver || services !== undefined) ? [id] : [],
     );
-    this.#owners = assignOwners(this.#owned, candidates, this.#owners);
-    this.#given.clear();
+  }
+
+  /** Returns who owns other services than before. */
+  #assign(known: Known): ReadonlySet<NodeId> {
+    const { id, services, streams, holds = NONE, returning } = known;
+    const waits = returning && this.#areReturning();
+    const changed = isCandidate(known)
+      ? this.#owners.set({ id, services, connected: streams.size > 0, holds, waits })
+      : this.#owners.remove(id);
+    for (const other of changed) this.#given.delete(other);
+    return changed;
+  }
+
+  #tell(nodes: Iterable<NodeId>): void {
     this.#problems = undefined;
+    this.#options.changed(new Set(nodes));
   }
 
   #areReturning(): boolean {
@@ -335,6 +388,6 @@ function hasProblem({ unreadable, tooOld }: Known): boolean {
   return unreadable || tooOld !== undefined;
 }
 
-function isHeld({ service }: Owned[number], { holds }: Known): boolean {
-  return service.discipline.kind === 'limited' && (holds?.has(service.name) ?? false);
+function sameNames(a: Owned, b: Owned): boolean {
+  return a.length === b.length && a.every(({ service }, at) => service.name === b[at]?.service.name);
 }

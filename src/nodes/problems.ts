@@ -2,7 +2,7 @@ import { formatDuration, type Millis } from '../base/duration.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
 import type { ChosenServices } from './chosen-services.ts';
-import { type NodeId, type Ownership, wants } from './ownership.ts';
+import type { NodeId } from './ownership.ts';
 import { OLDEST_ENVOY } from './release.ts';
 import type { SameNodeId } from './same-node-id.ts';
 
@@ -20,9 +20,10 @@ export interface EnvoyState extends ChosenServices {
 /** What problems are looked for in. */
 export interface EnvoyProblemsInput {
   readonly envoys: readonly EnvoyState[];
-  /** By node, the services with a limit that it does not get as another Envoy has them. */
-  readonly withheld: ReadonlyMap<NodeId, readonly ServiceName[]>;
-  readonly owners: Ownership;
+  /** Those of them that take requests and have a stream. */
+  readonly listening: readonly EnvoyState[];
+  /** The services with a limit that each Envoy has: nobody else gets them. */
+  readonly byOwner: ReadonlyMap<NodeId, ReadonlySet<ServiceName>>;
   /** The services of the route file; undefined while they are not known. */
   readonly existing: ReadonlySet<string> | undefined;
   /** How long an Envoy without a stream keeps its services. */
@@ -32,26 +33,10 @@ export interface EnvoyProblemsInput {
 /** More services than this are counted, not named. */
 const MOST_NAMED = 5;
 
-/** By Envoy, the services it is there for and whose owner makes it one that does not get them. */
-export function withheld<E extends EnvoyState>(
-  envoys: readonly E[],
-  owners: Ownership,
-  isWithout: (envoy: E, owner: NodeId) => boolean,
-): ReadonlyMap<NodeId, readonly ServiceName[]> {
-  return new Map(
-    envoys.map((envoy) => {
-      const without = [...owners].filter(([name, owner]) => isWithout(envoy, owner) && wants(envoy, name));
-      return [envoy.id, without.map(([name]) => name)];
-    }),
-  );
-}
-
 /** Everything about the Envoys that somebody has to mend. */
 export function envoyProblems(input: EnvoyProblemsInput): readonly Problem[] {
-  // Once for all of them: there may be thousands.
-  const lost = new Set(input.envoys.filter(({ streams }) => streams.size === 0).map(({ id }) => id));
   return [
-    ...[...input.withheld].flatMap(([id, names]) => withheldFrom(id, names, { ...input, lost })),
+    ...withheldFrom(input),
     ...input.envoys.flatMap((envoy) => [
       ...unreadable(envoy),
       ...unknownServices(envoy, input),
@@ -61,23 +46,27 @@ export function envoyProblems(input: EnvoyProblemsInput): readonly Problem[] {
   ];
 }
 
-function withheldFrom(
-  id: NodeId,
-  names: readonly ServiceName[],
-  { owners, graceMs, lost: lostNodes }: EnvoyProblemsInput & { readonly lost: ReadonlySet<NodeId> },
-): readonly Problem[] {
-  return [...Map.groupBy(names, (name) => owners.get(name))].map(([owner, services]) => {
-    const lost =
-      owner !== undefined && lostNodes.has(owner)
-        ? ` (it has lost its connection, and keeps them for ${formatDuration(graceMs)})`
-        : '';
-    return {
-      severity: 'error',
-      subject: `Envoy ${id}`,
-      message: `does not get ${listed(services)}, which Envoy ${owner} has${lost}: slots are not shared between Envoys yet, so with both of them pods would get twice the limit`,
-      fix: 'name the services of each Envoy in its node metadata (sluice bootstrap --service), or run one Envoy',
-    };
-  });
+/** Who does not get services that another Envoy has. */
+function withheldFrom({ envoys, listening, byOwner, graceMs }: EnvoyProblemsInput): readonly Problem[] {
+  // Once for all of them: there may be thousands.
+  const lost = new Set(envoys.filter(({ streams }) => streams.size === 0).map(({ id }) => id));
+  const fix = 'name the services of each Envoy in its node metadata (sluice bootstrap --service), or run one Envoy';
+  const message = (owner: NodeId, names: readonly ServiceName[]) => {
+    const isLost = lost.has(owner)
+      ? ` (it has lost its connection, and keeps them for ${formatDuration(graceMs)})`
+      : '';
+    return `does not get ${listed(names)}, which Envoy ${owner} has${isLost}: slots are not shared between Envoys yet, so with both of them pods would get twice the limit`;
+  };
+  const ofAll = new Map([...byOwner].map(([owner, names]) => [owner, message(owner, [...names])]));
+  return listening.flatMap(({ id, services }) =>
+    [...byOwner].flatMap(([owner, all]): readonly Problem[] => {
+      if (owner === id) return [];
+      const names = services === undefined ? undefined : [...all].filter((name) => services.has(name));
+      if (names?.length === 0) return [];
+      const text = names === undefined ? ofAll.get(owner) : message(owner, names);
+      return text === undefined ? [] : [{ severity: 'error', subject: `Envoy ${id}`, message: text, fix }];
+    }),
+  );
 }
 
 function unreadable(envoy: EnvoyState): readonly Problem[] {

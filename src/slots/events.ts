@@ -33,12 +33,16 @@ export interface DurationCounts {
 /** What a member does with a pod. `trying`: it was ejected, and has one request until that one succeeds. */
 export type PodUse = 'ready' | 'draining' | 'ejected' | 'unhealthy' | 'trying';
 
-/** A pod as a member has it. */
-export interface PodReport {
+/** How many requests a member has at a pod. */
+export interface PodInUse {
   /** As `formatAddress` writes it. */
   readonly address: string;
-  readonly limit: number;
   readonly inUse: number;
+}
+
+/** A pod as a member has it. */
+export interface PodReport extends PodInUse {
+  readonly limit: number;
   readonly state: PodUse;
   /** How long until an ejected pod is tried again. */
   readonly ejectedForMs: number;
@@ -111,6 +115,8 @@ export type SlotsEvent = MemberId &
         readonly service: ServiceName;
         readonly requests: readonly WaitingRequest[];
         readonly waiting: number;
+        /** All pods of the service. */
+        readonly pods: readonly PodInUse[];
       }
     /** Something it was sent could not be applied; what was before stays. */
     | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }

@@ -17,6 +17,8 @@ interface MemberPod {
   /** When that message was acknowledged; undefined: not yet. */
   ackedAt: number | undefined;
   inUse: number;
+  /** When the question was asked that was answered with `inUse`; before that it is as was reported. */
+  lookedAt: number;
 }
 
 /** A service as a member has it, as far as Sluice knows. */
@@ -82,6 +84,11 @@ export class Member {
     return this.#isIntroduced;
   }
 
+  /** The hash of its code. */
+  get codeVersion(): string {
+    return this.#hello.codeVersion;
+  }
+
   /** When its stream ended; undefined: it is open. */
   get closedAt(): number | undefined {
     return this.#closedAt;
@@ -95,6 +102,11 @@ export class Member {
   /** Whether it has acknowledged everything that it was sent. */
   get isSettled(): boolean {
     return this.#dirty.size === 0 && this.#unacked.length === 0;
+  }
+
+  /** Whether it has acknowledged everything that there was to say, from the first on. */
+  get isSynced(): boolean {
+    return this.#greeted === 'synced' && this.#syncedAt === undefined && this.isSettled;
   }
 
   /** Takes what it said, and gives what of it is of interest to others. */
@@ -302,6 +314,10 @@ export class Member {
     if (service !== undefined) {
       service.waiting = list.waiting;
       service.lookedAt = asked.at;
+      for (const { address, inUse } of list.pods) {
+        const pod = service.pods.get(address);
+        if (pod !== undefined) Object.assign(pod, { inUse, lookedAt: asked.at });
+      }
     }
     return [{ ...this.id, ...list, service: asked.service }];
   }
@@ -382,6 +398,7 @@ export class Member {
       sequence: this.#sequence + 1,
       ackedAt: undefined,
       inUse: pod?.inUse ?? 0,
+      lookedAt: pod?.lookedAt ?? Number.NEGATIVE_INFINITY,
     });
     return true;
   }
@@ -396,9 +413,10 @@ export class Member {
     return true;
   }
 
-  /** The most requests that a pod may have: what was begun before a limit was lowered is reported after that. */
+  /** The most requests that a pod may have: what was begun before a limit was lowered is told after that. */
   #most(pod: MemberPod, now: number): number {
-    const isReported = pod.ackedAt !== undefined && now - pod.ackedAt >= this.lagMs;
+    const { ackedAt } = pod;
+    const isReported = ackedAt !== undefined && (pod.lookedAt >= ackedAt || now - ackedAt >= this.lagMs);
     return Math.max(pod.removed ? 0 : pod.limit, isReported ? pod.inUse : pod.ceiling);
   }
 }
@@ -419,6 +437,6 @@ function introduced({ limit, inUse, state }: PodReport): MemberPod {
   const removed = state === 'draining';
   const unhealthy = state === 'unhealthy';
   // What it says is so: nothing of it has to be waited for.
-  const at = { sequence: 0, ackedAt: Number.NEGATIVE_INFINITY };
+  const at = { sequence: 0, ackedAt: Number.NEGATIVE_INFINITY, lookedAt: Number.NEGATIVE_INFINITY };
   return { limit, unhealthy, removed, ceiling: removed ? inUse : Math.max(limit, inUse), inUse, ...at };
 }

@@ -5,6 +5,7 @@ import type {
   DurationCounts,
   EjectionReason,
   PodEvent,
+  PodInUse,
   PodReport,
   PodUse,
   ServiceReport,
@@ -38,6 +39,7 @@ export type FromFilter =
       readonly query: number;
       readonly requests: readonly WaitingRequest[];
       readonly waiting: number;
+      readonly pods: readonly PodInUse[];
     }
   | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }
   | { readonly kind: 'unknown' };
@@ -60,12 +62,13 @@ export function readMessage(bytes: Uint8Array): FromFilter {
   if (message.helloEnd) return { kind: 'hello end' };
   if (hello) return helloOf(hello);
   if (waitingList) {
-    const { query, waiting, requests } = waitingList;
+    const { query, waiting, requests, pods } = waitingList;
     return {
       kind: 'waiting list',
       query: query ?? 0,
       waiting: waiting ?? 0,
       requests: (requests ?? []).map(waitingRequest),
+      pods: (pods ?? []).map(({ address, inUse }) => ({ address: address ?? '', inUse: inUse ?? 0 })),
     };
   }
   if (rejected) return { kind: 'rejected', sequence: number(rejected.sequence), reason: rejected.reason ?? '' };

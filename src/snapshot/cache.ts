@@ -14,12 +14,20 @@ export interface NodeIdentity {
  */
 export type SnapshotFor = (node: NodeIdentity, stream?: number) => Snapshot | undefined;
 
+/** Who wants to know what changes. */
+export interface CacheListener {
+  /** Any node may get another snapshot than before. */
+  changed(): void;
+  /** These nodes may, and no others. */
+  changedFor?(nodes: ReadonlySet<string>): void;
+}
+
 /** The configuration in force, per node, and who wants to know when it changes. */
 export class SnapshotCache {
   #select: SnapshotFor = () => undefined;
   #common: Snapshot | undefined;
   #changes = 0;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<CacheListener>();
 
   /** How often it has changed: 0 before the first snapshot. */
   get changes(): number {
@@ -46,14 +54,19 @@ export class SnapshotCache {
     return this.#select(node, stream);
   }
 
-  /** Calls `changed` after every change, until the returned function is called. */
-  subscribe(changed: () => void): () => void {
-    this.#listeners.add(changed);
-    return () => this.#listeners.delete(changed);
+  /** These nodes may get another snapshot than before by the same choice: nobody else is looked at. */
+  reselect(nodes: ReadonlySet<string>): void {
+    if (nodes.size > 0) for (const listener of this.#listeners) listener.changedFor?.(nodes);
+  }
+
+  /** Tells `listener` of every change, until the returned function is called. */
+  subscribe(listener: CacheListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   #changed(): void {
     this.#changes++;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener.changed();
   }
 }

@@ -15,8 +15,11 @@ import {
 export interface TypeSnapshot {
   readonly version: string;
   readonly resources: ReadonlyMap<string, XdsResource>;
-  /** Names of which nothing is known: a client keeps what it has of them. Delta only. */
-  readonly kept?: ReadonlySet<string>;
+  /**
+   * Names of which nothing is known: a client keeps what it has of them. Each with what it probably is, as a list in state of the
+   * world cannot leave out what stays; undefined: nobody knows.
+   */
+  readonly kept?: ReadonlyMap<string, XdsResource | undefined>;
 }
 
 /** A complete, consistent configuration for one Envoy. */
@@ -161,17 +164,14 @@ export function makeSnapshot(encoded: readonly EncodedResource[]): Snapshot {
   return snapshotOfTypes(groupByType(encoded));
 }
 
-/**
- * The same, but a client keeps what it has of these clusters and their endpoints, whatever the snapshot has of them. In
- * state of the world a list of clusters cannot leave one out and keep it.
- */
+/** The same, but a client keeps what it has of these clusters and their endpoints, whatever the snapshot has of them. */
 export function keeping(snapshot: Snapshot, names: ReadonlySet<string>): Snapshot {
   if (names.size === 0) return snapshot;
   const key = [...names].sort().join(' ');
   const keep = ({ version, resources }: TypeSnapshot): TypeSnapshot => ({
     version: digest(`${version} keeps ${key}`),
     resources: new Map([...resources].filter(([name]) => !names.has(name))),
-    kept: names,
+    kept: new Map([...names].map((name) => [name, resources.get(name)])),
   });
   const types = {
     ...snapshot.types,
@@ -179,6 +179,17 @@ export function keeping(snapshot: Snapshot, names: ReadonlySet<string>): Snapsho
     [TYPE_URLS.endpoints]: keep(snapshot.types[TYPE_URLS.endpoints]),
   };
   return { version: digest(`${snapshot.version} keeps ${key}`), types };
+}
+
+/** The same, but of one type with these resources only. */
+export function withOnly(snapshot: Snapshot, typeUrl: TypeUrl, names: ReadonlySet<string>): Snapshot {
+  const { version, resources } = snapshot.types[typeUrl];
+  const key = [...names].sort().join(' ');
+  const only = {
+    version: digest(`${version} only ${key}`),
+    resources: new Map([...resources].filter(([name]) => names.has(name))),
+  };
+  return { version: digest(`${snapshot.version} only ${key}`), types: { ...snapshot.types, [typeUrl]: only } };
 }
 
 /** A configuration with nothing in it. */

@@ -1,4 +1,5 @@
 import type { Problem } from '../model/problem.ts';
+import { summarizeEnvoys } from '../nodes/summary.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import type { MemberReading } from '../telemetry/telemetry.ts';
 import { moment } from './describe-source.ts';
@@ -14,6 +15,7 @@ export interface ConnectedNode {
     readonly typeUrl: string;
     readonly status: 'in sync' | 'pending' | 'nacked';
     readonly ackedVersion: string;
+    readonly ackedSince?: number;
     readonly active?: readonly string[];
     readonly nack?: { readonly message: string; readonly names: readonly string[]; readonly at: number };
   }[];
@@ -77,7 +79,7 @@ function describeFilter(
 
 /** What Envoys rejected, and those without a queue filter; one that does not work is told by the control plane. */
 export function nodeProblems(nodes: readonly NodeStatus[]): readonly Problem[] {
-  return nodes.flatMap((node) => [...rejections(node), ...filterProblems(node)]);
+  return summarizeEnvoys(nodes.flatMap((node) => [...rejections(node), ...filterProblems(node)]));
 }
 
 function rejections({ id, types }: NodeStatus): readonly Problem[] {

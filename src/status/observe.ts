@@ -63,16 +63,18 @@ export function observe(observed: Observed): Observation {
   let configuration: { readonly version: string; readonly publishedAt: number } | undefined;
   let model: Model | undefined;
   const ends = [
-    cache.subscribe(() => {
-      const snapshot = cache.get(WHOLE);
-      configuration = snapshot && { version: snapshot.version, publishedAt: clock.now() };
-      const before = model;
-      model = controller.state().model;
-      if (before === undefined || model === undefined || before === model) return;
-      for (const event of modelEvents(before, model)) telemetry.tell(event);
+    cache.subscribe({
+      changed() {
+        const snapshot = cache.get(WHOLE);
+        configuration = snapshot && { version: snapshot.version, publishedAt: clock.now() };
+        const before = model;
+        model = controller.state().model;
+        if (before === undefined || model === undefined || before === model) return;
+        for (const event of modelEvents(before, model)) telemetry.tell(event);
+      },
     }),
     followConvergence({
-      subscribe: (published) => cache.subscribe(published),
+      subscribe: (published) => cache.subscribe({ changed: published }),
       waitForAck: (types, timeoutMs) => server.waitForAck(types, timeoutMs),
       onConverged: (seconds) => metrics.recordConvergence(seconds),
       clock,

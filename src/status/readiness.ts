@@ -41,7 +41,16 @@ function missing({ types }: NodeStatus): readonly string[] {
       const why = rejection === undefined ? '' : `: ${rejection.message}`;
       return `${type} is ${status}${why}`;
     });
-  return types.some(({ type }) => type === LAST_TYPE) ? lacking : [...lacking, `${LAST_TYPE} is not asked for yet`];
+  const last = types.find(({ type }) => type === LAST_TYPE);
+  if (last === undefined) return [...lacking, `${LAST_TYPE} is not asked for yet`];
+  return last.status === 'in sync' && isClosed(last)
+    ? [...lacking, 'takes no requests yet: its queue filter does not know all services']
+    : lacking;
+}
+
+/** The filter's own listener comes alone at first; one for clients, or one that stands for them, follows. */
+function isClosed({ active = [] }: NodeStatus['types'][number]): boolean {
+  return active.length === 1 && active.every((name) => name.startsWith(OWN_LISTENERS));
 }
 
 /** Of listeners one for clients is enough: of several, one that cannot be opened takes nothing from the others. */

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 
-/** By Envoy, the services with a limit that it is there for and does not get as another Envoy has them. */
-export type Withheld = ReadonlyMap<string, readonly string[]>;
+/** By Envoy, how many services with a limit it is there for and does not get as another Envoy has them. */
+export type Withheld = ReadonlyMap<string, number>;
 
 /** Adds the metric that tells how many services are withheld from each connected Envoy, asked whenever it is read. */
 export function addWithheldGauge(registry: Registry, withheld: () => Withheld): void {
@@ -12,7 +12,7 @@ export function addWithheldGauge(registry: Registry, withheld: () => Withheld): 
     registers: [registry],
     collect() {
       this.reset();
-      for (const [node, services] of withheld()) this.set({ node }, services.length);
+      for (const [node, services] of withheld()) this.set({ node }, services);
     },
   });
 }

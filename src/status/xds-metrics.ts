@@ -6,7 +6,7 @@ import { shortType } from './describe-node.ts';
 export type XdsTraffic =
   | { readonly kind: 'sent'; readonly typeUrl: string; readonly bytes: number }
   | { readonly kind: 'acked' | 'nacked' | 'asked'; readonly typeUrl: string }
-  | { readonly kind: 'connected' | 'holds' | 'disconnected' | 'limited' | 'refused' };
+  | { readonly kind: 'connected' | 'holds' | 'disconnected' | 'alive' | 'limited' | 'refused' };
 
 const KNOWN = new Map<string, string>(PUSH_ORDER.map((typeUrl) => [typeUrl, shortType(typeUrl)]));
 

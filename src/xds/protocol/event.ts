@@ -19,14 +19,16 @@ export type XdsEvent =
       readonly service: string;
       /** Name and version of the client's software, as far as it says. */
       readonly userAgent: string;
-      /** It says that it holds resources already: it had them from a stream before this one. Delta only. */
+      /** It says that it holds resources already: it had them from a stream before this one. */
       readonly returning: boolean;
     })
-  /** The clusters that a returning client holds already, told when it asks for clusters. Delta only. */
+  /** The clusters that a returning client holds already, told right after `asked`. */
   | (StreamIdentity & { readonly kind: 'holds'; readonly names: readonly string[] })
   /** It asks for resources of this type for the first time on its stream. Nothing of it is answered yet. */
   | (StreamIdentity & { readonly kind: 'asked'; readonly typeUrl: string })
   | (StreamIdentity & { readonly kind: 'disconnected'; readonly reason: string })
+  /** It has answered what it was asked with `XdsServer.ask`. */
+  | (StreamIdentity & { readonly kind: 'alive' })
   /** The client may not speak for the node it names; its stream was ended before it began. */
   | (StreamIdentity & { readonly kind: 'refused'; readonly reason: string })
   | (StreamIdentity & {

@@ -23,6 +23,24 @@ export class Holdings {
     return this.#unanswered(state).get(name) === version ? undefined : version;
   }
 
+  /** Whether it had something of a type when it came; state of the world, where it does not say what. */
+  isReturning(typeUrl: string): boolean {
+    return this.#types.get(typeUrl)?.returning === true;
+  }
+
+  /** What it was sent of a type, or said that it has. */
+  names(typeUrl: string): readonly string[] {
+    const held = this.#types.get(typeUrl)?.held ?? new Map<string, { readonly version: string }>();
+    return [...held].flatMap(([name, { version }]) => (version === '' ? [] : [name]));
+  }
+
+  /** Whether the client is known to have nothing of this name: it has taken that it was removed, or never had it. */
+  lacks(typeUrl: string, name: string): boolean {
+    const state = this.#types.get(typeUrl);
+    if (state === undefined || this.sent(typeUrl, name) !== undefined) return false;
+    return !state.unanswered.some(({ removed }) => removed.includes(name));
+  }
+
   #unanswered(state: TypeState): ReadonlyMap<string, string> {
     const known = this.#underway.get(state.typeUrl);
     if (known !== undefined) return known;

@@ -29,6 +29,8 @@ export interface TypeStatus {
   readonly sentVersion: string;
   /** Of the newest response it took; empty: none yet. */
   readonly ackedVersion: string;
+  /** When it took the first on its stream, in milliseconds since the epoch. */
+  readonly ackedSince?: number;
   readonly nack?: {
     readonly message: string;
     readonly names: readonly string[];
@@ -70,7 +72,7 @@ function nodeState(streams: readonly XdsStream[], sequence: number): readonly No
   const types = new Map<string, TypeStatus>();
   for (const stream of streams) {
     for (const type of stream.types()) {
-      const status = typeStatus(type, stream.nackedAt(type.typeUrl), stream.hasSnapshot() ? sequence : -1);
+      const status = typeStatus(type, stream, stream.hasSnapshot() ? sequence : -1);
       const other = types.get(type.typeUrl);
       types.set(type.typeUrl, other === undefined ? status : worse(other, status));
     }
@@ -81,7 +83,12 @@ function nodeState(streams: readonly XdsStream[], sequence: number): readonly No
   return [{ node, userAgent, peer, streams: streams.length, connectedSince, types: [...types.values()] }];
 }
 
-function typeStatus(state: TypeState, at: number | undefined, sequence: number): TypeStatus {
+function typeStatus(
+  state: TypeState,
+  stream: Pick<XdsStream, 'nackedAt' | 'ackedSince'>,
+  sequence: number,
+): TypeStatus {
+  const [at, ackedSince] = [stream.nackedAt(state.typeUrl), stream.ackedSince(state.typeUrl)];
   const [first] = state.nacks.values();
   const settled = isSettled(state, sequence) && state.unanswered.length === 0;
   return {
@@ -91,6 +98,7 @@ function typeStatus(state: TypeState, at: number | undefined, sequence: number):
     names: state.subscription.names.size,
     sentVersion: state.sentVersion,
     ackedVersion: state.ackedVersion,
+    ...(ackedSince !== undefined && { ackedSince }),
     ...(state.typeUrl === TYPE_URLS.listener && { active: activeNames(state) }),
     ...(first && {
       nack: { message: first.message, version: first.version, names: [...state.nacks.keys()], at: at ?? 0 },

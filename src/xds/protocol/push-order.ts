@@ -1,4 +1,4 @@
-import { PUSH_ORDER, TYPE_URLS } from '../../snapshot/resource.ts';
+import { PUSH_ORDER, TYPE_URLS, type XdsResource } from '../../snapshot/resource.ts';
 import type { Snapshot, TypeSnapshot } from '../../snapshot/snapshot.ts';
 import { shareMap, shareSet } from './share.ts';
 import {
@@ -6,6 +6,7 @@ import {
   type Held,
   isOwing,
   newTypeState,
+  noteSent,
   type PushEvent,
   type Response,
   type Step,
@@ -125,12 +126,20 @@ export function release<H extends Held>(state: StreamState<H>): StreamState<H> {
 }
 
 /**
- * Makes the next push send something for clusters, if nothing at all, so that the client answers; delta only, as in the
- * other variant that would be all clusters again. Undefined: the client has not asked for clusters.
+ * A response for clusters that changes nothing, and that the client has to answer; `repeat`: what has to be in it.
+ * Undefined: there is none, as the client has not asked for clusters, or has none that could be said again.
  */
-export function askForAnswer<H extends Held>(state: StreamState<H>): StreamState<H> | undefined {
+export function question<H extends Held>(
+  state: StreamState<H>,
+  repeat: (type: TypeState<H>) => readonly XdsResource[] | undefined,
+): readonly [StreamState<H>, Response] | undefined {
   const type = state.types.get(TYPE_URLS.cluster);
-  return type?.started ? withType(state, type, { ...type, owedAll: true }) : undefined;
+  const resources = type?.started ? repeat(type) : undefined;
+  if (type === undefined || resources === undefined) return undefined;
+  const { typeUrl, sentVersion: version, sequence } = type;
+  const response: Response = { typeUrl, nonce: `${state.nonces + 1}`, version, resources, removed: [] };
+  const asked = noteSent(type, response, { before: type, sequence, awaited: false });
+  return [{ ...withType(state, type, asked), nonces: state.nonces + 1 }, response];
 }
 
 /**

@@ -22,6 +22,8 @@ export type SotwState = TypeState<XdsResource>;
 export interface SotwRequest {
   readonly kind: 'request';
   readonly nonce: string;
+  /** The version that the client took last, on this stream or one before; empty: none. */
+  readonly version: string;
   readonly names: readonly string[];
   /** What the client said was wrong; undefined: it did not refuse anything. */
   readonly error: string | undefined;
@@ -49,10 +51,11 @@ function request(state: SotwState, event: SotwRequest): Step<XdsResource> {
   const [answered, effects] = answer(state, event.nonce, event.error);
   // A newer answer is on its way, and the client will say what it wants when it has that one; xDS says ignore this one.
   if (event.nonce !== '' && state.lastNonce !== '' && event.nonce !== state.lastNonce) return [answered, effects];
-  return [subscribe(answered, replaceNames(state.subscription, state.typeUrl, event.names)), effects];
+  const names = replaceNames(state.subscription, state.typeUrl, event.names);
+  return [subscribe(answered, names, state.started ? state.returning : event.version !== ''), effects];
 }
 
-function subscribe(state: SotwState, next: Subscription): SotwState {
+function subscribe(state: SotwState, next: Subscription, returning: boolean): SotwState {
   const before = state.subscription;
   const fresh = [...next.names].filter((name) => !before.names.has(name));
   const same = fresh.length === 0 && next.names.size === before.names.size && next.wildcard === before.wildcard;
@@ -63,6 +66,7 @@ function subscribe(state: SotwState, next: Subscription): SotwState {
   return {
     ...state,
     started: true,
+    returning,
     subscription: next,
     held,
     owed: new Set([...state.owed, ...fresh].filter((name) => next.names.has(name) && !held.has(name))),
@@ -77,7 +81,9 @@ function subscribe(state: SotwState, next: Subscription): SotwState {
 /** Clusters and listeners: every response is the whole list, so leaving one out deletes it. */
 function pushList(state: SotwState, event: PushEvent): Step<XdsResource> {
   const { snapshot } = event;
-  const list = new Map([...snapshot.resources].filter(([name]) => wants(state.subscription, name)));
+  const list = new Map(
+    [...snapshot.resources, ...keptOf(state, snapshot)].filter(([name]) => wants(state.subscription, name)),
+  );
   const gone = [...state.held].filter(([name]) => !list.has(name));
   const hold = event.removals === 'hold' && gone.length > 0;
   // What has gone stays in the list until the types that refer to it were sent without it.
@@ -89,7 +95,16 @@ function pushList(state: SotwState, event: PushEvent): Step<XdsResource> {
     before: state,
     version: hold ? `${snapshot.version}+removing` : snapshot.version,
     resources: [...list.values()],
+    removed: hold ? [] : gone.map(([name]) => name),
     awaited: changed && state.typeUrl === TYPE_URLS.cluster,
+  });
+}
+
+/** What stays in the list, as nothing is known of it: what the client was sent, or had when it came. */
+function keptOf({ held, returning }: SotwState, { kept }: PushEvent['snapshot']): (readonly [string, XdsResource])[] {
+  return [...(kept ?? [])].flatMap(([name, probably]) => {
+    const resource = held.get(name) ?? (returning ? probably : undefined);
+    return resource === undefined ? [] : [[name, resource] as const];
   });
 }
 
@@ -106,7 +121,7 @@ function pushNamed(state: SotwState, event: PushEvent): Step<XdsResource> {
   const next: SotwState = { ...state, held, alone, owed: more ? state.owed : NO_NAMES, owedAll: false };
   const settled = more || event.scope === 'owed' ? noteUnfinished(next) : noteReached(next, event, false);
   if (resources.length === 0 && !state.owedAll) return [settled, []];
-  return send(settled, event, { before: state, version: snapshot.version, resources, awaited: false });
+  return send(settled, event, { before: state, version: snapshot.version, resources, removed: [], awaited: false });
 }
 
 function* due(state: SotwState, { snapshot, scope }: PushEvent): Generator<XdsResource> {
@@ -118,12 +133,12 @@ function* due(state: SotwState, { snapshot, scope }: PushEvent): Generator<XdsRe
 }
 
 /** What is sent, and the state it was made of. */
-interface Sending extends Pick<Response, 'version' | 'resources'> {
+interface Sending extends Pick<Response, 'version' | 'resources' | 'removed'> {
   readonly before: SotwState;
   readonly awaited: boolean;
 }
 
 function send(state: SotwState, event: PushEvent, { before, awaited, ...content }: Sending): Step<XdsResource> {
-  const response: Response = { typeUrl: state.typeUrl, nonce: event.nonce, removed: [], ...content };
+  const response: Response = { typeUrl: state.typeUrl, nonce: event.nonce, ...content };
   return [noteSent(state, response, { before, sequence: event.sequence, awaited }), [{ kind: 'send', response }]];
 }

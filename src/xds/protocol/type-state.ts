@@ -40,6 +40,8 @@ export interface TypeState<H extends Held = Held> {
   readonly typeUrl: string;
   /** Whether a request for the type has come. */
   readonly started: boolean;
+  /** Whether the client had something of this type from a stream before; state of the world only. */
+  readonly returning: boolean;
   readonly subscription: Subscription;
   readonly held: ReadonlyMap<string, H>;
   /** Names that get an answer whether they changed or not. */
@@ -74,6 +76,7 @@ export function newTypeState<H extends Held>(typeUrl: string, isolates = false):
   return {
     typeUrl,
     started: false,
+    returning: false,
     subscription: NO_SUBSCRIPTION,
     held: new Map(),
     owed: NO_NAMES,
@@ -97,7 +100,7 @@ export interface Response {
   readonly nonce: string;
   readonly version: string;
   readonly resources: readonly XdsResource[];
-  /** Delta only. */
+  /** What the client has no more once it has taken it; said in delta only. */
   readonly removed: readonly string[];
 }
 

@@ -5,7 +5,7 @@ import { reasonOf } from './reason.ts';
 import { SharedBytes } from './shared-bytes.ts';
 import { type DeltaRequest, stepDelta } from './step-delta.ts';
 import { type SotwRequest, stepSotw } from './step-sotw.ts';
-import type { Held, Response } from './type-state.ts';
+import type { Held, Response, TypeState } from './type-state.ts';
 import { decodeDelta, decodeSotw, encodeDelta, encodeSotw, type Incoming } from './wire.ts';
 
 /** One of the two forms of the protocol. */
@@ -15,6 +15,8 @@ export interface Variant<H extends Held, Request> {
   /** Errors: the bytes are no request. */
   readonly read: (bytes: Uint8Array) => Result<Incoming<Request>, string>;
   readonly encode: (response: Response) => Buffer;
+  /** What a response has to carry that changes nothing; undefined: every response would change something. */
+  readonly repeat: (type: TypeState<H>) => readonly XdsResource[] | undefined;
 }
 
 /** State of the world; `identifier` names the server in every response. */
@@ -25,6 +27,7 @@ export function sotwVariant(identifier: string): Variant<XdsResource, SotwReques
     step: stepSotw,
     read: reader('DiscoveryRequest', decodeSotw),
     encode: (response) => shared.of(response),
+    repeat: ({ sentVersion, held }) => (sentVersion === '' ? undefined : [...held.values()]),
   };
 }
 
@@ -36,6 +39,7 @@ export function deltaVariant(identifier: string): Variant<Held, DeltaRequest> {
     step: stepDelta,
     read: reader('DeltaDiscoveryRequest', decodeDelta),
     encode: (response) => shared.of(response),
+    repeat: () => [],
   };
 }
 

@@ -1,7 +1,7 @@
 import { envoy, type google } from '#xds';
 import { remember } from '../../base/remember.ts';
 import type { NodeIdentity } from '../../snapshot/cache.ts';
-import type { XdsResource } from '../../snapshot/resource.ts';
+import { TYPE_URLS, type XdsResource } from '../../snapshot/resource.ts';
 import { intern } from './intern.ts';
 import type { DeltaRequest } from './step-delta.ts';
 import type { SotwRequest } from './step-sotw.ts';
@@ -78,8 +78,10 @@ export interface Introduction {
 export interface Incoming<Request> {
   readonly typeUrl: string;
   readonly introduction: Introduction;
-  /** What the client says it holds already; delta only. */
-  readonly held: readonly string[];
+  /** Whether the client has something of this type from a stream before, or says so on this one. */
+  readonly returning: boolean;
+  /** The clusters that it says it holds from a stream before. */
+  readonly holds: readonly string[];
   readonly request: Request;
 }
 
@@ -88,14 +90,18 @@ export function decodeSotw(bytes: Uint8Array): Incoming<SotwRequest> {
   const {
     typeUrl,
     node,
+    versionInfo: version,
     responseNonce: nonce,
     resourceNames,
     resourceLocators,
     errorDetail,
   } = DiscoveryRequest.decode(bytes);
   const names = [...resourceNames, ...namesIn(resourceLocators)].map(intern);
-  const request = { kind: 'request', nonce, names, error: refusal(errorDetail) } as const;
-  return { typeUrl: intern(typeUrl), introduction: introduction(node), held: [], request };
+  const request = { kind: 'request', nonce, version, names, error: refusal(errorDetail) } as const;
+  const returning = version !== '' && nonce === '';
+  // Clusters are asked for without names, endpoints by the names of the clusters that there are.
+  const holds = returning && typeUrl === TYPE_URLS.endpoints ? names : [];
+  return { typeUrl: intern(typeUrl), introduction: introduction(node), returning, holds, request };
 }
 
 /** Reads a `DeltaDiscoveryRequest`. Throws on bytes that are not one. */
@@ -110,7 +116,9 @@ export function decodeDelta(bytes: Uint8Array): Incoming<DeltaRequest> {
     error: refusal(message.errorDetail),
   } as const;
   const held = [...request.initialVersions.keys()];
-  return { typeUrl: intern(message.typeUrl), introduction: introduction(message.node), held, request };
+  const { typeUrl } = message;
+  const about = { introduction: introduction(message.node), returning: held.length > 0 };
+  return { typeUrl: intern(typeUrl), ...about, holds: typeUrl === TYPE_URLS.cluster ? held : [], request };
 }
 
 /** A locator is a name with parameters for variants of a resource, of which there are none here. */

@@ -46,11 +46,13 @@ export interface XdsStream {
   holdings(): Holdings;
   /** When the last NACK of a type came, in milliseconds since the epoch. */
   nackedAt(typeUrl: string): number | undefined;
+  /** When the first ACK of a type came, in milliseconds since the epoch. */
+  ackedSince(typeUrl: string): number | undefined;
   /** Whether there is anything for this node. */
   hasSnapshot(): boolean;
   /** Sends what is new, as far as the client takes it. */
   takeTurn(): void;
-  /** Makes the client answer something if it is alive; false: there is no way. */
+  /** Makes the client answer something if it is alive; false: there is no way now. */
   ask(): boolean;
   /** Ends the stream in order. */
   end(reason: string): void;

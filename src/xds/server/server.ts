@@ -117,9 +117,14 @@ export class XdsServer {
       reflectionService('v1alpha', services),
     ];
     for (const { definition, implementation } of this.#extras) this.#server.addService(definition, implementation);
-    this.#unsubscribe = options.cache.subscribe(() => {
-      this.#health.changed();
-      for (const stream of this.#streams.values()) this.#queue.add(stream);
+    this.#unsubscribe = options.cache.subscribe({
+      changed: () => {
+        this.#health.changed();
+        for (const stream of this.#streams.values()) this.#queue.add(stream);
+      },
+      changedFor: (nodes) => {
+        for (const node of nodes) for (const stream of this.#byNode.get(node) ?? []) this.#queue.add(stream);
+      },
     });
   }
 
@@ -148,7 +153,7 @@ export class XdsServer {
     return this.#stream(stream)?.holdings();
   }
 
-  /** Makes the client of a stream answer something if it is alive; false: there is no way, or no such stream. */
+  /** Makes the client of a stream answer something if it is alive; false: there is no way now, or no such stream. */
   ask(stream: number): boolean {
     return this.#stream(stream)?.ask() ?? false;
   }

@@ -5,10 +5,10 @@ import type { StreamIdentity } from '../protocol/event.ts';
 import { Holdings } from '../protocol/holdings.ts';
 import { excessOf, MOST_IN_FLIGHT } from '../protocol/limits.ts';
 import {
-  askForAnswer,
   isHeldBack,
   newStreamState,
   nextPush,
+  question,
   release,
   retryRefused,
   type StreamState,
@@ -33,10 +33,13 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
   readonly #peer: string;
   readonly #rate: RequestRate;
   readonly #nackedAt = new Map<string, number>();
+  readonly #ackedSince = new Map<string, number>();
   #state: StreamState<H> = newStreamState();
   #introduction: Introduction | undefined;
   /** Bytes written that the client has not taken. */
   #inFlight = 0;
+  /** The nonce of what its client was asked, and has not answered yet. */
+  #question: string | undefined;
   #limited = false;
   #closed = false;
   #cancelWait: (() => void) | undefined;
@@ -92,6 +95,10 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     return this.#nackedAt.get(typeUrl);
   }
 
+  ackedSince(typeUrl: string): number | undefined {
+    return this.#ackedSince.get(typeUrl);
+  }
+
   hasSnapshot(): boolean {
     return this.#snapshot() !== undefined;
   }
@@ -101,10 +108,12 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
   }
 
   ask(): boolean {
-    const asking = this.#options.variant.delta ? askForAnswer(this.#state) : undefined;
-    if (this.#closed || asking === undefined || !this.hasSnapshot()) return false;
-    this.#state = asking;
-    this.#options.host.wake(this);
+    const asking = question(this.#state, this.#options.variant.repeat);
+    if (this.#closed || asking === undefined) return false;
+    const [state, response] = asking;
+    this.#state = state;
+    this.#question = response.nonce;
+    this.#send(response);
     return true;
   }
 
@@ -169,7 +178,7 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     this.#slowDown();
   }
 
-  #introduce({ introduction, held }: Incoming<Request>): void {
+  #introduce({ introduction, returning }: Incoming<Request>): void {
     const { call, variant, service, host } = this.#options;
     const refusal = host.guard(call, introduction.node.id);
     if (refusal !== undefined) {
@@ -181,11 +190,11 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     host.introduced(this, introduction.node.id);
     const { userAgent } = introduction;
     this.#state = newStreamState(userAgent.startsWith('envoy'));
-    const how = { delta: variant.delta, service: service.name, userAgent, returning: held.length > 0 };
+    const how = { delta: variant.delta, service: service.name, userAgent, returning };
     host.emit({ kind: 'connected', ...this.identity, ...how });
   }
 
-  #take({ typeUrl: named, request, held }: Incoming<Request>): void {
+  #take({ typeUrl: named, request, holds }: Incoming<Request>): void {
     const { variant, service, host } = this.#options;
     if (this.#closed) return;
     const typeUrl = named === '' ? service.typeUrl : named;
@@ -194,21 +203,34 @@ export class GrpcXdsStream<H extends Held, Request> implements XdsStream {
     } else if (service.typeUrl !== undefined && typeUrl !== service.typeUrl) {
       this.#fail(status.INVALID_ARGUMENT, `${service.name} serves ${service.typeUrl} only, not ${typeUrl}`);
     } else {
-      const holds = typeUrl === TYPE_URLS.cluster && held.length > 0;
-      if (holds) host.emit({ kind: 'holds', ...this.identity, names: held });
-      if (!this.#state.types.has(typeUrl)) host.emit({ kind: 'asked', ...this.identity, typeUrl });
+      const isFirst = !this.#state.types.has(typeUrl);
       const [state, effects] = takeRequest(variant.step, this.#state, typeUrl, request);
       this.#state = state;
+      if (isFirst) host.emit({ kind: 'asked', ...this.identity, typeUrl });
+      if (isFirst && holds.length > 0) host.emit({ kind: 'holds', ...this.identity, names: holds });
       for (const effect of effects) this.#report(effect);
+      this.#noteAnswer();
       const excess = excessOf(host.limits, state.types);
       if (excess !== undefined) this.#fail(status.RESOURCE_EXHAUSTED, excess);
     }
+  }
+
+  /** Only what answers the question shows that the client is there now: an answer to something older may have been on its way. */
+  #noteAnswer(): void {
+    const nonce = this.#question;
+    if (nonce === undefined) return;
+    const { unanswered = [] } = this.#state.types.get(TYPE_URLS.cluster) ?? {};
+    if (unanswered.some((response) => response.nonce === nonce)) return;
+    this.#question = undefined;
+    this.#options.host.emit({ kind: 'alive', ...this.identity });
   }
 
   #report(effect: Effect): void {
     if (effect.kind === 'send') return;
     const { host } = this.#options;
     const { names: resources, ...rest } = effect;
+    if (effect.kind === 'acked' && !this.#ackedSince.has(effect.typeUrl))
+      this.#ackedSince.set(effect.typeUrl, host.clock.now());
     if (effect.kind === 'nacked') {
       this.#nackedAt.set(effect.typeUrl, host.clock.now());
       if (this.#introduction?.userAgent.startsWith('envoy')) this.#retryLater(effect.again);

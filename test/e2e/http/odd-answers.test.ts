@@ -113,3 +113,17 @@ test('odd answers pass, or are a 502 that says so, and take no pod from anybody'
   await next('five unreadable answers in a row');
   expect(podEvents).toEqual([]);
 });
+
+test('a pod that is to speak HTTP/2 and speaks something else is a 502 as well, and is not taken from anybody', async () => {
+  const greetings = ['SSH-2.0-OpenSSH_9\r\n', 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'];
+  for (const greeting of greetings) {
+    // All that it sees of a request is the preface.
+    const pod = await rawPod({ '': write(greeting) });
+    const { port, podEvents } = await startStage(codecRoutes([pod], 'limit: 1, protocol: h2c'));
+    for (let time = 0; time < 6; time++) {
+      const { status, text } = await rawAsk(port, get('/'), { until: /\}/ });
+      expect([status, text], greeting).toEqual([502, expect.stringContaining('"error":"unreadable answer"')]);
+    }
+    expect(podEvents, greeting).toEqual([]);
+  }
+});

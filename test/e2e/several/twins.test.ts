@@ -37,13 +37,16 @@ test('of two Envoys with one node id only the first carries a service with a lim
   expect(await plane.get('/metrics')).toContain('sluice_services_withheld{node="same"} 0');
 }, 120_000);
 
-test('an Envoy whose old connection hangs has its services all along, and is soon the only one', async () => {
+// Just after its start Sluice takes who comes for an Envoy that returns.
+test.each([
+  ['just after a start', 0],
+  ['later on', 4000],
+])('an Envoy whose old connection hangs, %s, has its services all along, and is soon the only one', async (_, wait) => {
   const plane = await ControlPlane.start(CODEC_AND_WEB);
   const wire = await CutWire.to(plane.xds.port);
   const envoy = await plane.envoy('same', { xds: { kind: 'tcp', host: '127.0.0.1', port: wire.port } });
   await expect.poll(() => clustersOf(envoy), patience).toEqual(ALL_CLUSTERS);
-  // Just after its start Sluice takes who comes for an Envoy that returns.
-  await pause(4000);
+  await pause(wait);
   wire.freeze();
   // Envoy gives the connection up after a second and opens another; Sluice has noticed nothing by then.
   const told = (what: string) => plane.process.log.filter(({ msg }) => msg === what);

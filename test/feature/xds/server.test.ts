@@ -11,7 +11,7 @@ import { PUSH_ORDER, TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { emptySnapshot, makeSnapshot } from '../../../src/snapshot/snapshot.ts';
 import { XdsServer } from '../../../src/xds/server/server.ts';
 import { contents, fake, StalledClient, TestClient } from './client.ts';
-import { ackDelta, nackDelta, SHORT, useWorld } from './world.ts';
+import { ackDelta, ackSotw, nackDelta, SHORT, useWorld } from './world.ts';
 
 const node = { id: 'envoy-1' };
 
@@ -117,23 +117,58 @@ describe('asking whether a client is alive', () => {
     expect(world().server.ask(numbers()[0] ?? 0)).toBe(true);
     const question = await stream.next();
     expect([question.typeUrl, question.resources, question.removedResources]).toEqual([SHORT.cds, [], []]);
-    const acks = () => world().events.filter((event) => event.kind === 'acked').length;
-    const before = acks();
+    const alive = () => world().events.filter((event) => event.kind === 'alive').length;
+    expect(alive()).toBe(0);
     ackDelta(stream, question);
-    await expect.poll(acks).toBe(before + 1);
+    await expect.poll(alive).toBe(1);
   });
 
-  test('not possible: state of the world, no clusters asked for, nothing published, no such stream', async () => {
-    const [early, sotw, delta] = [world().client().delta(), world().client().sotw(), world().client().delta()];
-    early.send({ node, typeUrl: SHORT.cds });
+  test('only the answer to it counts, not one to something before', async () => {
+    world().publish({ cds: { a: 'A' } });
+    const stream = world().client().delta();
+    stream.send({ node, typeUrl: SHORT.cds });
+    const before = await stream.next();
+    expect(world().server.ask(numbers()[0] ?? 0)).toBe(true);
+    const question = await stream.next();
+    ackDelta(stream, before);
+    await expect.poll(() => world().events.filter((event) => event.kind === 'acked').length).toBe(1);
+    expect(world().events.filter((event) => event.kind === 'alive')).toEqual([]);
+    ackDelta(stream, question);
+    await expect.poll(() => world().events.filter((event) => event.kind === 'alive').length).toBe(1);
+  });
+
+  test('before anything is published as well', async () => {
+    const stream = world().client().delta();
+    stream.send({ node, typeUrl: SHORT.cds });
     await expect.poll(() => numbers().length).toBe(1);
-    expect(world().server.ask(numbers()[0] ?? 0)).toBe(false);
-    world().publish({ cds: { a: 'A' }, ecds: { layer: 'R' } });
+    expect(world().server.ask(numbers()[0] ?? 0)).toBe(true);
+    const question = await stream.next();
+    expect([question.typeUrl, question.resources, question.removedResources]).toEqual([SHORT.cds, [], []]);
+    ackDelta(stream, question);
+    await expect.poll(() => world().events.filter((event) => event.kind === 'alive').length).toBe(1);
+  });
+
+  test('state of the world: the clusters that it has, once more', async () => {
+    world().publish({ cds: { a: 'A', b: 'B' } });
+    const stream = world().client().sotw();
+    stream.send({ node, typeUrl: SHORT.cds });
+    const first = await stream.next();
+    ackSotw(stream, first);
+    expect(world().server.ask(numbers()[0] ?? 0)).toBe(true);
+    const question = await stream.next();
+    expect([question.typeUrl, question.resources]).toEqual([SHORT.cds, first.resources]);
+    expect(question.nonce).not.toBe(first.nonce);
+    ackSotw(stream, question);
+    await expect.poll(() => world().events.filter((event) => event.kind === 'alive').length).toBe(1);
+  });
+
+  test('not possible: no clusters asked for, none sent in state of the world, no such stream', async () => {
+    const [sotw, delta] = [world().client().sotw(), world().client().delta()];
     sotw.send({ node, typeUrl: SHORT.cds });
-    await sotw.next();
+    await expect.poll(() => numbers().length).toBe(1);
     delta.send({ node, typeUrl: SHORT.ecds, resourceNamesSubscribe: ['layer'] });
-    await delta.next();
-    expect([...numbers().slice(1), 99].map((stream) => world().server.ask(stream))).toEqual([false, false, false]);
+    await expect.poll(() => numbers().length).toBe(2);
+    expect([...numbers(), 99].map((stream) => world().server.ask(stream))).toEqual([false, false, false]);
   });
 });
 

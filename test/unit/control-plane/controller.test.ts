@@ -36,7 +36,7 @@ function world() {
     graceMs: millis(30_000),
     ask: () => false,
     drop: () => {},
-    changed: () => events.post({ kind: 'ownership' }),
+    changed: (nodes) => events.post({ kind: 'ownership', nodes }),
   });
   let changed = () => {};
   const runs = (signal: AbortSignal) =>
@@ -58,7 +58,7 @@ function world() {
     podsOf: pods.pods,
     unhealthy: () => new Set(),
     snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
-    changed: () => events.post({ kind: 'ownership' }),
+    changed: (node) => events.post({ kind: 'rollout', node }),
   });
   const controller = new Controller({
     events,

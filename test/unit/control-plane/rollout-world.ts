@@ -234,6 +234,12 @@ export class World {
         const all = [this.#takenByEnvoy, ...this.#unanswered];
         return all.every((one) => versionIn(one, typeUrl, name) === sent) ? sent : undefined;
       },
+      names: () => [],
+      isReturning: () => false,
+      lacks: (typeUrl: string, name: string) =>
+        [this.#sentToEnvoy, this.#takenByEnvoy, ...this.#unanswered].every(
+          (one) => versionIn(one, typeUrl, name) === undefined,
+        ),
     };
     const input = {
       members: this.#member === undefined ? [] : [this.#member],
@@ -318,8 +324,10 @@ export class World {
       for (const address of service.pods.keys()) this.#removePod(message.name, address);
       this.#forgetIfEmpty(message.name);
     } else if (message.kind === 'list waiting') {
-      const waiting = this.#filter.get(message.service)?.waiting.length ?? 0;
-      this.#say({ kind: 'waiting list', query: message.query, requests: [], waiting }, member);
+      const service = this.#filter.get(message.service);
+      const pods = [...(service?.pods ?? [])].map(([address, { inUse }]) => ({ address, inUse }));
+      const waiting = service?.waiting.length ?? 0;
+      this.#say({ kind: 'waiting list', query: message.query, requests: [], waiting, pods }, member);
     }
     this.#say({ kind: 'ack', sequence }, member);
   }

@@ -44,7 +44,7 @@ function start(...nodes: readonly string[]) {
   });
   const answer = (node: string, requests: readonly WaitingRequest[], all = requests.length) => {
     const query = asked.find((one) => one.node === node)?.query ?? 0;
-    waiting.record({ node, epoch: '7', kind: 'waiting list', service: codec, query, requests, waiting: all });
+    waiting.record({ node, epoch: '7', kind: 'waiting list', service: codec, query, requests, waiting: all, pods: [] });
   };
   return { clock, waiting, asked, cancelled, answer };
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type EnvoyAdmin, envoyAdmin, wrongStart } from '../../../src/envoy/admin.ts';
+import { type EnvoyAdmin, envoyAdmin } from '../../../src/envoy/admin.ts';
 
 let server: Server;
 let port: number;
@@ -177,19 +177,5 @@ describe('failures say where and why', () => {
     await once(other.close(), 'close');
     const { state } = envoyAdmin({ host: '127.0.0.1', port: free });
     expect(await state()).toEqual({ ok: false, errors: [`127.0.0.1:${free}/ready: connection refused`] });
-  });
-});
-
-describe('wrongStart', () => {
-  const right = { version: { major: 1, minor: 40, patch: 0 }, state: 'LIVE', concurrency: 1, nodeId: 'x' } as const;
-  test('has nothing to say about a right one', () => {
-    expect(wrongStart(right)).toEqual([]);
-  });
-
-  test('names every fault', () => {
-    expect(wrongStart({ ...right, version: { major: 1, minor: 38, patch: 0 }, concurrency: 8 })).toEqual([
-      expect.stringContaining('this Envoy is Envoy 1.38.0, but Sluice needs 1.39.0'),
-      expect.stringContaining('8 workers'),
-    ]);
   });
 });

@@ -22,6 +22,7 @@ interface Coming {
 function world() {
   const clock = new FakeClock();
   let told = 0;
+  const toldOf = new Set<string>();
   const asked: number[] = [];
   const dropped: number[] = [];
   const silent = new Set<number>();
@@ -37,7 +38,10 @@ function world() {
       dropped.push(stream);
       envoys.record({ kind: 'disconnected', ...identity('a', stream), reason: '' });
     },
-    changed: () => told++,
+    changed: (nodes) => {
+      told++;
+      for (const node of nodes) toldOf.add(node);
+    },
   });
   envoys.follow([{ service: serviceOf('codec', kubernetes('codec'), 1) }]);
   const identity = (id: string, stream: number, metadata = {}) => {
@@ -47,6 +51,12 @@ function world() {
     clock,
     envoys,
     told: () => told,
+    /** Which Envoys were told of since this was asked last. */
+    toldOf() {
+      const nodes = [...toldOf];
+      toldOf.clear();
+      return nodes;
+    },
     come(
       id: string,
       stream: number,
@@ -55,6 +65,7 @@ function world() {
       const how = { delta: true, service, userAgent, returning };
       const from = identity(id, stream, metadata);
       envoys.record({ kind: 'connected', ...from, ...how });
+      if (service === ADS) envoys.record({ kind: 'asked', ...from, typeUrl: TYPE_URLS.cluster });
       if (!listens) return;
       envoys.record({ kind: 'asked', ...from, typeUrl: TYPE_URLS.listener });
       envoys.record({ kind: 'acked', ...from, typeUrl: TYPE_URLS.listener, version: '', resources: [] });
@@ -69,9 +80,9 @@ function world() {
     dropped,
     /** Streams whose clients cannot be asked anything. */
     silent,
-    /** The client of a stream of `a` answers. */
+    /** The client of a stream of `a` answers what it was asked. */
     answer(stream: number) {
-      envoys.record({ kind: 'acked', ...identity('a', stream), typeUrl: '', version: '', resources: [] });
+      envoys.record({ kind: 'alive', ...identity('a', stream) });
     },
     /** What `id` gets, on that stream: `waits`, or whether it has codec. */
     codec(id: string, stream?: number) {
@@ -89,8 +100,8 @@ test('the second Envoy does not get what the first carries, until that has been 
   expect([codec('a'), codec('b')]).toEqual([true, false]);
   expect(problems()).toEqual([expect.stringMatching(/^Envoy b does not get service codec, which Envoy a has: /)]);
   expect([...envoys.withheld()]).toEqual([
-    ['a', []],
-    ['b', ['codec']],
+    ['a', 0],
+    ['b', 1],
   ]);
   go('a', 1);
   await clock.advance(GRACE - 1);
@@ -187,11 +198,11 @@ describe('two connections with one node id', () => {
     expect([codec('a', 1), codec('a', 2)]).toEqual([true, false]);
     expect(told()).toBeGreaterThan(before);
     expect(problems()).toEqual([TWO]);
-    expect([...envoys.withheld()]).toEqual([['a', ['codec']]]);
+    expect([...envoys.withheld()]).toEqual([['a', 1]]);
     go('a', 1);
     expect(codec('a', 2)).toBe(true);
     expect(problems()).toEqual([]);
-    expect([...envoys.withheld()]).toEqual([['a', []]]);
+    expect([...envoys.withheld()]).toEqual([['a', 0]]);
   });
 
   test('the first says nothing: it has gone, and its stream is ended', async () => {
@@ -215,13 +226,45 @@ describe('two connections with one node id', () => {
     expect([problems(), dropped]).toEqual([[], []]);
   });
 
-  test('the first cannot be asked: it counts as alive', () => {
-    const { come, codec, problems, silent } = world();
+  test('the first cannot be asked yet: the second loses nothing until it can, and has said nothing', async () => {
+    const { clock, come, codec, problems, silent, asked, dropped } = world();
+    await clock.advance(3000);
     silent.add(1);
     come('a', 1);
+    come('a', 2, { returning: true });
+    expect([codec('a', 1), codec('a', 2)]).toEqual([true, 'waits']);
+    await clock.advance(20_000);
+    expect([codec('a', 2), problems(), dropped]).toEqual(['waits', [], []]);
+    silent.delete(1);
+    asked.length = 0;
+    await clock.advance(250);
+    expect(asked).toEqual([1]);
+    await clock.advance(5000);
+    expect([codec('a', 2), problems(), dropped]).toEqual([true, [], [1]]);
+  });
+
+  test('right after a start: who has the service goes before its own old connection, which is found dead', async () => {
+    const { clock, come, hold, codec, problems, dropped, asked } = world();
+    come('a', 1);
+    come('a', 2, { returning: true });
+    hold('a', 2, 'codec');
+    expect([codec('a', 1), codec('a', 2)]).toEqual(['waits', true]);
+    expect(asked).toEqual([1]);
+    await clock.advance(4999);
+    expect([codec('a', 2), problems(), dropped]).toEqual([true, [], []]);
+    await clock.advance(1);
+    expect([codec('a', 2), problems(), dropped]).toEqual([true, [], [1]]);
+  });
+
+  test('an answer to something else shows nothing: it may have been on its way', () => {
+    const { envoys, come, go, codec, problems } = world();
+    come('a', 1);
     come('a', 2);
-    expect([codec('a', 1), codec('a', 2)]).toEqual([true, false]);
-    expect(problems()).toEqual([TWO]);
+    const from = { stream: 1, node: { id: 'a', cluster: '', metadata: {} }, peer: '' };
+    envoys.record({ kind: 'acked', ...from, typeUrl: TYPE_URLS.cluster, version: '', resources: [] });
+    expect([codec('a', 2), problems()]).toEqual(['waits', []]);
+    go('a', 1);
+    expect(codec('a', 2)).toBe(true);
   });
 
   test('one that comes while the first is asked waits with the second; the next in line is asked for it', () => {
@@ -243,8 +286,6 @@ describe('two connections with one node id', () => {
     hold('a', 2, 'codec');
     expect([codec('a', 1), codec('a', 2)]).toEqual(['waits', true]);
     answer(1);
-    expect(codec('a', 1)).toBe('waits');
-    answer(2);
     expect([codec('a', 1), codec('a', 2)]).toEqual([false, true]);
     expect(problems()).toEqual([TWO]);
   });
@@ -263,6 +304,36 @@ describe('two connections with one node id', () => {
     for (const stream of [1, 2]) come('client', stream, { userAgent: 'gRPC Node Pure JS 1.14.0' });
     for (const stream of [3, 4]) come('a', stream, { service: 'envoy.service.endpoint.v3.EndpointDiscoveryService' });
     expect(asked).toEqual([]);
+  });
+});
+
+describe('many Envoys', () => {
+  test('who comes, or goes, concerns nobody but himself and those whose services change', async () => {
+    const { clock, come, go, toldOf, codec } = world();
+    come('a', 1);
+    expect(toldOf()).toEqual(['a']);
+    come('b', 2);
+    expect(toldOf()).toEqual(['b']);
+    go('a', 1);
+    expect(toldOf()).toEqual(['a']);
+    await clock.advance(GRACE);
+    expect(toldOf().sort()).toEqual(['a', 'b']);
+    expect(codec('b')).toBe(true);
+  });
+
+  test('those that own nothing share what they do not get, and an edit that leaves the names does not change it', () => {
+    const { envoys, come } = world();
+    for (const [at, id] of ['a', 'b', 'c'].entries()) come(id, at + 1);
+    const absent = (id: string) => {
+      const given = envoys.given({ id, cluster: '', metadata: {} });
+      return given.kind === 'waits' ? undefined : given.absent;
+    };
+    const before = absent('b');
+    expect(absent('c')).toBe(before);
+    envoys.follow([{ service: serviceOf('codec', kubernetes('codec'), 2) }]);
+    expect([absent('b') === before, [...(absent('a') ?? [])]]).toEqual([true, []]);
+    envoys.follow([{ service: serviceOf('llm', kubernetes('llm'), 2) }]);
+    expect([[...(absent('b') ?? [])], [...(absent('a') ?? [])]]).toEqual([['llm'], []]);
   });
 });
 

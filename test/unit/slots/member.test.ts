@@ -97,6 +97,24 @@ describe('how many requests a pod may have', () => {
     expect(member.held(CODEC, POD, 1010 + member.lagMs)).toBe(1);
   });
 
+  test('the answer to a question that was asked after that is as good as a report, one to an older question is not', () => {
+    const { member, say, take, ack } = world();
+    say({ kind: 'hello end' });
+    member.want([CODEC, wanted([POD, 3])]);
+    take(0);
+    ack(2, 10);
+    const early = member.askWaiting(CODEC, 1, 20);
+    member.want([CODEC, wanted([POD, 1])]);
+    take(30);
+    ack(4, 40);
+    const late = member.askWaiting(CODEC, 1, 40);
+    const answer = { kind: 'waiting list', requests: [], waiting: 0, pods: [{ address: POD, inUse: 2 }] } as const;
+    say({ ...answer, query: early }, 45);
+    expect(member.held(CODEC, POD, 45)).toBe(3);
+    say({ ...answer, query: late }, 50);
+    expect(member.held(CODEC, POD, 50)).toBe(2);
+  });
+
   test('a pod that is removed may be chosen until that is acknowledged, and counts until it is forgotten', () => {
     const { member, say, take, ack } = world();
     say({ kind: 'hello end' });

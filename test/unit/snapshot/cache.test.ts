@@ -14,7 +14,7 @@ test('nobody gets anything before the first snapshot', () => {
 test('every node gets the one snapshot, and everybody is told once per change', () => {
   const cache = new SnapshotCache();
   const changed = vi.fn();
-  const unsubscribe = cache.subscribe(changed);
+  const unsubscribe = cache.subscribe({ changed });
   cache.set(emptySnapshot);
   cache.set(makeSnapshot([]));
   expect(changed).toHaveBeenCalledTimes(1);
@@ -31,11 +31,21 @@ test('a snapshot per node', () => {
   const cache = new SnapshotCache();
   const changed = vi.fn();
   cache.set(full);
-  cache.subscribe(changed);
+  cache.subscribe({ changed });
   cache.select(({ id }) => (id === 'a' ? emptySnapshot : undefined));
   expect([cache.get(node('a')), cache.get(node('b'))]).toEqual([emptySnapshot, undefined]);
   // The common one is not what is in force any more.
   cache.set(full);
   expect(changed).toHaveBeenCalledTimes(2);
   expect(cache.get(node('b'))).toBe(full);
+});
+
+test('a choice that has become another for some nodes is told of these alone', () => {
+  const cache = new SnapshotCache();
+  const [changed, changedFor] = [vi.fn(), vi.fn()];
+  cache.subscribe({ changed, changedFor });
+  cache.reselect(new Set(['a']));
+  cache.reselect(new Set());
+  expect(changedFor.mock.calls).toEqual([[new Set(['a'])]]);
+  expect([changed.mock.calls, cache.changes]).toEqual([[], 0]);
 });

@@ -10,7 +10,7 @@ function follow() {
   const answers: ((result: string) => void)[] = [];
   const seconds: number[] = [];
   const stop = followConvergence({
-    subscribe: (published) => cache.subscribe(published),
+    subscribe: (published) => cache.subscribe({ changed: published }),
     waitForAck: () => new Promise((resolve) => answers.push(resolve)),
     onConverged: (value) => seconds.push(value),
     clock,

@@ -54,6 +54,15 @@ test('of several listeners one for clients is enough; the one of Sluice is none'
   });
 });
 
+test('with the listener of the filter alone an Envoy takes no requests yet', () => {
+  expect(readinessWith([cluster, { ...listener, active: ['sluice.control'] }])).toEqual({
+    ready: false,
+    reasons: ['Envoy edge-1: takes no requests yet: its queue filter does not know all services'],
+  });
+  for (const other of ['public', 'sluice.idle'])
+    expect(readinessWith([cluster, { ...listener, active: [other, 'sluice.control'] }])).toEqual({ ready: true });
+});
+
 test('without an Envoy, a configuration or a route file: it says which', () => {
   expect(readinessOf(describe(exampleInput({ nodes: [] })))).toEqual({
     ready: false,

@@ -24,7 +24,7 @@ function delta(): Driver<Held, DeltaRequest> & { ask(nonce: string, error?: stri
 function sotw(): Driver<XdsResource, SotwRequest> & { ask(nonce: string, error?: string): void } {
   const driver = new Driver(stepSotw, newTypeState<XdsResource>(typeUrl, true));
   return Object.assign(driver, {
-    ask: (nonce: string, error?: string) => driver.request({ kind: 'request', nonce, names, error }),
+    ask: (nonce: string, error?: string) => driver.request({ kind: 'request', nonce, version: '', names, error }),
   });
 }
 

@@ -57,7 +57,8 @@ interface Side<H extends Held> {
 const names = ['*', ...NAMES];
 const sotw: Side<XdsResource> = {
   step: (state, target) => nextPush(stepSotw, state, target),
-  ask: (state, typeUrl, answer) => takeRequest(stepSotw, state, typeUrl, { kind: 'request', names, ...answer })[0],
+  ask: (state, typeUrl, answer) =>
+    takeRequest(stepSotw, state, typeUrl, { kind: 'request', version: '', names, ...answer })[0],
 };
 const delta: Side<Held> = {
   step: (state, target) => nextPush(stepDelta, state, target),

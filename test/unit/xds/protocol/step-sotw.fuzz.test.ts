@@ -68,7 +68,7 @@ class SotwModel {
 
   #ask(list: readonly string[], nonce: string): void {
     const last = this.#received.at(-1)?.nonce;
-    this.#driver.request({ kind: 'request', nonce, names: list, error: undefined });
+    this.#driver.request({ kind: 'request', nonce, version: '', names: list, error: undefined });
     if (last !== undefined && nonce !== '' && nonce !== last) return;
     this.#asked = true;
     this.#named ||= list.length > 0;
@@ -89,7 +89,7 @@ class SotwModel {
     const { nonce } = response;
     const waited = this.#driver.state.unanswered.some((waiting) => waiting.nonce === nonce);
     const names = this.#wildcard && this.#named ? ['*', ...this.#names] : [...this.#names];
-    this.#driver.request({ kind: 'request', nonce, names, error: refuse ? 'no' : undefined });
+    this.#driver.request({ kind: 'request', nonce, version: '', names, error: refuse ? 'no' : undefined });
     if (!refuse || !waited || !refusesEach(response, this.#isolates)) return;
     for (const { name, version } of response.resources) {
       if (this.#holds.get(name)?.nonce === nonce) this.#refused.set(name, version);
@@ -97,7 +97,9 @@ class SotwModel {
   }
 
   #receive(response: Response): void {
-    expect(response.removed).toEqual([]);
+    const listed = new Set(response.resources.map(({ name }) => name));
+    const gone = this.#isList ? [...this.#holds.keys()].filter((name) => !listed.has(name)) : [];
+    expect([...response.removed].sort()).toEqual(gone.sort());
     const list = JSON.stringify(response.resources.map(({ name, version }) => [name, version]));
     if (this.#isList) {
       // Repeats nothing, be it refused or not, and leaves out what has gone.

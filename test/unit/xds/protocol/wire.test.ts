@@ -61,7 +61,28 @@ test('an Envoy introduces itself', () => {
     node: { id: 'id', cluster: 'cluster', metadata: { a: [1] } },
     userAgent: 'envoy 1.40.0',
   });
-  expect(request).toEqual({ kind: 'request', nonce: '', names: ['a'], error: undefined });
+  expect(request).toEqual({ kind: 'request', nonce: '', version: '', names: ['a'], error: undefined });
+});
+
+test('who was there before says so: with versions, and in state of the world with the names of endpoints', () => {
+  const { cluster, endpoints } = TYPE_URLS;
+  const held = DeltaDiscoveryRequest.encode({ typeUrl: cluster, initialResourceVersions: { a: '1' } }).finish();
+  expect(decodeDelta(held)).toMatchObject({ returning: true, holds: ['a'] });
+  const others = DeltaDiscoveryRequest.encode({ typeUrl: endpoints, initialResourceVersions: { a: '1' } }).finish();
+  expect(decodeDelta(others)).toMatchObject({ returning: true, holds: [] });
+  const sotw = (request: Parameters<typeof DiscoveryRequest.encode>[0]) =>
+    decodeSotw(DiscoveryRequest.encode(request).finish());
+  expect(sotw({ typeUrl: cluster })).toMatchObject({ returning: false, holds: [] });
+  expect(sotw({ typeUrl: cluster, versionInfo: '1' })).toMatchObject({ returning: true, holds: [] });
+  expect(sotw({ typeUrl: endpoints, versionInfo: '1', resourceNames: ['a'] })).toMatchObject({
+    returning: true,
+    holds: ['a'],
+  });
+  // An ACK: it is of this stream.
+  expect(sotw({ typeUrl: endpoints, versionInfo: '1', responseNonce: '1', resourceNames: ['a'] })).toMatchObject({
+    returning: false,
+    holds: [],
+  });
 });
 
 test('other clients say their version as a text, or nothing at all', () => {

@@ -1,0 +1,272 @@
+import { describe, expect, test } from 'vitest';
+import { FakeClock } from '../../../src/base/clock.ts';
+import { ModelSnapshots } from '../../../src/control-plane/model-snapshots.ts';
+import type { Holdings } from '../../../src/control-plane/rollout.ts';
+import { Rollouts } from '../../../src/control-plane/rollouts.ts';
+import { DEFAULT_HEADER_BOUNDS } from '../../../src/dataplane/options.ts';
+import type { Model } from '../../../src/model/model.ts';
+import type { Pod } from '../../../src/model/pod.ts';
+import type { ServiceName } from '../../../src/model/service.ts';
+import { Member } from '../../../src/slots/member.ts';
+import type { ToFilter } from '../../../src/slots/write-message.ts';
+import { PUSH_ORDER, TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
+import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
+import { serviceOf } from '../model/routing-parts.ts';
+
+const POD: Pod = { ip: '10.0.0.1', port: 80, state: 'ready' };
+const ADDRESS = '10.0.0.1:80';
+const ENVOY = { id: 'edge', cluster: '', metadata: {} };
+const PACE = { heartbeatMs: 300, reportMs: 500, deadAfterMs: 1000 };
+const CODEC = new Set(['codec'] as ServiceName[]);
+const NONE: ReadonlySet<ServiceName> = new Set();
+
+const service = serviceOf('codec', { kind: 'static', addresses: [{ ip: POD.ip, port: POD.port }] }, 1);
+const model: Model = {
+  routing: { listeners: [], services: [service], routes: [] },
+  services: [{ service, pods: [POD], isKnown: true }],
+};
+
+/** The filter of an Envoy that has the one slot of codec in use. */
+function filter(stream: number): Member {
+  const hello = { kind: 'hello', protocol: 1, node: 'edge', epoch: '1', codeVersion: '', memoryBytes: 0 } as const;
+  const member = new Member({ ...hello, stream }, PACE);
+  const durations = { buckets: [], sumMs: 0 };
+  member.receive(
+    {
+      kind: 'service',
+      service: {
+        name: service.name,
+        waiting: 2,
+        oldestWaitMs: 0,
+        inUse: 1,
+        mostWaiting: 0,
+        mostInUse: 0,
+        counts: {
+          arrived: 0,
+          started: 0,
+          answered: 0,
+          failed: 0,
+          refused: 0,
+          waitTimeouts: 0,
+          abandonedWaiting: 0,
+          abandonedWorking: 0,
+          workTimeouts: 0,
+          retried: 0,
+          ejections: 0,
+          unserved: 0,
+        },
+        wait: durations,
+        work: durations,
+        pods: [{ address: ADDRESS, limit: 1, inUse: 1, state: 'ready', ejectedForMs: 0 }],
+        isKnown: true,
+      },
+    },
+    0,
+    '',
+  );
+  member.receive({ kind: 'hello end' }, 0, '');
+  return member;
+}
+
+/** Rollouts to one Envoy, which has the cluster of codec until that is taken from it. */
+function world() {
+  const clock = new FakeClock();
+  const said: ToFilter[] = [];
+  let member: Member | undefined;
+  let absent = NONE;
+  let isClusterThere = true;
+  const holdings: Holdings = {
+    sent: () => undefined,
+    taken: () => undefined,
+    lacks: () => !isClusterThere,
+    names: () => [],
+    isReturning: () => false,
+  };
+  const rollouts = new Rollouts({
+    clock,
+    envoys: { given: () => ({ kind: 'envoy', absent }), isReturning: () => true, ownedByOthers: () => absent },
+    holdings: () => holdings,
+    slots: {
+      members: () => (member === undefined ? [] : [member]),
+      flush(of) {
+        said.push(...of.takeMessages(clock.monotonic()).map(({ message }) => message));
+      },
+    },
+    podsOf: () => ({ kind: 'ready', value: [POD], problems: [] }),
+    unhealthy: () => new Set(),
+    snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
+    changed: () => {},
+  });
+  rollouts.follow(model);
+  return {
+    clock,
+    /** What the filter was told of codec since this was asked last. */
+    said: () =>
+      said
+        .splice(0)
+        .filter((message) => message.kind === 'service' || message.kind === 'pods' || message.kind === 'remove'),
+    connect(stream: number) {
+      const how = { delta: true, service: '', userAgent: 'envoy', returning: true };
+      rollouts.recordXds([{ kind: 'connected', stream, node: ENVOY, peer: '', ...how }]);
+      rollouts.recordXds([
+        {
+          kind: 'asked',
+          stream,
+          node: ENVOY,
+          peer: '',
+          typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+        },
+      ]);
+      rollouts.snapshotFor(ENVOY, stream);
+    },
+    disconnect(stream: number) {
+      rollouts.recordXds([{ kind: 'disconnected', stream, node: ENVOY, peer: '', reason: '' }]);
+    },
+    connectFilter(stream: number) {
+      member = filter(stream);
+      const about = { codeVersion: '', memoryBytes: 0, services: [], peer: '' };
+      rollouts.recordSlots([{ kind: 'hello', node: 'edge', epoch: '1', ...about }]);
+    },
+    loseFilter() {
+      member = undefined;
+    },
+    /** Another Envoy gets codec. */
+    lose() {
+      absent = CODEC;
+    },
+    removeCluster() {
+      isClusterThere = false;
+    },
+  };
+}
+
+test('who waits for a service that another Envoy has got is let go only once its cluster is gone', async () => {
+  const { clock, said, connect, disconnect, connectFilter, loseFilter, lose, removeCluster } = world();
+  connect(1);
+  connectFilter(1);
+  said();
+  disconnect(1);
+  loseFilter();
+  lose();
+  connect(2);
+  connectFilter(2);
+  // Let go now, they would get to the pod, which the other Envoy uses by now.
+  expect(said()).toEqual([{ kind: 'pods', name: 'codec', set: [], remove: [ADDRESS] }]);
+  await clock.advance(1000);
+  expect(said()).toEqual([]);
+  removeCluster();
+  await clock.advance(50);
+  expect(said()).toMatchObject([{ kind: 'service', name: 'codec', settings: { max: 0, fullStatus: 503 } }]);
+});
+
+test('a filter that is back before its Envoy does not go on with what was given away meanwhile', () => {
+  const { said, connect, disconnect, connectFilter, loseFilter, lose } = world();
+  connect(1);
+  connectFilter(1);
+  said();
+  disconnect(1);
+  loseFilter();
+  lose();
+  connectFilter(2);
+  expect(said()).toEqual([{ kind: 'pods', name: 'codec', set: [], remove: [ADDRESS] }]);
+});
+
+describe('an Envoy that has just started', () => {
+  const WASM = { kind: 'wasm', code: new Uint8Array([1]), guard: new Uint8Array([2]), version: 'v' } as const;
+
+  /** `has`: the listeners that it says it has when it comes. */
+  function starting(has: readonly string[] = []) {
+    const clock = new FakeClock();
+    const told: string[] = [];
+    let member: Member | undefined;
+    let taken: Snapshot | undefined;
+    const holdings: Holdings = {
+      sent: () => undefined,
+      taken: (typeUrl, name) => {
+        // Only of types that there are.
+        return taken?.types[typeUrl as TypeUrl].resources.get(name)?.version;
+      },
+      lacks: () => false,
+      names: () => has,
+      isReturning: () => false,
+    };
+    const rollouts = new Rollouts({
+      clock,
+      envoys: { given: () => ({ kind: 'envoy', absent: NONE }), isReturning: () => false, ownedByOthers: () => NONE },
+      holdings: () => holdings,
+      slots: { members: () => (member === undefined ? [] : [member]), flush: () => {} },
+      podsOf: () => ({ kind: 'ready', value: [POD], problems: [] }),
+      unhealthy: () => new Set(),
+      snapshots: new ModelSnapshots({ filter: WASM, headers: DEFAULT_HEADER_BOUNDS }),
+      changed: (node) => told.push(node),
+    });
+    rollouts.follow(model);
+    const from = { stream: 1, node: ENVOY, peer: '' };
+    rollouts.recordXds([
+      { kind: 'connected', ...from, delta: true, service: '', userAgent: 'envoy', returning: has.length > 0 },
+      ...PUSH_ORDER.map((typeUrl) => ({ kind: 'asked', ...from, typeUrl }) as const),
+    ]);
+    const snapshot = () => rollouts.snapshotFor(ENVOY, 1);
+    return {
+      clock,
+      told,
+      listeners: () => [...(snapshot()?.types[TYPE_URLS.listener].resources.keys() ?? [])].sort(),
+      acks(typeUrl: TypeUrl, resources: readonly string[] = []) {
+        taken = snapshot();
+        rollouts.recordXds([{ kind: 'acked', ...from, typeUrl, version: '', resources }]);
+      },
+      refuses(typeUrl: TypeUrl) {
+        rollouts.recordXds([{ kind: 'nacked', ...from, typeUrl, version: '', resources: [], message: 'no wasm' }]);
+      },
+      /** Its filter comes, with nothing. */
+      filterComes() {
+        const hello = { protocol: 1, node: 'edge', epoch: '1', stream: 1, codeVersion: '', memoryBytes: 0 } as const;
+        member = new Member({ kind: 'hello', ...hello }, PACE);
+        member.receive({ kind: 'hello end' }, 0, '');
+        const about = { codeVersion: '', memoryBytes: 0, services: [], peer: '' };
+        rollouts.recordSlots([{ kind: 'hello', node: 'edge', epoch: '1', ...about }]);
+      },
+      /** Its filter applies all that it is told. */
+      filterAcks() {
+        const { sequence = 0 } = member?.takeMessages(0).at(-1) ?? {};
+        const events = member?.receive({ kind: 'ack', sequence }, 0, '') ?? [];
+        rollouts.recordSlots(events);
+      },
+    };
+  }
+
+  test('gets its listeners once its filter knows each service with its pods', () => {
+    const { listeners, acks, filterComes, filterAcks, told } = starting();
+    expect(listeners()).toEqual(['sluice.control']);
+    acks(TYPE_URLS.listener);
+    filterComes();
+    filterAcks();
+    // It knows the service by now, but no pod of it.
+    expect(listeners()).toEqual(['sluice.control']);
+    acks(TYPE_URLS.endpoints, ['codec']);
+    expect(listeners()).toEqual(['sluice.control']);
+    told.length = 0;
+    filterAcks();
+    expect(told).toEqual(['edge']);
+    expect(listeners()).toEqual(['sluice.control', 'sluice.idle']);
+  });
+
+  test('gets them without a filter when it refuses that, or when it does not come', async () => {
+    const without = starting();
+    expect(without.listeners()).toEqual(['sluice.control']);
+    without.refuses(TYPE_URLS.listener);
+    expect(without.listeners()).toEqual(['sluice.control', 'sluice.idle']);
+    const silent = starting();
+    silent.listeners();
+    silent.acks(TYPE_URLS.listener);
+    await silent.clock.advance(4999);
+    expect(silent.listeners()).toEqual(['sluice.control']);
+    await silent.clock.advance(1);
+    expect(silent.listeners()).toEqual(['sluice.control', 'sluice.idle']);
+  });
+
+  test('that comes back with its listeners keeps them, and one that has had none yet waits for its filter', () => {
+    expect(starting(['sluice.control', 'public']).listeners()).toEqual(['sluice.control', 'sluice.idle']);
+    expect(starting(['sluice.control']).listeners()).toEqual(['sluice.control']);
+  });
+});
