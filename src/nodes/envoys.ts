@@ -80,7 +80,8 @@ export class Envoys {
   /** The services with a limit: what those do not get that own nothing. */
   #limited: ReadonlySet<ServiceName> = NONE;
   #problems: readonly Problem[] | undefined;
-  #isWaitingForReturns = false;
+  /** `over`: whoever comes now may have what nobody has. */
+  #returns: 'none' | 'awaited' | 'over' = 'none';
 
   constructor(options: EnvoysOptions) {
     this.#options = options;
@@ -201,7 +202,8 @@ export class Envoys {
     // It may be there for other services than before.
     this.#given.delete(id);
     if (known.returning) {
-      this.#timers.after(ASKS_MS, () => this.#options.changed(new Set([id])));
+      // A timer may be a fraction of a millisecond early.
+      this.#timers.after(ASKS_MS + 1, () => this.#options.changed(new Set([id])));
       if (this.#areReturning()) this.#waitForReturns();
     }
     // A visitor changes nothing for anybody else.
@@ -210,9 +212,11 @@ export class Envoys {
 
   /** After a start: once all that come back are there, what they do not hold may go to anybody. */
   #waitForReturns(): void {
-    if (this.#isWaitingForReturns) return;
-    this.#isWaitingForReturns = true;
+    if (this.#returns !== 'none') return;
+    this.#returns = 'awaited';
     this.#timers.after(this.#startedAt + RETURN_MS - this.#options.clock.monotonic(), () => {
+      // Whatever the clock says: a timer may be a fraction of a millisecond early.
+      this.#returns = 'over';
       const returned = [...this.#known.values()].filter(({ returning }) => returning);
       this.#tell(returned.flatMap((known) => [known.id, ...this.#assign(known)]));
     });
@@ -371,7 +375,7 @@ export class Envoys {
   }
 
   #areReturning(): boolean {
-    return this.#options.clock.monotonic() - this.#startedAt < RETURN_MS;
+    return this.#returns !== 'over' && this.#options.clock.monotonic() - this.#startedAt < RETURN_MS;
   }
 }
 
