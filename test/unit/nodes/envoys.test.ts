@@ -128,15 +128,17 @@ test('an Envoy that is back within the grace has its services again', async () =
 });
 
 test('after a restart a service goes back to the Envoy that has it, whoever is the first to return', async () => {
-  const { clock, come, hold, codec } = world();
+  const { clock, come, hold, codec, toldOf } = world();
   come('b', 1, { returning: true });
   expect(codec('b')).toBe('waits');
   hold('b', 1, 'web');
   // Whose codec is cannot be told yet.
   expect(codec('b')).toBe('waits');
   come('a', 2, { returning: true });
+  toldOf();
   hold('a', 2, 'codec');
   expect([codec('a'), codec('b')]).toEqual([true, false]);
+  expect(toldOf().sort()).toEqual(['a', 'b']);
   await clock.advance(10_000);
   expect([codec('a'), codec('b')]).toEqual([true, false]);
 });
