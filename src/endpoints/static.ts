@@ -15,8 +15,7 @@ export class StaticSource implements PodSource {
     for (const locator of locators) {
       if (locator.kind !== 'static') continue;
       const key = locatorKey(locator);
-      const value = normalizePods(locator.addresses.map((address) => ({ ...address, state: 'ready' })));
-      states.set(key, this.#states.get(key) ?? { kind: 'ready', value, problems: [] });
+      states.set(key, this.#states.get(key) ?? readyAt(locator));
     }
     this.#states = states;
   }
@@ -32,4 +31,9 @@ export class StaticSource implements PodSource {
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
   }
+}
+
+function readyAt({ addresses }: Extract<Locator, { kind: 'static' }>): SourceState<readonly Pod[]> {
+  const value = normalizePods(addresses.map((address) => ({ ...address, state: 'ready' })));
+  return { kind: 'ready', value, problems: [] };
 }

@@ -197,7 +197,8 @@ export class Telemetry {
     for (const name of this.#services.keys()) if (!names.has(name)) this.#services.delete(name);
     for (const member of this.#members.values()) member.keep(names);
     this.#trim();
-    const samples = new Map([...slots].map(([name, count]) => [name, this.#sample(name, count)]));
+    const isKnown = this.#known().length > 0;
+    const samples = new Map([...slots].map(([name, count]) => [name, this.#sample(name, count, isKnown)]));
     this.#history.add(this.#clock.now(), samples);
     for (const [name, traffic] of this.#services) {
       const { waiting, inUse } = this.#sum(name);
@@ -205,8 +206,8 @@ export class Telemetry {
     }
   }
 
-  #sample(name: string, slots: number | undefined): Omit<Sample, 'at'> {
-    const isKnown = this.now(name) !== undefined;
+  /** `isKnown`: there is a member that tells of its services. */
+  #sample(name: string, slots: number | undefined, isKnown: boolean): Omit<Sample, 'at'> {
     const traffic = this.#services.get(name);
     const { totals, mostWaiting, mostInUse } = traffic?.current() ?? {
       totals: undefined,
@@ -315,6 +316,9 @@ function joined(
   all: readonly ReadonlyMap<string, PodReading>[],
   limitOf: (one: number, other: number) => number,
 ): ReadonlyMap<string, PodReading> {
+  const [only, ...others] = all;
+  // Mostly there is one Envoy with one worker, and its pods may be tens of thousands.
+  if (only !== undefined && others.length === 0) return only;
   const pods = new Map<string, PodReading>();
   for (const [address, pod] of all.flatMap((part) => [...part])) {
     const other = pods.get(address);
