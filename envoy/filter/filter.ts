@@ -108,6 +108,7 @@ let rootCount: i32 = 0;
 // The newest stream context: its first callback follows.
 let newest: u32 = 0;
 let newestRole: i32 = 0;
+let isStarted: bool = false;
 
 export function proxy_abi_version_0_2_1(): void {}
 
@@ -117,7 +118,10 @@ export function proxy_on_memory_allocate(size: usize): usize {
 
 // ---- Roots ----
 
+/** Called for each plugin, and a plugin may be the first of a listener that comes long after: it is still the same VM. */
 export function proxy_on_vm_start(_root: u32, _size: i32): i32 {
+  if (isStarted) return 1;
+  isStarted = true;
   fresh();
   startEpoch();
   createShared();

@@ -242,3 +242,16 @@ test('a VM whose configurations were all replaced ends what it has without a tic
   const alive = [...host.shared].find(([key]) => key.startsWith('sluice.alive.'))?.[1].value;
   expect(alive?.slice(0, 4)).toEqual(new Uint8Array(4).fill(0xff));
 });
+
+test('Envoy starts the VM once more for each plugin that comes later: it stays the same VM', () => {
+  const host = connected();
+  const alive = () => [...host.shared.keys()].filter((key) => key.startsWith('sluice.alive.'));
+  host.pass(1000);
+  const before = alive();
+  expect(before).toHaveLength(1);
+  host.call('proxy_on_context_create', 99, 0);
+  host.call('proxy_on_vm_start', 99, 0);
+  host.configure(99, { role: sluice.queue.v1.Role.ROLE_TRY });
+  host.pass(1000);
+  expect(alive()).toEqual(before);
+});

@@ -43,7 +43,7 @@ test.skipIf(dnsmasq === undefined)(
     const [traffic = 0, xds = 0] = await freePorts(2);
     const file = join(folder, 'routes.yaml');
     const write = (...more: readonly string[]) => {
-      const others = more.map((name) => [name, { static: [`127.0.0.1:${podPort}`], limit: 1 }]);
+      const others = more.map((name, at) => [name, { static: [`127.0.1.${at + 1}:9`], limit: 1 }]);
       const services = { codec: { dns: { host: NAME, port: podPort }, limit: 1 }, ...Object.fromEntries(others) };
       const routes = [
         ...more.map((name) => ({ match: { prefix: `/${name}` }, service: name })),

@@ -41,21 +41,25 @@ test('of two Envoys with one node id only the first carries a service with a lim
 test.each([
   ['just after a start', 0],
   ['later on', 4000],
-])('an Envoy whose old connection hangs, %s, has its services all along, and is soon the only one', async (_, wait) => {
-  const plane = await ControlPlane.start(CODEC_AND_WEB);
-  const wire = await CutWire.to(plane.xds.port);
-  const envoy = await plane.envoy('same', { xds: { kind: 'tcp', host: '127.0.0.1', port: wire.port } });
-  await expect.poll(() => clustersOf(envoy), patience).toEqual(ALL_CLUSTERS);
-  await pause(wait);
-  wire.freeze();
-  // Envoy gives the connection up after a second and opens another; Sluice has noticed nothing by then.
-  const told = (what: string) => plane.process.log.filter(({ msg }) => msg === what);
-  const reasons = () => told('Envoy disconnected').map(({ fields }) => fields['reason']);
-  const silent = 'its client answers nothing, and another connection has its node id';
-  await expect.poll(reasons, { timeout: 80_000, interval: 100 }).toEqual([silent]);
-  expect(told('Envoy connected')).toHaveLength(2);
-  const inSync = async () => (await plane.status()).nodes.flatMap(({ types }) => types.map(({ status }) => status));
-  await expect.poll(async () => [...new Set(await inSync())], patience).toEqual(['in sync']);
-  expect(await plane.problems()).toEqual([]);
-  expect([await clustersOf(envoy), await removed(envoy)]).toEqual([ALL_CLUSTERS, 0]);
-}, 120_000);
+])(
+  'an Envoy whose old connection hangs, %s, has its services all along, and is soon the only one',
+  async (_, wait) => {
+    const plane = await ControlPlane.start(CODEC_AND_WEB);
+    const wire = await CutWire.to(plane.xds.port);
+    const envoy = await plane.envoy('same', { xds: { kind: 'tcp', host: '127.0.0.1', port: wire.port } });
+    await expect.poll(() => clustersOf(envoy), patience).toEqual(ALL_CLUSTERS);
+    await pause(wait);
+    wire.freeze();
+    // Envoy gives the connection up after a second and opens another; Sluice has noticed nothing by then.
+    const told = (what: string) => plane.process.log.filter(({ msg }) => msg === what);
+    const reasons = () => told('Envoy disconnected').map(({ fields }) => fields['reason']);
+    const silent = 'its client answers nothing, and another connection has its node id';
+    await expect.poll(reasons, { timeout: 80_000, interval: 100 }).toEqual([silent]);
+    expect(told('Envoy connected')).toHaveLength(2);
+    const inSync = async () => (await plane.status()).nodes.flatMap(({ types }) => types.map(({ status }) => status));
+    await expect.poll(async () => [...new Set(await inSync())], patience).toEqual(['in sync']);
+    expect(await plane.problems()).toEqual([]);
+    expect([await clustersOf(envoy), await removed(envoy)]).toEqual([ALL_CLUSTERS, 0]);
+  },
+  120_000,
+);
