@@ -55,3 +55,30 @@ test('an Envoy that has gone ends it, and that is said', async () => {
   expect(code).toBe(0);
   expect(stderr).toContain('has not answered 3 times in a row');
 });
+
+test.each([
+  [['sluice.control::envoy://sluice.control/'], 1],
+  [['public::0.0.0.0:80', 'sluice.control::envoy://sluice.control/'], 0],
+  [['sluice.control::envoy://sluice.control/', '[::]:80::[::]:80'], 0],
+  [['sluice.idle::envoy://sluice.idle/', 'sluice.control::envoy://sluice.control/'], 0],
+  // Without the filter there is no listener of its own.
+  [['public::0.0.0.0:80'], 0],
+  [[], 0],
+])('with the listeners %j an Envoy is ready: %i', async (listeners, code) => {
+  const server = createServer((request, response) => {
+    if (request.url === '/listeners') for (const line of listeners) response.write(`${line}\n`);
+    response.end(request.url === '/ready' ? 'LIVE\n' : '');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('not bound');
+  const env = { ...process.env, ENVOY_ADMIN_PORT: String(bound.port) };
+  const found = await new Promise((resolve) => {
+    execFile('bash', [SCRIPT, 'ready'], { env }, (error) => resolve(error === null ? 0 : Number(error.code)));
+  });
+  expect(found).toBe(code);
+});
