@@ -4,6 +4,10 @@
 // instead of failing somewhere inside.
 var version = process.versions.node.split('.').map(Number);
 if (version[0] > 22 || (version[0] === 22 && version[1] >= 19)) {
+  // V8 lets the space for new objects grow to 3 x 16 MB and more and keeps it, for a process that is idle nearly always. At
+  // its first size a Sluice with 1,000 services of 10 pods has 185 MB in place of 285, and 5 % more to do at its start. V8
+  // looks this up whenever that space would grow: it must be set before anything is loaded.
+  require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
   import('../dist/main.js');
 } else {
   process.stderr.write(
