@@ -40,10 +40,10 @@ export interface PodTrouble extends Lasting {
   readonly how: string;
 }
 
-/** Envoy or Sluice was not there, or did not move. */
+/** Envoy or Sluice was not there, or did not move; or the filter inside Envoy has failed. */
 export interface PlaneTrouble extends Lasting {
   readonly kind: 'envoy' | 'sluice';
-  readonly how: 'kill' | 'restart' | 'freeze';
+  readonly how: 'kill' | 'restart' | 'freeze' | 'trap';
 }
 
 /** Something that was broken for a while. */

@@ -12,6 +12,9 @@ const LONGEST_MS = 90_000;
 /** A filter that was started anew, and the requests it had, need so much more. */
 const AFTER_TROUBLE_MS = 1000;
 
+/** A filter that has failed is started anew by then. */
+const TRAPPED_MS = 5000;
+
 /** Timeouts are exact, the clocks of this process and of Envoy's ticks are not. */
 const EARLY_MS = 50;
 
@@ -85,6 +88,7 @@ function explanation(history: History, one: Ended): boolean {
   if (result.outcome === 'aborted') return sent.aborts;
   return (
     isByEnvoy(history, one) ||
+    isByTrap(history, one) ||
     isRefused(history, one) ||
     isTimeout(history, one) ||
     isAsked(one) ||
@@ -96,6 +100,17 @@ function explanation(history: History, one: Ended): boolean {
 function isByEnvoy({ troubles }: History, { sent, result }: Ended): boolean {
   const isKill = (one: Trouble) => one.kind === 'envoy' && one.how === 'kill';
   return result.outcome === 'failed' && troubles.some((one) => isKill(one) && overlaps(one, sent.asked, result.ended));
+}
+
+/** The filter has failed meanwhile: what it had is answered within 5 s. */
+function isByTrap({ troubles }: History, { sent, result }: Ended): boolean {
+  const isTold = result.status === 503 ? result.body.includes('queue failed') : result.outcome === 'failed';
+  return (
+    isTold &&
+    troubles.some(
+      ({ how, from, to }) => how === 'trap' && overlaps({ from, to: to + TRAPPED_MS }, sent.asked, result.ended),
+    )
+  );
 }
 
 /** The queue was full: at least as many were under way to a pod. */

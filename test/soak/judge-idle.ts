@@ -1,7 +1,7 @@
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
 import { type History, overlaps, type Sent, type Violation, versionsIn } from './history.ts';
 import { BROKEN } from './schedule.ts';
-import { LANES, type Lane } from './setup.ts';
+import type { Lane } from './setup.ts';
 
 /** So long nobody may wait beside a slot that is free. */
 const IDLE_MS = 2000;
@@ -9,8 +9,8 @@ const IDLE_MS = 2000;
 /** After its trouble a pod may still be ejected for the longest time there is, and then gets one request to try. */
 const EJECTED_MS = 11_000;
 
-/** After Envoy was killed or frozen. */
-const ENVOY_MS = 2000;
+/** After Envoy was killed or frozen, or its filter was started anew. */
+const ENVOY_MS = 5000;
 
 interface Stretch {
   readonly from: number;
@@ -25,13 +25,12 @@ export function idleFaults(history: History): readonly Violation[] {
     ({ sent }) => sent.lane,
   );
   const byPod = Map.groupBy(history.visits, ({ pod }) => pod);
-  return history.pods.flatMap((pod, number) => {
-    const visits = byPod.get(pod) ?? [];
-    return LANES.flatMap((lane) =>
-      idleStretches(history, { pod, number, lane, visits }).flatMap((idle) =>
-        faultIn(idle, pod, waits.get(lane) ?? []),
-      ),
-    );
+  return [...waits].flatMap(([lane, ofLane]) => {
+    const within = { from: Math.min(...ofLane.map(({ from }) => from)), to: Math.max(...ofLane.map(({ to }) => to)) };
+    return history.pods.flatMap((pod, number) => {
+      const of = { pod, number, lane, visits: byPod.get(pod) ?? [] };
+      return idleStretches(history, of, within).flatMap((idle) => faultIn(idle, pod, ofLane));
+    });
   });
 }
 
@@ -64,15 +63,15 @@ interface PodOfLane {
 }
 
 /** When the pod had a slot that the lane could surely have used. */
-function idleStretches(history: History, of: PodOfLane): readonly Stretch[] {
-  const { began, now } = history;
+function idleStretches(history: History, of: PodOfLane, within: Stretch): readonly Stretch[] {
+  const { now } = history;
   const { visits } = of;
   const away = awayOf(history, of);
-  const moments = new Set([began, now]);
+  const moments = new Set([within.from, within.to]);
   for (const { arrived, ended } of visits) moments.add(arrived).add(ended ?? now);
   for (const { from, to } of away) moments.add(from).add(to);
   for (const { at, settledAt } of history.versions) moments.add(at).add(settledAt ?? now);
-  const cuts = [...moments].filter((at) => at >= began && at <= now).sort((a, b) => a - b);
+  const cuts = [...moments].filter((at) => at >= within.from && at <= within.to).sort((a, b) => a - b);
   const found: { from: number; to: number }[] = [];
   cuts.slice(1).forEach((to, index) => {
     const from = cuts[index] ?? to;

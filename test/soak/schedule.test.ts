@@ -23,6 +23,7 @@ test('everything happens within a few seeds, and no lane is without two pods', (
     'edit',
     'envoy freeze',
     'envoy kill',
+    'envoy trap',
     'load',
     'move',
     'pod dead',

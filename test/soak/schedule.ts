@@ -32,7 +32,7 @@ export type Action =
   | { readonly kind: 'move'; readonly pod: number; readonly to?: Lane }
   | { readonly kind: 'pod'; readonly pod: number; readonly mode: PodMode; readonly ms: number }
   | { readonly kind: 'sluice'; readonly how: 'kill' | 'restart' | 'freeze'; readonly ms: number }
-  | { readonly kind: 'envoy'; readonly how: 'kill' | 'freeze'; readonly ms: number }
+  | { readonly kind: 'envoy'; readonly how: 'kill' | 'freeze' | 'trap'; readonly ms: number }
   | { readonly kind: 'broken-file'; readonly ms: number };
 
 /** An action, and when it happens in milliseconds from the start. */
@@ -183,6 +183,7 @@ class Draft {
       { kind: 'sluice', how: 'freeze', ms },
       { kind: 'envoy', how: 'kill', ms: Math.min(ms, 500) },
       { kind: 'envoy', how: 'freeze', ms: Math.min(ms, 1500) },
+      { kind: 'envoy', how: 'trap', ms: 0 },
       { kind: 'broken-file', ms: Math.min(ms, 1000) },
     ]);
     // The worst moments are those around an edit.

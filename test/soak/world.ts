@@ -69,7 +69,7 @@ export class World {
     const pods = await Pods.start({ count: PODS, protocol: 'both', network });
     try {
       const routes = routeFileOf(setup, pods.addresses);
-      const sluice = await Sluice.start({ routes, logLevel: 'info', args: ['--state-dir', folder] });
+      const sluice = await Sluice.start({ routes, logLevel: 'info', args: ['--state-dir', folder, '--allow-trap'] });
       return new World({ sluice, pods, folder }, setup);
     } catch (error) {
       await pods.stop();
@@ -93,7 +93,7 @@ export class World {
       case 'sluice':
         return this.#inPlane(() => this.#disturbSluice(step.how, step.ms));
       case 'envoy':
-        return this.#inPlane(() => (step.how === 'freeze' ? this.#freeze('envoy', step.ms) : this.#killEnvoy(step.ms)));
+        return this.#inPlane(() => this.#disturbEnvoy(step.how, step.ms));
     }
   }
 
@@ -254,7 +254,26 @@ export class World {
     trouble.to = instant();
   }
 
-  #disturbSluice(how: PlaneTrouble['how'], ms: number): Promise<void> {
+  #disturbEnvoy(how: 'kill' | 'freeze' | 'trap', ms: number): Promise<void> {
+    switch (how) {
+      case 'freeze':
+        return this.#freeze('envoy', ms);
+      case 'kill':
+        return this.#killEnvoy(ms);
+      case 'trap':
+        return this.#trap();
+    }
+  }
+
+  /** Ends the filter inside Envoy; it is started anew, and what it had is answered. */
+  async #trap(): Promise<void> {
+    const trouble = this.#planeTrouble('envoy', 'trap');
+    const headers = { 'sluice-test-trap': '1' };
+    await fetch(`http://127.0.0.1:${this.sluice.port}/a/trap`, { headers }).catch(() => undefined);
+    trouble.to = instant();
+  }
+
+  #disturbSluice(how: 'kill' | 'restart' | 'freeze', ms: number): Promise<void> {
     return how === 'freeze' ? this.#freeze('sluice', ms) : this.#restart({ how, ms });
   }
 
