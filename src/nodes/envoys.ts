@@ -288,7 +288,8 @@ export class Envoys {
    * renamed while the control plane was away).
    */
   #waitsForOwners(known: Known): boolean {
-    if (!known.returning || !isCandidate(known) || !this.#areReturning()) return false;
+    // Not by the clock: those that wait are looked at a moment after the others are no longer waited for.
+    if (!known.returning || !isCandidate(known)) return false;
     return [...this.#owners.free].some((name) => wants(known, name));
   }
 
