@@ -67,6 +67,7 @@ async function startSteps(world: World, { steps }: Schedule, fail: (violation: V
   for (const [index, step] of steps.entries()) {
     const early = began + step.at - instant();
     if (early > 0.5) await pause(early);
+    if (world.isStopped) return;
     running.push(
       world.do(step, `s${index}`).catch((error: unknown) => {
         fail({ rule: 'end', at: instant(), text: `step ${index} (${step.kind}) cannot be done: ${error}`, about: [] });

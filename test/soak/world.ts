@@ -141,6 +141,10 @@ export class World {
     return this.#addresses;
   }
 
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /** Whether the last edit is active. */
   get isSettled(): boolean {
     return this.#versions.at(-1)?.settledAt !== undefined;
