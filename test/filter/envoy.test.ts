@@ -458,6 +458,16 @@ test('the VM traps: it is back at once, the limit holds, and those that waited a
   expect(await run.pods.peak()).toBe(1);
 });
 
+test('the VM traps: the guard takes the one that follows it for alive', async () => {
+  const run = await start({ pods: { count: 2 }, envoy: { control: { allowTrap: true } } });
+  const own = client(run);
+  await own.send({ id: 'trap', at: 0, headers: { 'sluice-test-trap': '1' } });
+  await until(async () => (await own.send({ id: 'try', at: 0, workMs: 1 })).status === 200, { what: 'an answer' });
+  // A VM that stands still for 2.5 s counts as dead, and so much later all that it has is answered.
+  const results = await load(own, spaced(80, 100, { name: 'after', each: { workMs: 150 } }));
+  expect(results.filter(({ status }) => status !== 200).map(({ id, status }) => `${id}: ${status}`)).toEqual([]);
+});
+
 test('the VM traps and nobody comes: those that waited are told all the same', async () => {
   const run = await start({ pods: { count: 1 }, envoy: { control: { allowTrap: true } } });
   const own = client(run);

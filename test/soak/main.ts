@@ -6,7 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { report } from './report.ts';
 import { type Outcome, run } from './run.ts';
 import { type Schedule, scheduleOf, stepText } from './schedule.ts';
@@ -18,6 +18,7 @@ interface Options {
   readonly shrink?: number;
   readonly replay?: string;
   readonly network: string;
+  readonly logLevel: 'debug' | 'info';
 }
 
 function positive(text: string): number {
@@ -32,12 +33,14 @@ const {
   shrink: shrinkMinutes,
   replay,
   network,
+  logLevel,
 } = new Command('soak')
   .option('--minutes <number>', 'how long', positive, 20)
   .option('--seed <number>', 'the same seed makes the same schedule', positive, 1)
   .option('--shrink <minutes>', 'look for the few steps that break the rule, for so long', positive)
   .option('--replay <file>', 'run the schedule of this file')
   .option('--network <prefix>', "the first three parts of the pods' addresses", '127.0.5')
+  .addOption(new Option('--log-level <level>', 'of Sluice').choices(['debug', 'info']).default('info'))
   .parse()
   .opts<Options>();
 
@@ -49,6 +52,7 @@ process.stdout.write(`${what}: ${schedule.steps.length} steps\n`);
 let told = 0;
 const outcome = await run(schedule, {
   network,
+  logLevel,
   onJudged: (seconds, { sent }) => {
     if (seconds < told + 60) return;
     told = seconds;
@@ -70,7 +74,9 @@ async function fail(failed: Outcome): Promise<void> {
   process.stdout.write(`${report(what, schedule, failed)}\n`);
   const file = join(tmpdir(), `soak-${seed}-${process.pid}.json`);
   await writeFile(file, JSON.stringify(schedule));
-  process.stdout.write(`the schedule is in ${file}\n`);
+  const logFile = file.replace('.json', '.log');
+  await writeFile(logFile, failed.log.join('\n'));
+  process.stdout.write(`the schedule is in ${file}, the log of Sluice and Envoy in ${logFile}\n`);
   if (shrinkMinutes === undefined) return;
   const small = await shrink(schedule, failed, {
     until: Date.now() + shrinkMinutes * 60_000,

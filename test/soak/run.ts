@@ -14,12 +14,16 @@ export interface Outcome {
   readonly history: History;
   /** Requests sent, by how they ended. */
   readonly counts: ReadonlyMap<string, number>;
+  /** What Sluice and Envoy have logged, as far as they still run. */
+  readonly log: readonly string[];
 }
 
 /** How to run a schedule. */
 export interface RunOptions {
   /** The first three parts of the pods' addresses. */
   readonly network?: string;
+  /** Of Sluice. */
+  readonly logLevel?: 'debug' | 'info';
   /** Told of every judgement. */
   readonly onJudged?: (seconds: number, history: History) => void;
 }
@@ -34,7 +38,7 @@ const EJECTED_MS = 11_000;
 
 /** Runs a schedule to its end, or until a rule is broken; then everything must be as at the beginning. */
 export async function run(schedule: Schedule, options: RunOptions = {}): Promise<Outcome> {
-  const world = await World.start(schedule.setup, options.network ?? '127.0.5');
+  const world = await World.start(schedule.setup, options);
   const began = instant();
   const failures: Violation[] = [];
   const counted = new Counted();
@@ -43,7 +47,7 @@ export async function run(schedule: Schedule, options: RunOptions = {}): Promise
     counted.take(history);
     options.onJudged?.((history.now - began) / 1000, history);
     const violations = [...failures, ...deaths(world), ...judge(history)];
-    return { violations, at: history.now - began, history, counts: counted.counts };
+    return { violations, at: history.now - began, history, counts: counted.counts, log: world.log };
   };
   try {
     const steps = startSteps(world, schedule, (violation) => failures.push(violation));

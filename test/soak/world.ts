@@ -24,6 +24,14 @@ const ASK_MS = 150;
 /** The filter reports its state twice a second; what has been said to it then has been heard. */
 const REPORTED_MS = 1000;
 
+/** How to start a world. */
+export interface WorldOptions {
+  /** The first three parts of the pods' addresses. */
+  readonly network?: string;
+  /** Of Sluice. */
+  readonly logLevel?: 'debug' | 'info';
+}
+
 interface Parts {
   readonly sluice: Sluice;
   readonly pods: Pods;
@@ -64,12 +72,12 @@ export class World {
   }
 
   /** Starts everything. Errors: rejects when something does not start. */
-  static async start(setup: Setup, network: string): Promise<World> {
+  static async start(setup: Setup, { network = '127.0.5', logLevel = 'info' }: WorldOptions): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-soak-'));
     const pods = await Pods.start({ count: PODS, protocol: 'both', network });
     try {
       const routes = routeFileOf(setup, pods.addresses);
-      const sluice = await Sluice.start({ routes, logLevel: 'info', args: ['--state-dir', folder, '--allow-trap'] });
+      const sluice = await Sluice.start({ routes, logLevel, args: ['--state-dir', folder, '--allow-trap'] });
       return new World({ sluice, pods, folder }, setup);
     } catch (error) {
       await pods.stop();
@@ -139,6 +147,14 @@ export class World {
   /** The pods' addresses, by number. */
   get addresses(): readonly string[] {
     return this.#addresses;
+  }
+
+  /** What Sluice and Envoy have logged since they were started last. */
+  get log(): readonly string[] {
+    const own = this.sluice.process.log.map(({ at, msg, fields }) => {
+      return `${((at - this.#began) / 1000).toFixed(3)} ${msg} ${JSON.stringify(fields)}`;
+    });
+    return [...own, ...this.sluice.envoy.logs.map(({ message }) => `Envoy: ${message}`)];
   }
 
   get isStopped(): boolean {
