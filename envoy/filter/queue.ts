@@ -184,10 +184,12 @@ export class Queues {
   private requestCame: Floats = new Floats();
   // When it got its slot; for a HELD one when that is free.
   private requestSince: Floats = new Floats();
-  // The pod where it needs a slot to be tried again, and the next such request.
+  // The pod where it needs a slot to be tried again, and the next such request: first in, first out, as Envoy gives connections
+  // to a pod to those that want one. Otherwise one would have the slot and another the connection, for ever.
   private requestClaim: Ints = new Ints();
   private claimNext: Ints = new Ints();
   private claimHead: i32 = NONE;
+  private claimTail: i32 = NONE;
 
   // What happened since `clearEvents`.
   eventCount: i32 = 0;
@@ -800,8 +802,10 @@ export class Queues {
     this.unclaim(r);
     this.leavePod(r);
     this.requestClaim.set(r, p);
-    this.claimNext.set(r, this.claimHead);
-    this.claimHead = r;
+    this.claimNext.set(r, NONE);
+    if (this.claimTail === NONE) this.claimHead = r;
+    else this.claimNext.set(this.claimTail, r);
+    this.claimTail = r;
     this.podClaims.add(p, 1);
     this.settle(p);
   }
@@ -810,9 +814,7 @@ export class Queues {
   unclaim(r: i32): void {
     const p = this.requestClaim.get(r);
     if (p === NONE) return;
-    this.requestClaim.set(r, NONE);
-    this.claimHead = without(this.claimHead, r, this.claimNext);
-    this.podClaims.add(p, -1);
+    this.dropClaim(r, p);
     this.settle(p);
     this.forgetPodIfIdle(p);
   }
@@ -828,10 +830,11 @@ export class Queues {
     return NONE;
   }
 
-  /** Whether this request has got the slot of its claim. */
+  /** Whether this request has got the slot of its claim: none that came before it wants one of the same pod. */
   takeClaimOf(r: i32): bool {
     const p = this.requestClaim.get(r);
     if (p === NONE || !this.isClaimGranted(p)) return false;
+    for (let x = this.claimHead; x !== r; x = this.claimNext.get(x)) if (this.requestClaim.get(x) === p) return false;
     this.moveToClaim(r, p);
     return true;
   }
@@ -842,10 +845,19 @@ export class Queues {
 
   private moveToClaim(r: i32, p: i32): void {
     this.podClaimsGranted.add(p, -1);
-    this.requestClaim.set(r, NONE);
-    this.claimHead = without(this.claimHead, r, this.claimNext);
-    this.podClaims.add(p, -1);
+    this.dropClaim(r, p);
     this.move(r, p);
+  }
+
+  private dropClaim(r: i32, p: i32): void {
+    let before: i32 = NONE;
+    for (let x = this.claimHead; x !== r; x = this.claimNext.get(x)) before = x;
+    const next = this.claimNext.get(r);
+    if (before === NONE) this.claimHead = next;
+    else this.claimNext.set(before, next);
+    if (next === NONE) this.claimTail = before;
+    this.requestClaim.set(r, NONE);
+    this.podClaims.add(p, -1);
   }
 
   isClaiming(r: i32): bool {

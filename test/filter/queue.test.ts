@@ -193,3 +193,46 @@ test('durations are counted in the bucket whose bound is not below them', () => 
   }
   expect([bucketOf(0), bucketOf(1e12)]).toEqual([0, BUCKETS - 1]);
 });
+
+describe('requests that are tried again elsewhere', () => {
+  /** All slots of three pods of limit 1 are taken; the requests at the second and the third look for one at the first. */
+  function looking() {
+    const { queue, s, pods } = queueOf(1, 1, 1);
+    const requests = [queue.arrive(s, 0), queue.arrive(s, 0), queue.arrive(s, 0)];
+    const [goal = NONE] = pods;
+    const at = (p: number | undefined) => requests.find((r) => queue.podOf(r) === p) ?? NONE;
+    const [there, older, newer] = [at(goal), at(pods[1]), at(pods[2])];
+    return { queue, goal, there, older, newer };
+  }
+
+  test('the first one gets the slot first, as Envoy gives it the connection', () => {
+    const { queue, goal, there, older, newer } = looking();
+    queue.claim(older, goal);
+    queue.claim(newer, goal);
+    expect([queue.takeClaimOf(older), queue.takeClaimOf(newer), queue.takeClaim()]).toEqual([false, false, NONE]);
+    queue.end(there, ANSWERED, 10);
+    expect(queue.takeClaim()).toBe(older);
+    expect([queue.podOf(older), queue.isClaiming(newer), queue.takeClaim()]).toEqual([goal, true, NONE]);
+    queue.end(older, ANSWERED, 20);
+    expect(queue.takeClaim()).toBe(newer);
+  });
+
+  test('one that comes while the slot is there for another does not take it', () => {
+    const { queue, goal, there, older, newer } = looking();
+    queue.claim(older, goal);
+    queue.end(there, ANSWERED, 10);
+    queue.claim(newer, goal);
+    expect(queue.takeClaimOf(newer)).toBe(false);
+    expect(queue.takeClaimOf(older)).toBe(true);
+  });
+
+  test("who no longer looks stands in nobody's way", () => {
+    const { queue, goal, there, older, newer } = looking();
+    queue.claim(older, goal);
+    queue.claim(newer, goal);
+    queue.gone(older, 5);
+    queue.end(there, ANSWERED, 10);
+    expect(queue.takeClaim()).toBe(newer);
+    expect(queue.takeClaim()).toBe(NONE);
+  });
+});

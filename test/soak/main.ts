@@ -76,7 +76,11 @@ async function fail(failed: Outcome): Promise<void> {
   await writeFile(file, JSON.stringify(schedule));
   const logFile = file.replace('.json', '.log');
   await writeFile(logFile, failed.log.join('\n'));
-  process.stdout.write(`the schedule is in ${file}, the log of Sluice and Envoy in ${logFile}\n`);
+  const historyFile = file.replace('.json', '-history.json');
+  await writeFile(historyFile, JSON.stringify(failed.history));
+  process.stdout.write(
+    `the schedule is in ${file}, what happened in ${historyFile}, the log of Sluice and Envoy in ${logFile}\n`,
+  );
   if (shrinkMinutes === undefined) return;
   const small = await shrink(schedule, failed, {
     until: Date.now() + shrinkMinutes * 60_000,
