@@ -1,4 +1,11 @@
-import { createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  createServer,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Answer, Held, Pod, Protocol } from './pod.ts';
 import { readAsked } from './pod-ask.ts';
 import { ODD_HEADER } from './pod-odd.ts';
@@ -21,14 +28,28 @@ function sayGoawayInTime(pod: Pod, session: ServerHttp2Session): void {
   const end = () => {
     if (pod.mode.kind !== 'goaway' || session.closed) return;
     // GOAWAY with the last request that was taken; then the connection closes when that has ended.
-    session.goaway();
+    goAway(session);
     session.close();
   };
   const timer = setInterval(end, mode.kind === 'goaway' ? mode.everyMs : GOAWAY_LOOK_MS);
   session.on('close', () => clearInterval(timer));
 }
 
+/** The last stream that a connection takes; Node would give us those that are on their way as well. */
+const lastStreams = new WeakMap<Http2Session, number>();
+
+function goAway(session: Http2Session): void {
+  const last = session.state.lastProcStreamID ?? 0;
+  lastStreams.set(session, last);
+  session.goaway(constants.NGHTTP2_NO_ERROR, last);
+}
+
 function receive(pod: Pod, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  const last = stream.session && lastStreams.get(stream.session);
+  if (last !== undefined && (stream.id ?? 0) > last) {
+    stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    return;
+  }
   const held = pod.hold(readAsked(headers, headers[':path'] ?? '/'));
   let bytes = 0;
   if (headers['expect'] === '100-continue') stream.additionalHeaders({ ':status': 100 });
@@ -51,7 +72,7 @@ interface Exchange {
 function answer({ pod, held, stream, headers, bytes }: Exchange, how: Answer): void {
   if (stream.destroyed) return;
   // Its connection takes no further stream, and finishes those it has.
-  if (headers[ODD_HEADER] === 'goaway') stream.session?.goaway();
+  if (headers[ODD_HEADER] === 'goaway' && stream.session !== undefined) goAway(stream.session);
   const echo = headers['x-echo'] === undefined ? {} : { headers };
   const text = JSON.stringify({ pod: pod.address, method: headers[':method'], url: headers[':path'], bytes, ...echo });
   const status = how.kind === 'status' ? how.status : 200;
