@@ -46,8 +46,14 @@ export interface PlaneTrouble extends Lasting {
   readonly how: 'kill' | 'restart' | 'freeze' | 'trap';
 }
 
+/** Clients, pods or Envoy had no processor for a while: all that waits for them is late. */
+export interface Stall extends Lasting {
+  readonly kind: 'machine';
+  readonly how: 'stall';
+}
+
 /** Something that was broken for a while. */
-export type Trouble = PodTrouble | PlaneTrouble;
+export type Trouble = PodTrouble | PlaneTrouble | Stall;
 
 /** What is known of a run so far. */
 export interface History {

@@ -80,7 +80,9 @@ function openFaults(history: History, { id, asked }: Sent, visits: readonly PodR
 }
 
 function isEnvoyAway({ troubles }: History, from: number, to: number): boolean {
-  return troubles.some((one) => one.kind === 'envoy' && overlaps(one, from - AFTER_TROUBLE_MS, to));
+  return troubles.some(
+    ({ kind, ...one }) => (kind === 'envoy' || kind === 'machine') && overlaps(one, from - AFTER_TROUBLE_MS, to),
+  );
 }
 
 function explanation(history: History, one: Ended): boolean {

@@ -119,6 +119,7 @@ function awayOf(history: History, { pod, number, lane, visits }: PodOfLane): rea
     ...troubles.flatMap((one): Stretch[] => {
       if (one.kind === 'pod') return one.pod === pod ? [{ from: one.from, to: one.to + EJECTED_MS }] : [];
       if (one.kind === 'envoy') return [{ from: one.from, to: one.to + ENVOY_MS }];
+      if (one.kind === 'machine') return [one];
       const isHandedOver = isBetweenServices(history, { number, lane, at: one.from });
       return isHandedOver ? [{ from: one.from, to: one.to + SLUICE_MS }] : [];
     }),
@@ -148,7 +149,8 @@ function isBetweenServices(
 
 /** Whether a stretch of trouble touches this one. */
 export function isTroubled(history: History, from: number, to: number): boolean {
-  return history.troubles.some(
-    (one) => one.kind !== 'sluice' && overlaps({ from: one.from, to: one.to + EJECTED_MS }, from, to),
-  );
+  return history.troubles.some((one) => {
+    if (one.kind === 'sluice') return false;
+    return overlaps(one.kind === 'machine' ? one : { from: one.from, to: one.to + EJECTED_MS }, from, to);
+  });
 }

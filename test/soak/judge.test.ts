@@ -218,6 +218,8 @@ test('a request that waits beside an idle slot', () => {
   expect(rules(history([...busy, { ...waiting, arrived: 3500 }]))).toEqual([]);
   const ejected: Trouble = { kind: 'pod', pod: PODS[3] ?? '', how: 'dead', from: 1000, to: 1900 };
   expect(rules(history([...busy, waiting], { troubles: [ejected] }))).toEqual([]);
+  const stall: Trouble = { kind: 'machine', how: 'stall', from: 2500, to: 3500 };
+  expect(rules(history([...busy, waiting], { troubles: [stall] }))).toEqual([]);
   const away: Trouble = { kind: 'sluice', how: 'kill', from: 0, to: 9000 };
   expect(rules(history([...busy, waiting], { troubles: [away] }))).toEqual(['idle']);
 });

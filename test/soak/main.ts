@@ -63,10 +63,10 @@ process.stdout.write(`${countsText(outcome)}\n`);
 if (outcome.violations.length === 0) process.stdout.write(`${what}: every rule was kept\n`);
 else await fail(outcome);
 
-function countsText({ counts, at }: Outcome): string {
+function countsText({ counts, at, stalledMs }: Outcome): string {
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   const each = [...counts].map(([kind, count]) => `${count} × ${kind}`).join(', ');
-  return `${total} requests in ${(at / 1000).toFixed(0)} s: ${each}`;
+  return `${total} requests in ${(at / 1000).toFixed(0)} s, of which the machine stalled ${(stalledMs / 1000).toFixed(0)} s: ${each}`;
 }
 
 async function fail(failed: Outcome): Promise<void> {

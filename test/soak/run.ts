@@ -14,6 +14,8 @@ export interface Outcome {
   readonly history: History;
   /** Requests sent, by how they ended. */
   readonly counts: ReadonlyMap<string, number>;
+  /** See `World.stalledMs`. */
+  readonly stalledMs: number;
   /** What Sluice and Envoy have logged, as far as they still run. */
   readonly log: readonly string[];
 }
@@ -44,10 +46,11 @@ export async function run(schedule: Schedule, options: RunOptions = {}): Promise
   const counted = new Counted();
   const look = async () => {
     const history = await world.history();
+    const { log, stalledMs } = world;
     counted.take(history);
     options.onJudged?.((history.now - began) / 1000, history);
     const violations = [...failures, ...deaths(world), ...judge(history)];
-    return { violations, at: history.now - began, history, counts: counted.counts, log: world.log };
+    return { violations, at: history.now - began, history, counts: counted.counts, log, stalledMs };
   };
   try {
     const steps = startSteps(world, schedule, (violation) => failures.push(violation));

@@ -7,10 +7,11 @@ import { ODD_HEADER } from '../e2e/kit/pod-odd.ts';
 import { Pods } from '../e2e/kit/pods.ts';
 import { Sluice } from '../e2e/kit/sluice.ts';
 import { Clients } from './clients.ts';
-import type { History, PlaneTrouble, PodTrouble, Sent, Version } from './history.ts';
+import type { History, PlaneTrouble, PodTrouble, Sent, Stall, Version } from './history.ts';
 import { requestsOf } from './load-step.ts';
 import type { Load, Step } from './schedule.ts';
 import { changeLane, LANES, movePod, PODS, routeFileOf, type Setup } from './setup.ts';
+import { Stalls } from './stalls.ts';
 
 /** How long what has ended is still looked at, for what follows from it. */
 const REMEMBER_MS = 60_000;
@@ -48,7 +49,9 @@ export class World {
   readonly #folder: string;
   readonly #clients: Clients;
   readonly #began = instant();
-  readonly #troubles: (Open<PodTrouble> | Open<PlaneTrouble>)[] = [];
+  readonly #troubles: (Open<PodTrouble> | Open<PlaneTrouble> | Stall)[] = [];
+  readonly #stalls: Stalls;
+  #stalledMs = 0;
   readonly #versions: Open<Version>[];
   readonly #addresses: readonly string[];
   #sent: Open<Sent>[] = [];
@@ -69,6 +72,18 @@ export class World {
     this.#setup = setup;
     this.#clients = new Clients(sluice.port);
     this.#versions = [{ at: this.#began, settledAt: this.#began, missing: undefined, setup }];
+    this.#stalls = new Stalls(
+      () => [process.pid, this.sluice.envoy.pid],
+      (from, to) => {
+        this.#stalledMs += to - from;
+        this.#troubles.push({ kind: 'machine', how: 'stall', from, to });
+      },
+    );
+  }
+
+  /** For how long the machine had no processor for clients, pods or Envoy: so long nothing could be said of waiting. */
+  get stalledMs(): number {
+    return this.#stalledMs;
   }
 
   /** Starts everything. Errors: rejects when something does not start. */
@@ -334,6 +349,7 @@ export class World {
   /** Ends everything. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#stalls.stop();
     this.#clients.close();
     await this.#settling;
     await this.sluice.stop();
