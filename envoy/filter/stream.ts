@@ -71,12 +71,8 @@ let epoch: u64 = 0;
 /** A part of it, which marks what this VM writes into requests. */
 export const epochTag: Text = text('.000000');
 
-/**
- * The VM has started: from here on it has a name. Envoy says so of each root in it, and after a trap the roots come one by one,
- * when they are first used: the name stays, or the guard would take the VM of the first one for dead.
- */
+/** The VM has started: from here on it has a name. */
 export function startEpoch(): void {
-  if (epoch !== 0) return;
   epoch = wallClock();
   begin();
   put(SELF_DETAILS);
