@@ -59,12 +59,12 @@ function laneFaults(history: History, lane: Lane, placed: readonly Placed[]): re
 
 /** How many may overtake a request, given what happened while it waited. */
 function mostOvertaking(history: History, lane: Lane, { sent, arrived }: Placed): number {
-  if (isTroubled(history, sent, arrived)) return MOST_IN_TROUBLE;
   const setups = versionsIn(history, sent, arrived).map(({ setup }) => setup[lane]);
   const names = new Set(setups.map(({ name }) => name));
   const slots = new Set(setups.map(({ limit, pods }) => `${limit} ${pods.join()}`));
   // Who waits under the old name has the slots of the old service first; more slots are those of the new one.
   if (names.size > 1 && slots.size > 1) return Number.POSITIVE_INFINITY;
+  if (isTroubled(history, sent, arrived)) return MOST_IN_TROUBLE;
   const kinds = new Set(setups.map(({ name, protocol, pods }) => `${name} ${protocol} ${pods.join()}`));
   return kinds.size > 1 ? MOST_IN_EDIT : 0;
 }
