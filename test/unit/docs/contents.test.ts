@@ -57,6 +57,8 @@ const FOREIGN = [
 ];
 /** Options of `npm run bench`, which test/unit/bench holds. */
 const BENCH = ['--only', '--out', '--quick', '--render'];
+/** Options of `npm run soak`, which test/soak/main.ts reads. */
+const SOAK = ['--minutes', '--seed'];
 /** Options of earlier versions, which the changelog and the page about upgrades name. */
 const GONE = ['--envoy-admin', '--kick-port'];
 /** Options there were once, which docs/upgrade.md says to remove. */
@@ -78,7 +80,7 @@ test('every option in the documents is one', () => {
   const program = new Command();
   addCommands(program);
   const options = program.commands.flatMap((command) => command.options.map(({ long }) => long ?? ''));
-  const known = new Set([...options, '--help', ...FOREIGN, ...BENCH, ...KUBECTL, ...REMOVED]);
+  const known = new Set([...options, '--help', ...FOREIGN, ...BENCH, ...SOAK, ...KUBECTL, ...REMOVED]);
   const files = markdownFiles().filter((file) => !file.startsWith('test/'));
   // An ellipsis stands for all that begin like it: `--dns-…`.
   const used = files.flatMap((file) => words(read(file), /(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![\w…-])/g));
