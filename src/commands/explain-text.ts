@@ -1,6 +1,6 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
-import { clusterName, PLUGINS, PUBLIC } from '../dataplane/contract.ts';
+import { clusterName, PLUGINS, routesName } from '../dataplane/contract.ts';
 import { describeLocator, describePath, describePathChange } from '../model/describe.ts';
 import { fittingHosts } from '../model/host.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
@@ -17,6 +17,7 @@ import {
 } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
+import { socketsOf } from '../model/sockets.ts';
 
 /** What is asked, of which routing. */
 export interface ExplainInput {
@@ -189,10 +190,20 @@ function disciplineFacts(discipline: Service['discipline']): Lines {
 }
 
 function resources(routing: Routing, route: Route, host: string): Lines {
-  const first = [
-    ['Listener', PUBLIC],
-    ['RouteConfiguration', `${PUBLIC}, virtual host ${virtualHost(routing, host)}, route ${route.name}`],
-  ] as const;
+  const sockets = socketsOf(routing.listeners).filter(({ listeners }) =>
+    listeners.some(({ name }) => route.listeners.includes(name)),
+  );
+  const first = sockets.flatMap(({ name, tls, listeners }): Lines => {
+    const own = listeners.filter((listener) => route.listeners.includes(listener.name));
+    const configurations = tls ? own.map(({ hostname }) => routesName(name, hostname)) : [name];
+    return [
+      ['Listener', name],
+      ...configurations.map(
+        (one) =>
+          ['RouteConfiguration', `${one}, virtual host ${virtualHost(routing, host)}, route ${route.name}`] as const,
+      ),
+    ];
+  });
   return [...first, ...servicesOf(route).flatMap((name) => ofService(serviceOf(routing, name)))];
 }
 

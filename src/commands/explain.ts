@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { RE2 } from 're2-wasm';
 import { formatProblem } from '../model/problem.ts';
-import { fileTitle, readRouteFile } from '../routes/file/read.ts';
+import { fileTitle } from '../routes/file/read.ts';
+import { readRoutes } from '../routes/manifests/read-routes.ts';
 import { EXIT, failWith } from './exit.ts';
 import { type ExplainInput, explainRequest } from './explain-text.ts';
 
@@ -17,7 +18,7 @@ export function addExplain(program: Command): void {
     .description(
       'say which route a request takes and why not the others, where it waits, and the parts of Envoy it goes through',
     )
-    .argument('<file>', 'the route file')
+    .argument('<file>', 'the route file, or a file of Kubernetes objects (Ingress, HTTPRoute, VirtualService, …)')
     .argument('<url>', 'what is asked for: http://host/path, or only /path', parseUrl)
     .option('-X, --method <method>', 'its method', (text: string) => text.toUpperCase(), 'GET')
     .option('-H, --header <name:value>', 'a header it has; may be given several times', parseHeader, new Map())
@@ -26,7 +27,7 @@ export function addExplain(program: Command): void {
       "\nExample:\n  sluice explain routes.yaml http://infer.example/v1/codec -X POST -H 'x-tier: gold'\n\nExit codes: 0 a route takes it, 1 none does.",
     )
     .action(async (file: string, url: URL, { method, header }: Options) => {
-      const read = await readRouteFile(file, process.env);
+      const read = await readRoutes(file, process.env);
       if (!read.ok) {
         failWith(EXIT.badInput, read.errors.map(formatProblem));
         return;

@@ -6,7 +6,7 @@ import { StaticSource } from '../endpoints/static.ts';
 import { formatProblem } from '../model/problem.ts';
 import { resolve } from '../model/resolve.ts';
 import type { Routing } from '../model/routing.ts';
-import { readRouteFile } from '../routes/file/read.ts';
+import { readRoutes } from '../routes/manifests/read-routes.ts';
 import { PUSH_ORDER } from '../snapshot/resource.ts';
 import { type Snapshot, snapshotOfTypes } from '../snapshot/snapshot.ts';
 import { describeResource } from '../xds/debug/descriptors.ts';
@@ -18,7 +18,7 @@ export function addRender(program: Command): void {
   program
     .command('render')
     .description('print the Envoy resources a route file becomes, as YAML')
-    .argument('<file>', 'the route file')
+    .argument('<file>', 'the route file, or a file of Kubernetes objects (Ingress, HTTPRoute, VirtualService, …)')
     .argument('[new]', 'with --diff: the route file after the edit')
     .option('--diff', 'print what changes in Envoy from one route file to another, and whether running traffic notices')
     .option('--exit-code', 'with --diff: end with 1 when the two files mean different things')
@@ -42,7 +42,7 @@ async function render(file: string, after: string | undefined, { diff, exitCode 
     return;
   }
   const files = after === undefined ? [file] : [file, after];
-  const read = await Promise.all(files.map((one) => readRouteFile(one, process.env)));
+  const read = await Promise.all(files.map((one) => readRoutes(one, process.env)));
   const faults = read.flatMap((one) => (one.ok ? [] : one.errors.map(formatProblem)));
   const [first, second] = read.flatMap((one) => (one.ok ? [one.value.routing] : []));
   if (faults.length > 0 || first === undefined) {

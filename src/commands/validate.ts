@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import type { Result } from '../base/result.ts';
+import { fail, ok, type Result } from '../base/result.ts';
 import { formatProblem, type Problem } from '../model/problem.ts';
 import { withNamedFiles } from '../routes/file/certificates.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
-import { fileTitle, readRouteFile } from '../routes/file/read.ts';
+import { fileTitle } from '../routes/file/read.ts';
+import { isManifest } from '../routes/manifests/read.ts';
+import { parseRoutes, type RoutesText, readRoutesText } from '../routes/manifests/read-routes.ts';
 import { EXIT, failWith } from './exit.ts';
 
 /** A file with what was read of it. */
@@ -22,8 +24,11 @@ interface Options {
 export function addValidate(program: Command): void {
   program
     .command('validate')
-    .description('check route files and print everything that is wrong with them')
-    .argument('<files...>', 'the route files; - for standard input')
+    .description('check route files, or files of Kubernetes objects, and print everything that is wrong with them')
+    .argument(
+      '<files...>',
+      'the route files, or files of Ingresses, HTTPRoutes, VirtualServices, …; - for standard input',
+    )
     .option('--json', 'print the result as JSON', false)
     .option('--without-files', 'do not look at the files it names (certificates): they are elsewhere', false)
     .addHelpText(
@@ -31,19 +36,44 @@ export function addValidate(program: Command): void {
       '\nExamples:\n  sluice validate routes.yaml\n  sluice validate routes/*.yaml\n  sluice validate - < routes.yaml\n  sluice validate --json routes.yaml\n\nExit codes: 0 all can be used, 2 one cannot.',
     )
     .action(async (files: readonly string[], { json, withoutFiles }: Options) => {
-      const checked: Checked[] = [];
+      const texts: { readonly file: string; readonly text: Result<RoutesText, Problem> }[] = [];
       // One after the other: standard input can be read once, and what is said keeps the order of the files.
-      for (const file of files) checked.push({ file, read: await check(file, withoutFiles) });
+      for (const file of files) texts.push({ file, text: await readRoutesText(file) });
+      const checked = await checkAll(texts, withoutFiles);
       if (json) process.stdout.write(`${JSON.stringify(asJson(checked), null, 2)}\n`);
       else for (const one of checked) tell(one);
       if (checked.some(({ read }) => !read.ok)) process.exitCode = EXIT.badInput;
     });
 }
 
-async function check(file: string, withoutFiles: boolean): Promise<Checked['read']> {
-  const read = await readRouteFile(file, process.env);
-  if (!read.ok || withoutFiles) return read;
-  return withNamedFiles(read.value, fileTitle(file), systemClock.now());
+/** Route files one by one; files of objects together, as they would be in a cluster, and each told what is its own. */
+async function checkAll(
+  texts: readonly { readonly file: string; readonly text: Result<RoutesText, Problem> }[],
+  withoutFiles: boolean,
+): Promise<readonly Checked[]> {
+  const good = texts.flatMap(({ text }) => (text.ok ? [text.value] : []));
+  return Promise.all(
+    texts.map(async ({ file, text }): Promise<Checked> => {
+      if (!text.ok) return { file, read: text };
+      const read = parseRoutes(
+        text.value,
+        process.env,
+        good.filter((other) => other !== text.value),
+      );
+      if (isManifest(text.value.text)) return { file, read: ofFile(read, fileTitle(file), good) };
+      if (!read.ok || withoutFiles) return { file, read };
+      return { file, read: await withNamedFiles(read.value, fileTitle(file), systemClock.now()) };
+    }),
+  );
+}
+
+/** What is said of this file alone, where several are read together. */
+function ofFile(read: Checked['read'], title: string, all: readonly RoutesText[]): Checked['read'] {
+  const others = new Set(all.map(({ file }) => file).filter((file) => file !== title));
+  const own = ({ subject }: Problem) => !others.has(subject);
+  if (read.ok) return ok({ ...read.value, warnings: read.value.warnings.filter(own) });
+  const errors = read.errors.filter(own);
+  return fail(...(errors.length > 0 ? errors : read.errors));
 }
 
 function tell({ file, read }: Checked): void {

@@ -1,4 +1,5 @@
 import { assertNever } from '../base/assert-never.ts';
+import { remember } from '../base/remember.ts';
 import { fittingHosts } from './host.ts';
 import { byAge, compareText } from './origin.ts';
 import type { PathMatch, Route, RouteMatch } from './route.ts';
@@ -26,11 +27,15 @@ export function byRoutePrecedence(a: Route, b: Route): number {
 
 /** The same among routes that take requests for one host: what else they take plays no part there. */
 export function byPrecedenceAt(host: string): (a: Route, b: Route) => number {
-  const vague = ({ match: { hosts } }: Route) => {
-    const fitting = fittingHosts(hosts, host);
-    return fitting.includes(host) ? 0 : vagueness(longest(fitting));
-  };
+  // Asked again and again while a thousand routes are sorted.
+  const known = new Map<Route, number>();
+  const vague = (route: Route) => remember(known, route, ({ match: { hosts } }) => vaguenessAt(hosts, host));
   return (a, b) => vague(a) - vague(b) || byRest(a, b);
+}
+
+function vaguenessAt(hosts: readonly string[], host: string): number {
+  const fitting = fittingHosts(hosts, host);
+  return fitting.includes(host) ? 0 : vagueness(longest(fitting));
 }
 
 function longest(hosts: readonly string[]): readonly string[] {

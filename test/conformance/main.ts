@@ -124,7 +124,7 @@ function runSuite(args: readonly string[]): Promise<Result> {
     '-project=sluice',
     '-url=https://sluice.dev',
     `-version=${VERSION}`,
-    '-contact=https://sluice.dev',
+    '-contact=maintainers: see SECURITY.md of the repository',
     ...(writesReport ? [`-report-output=${join(REPORTS, 'report.yaml')}`] : []),
     ...args,
   ];

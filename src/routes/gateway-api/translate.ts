@@ -21,11 +21,13 @@ import {
   LISTENER_SETS,
   REFERENCE_GRANTS,
 } from './objects.ts';
+import { RememberedRoutes } from './remembered.ts';
 import { translateGrpcRoute, translateHttpRoute } from './routes.ts';
 import { classStatuses, gatewayStatuses, routeStatus } from './status.ts';
 
 /** Routes from objects of the Gateway API. */
 export function gatewayApi(addresses: AddressOptions): RouteKind {
+  const remembered = new RememberedRoutes();
   return {
     source: 'Gateway API',
     resources: [
@@ -42,15 +44,15 @@ export function gatewayApi(addresses: AddressOptions): RouteKind {
       CONFIG_MAPS,
       NAMESPACES,
     ],
-    translate: (objects, context) => translateGatewayApi(objects, addresses, context),
+    translate: (objects, context) => translateGatewayApi(objects, addresses, { ...context, remembered }),
   };
 }
 
 /** Everything that the objects come to. One that is wrong takes nothing away from the others. */
-export function translateGatewayApi(
+function translateGatewayApi(
   objects: Objects,
   options: AddressOptions,
-  context: TranslationContext,
+  { remembered, ...context }: TranslationContext & { readonly remembered: RememberedRoutes },
 ): Translation {
   const gateways = ownGateways(objects);
   const addresses = assignAddresses(gateways, options, objects);
@@ -69,11 +71,21 @@ export function translateGatewayApi(
   const routes = [
     ...objects.all(HTTP_ROUTES).map((object) => {
       const attachments = attach('HTTPRoute', object, parents, objects);
-      return { resource: HTTP_ROUTES, object, attachments, ...translateHttpRoute(object, attachments, backends) };
+      return {
+        resource: HTTP_ROUTES,
+        object,
+        attachments,
+        ...remembered.translate('HTTPRoute', object, { attachments, backends }, translateHttpRoute),
+      };
     }),
     ...objects.all(GRPC_ROUTES).map((object) => {
       const attachments = attach('GRPCRoute', object, parents, objects);
-      return { resource: GRPC_ROUTES, object, attachments, ...translateGrpcRoute(object, attachments, backends) };
+      return {
+        resource: GRPC_ROUTES,
+        object,
+        attachments,
+        ...remembered.translate('GRPCRoute', object, { attachments, backends }, translateGrpcRoute),
+      };
     }),
   ];
   const attached = countAttached(routes.map(({ attachments }) => attachments));

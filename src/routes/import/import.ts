@@ -1,8 +1,8 @@
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Problem } from '../../model/problem.ts';
 import { parseRouteFile } from '../file/parse.ts';
+import { readDocuments } from '../objects/documents.ts';
 import type { Value } from '../objects/value.ts';
-import { readDocuments } from './documents.ts';
 import { Draft, type Finding, fullName, Subject } from './draft.ts';
 import { importEnvoy, isEnvoy } from './envoy.ts';
 import { importGatewayRoute, KnownGateways } from './gateway.ts';

@@ -1,3 +1,4 @@
+import { assertNever } from '../../base/assert-never.ts';
 import type { Position } from '../../model/problem.ts';
 import { itemPath, keyPath } from '../file/report.ts';
 import { START, type Tree } from '../file/tree.ts';
@@ -110,6 +111,35 @@ export class Value {
     return this.#tree.items.flatMap((item, index) => this.#child(index, item).unread(`${path}[${index}]`));
   }
 
+  /** All of it, as JSON has it; it counts as read. */
+  json(): unknown {
+    this.#state = 'done';
+    return jsonOf(this.#tree);
+  }
+
+  /** Where the value at a path such as `spec.rules[0].host` is; as near as there is something. */
+  placeOf(path: string): Position {
+    const steps = [...path.matchAll(/([A-Za-z0-9_-]+)|\["((?:[^"\\]|\\.)*)"\]/g)].map(
+      ([, bare, quoted]) => bare ?? quoted ?? '',
+    );
+    let tree = this.#tree;
+    let { at } = tree;
+    for (const step of steps) {
+      if (tree.kind === 'list') {
+        const item = tree.items[Number(step)];
+        if (item === undefined) break;
+        tree = item;
+        at = tree.at;
+        continue;
+      }
+      const entry = tree.kind === 'map' ? tree.entries.find(({ key }) => key === step) : undefined;
+      if (entry === undefined) break;
+      tree = entry.value;
+      at = entry.keyAt;
+    }
+    return at;
+  }
+
   #read(): void {
     if (this.#state === 'unread') this.#state = 'read';
   }
@@ -119,6 +149,26 @@ export class Value {
     const known = this.#children.get(key) ?? new Value(tree, path);
     this.#children.set(key, known);
     return known;
+  }
+}
+
+/** Of YAML's core schema. */
+function jsonOf(tree: Tree): unknown {
+  switch (tree.kind) {
+    case 'map':
+      return Object.fromEntries(tree.entries.map(({ key, value }) => [key, jsonOf(value)]));
+    case 'list':
+      return tree.items.map(jsonOf);
+    case 'scalar': {
+      if (tree.quoted) return tree.text;
+      if (/^(true|false)$/i.test(tree.text)) return tree.text.toLowerCase() === 'true';
+      return /^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(tree.text) ? Number(tree.text) : tree.text;
+    }
+    case 'empty':
+    case 'broken':
+      return null;
+    default:
+      return assertNever(tree);
   }
 }
 

@@ -59,10 +59,16 @@ test('ends with 0 when all of it is there, and with 2 when a file cannot be read
   });
 });
 
-test('validate of such a file names it', () => {
+test('validate of such a file says what its objects would be told, and explain which of its paths a request takes', () => {
   const run = folder();
   expect(run(['validate', '-'], INGRESS)).toMatchObject({
-    status: 2,
-    stderr: expect.stringContaining('run `sluice import`'),
+    status: 0,
+    stdout: 'standard input: ok, 1 service, 1 route\n',
+    stderr: expect.stringContaining('affinity is not carried over'),
   });
+  expect(run(['explain', '-', '/x'], INGRESS)).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('Ingress default/web defaultBackend (standard input:8) takes it'),
+  });
+  expect(run(['render', '-'], INGRESS)).toMatchObject({ status: 0, stdout: expect.stringContaining('default/web/80') });
 });

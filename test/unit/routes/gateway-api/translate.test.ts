@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { GATEWAYS } from '../../../../src/routes/gateway-api/objects.ts';
+import { gatewayApi } from '../../../../src/routes/gateway-api/translate.ts';
+import { SERVICES } from '../../../../src/routes/objects/core.ts';
 import { BASE, conditionsOf, NOW, objectsOf, translated } from './world.ts';
 
 const route = (spec: string, name = 'r') => `
@@ -220,4 +223,18 @@ status:
       parents: [{}, { conditions: [{ type: 'Accepted', lastTransitionTime: NOW }, {}] }],
     });
   });
+});
+
+it('a route that is as it was is the very same, until what it leads to is another thing', () => {
+  const kind = gatewayApi({ pool: ['10.0.0.1'], published: { addresses: [] } });
+  const objects = objectsOf(BASE, route('  rules: [{backendRefs: [{name: codec, port: 80}]}]'));
+  const context = { now: NOW, before: new Map(), closed: new Map() };
+  const [first] = kind.translate(objects, context).part.routes;
+  const [again] = kind.translate(objects, context).part.routes;
+  expect(again).toBe(first);
+  objects.remove(SERVICES, 'shop', 'codec');
+  const [gone] = kind.translate(objects, context).part.routes;
+  expect(gone).toMatchObject({ backends: [{ kind: 'missing' }] });
+  objects.remove(GATEWAYS, 'shop', 'edge');
+  expect(kind.translate(objects, context).part.routes).toEqual([]);
 });

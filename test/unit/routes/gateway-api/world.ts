@@ -8,7 +8,7 @@ import {
   LISTENER_SETS,
   REFERENCE_GRANTS,
 } from '../../../../src/routes/gateway-api/objects.ts';
-import { translateGatewayApi } from '../../../../src/routes/gateway-api/translate.ts';
+import { gatewayApi } from '../../../../src/routes/gateway-api/translate.ts';
 import type { Condition } from '../../../../src/routes/objects/condition.ts';
 import { CONFIG_MAPS, NAMESPACES, SECRETS, SERVICES } from '../../../../src/routes/objects/core.ts';
 import { type KubeObject, keyOf, type Resource } from '../../../../src/routes/objects/object.ts';
@@ -72,7 +72,7 @@ export function objectsOf(...texts: readonly string[]): ObjectStore {
 export function translated(objects: ObjectStore, context: Partial<TranslationContext> = {}): Translation {
   const options = { pool: ['10.0.0.1', '10.0.0.2'], published: { addresses: [] } };
   const whole = { now: NOW, before: new Map(), closed: new Map(), ...context };
-  const { part, statuses } = translateGatewayApi(objects, options, whole);
+  const { part, statuses } = gatewayApi(options).translate(objects, whole);
   const policies = slotPolicyStatuses.translate(objects, whole);
   return {
     part: { ...part, problems: [...part.problems, ...policies.part.problems] },

@@ -4,7 +4,7 @@ import { fail, ok, type Result } from '../../base/result.ts';
 import type { Position, Problem } from '../../model/problem.ts';
 import { explainSyntax, nestsTooDeeply, TEMPLATE, TOO_DEEP } from '../file/syntax.ts';
 import { START, type Tree } from '../file/tree.ts';
-import { Value } from '../objects/value.ts';
+import { Value } from './value.ts';
 
 /** Values that aliases may repeat, in all: a few lines of YAML can stand for more than a machine holds. */
 const MOST_VALUES = 500_000;
