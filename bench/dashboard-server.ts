@@ -6,6 +6,7 @@ import { Metrics } from '../src/status/metrics.ts';
 import type { ServiceStatus } from '../src/status/status.ts';
 import { Telemetry } from '../src/telemetry/telemetry.ts';
 import { exampleHistory, limited, pod, statusOf } from '../test/feature/admin/scenes.ts';
+import { noRoutes } from '../test/unit/status/example.ts';
 import { NO_COUNTS } from '../test/unit/telemetry/reports.ts';
 
 const [SERVICES = 500, PODS = 1000] = process.argv.slice(2).map(Number);
@@ -46,6 +47,7 @@ const admin = await startAdmin({
   metrics: new Metrics({ version: 'bench', telemetry: new Telemetry(systemClock) }),
   status: () => statusOf(Array.from({ length: SERVICES }, (_, index) => service(index))),
   history: exampleHistory,
+  explain: noRoutes,
   ready: () => ({ ready: true }),
 });
 if (!admin.ok) throw new Error(admin.errors.join());

@@ -15,6 +15,11 @@ export let xdsCluster: Text = new Text(0, 0);
 export let selfCluster: Text = new Text(0, 0);
 export let codeVersion: Text = new Text(0, 0);
 export let allowTrap: bool = false;
+/** Access logs want to know of each request. */
+export let facts: bool = false;
+/** Where the waits of traced requests are told, and what Sluice is called there. An empty cluster: nowhere. */
+export let traceCluster: Text = new Text(0, 0);
+export let traceService: Text = new Text(0, 0);
 
 /** Reads the configuration of a plugin and answers its role; 0: it cannot be read. */
 export function configure(size: i32): i32 {
@@ -38,9 +43,14 @@ function readRole(at: usize, size: i32): i32 {
 }
 
 function readQueue(at: usize, size: i32): void {
+  facts = false;
+  traceCluster.size = 0;
   readFrom(at, size);
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 3) selfCluster = kept(selfCluster);
+    else if (field === 20) facts = readBool();
+    else if (field === 21) traceCluster = kept(traceCluster);
+    else if (field === 22) traceService = kept(traceService);
     else skip();
   }
 }

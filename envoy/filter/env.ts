@@ -63,6 +63,20 @@ export declare function proxy_grpc_stream(
   metadataSize: usize,
   token: usize,
 ): i32;
+export declare function proxy_grpc_call(
+  target: usize,
+  targetSize: usize,
+  service: usize,
+  serviceSize: usize,
+  method: usize,
+  methodSize: usize,
+  metadata: usize,
+  metadataSize: usize,
+  message: usize,
+  messageSize: usize,
+  timeoutMs: u32,
+  token: usize,
+): i32;
 export declare function proxy_grpc_send(token: u32, message: usize, size: usize, end: i32): i32;
 export declare function proxy_grpc_cancel(token: u32): i32;
 export declare function proxy_define_metric(type: i32, name: usize, size: usize, id: usize): i32;

@@ -2,6 +2,7 @@
 
 import { Ints } from './columns.ts';
 import { allowTrap, configure, ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './config.ts';
+import { isKept, tellFacts } from './facts.ts';
 import {
   admit,
   advance,
@@ -57,6 +58,7 @@ import {
 } from './host.ts';
 import { ANSWERED, FAILED, FULL, NONE, TIMED_OUT, UNSERVED, WORKING } from './queue.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
+import { tickSpans } from './spans.ts';
 import { contexts, findPod, queues, serviceOf, tries } from './state.ts';
 import {
   called,
@@ -201,7 +203,8 @@ export function proxy_on_tick(root: u32): void {
   }
   const stream = tickStream(at);
   const sharing = tickSharing(at);
-  const due = stream < sharing ? stream : sharing;
+  const spans = tickSpans(at);
+  const due = Math.min(stream, Math.min(sharing, spans));
   // Armed for what is known before `advance`: that arms for less where it leaves something.
   arm(due < queues.soonest ? due : queues.soonest, at);
   advance(at);
@@ -433,6 +436,15 @@ export function proxy_on_response_trailers(context: u32, _count: i32): i32 {
   if (statusOf(r) === 200) judgeGrpc(r, RESPONSE_TRAILERS, at);
   endAnswer(r, at);
   return CONTINUE;
+}
+
+/** A stream is over, and access logs are about to be written. */
+export function proxy_on_log(context: u32): void {
+  if (!isKept()) return;
+  const r = contexts.find(context);
+  if (r === NONE) return;
+  fresh();
+  tellFacts(r, now());
 }
 
 /** A stream is over, whoever ended it; or a try, or a root. */

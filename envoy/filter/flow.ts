@@ -1,5 +1,6 @@
 // From the queues to Envoy: requests that go on, requests that are answered, and the tick.
 import { Ints } from './columns.ts';
+import { noteArrival, noteEnd, noteStart } from './facts.ts';
 import {
   answer,
   begin,
@@ -107,11 +108,13 @@ export function admit(context: u32, r: i32): void {
   }
   setStatus(r, 0);
   setOutcome(r, ANSWERED, false);
+  noteArrival(r);
   contexts.add(context, r);
 }
 
 /** Its answer is over: the slot goes to the next one before the answer does. */
 export function endAnswer(r: i32, now: f64): void {
+  noteEnd(r, now);
   queues.end(r, outcomes.get(r), now);
   advanceAfter(r, now);
 }
@@ -183,6 +186,7 @@ export function advance(now: f64): void {
 
 /** Tells Envoy where the request of this context goes. */
 export function direct(r: i32): void {
+  noteStart(r);
   const pod = podEntry(queues.podOf(r));
   setHeader(REQUEST_HEADERS, POD, nameAt(pod), nameSize(pod));
   putRequest(r);
@@ -312,7 +316,7 @@ export function expire(now: f64): void {
 
 // ---- The tick ----
 
-let tickRoot: u32 = 0;
+export let tickRoot: u32 = 0;
 let period: f64 = 0;
 let armedFor: f64 = Infinity;
 

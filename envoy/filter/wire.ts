@@ -151,6 +151,20 @@ export function writeBytes(field: u32, start: usize, length: i32): void {
   size += length;
 }
 
+export function writeDouble(field: u32, value: f64): void {
+  if (!reserve(16)) return;
+  put(((field << 3) | 1) as u64);
+  store<f64>(buffer + size, value);
+  size += 8;
+}
+
+/** Fields that were written before. */
+export function writeRaw(start: usize, length: usize): void {
+  if (!reserve(length)) return;
+  memory.copy(buffer + size, start, length);
+  size += length;
+}
+
 /** A message follows, until `close` with what this returns. */
 export function open(field: u32): usize {
   if (!reserve(16)) return 0;

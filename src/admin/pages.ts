@@ -1,3 +1,4 @@
+import type { Result } from '../base/result.ts';
 import type { Metrics } from '../status/metrics.ts';
 import type { Readiness } from '../status/readiness.ts';
 import type { Status } from '../status/status.ts';
@@ -11,6 +12,8 @@ export interface PageInputs {
   readonly ready: () => Readiness;
   /** The last 15 minutes of a service, oldest first; empty: there is none of that name. */
   readonly history: (service: string) => readonly Sample[];
+  /** Which route takes a request: `url`, `method`, `header`. Errors: what to write instead. */
+  readonly explain: (query: URLSearchParams) => Result<{ readonly taken: boolean; readonly text: string }, string>;
 }
 
 type Maker = (inputs: PageInputs, query: URLSearchParams) => Page | Promise<Page>;
@@ -24,6 +27,7 @@ const PAGES: ReadonlyMap<string, Maker> = new Map<string, Maker>([
     '/metrics',
     async ({ status, metrics }) => ({ status: 200, type: metrics.contentType, body: await metrics.text(status()) }),
   ],
+  ['/explain', explainPage],
   ['/history', ({ history }, query) => jsonPage(200, history(query.get('service') ?? ''))],
 ]);
 
@@ -41,6 +45,11 @@ export const NOT_FOUND: Page = textPage(
   404,
   `There is no such page. Those there are: ${['/', ...PAGES.keys(), '/events'].join(' ')}`,
 );
+
+function explainPage({ explain }: PageInputs, query: URLSearchParams): Page {
+  const explained = explain(query);
+  return explained.ok ? jsonPage(200, explained.value) : textPage(400, explained.errors.join(' '));
+}
 
 function readyPage({ ready }: PageInputs): Page {
   const readiness = ready();

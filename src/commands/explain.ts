@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { RE2 } from 're2-wasm';
+import type { Result } from '../base/result.ts';
+import { askedOf, explainRequest, readHeader, readUrl } from '../dataplane/explain.ts';
 import { formatProblem } from '../model/problem.ts';
 import { fileTitle } from '../routes/file/read.ts';
+import { wholeMatch } from '../routes/file/regex.ts';
 import { readRoutes } from '../routes/manifests/read-routes.ts';
 import { EXIT, failWith } from './exit.ts';
-import { type ExplainInput, explainRequest } from './explain-text.ts';
 
 interface Options {
   readonly method: string;
@@ -20,7 +21,7 @@ export function addExplain(program: Command): void {
     )
     .argument('<file>', 'the route file, or a file of Kubernetes objects (Ingress, HTTPRoute, VirtualService, …)')
     .argument('<url>', 'what is asked for: http://host/path, or only /path', parseUrl)
-    .option('-X, --method <method>', 'its method', (text: string) => text.toUpperCase(), 'GET')
+    .option('-X, --method <method>', 'its method', 'GET')
     .option('-H, --header <name:value>', 'a header it has; may be given several times', parseHeader, new Map())
     .addHelpText(
       'after',
@@ -47,54 +48,17 @@ export function addExplain(program: Command): void {
     });
 }
 
-/** Stands for no host in a URL that is only a path. */
-const NO_HOST = 'no-host.invalid';
-
 /** Throws what commander prints to the user. */
 function parseUrl(text: string): URL {
-  const whole = text.startsWith('/') ? `http://${NO_HOST}${text}` : text;
-  if (!/^https?:\/\//.test(whole) || !URL.canParse(whole)) {
-    throw new InvalidArgumentError('Write one like http://host/path, or only /path.');
-  }
-  return new URL(whole);
+  return orThrow(readUrl(text));
 }
 
 /** Throws what commander prints to the user. */
 function parseHeader(text: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(.*)$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("Write one like 'x-tier: gold'.");
-  const [, name = '', value = ''] = match;
-  return new Map([...before, [name.toLowerCase(), value.trimEnd()]]);
+  return new Map([...before, orThrow(readHeader(text))]);
 }
 
-/** What is asked for. A `host` header goes before the URL's, as with curl. */
-export function askedOf(
-  url: URL,
-  method: string,
-  headers: ReadonlyMap<string, string>,
-): Pick<ExplainInput, 'request' | 'asked' | 'port'> {
-  const named = url.hostname === NO_HOST ? '' : url.host;
-  const authority = (headers.get('host') ?? named).toLowerCase();
-  const host = authority.replace(/:\d+$/, '');
-  // The URL class resolves `.` and `..` as Envoy does.
-  const { pathname: path, search, port } = url;
-  return {
-    request: { method, host, path, headers, query: queryOf(search) },
-    asked: { scheme: url.protocol === 'https:' ? 'https' : 'http', authority, path, query: search },
-    ...(port === '' ? {} : { port: Number(port) }),
-  };
-}
-
-/** Not decoded, as Envoy compares it; the first of several values counts. */
-function queryOf(search: string): ReadonlyMap<string, string> {
-  const parts = search.slice(1).split('&').filter(Boolean);
-  const pairs = parts.map((part) => {
-    const [name = '', ...value] = part.split('=');
-    return [name, value.join('=')] as const;
-  });
-  return new Map(pairs.reverse());
-}
-
-function wholeMatch(regex: string, text: string): boolean {
-  return new RE2(`^(?:${regex})$`, 'u').test(text);
+function orThrow<T>(read: Result<T, string>): T {
+  if (!read.ok) throw new InvalidArgumentError(read.errors.join(' '));
+  return read.value;
 }

@@ -30,6 +30,7 @@ import type { XdsServerOptions } from '../xds/server/server-options.ts';
 import { closedListeners } from './closed-listeners.ts';
 import { Controller } from './controller.ts';
 import { EventQueue } from './events.ts';
+import { explainActive } from './explain-request.ts';
 import { loadFilter } from './filter-code.ts';
 import { filterProblems, PATIENCE_MS } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
@@ -129,6 +130,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     address: options.admin,
     metrics,
     ...observation,
+    explain: (query) => explainActive(controller.state().model?.routing, query),
     orders: operator,
     hosts: options.adminHosts,
     burst: options.burst,

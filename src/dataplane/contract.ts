@@ -3,6 +3,7 @@
  * and nowhere else; what the filter reads of it stands in `envoy/filter/README.md`.
  */
 
+import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import type { Certificate } from '../model/listener.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 
@@ -24,6 +25,11 @@ export function certificateName(certificate: Certificate): string {
 
 /** A cluster that is never there: where the share of a backend goes that is not there. */
 export const NO_CLUSTER = `${OWN}none`;
+
+/** The cluster that leads to a collector. */
+export function collectorName(address: HostPort): string {
+  return `${OWN}otlp.${formatHostPort(address)}`;
+}
 
 /** The static cluster of the bootstrap that leads to Sluice. */
 export const XDS_CLUSTER = `${OWN}xds`;
@@ -77,6 +83,13 @@ export const HEADERS = {
   pod: 'x-sluice-pod',
   /** The number of the request in the filter's VM. */
   request: 'x-sluice-request',
+} as const;
+
+/** What the filter puts into the filter state of a request for access logs, in milliseconds and as a whole number. */
+export const FACTS = {
+  wait: 'wasm.sluice_wait_ms',
+  work: 'wasm.sluice_work_ms',
+  place: 'wasm.sluice_place',
 } as const;
 
 /** The namespace of Sluice's metadata on routes. */

@@ -1,14 +1,16 @@
 import { envoy } from '#xds';
 import type { Certificate, ClientCertificates, Listener as PublicListener } from '../model/listener.ts';
-import type { Service } from '../model/service.ts';
+import type { Routing } from '../model/routing.ts';
 import type { Socket } from '../model/sockets.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
+import { accessLoggers } from './access-log.ts';
 import { ADS, CLIENT_HTTP2, connectionManager } from './connection-manager.ts';
 import { certificateName, HEADER_PREFIX, PUBLIC, routesName } from './contract.ts';
 import { duration, extension, pack, resource, wrap } from './encode.ts';
 import { localReplies } from './local-replies.ts';
 import type { TranslateOptions } from './options.ts';
 import { publicFilters } from './queue-filter.ts';
+import { tracedRequests } from './tracing.ts';
 import { WORK_TIMEOUT_HEADER } from './work-timeout.ts';
 
 const { Listener } = envoy.config.listener.v3;
@@ -19,6 +21,8 @@ const { TlsInspector } = envoy.extensions.filters.listener.tls_inspector.v3;
 const { CertificateValidationContext, DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 
 type ClientValidation = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.$Properties;
+
+const { INBOUND } = envoy.config.core.v3.TrafficDirection;
 
 /** A client that has not sent its headers after this long is not going to. */
 const REQUEST_HEADERS_MS = 60_000;
@@ -46,34 +50,39 @@ const KEEPALIVE = [
   { level: 6, name: 6, intValue: 3 },
 ];
 
+/** What all listeners are made from. */
+type ListenerRouting = Pick<Routing, 'services' | 'accessLog' | 'tracing'>;
+
 /** A listener that users' requests come to. */
-export function socketListener(
-  socket: Socket,
-  services: readonly Service[],
-  options: TranslateOptions,
-): EncodedResource {
+export function socketListener(socket: Socket, routing: ListenerRouting, options: TranslateOptions): EncodedResource {
   const { name, address, port, listeners } = socket;
   return resource(Listener, name, {
     name,
     // "::" stands for every address of the machine; without the last key it would be those of IPv6 alone.
     address: { socketAddress: { address, portValue: port, ...(address === '::' ? { ipv4Compat: true } : {}) } },
     socketOptions: KEEPALIVE,
+    // A span of a request is a server's.
+    ...(routing.tracing === undefined ? {} : { trafficDirection: INBOUND }),
     ...(socket.tls && listeners.some(({ hostname }) => hostname !== undefined) ? { listenerFilters: [BY_NAME] } : {}),
     filterChains: socket.tls
       ? listeners.map((listener) => ({
           // Without a name it takes every connection that no other one is asked for by.
           ...(listener.hostname === undefined ? {} : { filterChainMatch: { serverNames: [listener.hostname] } }),
-          filters: [requests(routesName(name, listener.hostname), services, options)],
+          filters: [requests(routesName(name, listener.hostname), routing, options)],
           transportSocket: tls(listener),
         }))
-      : [{ filters: [requests(name, services, options)] }],
+      : [{ filters: [requests(name, routing, options)] }],
   });
 }
 
 /** Reads which name a client asks for, so that it finds the listener that is meant. */
 const BY_NAME = extension('envoy.filters.listener.tls_inspector', TlsInspector, {});
 
-function requests(routeConfigName: string, services: readonly Service[], { filter, headers }: TranslateOptions) {
+function requests(
+  routeConfigName: string,
+  { services, accessLog, tracing }: ListenerRouting,
+  { filter, headers }: TranslateOptions,
+) {
   return connectionManager({
     statPrefix: PUBLIC,
     rds: { routeConfigName, configSource: ADS },
@@ -81,6 +90,11 @@ function requests(routeConfigName: string, services: readonly Service[], { filte
     // No `internalAddressConfig`: without it no client is internal, and `x-envoy-*` headers that would change
     // timeouts and retries are removed, whoever sends them. An empty one makes loopback internal (seen on 1.40).
     normalizePath: { value: true },
+    accessLog: [...accessLoggers(accessLog)],
+    ...tracedRequests(tracing),
+    // A client that names its request finds it by that name: in the answer, the log, and at the pod.
+    preserveExternalRequestId: true,
+    alwaysSetRequestIdInResponse: true,
     serverHeaderTransformation: HttpConnectionManager.ServerHeaderTransformation.PASS_THROUGH,
     // Who asks whether to send a body (`Expect: 100-continue`) is answered by the pod, and so when the request has
     // its slot; who is refused keeps the body.

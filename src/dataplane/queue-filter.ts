@@ -1,7 +1,8 @@
 import { envoy, google, sluice } from '#xds';
+import type { Routing } from '../model/routing.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { ADS, type HttpFilter, router } from './connection-manager.ts';
-import { PLUGINS, SELF_CLUSTER, VM_ID, XDS_CLUSTER } from './contract.ts';
+import { collectorName, PLUGINS, SELF_CLUSTER, VM_ID, XDS_CLUSTER } from './contract.ts';
 import { duration, extension, pack, resource } from './encode.ts';
 import type { FilterOptions } from './options.ts';
 
@@ -15,6 +16,8 @@ const { PluginConfig, Role } = sluice.queue.v1;
 
 type WasmFilter = Extract<FilterOptions, { kind: 'wasm' }>;
 type Plugin = keyof typeof PLUGINS;
+/** Who wants to know of requests. */
+type Wanted = Pick<Routing, 'accessLog' | 'tracing'>;
 
 /**
  * The HTTP filters of a public listener. The queue's two rest unless a route has them work (see `queueOnRoute`): requests of
@@ -46,10 +49,10 @@ export function queueOnRoute(filter: FilterOptions): Readonly<Record<string, goo
  * The configuration of the filter in the listeners, by the name that they ask for it with: so new code changes no listener,
  * and closes no connection.
  */
-export function filterResources(filter: FilterOptions): readonly EncodedResource[] {
+export function filterResources(filter: FilterOptions, wanted: Wanted): readonly EncodedResource[] {
   if (filter.kind === 'off') return [];
   return (['guard', 'queue', 'try'] as const).map((plugin) =>
-    resource(TypedExtensionConfig, PLUGINS[plugin], wasm(plugin, filter)),
+    resource(TypedExtensionConfig, PLUGINS[plugin], wasm(plugin, filter, wanted)),
   );
 }
 
@@ -62,7 +65,8 @@ function byName(name: string): HttpFilter {
   return { name, configDiscovery: { configSource: ADS, typeUrls: [Wasm.getTypeUrl()] } };
 }
 
-function wasm(plugin: Plugin, { code, guard, version, allowTrap }: WasmFilter) {
+function wasm(plugin: Plugin, filter: WasmFilter, wanted: Wanted = {}) {
+  const { code, guard } = filter;
   const inlineBytes = plugin === 'guard' || plugin === 'guardControl' ? guard : code;
   const name = PLUGINS[plugin];
   return extension(name, Wasm, {
@@ -74,17 +78,26 @@ function wasm(plugin: Plugin, { code, guard, version, allowTrap }: WasmFilter) {
       failurePolicy: FailurePolicy.FAIL_RELOAD,
       reloadConfig: { backoff: { baseInterval: duration(100), maxInterval: duration(1000) } },
       configuration: pack(BytesValue, {
-        value: PluginConfig.encode(pluginConfig(plugin, version, allowTrap ?? false)).finish(true),
+        value: PluginConfig.encode(pluginConfig(plugin, filter, wanted)).finish(true),
       }),
     },
   });
 }
 
-function pluginConfig(plugin: Plugin, version: string, allowTrap: boolean): sluice.queue.v1.PluginConfig.$Properties {
+function pluginConfig(
+  plugin: Plugin,
+  { version, allowTrap }: WasmFilter,
+  { accessLog, tracing }: Wanted,
+): sluice.queue.v1.PluginConfig.$Properties {
   switch (plugin) {
     case 'queue':
       // A new VM begins with a call to the control listener, which starts the stream of it.
-      return { role: Role.ROLE_QUEUE, selfCluster: SELF_CLUSTER };
+      return {
+        role: Role.ROLE_QUEUE,
+        selfCluster: SELF_CLUSTER,
+        facts: accessLog !== undefined,
+        ...(tracing && { traceCluster: collectorName(tracing.otlp), traceService: tracing.name }),
+      };
     case 'try':
       return { role: Role.ROLE_TRY };
     case 'guard':
@@ -97,7 +110,7 @@ function pluginConfig(plugin: Plugin, version: string, allowTrap: boolean): slui
         xdsCluster: XDS_CLUSTER,
         selfCluster: SELF_CLUSTER,
         codeVersion: version,
-        allowTrap,
+        allowTrap: allowTrap ?? false,
       };
   }
 }

@@ -94,7 +94,8 @@ const WANTS_TEXT: Condition = {
   orFilter: { filters: [requestHeader('accept', 'text/'), requestHeader(':method', 'HEAD')] },
 };
 
-function expression(text: string): Condition {
+/** What CEL says of a request that is over. */
+export function expression(text: string): Condition {
   return {
     extensionFilter: extension('envoy.access_loggers.extension_filters.cel', ExpressionFilter, { expression: text }),
   };

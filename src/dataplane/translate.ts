@@ -4,7 +4,8 @@ import type { Service, ServiceName } from '../model/service.ts';
 import { socketsOf } from '../model/sockets.ts';
 import { type EncodedResource, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
 import { cluster } from './cluster.ts';
-import { certificateName, serviceOfCluster } from './contract.ts';
+import { collectorCluster } from './collector.ts';
+import { certificateName, collectorName, serviceOfCluster } from './contract.ts';
 import { controlListener, idleListener, selfCluster } from './control-listener.ts';
 import { endpoints } from './endpoints.ts';
 import { socketListener } from './listener.ts';
@@ -33,7 +34,6 @@ interface TranslatedService extends Pick<ServiceWithPods, 'service' | 'pods'> {
 
 interface Fixed {
   readonly clusters: readonly EncodedResource[];
-  readonly extensions: readonly EncodedResource[];
   readonly listeners: readonly EncodedResource[];
   /** What stands where there are no listeners for clients. */
   readonly idle: readonly EncodedResource[];
@@ -51,11 +51,11 @@ export function translate({ routing, services }: Model, options: TranslateOption
   if (sameServices && routing === last?.routing) return last;
   const { resources: was } = last ?? {};
   const isSameRouting = routing === last?.routing;
-  const clusters = [...fixed.clusters, ...translated.map(({ cluster }) => cluster)];
+  const clusters = [...fixed.clusters, ...collectorsOf(routing), ...translated.map(({ cluster }) => cluster)];
   const made =
     isSameRouting && last !== undefined
       ? { resources: ofRoutingAsBefore(last.resources), encoded: last.routes }
-      : ofRouting(routing, options, { fixed, routes: last?.routes });
+      : ofRouting(routing, options, { fixed, routes: last?.routes, extensions: extensionsOf(routing, options, last) });
   const resources: ResourcesByType = {
     [TYPE_URLS.cluster]: sameList(clusters, was?.[TYPE_URLS.cluster]),
     [TYPE_URLS.endpoints]: translated.map(({ endpoints }) => endpoints),
@@ -83,12 +83,29 @@ export function withoutServices(resources: ResourcesByType, absent: ReadonlySet<
   };
 }
 
+/** The filter, with what it is to tell of requests; its code is in there, so as it was where that is the same. */
+function extensionsOf(routing: Routing, { filter }: TranslateOptions, last: Translation | undefined) {
+  const isSame = last !== undefined && factsKey(last.routing) === factsKey(routing);
+  return isSame ? last.resources[TYPE_URLS.extension] : filterResources(filter, routing);
+}
+
+/** A text that is equal where the filter is to tell the same. */
+function factsKey({ accessLog, tracing }: Routing): string {
+  return JSON.stringify([accessLog !== undefined, tracing?.otlp, tracing?.name]);
+}
+
+/** The clusters of who is told about requests. */
+function collectorsOf({ accessLog, tracing }: Routing): readonly EncodedResource[] {
+  const addresses = [accessLog?.otlp, tracing?.otlp].filter((one) => one !== undefined);
+  const byName = new Map(addresses.map((one) => [collectorName(one), one]));
+  return [...byName.values()].map(collectorCluster);
+}
+
 function translateFixed(options: TranslateOptions): Fixed {
   const { filter } = options;
-  if (filter.kind === 'off') return { clusters: [], extensions: [], listeners: [], idle: [] };
+  if (filter.kind === 'off') return { clusters: [], listeners: [], idle: [] };
   return {
     clusters: [selfCluster()],
-    extensions: filterResources(filter),
     listeners: [controlListener(filter)],
     idle: [idleListener()],
   };
@@ -99,21 +116,27 @@ type OfRouting = Pick<
   typeof TYPE_URLS.extension | typeof TYPE_URLS.listener | typeof TYPE_URLS.routes | typeof TYPE_URLS.secret
 >;
 
+interface OfBefore {
+  readonly fixed: Fixed;
+  readonly routes: EncodedRoutes | undefined;
+  readonly extensions: readonly EncodedResource[];
+}
+
 function ofRouting(
   routing: Routing,
   options: TranslateOptions,
-  { fixed, routes }: { readonly fixed: Fixed; readonly routes: EncodedRoutes | undefined },
+  { fixed, routes, extensions }: OfBefore,
 ): { readonly resources: OfRouting; readonly encoded: EncodedRoutes } {
-  const { listeners, services } = routing;
+  const { listeners } = routing;
   const sockets = socketsOf(listeners);
   const certificates = new Map(
     listeners.flatMap(({ tls }) => (tls?.certificates ?? []).map((one) => [certificateName(one), one] as const)),
   );
   const configurations = routeConfigurations(sockets, routing, options.filter, routes);
   const resources: OfRouting = {
-    [TYPE_URLS.extension]: fixed.extensions,
+    [TYPE_URLS.extension]: extensions,
     [TYPE_URLS.listener]: [
-      ...(sockets.length === 0 ? fixed.idle : sockets.map((socket) => socketListener(socket, services, options))),
+      ...(sockets.length === 0 ? fixed.idle : sockets.map((socket) => socketListener(socket, routing, options))),
       ...fixed.listeners,
     ],
     [TYPE_URLS.routes]: configurations.resources,

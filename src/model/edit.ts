@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
+import { formatHostPort } from '../base/host-port.ts';
+import type { AccessLog } from './access-log.ts';
 import { describeLocator, describeMatch, describePathChange } from './describe.ts';
 import { type Certificate, FILE_LISTENER, type Listener } from './listener.ts';
 import { formatAddress, type Locator } from './locator.ts';
 import type { Backend, HeaderChanges, Route } from './route.ts';
 import type { Routing } from './routing.ts';
 import type { Discipline, PodTls, Service } from './service.ts';
+import type { Tracing } from './tracing.ts';
 
 /** What is said of a thing, by the key that says it in the route file; undefined: nothing is said. */
 type Facts = Readonly<Record<string, string | undefined>>;
@@ -39,6 +42,8 @@ export function describeEdit(before: Routing, after: Routing): readonly string[]
   };
   return [
     ...changes(before.listeners, after.listeners, listeners),
+    ...oneLine(factChanges(accessLogFacts(before.accessLog), accessLogFacts(after.accessLog))),
+    ...oneLine(factChanges(tracingFacts(before.tracing), tracingFacts(after.tracing))),
     ...changes(before.services, after.services, { ...services, more: podChanges }),
     ...changes(before.routes, after.routes, routes),
     ...orderChange(before.routes, after.routes),
@@ -92,6 +97,16 @@ function factChanges(before: Facts, after: Facts): readonly string[] {
   });
 }
 
+function tracingFacts(tracing: Tracing | undefined): Facts {
+  if (tracing === undefined) return {};
+  const { otlp, sample, name } = tracing;
+  return { 'tracing.otlp': formatHostPort(otlp), 'tracing.sample': String(sample), 'tracing.name': name };
+}
+
+function oneLine(parts: readonly string[]): readonly string[] {
+  return parts.length === 0 ? [] : [parts.join(', ')];
+}
+
 /** The route file's own has a key. */
 function listenerTitle(name: string): string {
   return name === FILE_LISTENER ? 'listen' : `listener ${name}`;
@@ -107,6 +122,18 @@ function listenerFacts({ address, port, hostname, tls }: Listener): Facts {
 
 function certificateName(certificate: Certificate): string {
   return certificate.kind === 'files' ? certificate.cert : certificate.name;
+}
+
+function accessLogFacts(log: AccessLog | undefined): Facts {
+  if (log === undefined) return {};
+  const { file, otlp, requests, headers } = log;
+  return {
+    'access_log.path': file?.path,
+    'access_log.format': file?.format,
+    'access_log.otlp': otlp && formatHostPort(otlp),
+    'access_log.requests': requests,
+    'access_log.headers': headers.length === 0 ? undefined : headers.join(' '),
+  };
 }
 
 function serviceSummary(service: Service): string {

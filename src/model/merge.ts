@@ -30,11 +30,15 @@ export function merge(parts: readonly RoutingPart[], canonical: Canonical = (loc
     const names: Names = { service: services.names[at] ?? new Map(), listener: listeners.names[at] ?? new Map() };
     return part.routes.flatMap((route) => renamed(route, names, listeners.refused));
   });
+  const accessLog = parts.find((part) => part.accessLog !== undefined)?.accessLog;
+  const tracing = parts.find((part) => part.tracing !== undefined)?.tracing;
   return {
     routing: {
       listeners: listeners.all,
       services: services.all,
       routes: routes.sort(byRoutePrecedence),
+      ...(accessLog === undefined ? {} : { accessLog }),
+      ...(tracing === undefined ? {} : { tracing }),
     },
     problems: [...parts.flatMap(({ problems }) => problems), ...services.problems, ...listeners.problems],
     refused: listeners.refused,

@@ -1,7 +1,9 @@
+import type { AccessLog } from './access-log.ts';
 import type { Listener } from './listener.ts';
 import type { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import type { Service, ServiceName } from './service.ts';
+import type { Tracing } from './tracing.ts';
 
 /** What the user wants, checked, before anyone knows which pods there are. */
 export interface Routing {
@@ -10,6 +12,10 @@ export interface Routing {
   readonly services: readonly Service[];
   /** In the order in which they are tried. */
   readonly routes: readonly Route[];
+  /** Of the requests at all listeners; undefined: none is kept. */
+  readonly accessLog?: AccessLog;
+  /** The same of spans; undefined: none are made. */
+  readonly tracing?: Tracing;
 }
 
 /** What one source of routes wants: the route file, or all objects of one kind. */

@@ -20,7 +20,7 @@ export type Discipline =
       readonly kind: 'limited';
       /** Requests one pod may hold at a time. */
       readonly limit: Slots;
-      /** The one line in front of all pods. */
+      /** The one queue for all pods. */
       readonly queue: {
         /** Requests that may wait; above it they are refused. */
         readonly max: number;

@@ -1,6 +1,6 @@
 import type { Problem } from './problem.ts';
 
-/** What a source knows. `stale`: the last good value stays in force, and why it may be out of date. */
+/** What a source knows. `stale`: the last good value stays active, and why it may be out of date. */
 export type SourceState<T> =
   | { readonly kind: 'pending'; readonly problems: readonly Problem[] }
   | { readonly kind: 'ready'; readonly value: T; readonly problems: readonly Problem[] }

@@ -22,7 +22,7 @@ export interface CacheListener {
   changedFor?(nodes: ReadonlySet<string>): void;
 }
 
-/** The configuration in force, per node, and who wants to know when it changes. */
+/** The active configuration of each node, and who wants to know when it changes. */
 export class SnapshotCache {
   #select: SnapshotFor = () => undefined;
   #common: Snapshot | undefined;

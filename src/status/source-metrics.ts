@@ -17,7 +17,7 @@ export class SourceMetrics {
   constructor(registry: Registry) {
     this.#events = new Counter({
       name: 'sluice_source_events_total',
-      help: 'What the sources of pods heard: answers (pages of a list, DNS answers), changes (events of a watch, other addresses in force), failures (no good answer).',
+      help: 'What the sources of pods heard: answers (pages of a list, DNS answers), changes (events of a watch, other active addresses), failures (no good answer).',
       labelNames: ['source', 'event'],
       registers: [registry],
     });

@@ -7,7 +7,7 @@ import { TestNamespace } from './kit/namespace.ts';
 import { named, WHY_NOT } from './kit/skip.ts';
 
 const SAMPLES = 25;
-/** The gate is raised and kicked in several steps; the next sample must not take the last one's for its own. */
+/** A change is over by then: the next sample must not take the last one's for its own. */
 const SETTLE_MS = 150;
 
 describe.skipIf(WHY_NOT !== undefined)(named('how soon Envoy uses a pod'), () => {

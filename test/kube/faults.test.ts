@@ -92,7 +92,7 @@ describe.skipIf(WHY_NOT !== undefined).concurrent(named('an API server with trou
     expect(took).toBeLessThan(BACK_WITHIN_MS);
   });
 
-  test('frozen for longer than a watch may be silent: that is noticed, said and mended', async (context) => {
+  test('frozen for longer than a watch may be silent: that is noticed, said and repaired', async (context) => {
     const { cluster, space, codec } = await ownCluster(context);
     const follower = follow(context, cluster.kubeconfig(), codec, { silence: 2000, answer: 2000 });
     await follower.untilSays(codec, 'ready 10.244.1.1:8080');

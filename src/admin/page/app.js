@@ -41,7 +41,7 @@ function apply(event) {
 /** What of the address is shown. */
 let shown;
 
-/** Shows what the address names: `#services`, `#service/codec`, `#events`, `#routes`. */
+/** Shows what the address names: `#services`, `#service/codec`, `#events`, `#routes`, `#routes/http%3A%2F%2Fhost%2Fpath`. */
 function route() {
   shown = location.hash;
   const [, view, name] = /^#(\w*)(?:\/(.*))?$/.exec(location.hash) ?? [];
@@ -58,6 +58,7 @@ function route() {
     service = new ServiceView(byId('view-service'), decodeURIComponent(name ?? ''));
     if (state.head) service.update(state);
   }
+  if (known === 'routes' && name) routes.explain.show(decodeURIComponent(name));
   document.title = known === 'service' ? `${decodeURIComponent(name ?? '')} – Sluice` : 'Sluice';
 }
 
@@ -88,6 +89,7 @@ document.addEventListener('keydown', (event) => {
   const isList = !byId('view-services').hidden;
   if (event.key === '/' && !typing && isList) search.focus();
   else if (event.key === 'Escape' && typing) services.search('');
+  else if (event.key === 'Escape' && event.target.closest('form') !== null) event.target.blur();
   else if (event.key === 'Escape' && !isList) {
     location.hash = '#services';
     // At once: the next key may be for the list.

@@ -1,3 +1,4 @@
+import { Explain } from './explain.js';
 import { element, serviceLink } from './text.js';
 
 /** Where requests are taken, and where they are led. */
@@ -11,12 +12,9 @@ export class RoutesView {
     for (const cell of heading) cell.scope = 'col';
     const table = element('table', 'routes', element('thead', '', element('tr', '', ...heading)), this.body);
     this.empty = element('p', 'empty', 'There is no route yet.');
-    const note = element(
-      'p',
-      'kind',
-      'Tried from top to bottom. “sluice explain FILE URL” says why a request takes one.',
-    );
-    root.append(title, this.listeners, note, element('div', 'scroll', table), this.empty);
+    const note = element('p', 'kind', 'Tried from top to bottom.');
+    this.explain = new Explain();
+    root.append(title, this.listeners, note, element('div', 'scroll', table), this.empty, this.explain.root);
   }
 
   /** Draws these. */

@@ -70,7 +70,7 @@ export class ServiceView {
     const own = routes.filter(({ services: to }) => to.includes(this.name));
     this.drawOnce('routes', own, () => {
       this.routes.body.replaceChildren(...own.map(routeRow));
-      setText(this.explain, explainText(head, own));
+      this.explain.replaceChildren(...explainLink(head, own));
     });
     const happened = events.filter(({ service }) => service === this.name);
     this.drawOnce('events', happened, () => this.events.replaceChildren(...happened.map(eventItem)));
@@ -109,7 +109,7 @@ export class ServiceView {
     const rows = pods.map(([address, state, inUse, podLimit, reason, since, until, name, node]) => [
       [address, name, node].filter(Boolean).join('\n'),
       state,
-      limit === undefined ? '' : `${inUse ?? '?'} / ${podLimit ?? limit}`,
+      limit === undefined ? '' : `${inUse ?? '?'}\u00a0/\u00a0${podLimit ?? limit}`,
       [reason, until ? `tried again in ${age(until - at)}` : ''].filter(Boolean).join(', '),
       since ? `${age(at - since)}` : '',
     ]);
@@ -215,12 +215,15 @@ function minute({
   );
 }
 
-/** How to ask which route a request takes, and why. */
-function explainText({ routeFile, listeners }, [route]) {
-  if (route === undefined) return 'No route leads here.';
+/** Leads to the form that says which route takes a request, and why. */
+function explainLink({ listeners }, [route]) {
+  if (route === undefined) return ['No route leads here.'];
   const host =
     route.hosts[0]?.replace('*.', 'any.') ?? listeners[0]?.address.replace('0.0.0.0', 'localhost') ?? 'localhost';
   const scheme = listeners[0]?.tls ? 'https' : 'http';
   const path = /\/\S*/.exec(route.path)?.[0] ?? '/';
-  return `Why a request comes here: sluice explain ${routeFile.path} ${scheme}://${host}${path}`;
+  const url = `${scheme}://${host}${path}`;
+  const link = element('a', '', `Why ${url} comes here`);
+  link.href = `#routes/${encodeURIComponent(url)}`;
+  return [link];
 }

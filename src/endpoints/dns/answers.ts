@@ -20,7 +20,7 @@ export type Answer =
   /** No server gave a usable answer. */
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Why what is in force may not be what is true. */
+/** Why what is active may not be what is true. */
 export type Trouble =
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'empty' }
@@ -50,8 +50,8 @@ const UNSETTLED_RUNS = 6;
  * are.
  *
  * A changed answer counts once `confirm` equal answers came in a row, so that a moment in which pods restart, or two DNS
- * servers disagree, moves nothing; until then everything known stays in force. Addresses are taken at once while
- * nothing is in force (start-up): there is nothing to protect. A failure, or an empty answer while there are pods,
+ * servers disagree, moves nothing; until then everything known stays active. Addresses are taken at once while
+ * nothing is active (start-up): there is nothing to protect. A failure, or an empty answer while there are pods,
  * changes nothing and breaks the run; a name that does not exist, confirmed like any change, means no pods.
  */
 export function stepAnswers(

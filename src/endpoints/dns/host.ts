@@ -35,7 +35,7 @@ export class HostSource implements Source<readonly string[]> {
     this.#options = options;
   }
 
-  /** The addresses in force, sorted; the same array until they change. */
+  /** The active addresses, sorted; the same array until they change. */
   state(): SourceState<readonly string[]> {
     return this.#state;
   }

@@ -5,7 +5,7 @@ import { formatProblem, type Problem } from '../../model/problem.ts';
 import type { SourceState } from '../../model/source.ts';
 import type { Finding } from './find-pods.ts';
 
-/** What was last found for a locator, and the pods that stay in force while nothing better is known. */
+/** What was last found for a locator, and the pods that stay active while nothing better is known. */
 export interface Found {
   /** Undefined until anything was found. */
   readonly pods: readonly Pod[] | undefined;

@@ -1,9 +1,11 @@
+import { accessLog } from './access-log.ts';
 import { dictionary, list } from './collection.ts';
 import { map } from './map.ts';
 import { route } from './route-keys.ts';
 import { textOrNothing, whole } from './scalar.ts';
 import { service } from './service-keys.ts';
 import { defaulted, optional, required, section } from './shape.ts';
+import { tracing } from './tracing.ts';
 import { fileName, ipAddress, label, limit, path, tcpPort } from './values.ts';
 
 /*
@@ -59,6 +61,16 @@ export const version1 = map(
   {
     version: required(whole({ min: 1, max: 1, example: '1' }), 'Version of this form.'),
     listen: section(listen, 'Where Envoy takes requests.'),
+    access_log: optional(
+      accessLog,
+      'Where Envoy writes down what became of each request, at all listeners: [what a line says](operations.md#the-access-log).',
+      'none is kept',
+    ),
+    tracing: optional(
+      tracing,
+      'Traces of requests, at all listeners, with the wait as a span of its own: [what a trace shows](operations.md#tracing).',
+      'no spans; a `traceparent` passes through',
+    ),
     services: optional(
       dictionary(service, {
         says: 'a map of services',

@@ -24,6 +24,15 @@ const FIXES: readonly (readonly [RegExp, string])[] = [
 /** Compiled before, with what was wrong: the library does not free what it compiles, and a file is read many times. */
 const known = new Map<string, Complaint | undefined>();
 
+const compiled = new Map<string, RE2>();
+
+/** Whether the whole of a text is what a regular expression that was checked describes. */
+export function wholeMatch(regex: string, text: string): boolean {
+  const known = compiled.get(regex) ?? new RE2(`^(?:${regex})$`, 'u');
+  compiled.set(regex, known);
+  return known.test(text);
+}
+
 /** A regular expression in RE2's syntax (https://github.com/google/re2/wiki/Syntax), Envoy's own library for it. */
 export function checkRegex(text: string): Result<string, Complaint> {
   if (!known.has(text)) known.set(text, complain(text));

@@ -6,6 +6,7 @@ import { byPrecedence } from '../../model/precedence.ts';
 import type { ForwardRoute, NamedMatch, PathMatch, Route, RouteMatch } from '../../model/route.ts';
 import type { Routing } from '../../model/routing.ts';
 import type { ServiceName } from '../../model/service.ts';
+import { checkAccessLog, toAccessLog } from './access-log.ts';
 import type { Named } from './collection.ts';
 import { checkHeaderName, checkParameterName } from './conditions.ts';
 import { checkHeaderChanges, toHeaderChanges } from './header-changes.ts';
@@ -19,18 +20,20 @@ import { type Complaint, enumerate, quote, type Report } from './report.ts';
 import type { match, route } from './route-keys.ts';
 import { checkService, type ReadService, toLocator, toService } from './service.ts';
 import { type Got, need, type ReadOf } from './shape.ts';
+import { toTracing } from './tracing.ts';
 
 /** A file of version 1, read key by key. */
 export type ReadFile = ReadOf<typeof version1>;
 
 /** Reports what no key shows by itself: names, references, keys and routes that exclude each other. */
-export function checkVersion1({ listen, services, routes }: ReadFile, report: Report): void {
+export function checkVersion1({ listen, access_log: accessLog, services, routes }: ReadFile, report: Report): void {
   const named = services?.value ?? [];
   for (const { name, nameAt, path, value } of named) {
     const result = checkServiceName(name);
     if (!result.ok) for (const complaint of result.errors) report.error({ at: nameAt, path }, complaint);
     if (value !== undefined) checkService(value, report);
   }
+  if (accessLog !== undefined) checkAccessLog(accessLog, report);
   checkShared(named, report);
   checkOwn(listen, named, report);
   const names = new Set(named.map(({ name }) => name));
@@ -178,7 +181,10 @@ export function warnOfVersion1({ services, routes }: ReadFile, report: Report): 
 }
 
 /** The file as the model has it. It must have been checked, without an error. */
-export function toRouting({ listen, services, routes }: ReadFile, baseDir: string): Routing {
+export function toRouting(
+  { listen, access_log: accessLog, tracing, services, routes }: ReadFile,
+  baseDir: string,
+): Routing {
   const { address, port, tls } = need(listen);
   const files = tls === undefined ? undefined : need(tls);
   const pair = (one: { readonly cert: Got<string>; readonly key: Got<string> }): Certificate => ({
@@ -207,6 +213,8 @@ export function toRouting({ listen, services, routes }: ReadFile, baseDir: strin
     routes: need(routes)
       .map((got) => toRoute(got))
       .sort((a, b) => byPrecedence(a.match, b.match)),
+    ...(accessLog === undefined ? {} : { accessLog: toAccessLog(accessLog, baseDir) }),
+    ...(tracing === undefined ? {} : { tracing: toTracing(tracing) }),
   };
 }
 

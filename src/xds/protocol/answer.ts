@@ -36,10 +36,11 @@ function notFresh(unanswered: readonly Unanswered[], name: string): readonly Una
 
 function acked<H extends Held>(state: TypeState<H>, response: Unanswered): Step<H> {
   const names = response.resources.map((resource) => resource.name);
-  const mended = state.nacks.size === 0 ? [] : [...names, ...response.removed].filter((name) => state.nacks.has(name));
+  const resolved =
+    state.nacks.size === 0 ? [] : [...names, ...response.removed].filter((name) => state.nacks.has(name));
   const nacks = changeMap(
     state.nacks,
-    mended.map((name) => [name, undefined]),
+    resolved.map((name) => [name, undefined]),
   );
   const effect: Effect = { kind: 'acked', typeUrl: state.typeUrl, version: response.version, names };
   const unanswered = names.reduce(notFresh, state.unanswered);

@@ -20,7 +20,7 @@ export interface RotationOptions {
 /**
  * TLS for a server, from files that are read again and again, so that a certificate can be replaced without a restart,
  * in whatever way the files are (a Kubernetes secret swaps a link that no watcher sees). New connections get the new
- * certificate, open ones stay. Files that cannot be used leave the good ones before them in force.
+ * certificate, open ones stay. Files that cannot be used leave the good ones before them active.
  */
 export class RotatingCredentials implements experimental.CertificateProvider {
   /** What the server is started with. */
@@ -55,7 +55,7 @@ export class RotatingCredentials implements experimental.CertificateProvider {
     return material.ok ? ok(new RotatingCredentials(files, material.value, options)) : material;
   }
 
-  /** Stops reading the files; what is in force stays. */
+  /** Stops reading the files; what is active stays. */
   stop(): void {
     this.#stopped = true;
     this.#cancel();

@@ -11,7 +11,7 @@ export interface IdealRun {
 }
 
 /**
- * The best that any first-in first-out line can do: one line in front of `servers` servers, no time lost in between.
+ * The best that any first-in first-out queue can do: one queue in front of `servers` servers, no time lost in between.
  * `arrivals` and `serviceTimes` are per request, in milliseconds; they need not be sorted. Throws when they do not match.
  */
 export function idealFifo(arrivals: readonly number[], serviceTimes: readonly number[], servers: number): IdealRun {

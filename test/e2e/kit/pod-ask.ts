@@ -3,7 +3,7 @@ import type { Asked } from './pod.ts';
 /** Request headers as node:http and node:http2 give them. */
 export type AskedHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** The header that carries the load's id; `x-request-id` will not do, for Envoy replaces it at its public listener. */
+/** The header that carries the load's id; `x-request-id` is the subject of tests of its own. */
 export const ID_HEADER = 'x-test-id';
 
 /** The header that says how long the work takes, in milliseconds, fractions allowed. */

@@ -9,7 +9,15 @@ import { freePorts, isListening } from './ports.ts';
 import { FILTER_CONNECTED, type LogLine, type ProcessExit, SluiceProcess } from './sluice-process.ts';
 
 /** A route file without `version` and the address and port of `listen`, which the kit adds; or a whole file as text. */
-export type RouteFile = { readonly tls?: unknown; readonly services: unknown; readonly routes: unknown } | string;
+export type RouteFile =
+  | {
+      readonly tls?: unknown;
+      readonly access_log?: unknown;
+      readonly tracing?: unknown;
+      readonly services: unknown;
+      readonly routes: unknown;
+    }
+  | string;
 
 /** How to start Sluice and its Envoy. */
 export interface SluiceOptions {

@@ -106,7 +106,7 @@ test('no default of Envoy limits how long a request, a stream or its idle time m
   expect(new Set(added), 'what the user said').toEqual(new Set([{ key, value: '10800000' }]));
   const listeners = await admin.configDump({ resource: 'dynamic_listeners' });
   expect(valuesOf(listeners, 'stream_idle_timeout'), 'one of each listener').toEqual(Array(2).fill('0s'));
-  // Not in force unless they have a value.
+  // Not active unless they have a value.
   for (const limit of ['request_timeout', 'max_stream_duration', 'max_connection_duration'])
     expect(valuesOf(listeners, limit)).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { type Keys, type QueueOptions, startQueue } from './queue.ts';
 
 const exact = (path: string): Keys => ({ match: { path }, service: 'codec' });
 
-test('a changed route file is in force within a moment of the write', async () => {
+test('a changed route file is active within a moment of the write', async () => {
   const queue = await startQueue({ pods: 4 });
   const [one = '', ...others] = queue.pods.addresses;
   // Each with the type by which it takes effect, and which Envoy acknowledges last.
@@ -26,11 +26,11 @@ test('a changed route file is in force within a moment of the write', async () =
   }
   const { median, max, count } = spread(took);
   process.stdout.write(
-    `── an edit is in force after: median ${median.toFixed(0)}, max ${max.toFixed(0)} ms, n ${count}\n`,
+    `── an edit is active after: median ${median.toFixed(0)}, max ${max.toFixed(0)} ms, n ${count}\n`,
   );
 });
 
-test('a broken edit changes nothing and says what is wrong; the mended one is taken', async () => {
+test('a broken edit changes nothing and says what is wrong; the corrected one is taken', async () => {
   const queue = await startQueue({ pods: 1, routes: [exact('/a')] });
   const client = queue.http1();
   const statuses = async (name: string) => {
@@ -50,9 +50,9 @@ test('a broken edit changes nothing and says what is wrong; the mended one is ta
   expect(text(told)).toMatch(/routes\.yaml:\d+:\d+/);
   expect(await statuses('broken')).toEqual([200, 404]);
 
-  const mended = await queue.edit(queue.pods.addresses, { routes: [exact('/b')] });
-  await queue.sluice.acked(mended, 'RouteConfiguration');
-  expect(await statuses('mended')).toEqual([404, 200]);
+  const corrected = await queue.edit(queue.pods.addresses, { routes: [exact('/b')] });
+  await queue.sluice.acked(corrected, 'RouteConfiguration');
+  expect(await statuses('corrected')).toEqual([404, 200]);
 });
 
 function text({ msg, fields }: LogLine): string {

@@ -36,7 +36,7 @@ test.each(['http1', 'h2c'] as const)('killed with 50 waiting, started again: nob
   expect(await queue.stat('cluster.codec.upstream_rq_total')).toBe(results.length);
 });
 
-test('an edit made while the control plane is down is in force once it is back', async () => {
+test('an edit made while the control plane is down is active once it is back', async () => {
   const queue = await startQueue({ pods: 1 });
   const run = startLoad(queue.h2(), burst(12, { work: fixed(600) }));
   await queue.untilHeld(1);

@@ -7,7 +7,7 @@ interface State {
   readonly frozen: Set<Socket>;
 }
 
-/** A wire between an Envoy and its control plane that can be cut and mended; it ends with the test. */
+/** A wire between an Envoy and its control plane that can be cut and joined again; it ends with the test. */
 export class CutWire {
   readonly port: number;
   readonly #sockets: Set<Socket>;
@@ -52,7 +52,7 @@ export class CutWire {
     return wire;
   }
 
-  /** Ends all connections, and refuses new ones until it is mended. */
+  /** Ends all connections, and refuses new ones until it is joined again. */
   cut(): void {
     this.#state.cut = true;
     for (const socket of this.#sockets) socket.destroy();

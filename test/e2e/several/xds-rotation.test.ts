@@ -54,7 +54,7 @@ test('Envoy takes a new certificate and a new authority without a restart', asyn
   const envoy = await plane.envoy('edge-1', { tls: { ca, client: { certificate, key }, secrets } });
   await expect.poll(() => clustersOf(envoy), patience).toEqual(['codec']);
 
-  // A key that does not belong to the certificate, and a file that is none, leave the good ones in force.
+  // A key that does not belong to the certificate, and a file that is none, leave the good ones active.
   const before = await taken(envoy);
   await moveIn('new-envoy.key', 'envoy/envoy.key');
   await writeFile(at('garbage'), 'garbage');

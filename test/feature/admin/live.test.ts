@@ -6,7 +6,7 @@ import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import type { Status } from '../../../src/status/status.ts';
 import { until } from '../../e2e/kit/instant.ts';
-import { busyTelemetry, exampleInput, noTelemetry } from '../../unit/status/example.ts';
+import { busyTelemetry, exampleInput, noRoutes, noTelemetry } from '../../unit/status/example.ts';
 
 async function start() {
   const world = { status: describeStatus(exampleInput()), asked: 0 };
@@ -19,6 +19,7 @@ async function start() {
     metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
     ready: () => ({ ready: true }),
     history: () => [],
+    explain: noRoutes,
   });
   if (!admin.ok) throw new Error(admin.errors.join());
   onTestFinished(() => admin.value.stop());

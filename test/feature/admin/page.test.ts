@@ -3,13 +3,24 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Orders, QueuedRequest } from '../../../src/admin/orders.ts';
 import { type Admin, startAdmin } from '../../../src/admin/server.ts';
 import { ok } from '../../../src/base/result.ts';
+import { explainActive } from '../../../src/control-plane/explain-request.ts';
+import { parseRouteFile } from '../../../src/routes/file/parse.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import type { Status } from '../../../src/status/status.ts';
 import { CHROMIUM, NO_CHROMIUM, openTab } from '../../e2e/observe/browser.ts';
-import { noTelemetry } from '../../unit/status/example.ts';
+import { noRoutes, noTelemetry } from '../../unit/status/example.ts';
 import * as scenes from './scenes.ts';
 
 const title = CHROMIUM === undefined ? `the page (skipped: ${NO_CHROMIUM})` : 'the page';
+
+const FILE = `version: 1
+services: {codec: {static: [10.0.0.1:1], limit: 2}, llm: {static: [10.0.0.2:1], limit: 1}}
+routes:
+  - {match: {prefix: /v1/, headers: {x-tier: gold}}, service: llm}
+  - {match: {prefix: /v1/}, service: codec}
+`;
+const parsed = parseRouteFile(FILE, { path: 'routes.yaml', env: {}, baseDir: '/' });
+const routing = parsed.ok ? parsed.value.routing : undefined;
 
 interface Shown {
   readonly page: Page;
@@ -42,6 +53,7 @@ async function show(
     metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
     ready: () => ({ ready: true }),
     history: scenes.exampleHistory,
+    explain: (query) => explainActive(routing, query),
     ...(orders && { orders }),
   });
   if (!admin.ok) throw new Error(admin.errors.join());
@@ -77,6 +89,33 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect(faults).toEqual([]);
   });
 
+  test('a form says which route takes a request; a service leads there', async () => {
+    const { page, faults } = await show(scenes.burst, '#service/codec');
+    await page.getByRole('link', { name: /^Why .* comes here$/ }).click();
+    const answer = page.locator('.explained');
+    await answer.waitFor();
+    expect(await page.getByLabel('URL').inputValue()).toMatch(/^http/);
+    await page.getByLabel('URL').fill('/v1/film?size=4k');
+    await page.getByLabel('Method').selectOption('POST');
+    await page.keyboard.press('Tab');
+    await page.getByLabel('URL').press('Enter');
+    await page.locator('.explained', { hasText: 'routes[1] takes it, prefix /v1/.' }).waitFor();
+    expect(await answer.textContent()).toContain('POST /v1/film?size=4k');
+    expect(await answer.textContent()).toMatch(/routes\[0\] +prefix \/v1\/: there is no header x-tier/);
+    await page.getByLabel('Headers').fill('x-tier: gold');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await page.locator('.explained', { hasText: 'routes[0] takes it' }).waitFor();
+    await page.getByLabel('URL').fill('ftp://a/b');
+    await page.getByLabel('URL').press('Enter');
+    await page.locator('.explained.bad', { hasText: 'URL: Write one like http://host/path, or only /path.' }).waitFor();
+    // Escape leaves the field, and then the view.
+    await page.getByLabel('URL').press('Escape');
+    await page.keyboard.press('Escape');
+    await page.locator('#view-services:not([hidden])').waitFor();
+    // The browser notes the refusal.
+    expect(faults.at(-1)).toContain('400 (Bad Request)');
+  });
+
   test('pods that are out look so, and the own view says why; events and problems are there', async () => {
     const { page, faults } = await show(scenes.outOfOrder);
     const row = page.locator('[data-service=codec]');
@@ -90,10 +129,10 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     const view = page.locator('#view-service');
     await view.getByRole('heading', { name: 'codec' }).waitFor();
     const ejected = view.locator('tr.state-ejected');
-    expect(await ejected.textContent()).toMatch(/10\.0\.0\.2:8080ejected0 \/ 2unreachable, tried again in \d s\d s/);
+    expect(await ejected.textContent()).toMatch(/10\.0\.0\.2:8080ejected0\s\/\s2unreachable, tried again in \d s\d s/);
     expect(await view.getByText('no pod is ready (2 not ready)').count()).toBe(1);
     expect(await view.locator('.events').textContent()).toContain('ejected for 7 s: cannot be reached');
-    expect(await view.getByText('sluice explain routes.yaml http://localhost:8080/codec').count()).toBe(1);
+    expect(await view.getByRole('link', { name: 'Why http://localhost:8080/codec comes here' }).count()).toBe(1);
     await page.keyboard.press('Escape');
     await row.waitFor();
     await page.getByRole('link', { name: 'Events' }).click();
@@ -173,6 +212,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
       ready: () => ({ ready: true }),
       history: () => [],
+      explain: noRoutes,
     });
     if (!again.ok) throw new Error(again.errors.join());
     onTestFinished(() => again.value.stop());

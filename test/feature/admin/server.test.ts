@@ -9,7 +9,7 @@ import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import { readinessOf } from '../../../src/status/readiness.ts';
 import type { Status } from '../../../src/status/status.ts';
-import { exampleInput, noTelemetry } from '../../unit/status/example.ts';
+import { exampleInput, noRoutes, noTelemetry } from '../../unit/status/example.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -27,6 +27,7 @@ async function start(options: Partial<AdminOptions> = {}): Promise<Admin> {
       return readinessOf({ ...now, configured: now.configuration !== undefined, services: () => now.services });
     },
     history: () => [],
+    explain: noRoutes,
     ...options,
   });
   if (!started.ok) throw new Error(started.errors.join());
@@ -163,6 +164,7 @@ test('a page that cannot be made is a 500, is told, and harms no other', async (
     },
     ready: () => ({ ready: true }),
     history: () => [],
+    explain: noRoutes,
     onFault: (error) => faults.push(error),
   });
   for (const path of ['/status', '/metrics']) expect(await ask(admin, path)).toMatchObject({ status: 500 });
@@ -178,6 +180,7 @@ test('a port in use is an error that says so and what to do', async () => {
     metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
     ready: () => ({ ready: true }),
     history: () => [],
+    explain: noRoutes,
   });
   expect(second).toEqual({
     ok: false,
@@ -197,6 +200,7 @@ test('an address this machine does not have, and a name that is none', async () 
       metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
       ready: () => ({ ready: true }) as const,
       history: () => [],
+      explain: noRoutes,
     };
     const started = await startAdmin({
       address: { host, port: 0 },

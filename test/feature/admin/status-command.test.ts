@@ -7,7 +7,7 @@ import { startAdmin } from '../../../src/admin/server.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import type { Status } from '../../../src/status/status.ts';
-import { exampleInput, noTelemetry } from '../../unit/status/example.ts';
+import { exampleInput, noRoutes, noTelemetry } from '../../unit/status/example.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -46,6 +46,7 @@ async function admin(status: () => Status): Promise<string> {
     metrics: new Metrics({ version: '1', telemetry: noTelemetry() }),
     ready: () => ({ ready: true }),
     history: () => [],
+    explain: noRoutes,
   });
   if (!started.ok) throw new Error(started.errors.join());
   cleanups.push(() => started.value.stop());

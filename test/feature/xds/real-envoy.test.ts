@@ -75,7 +75,7 @@ describe.each([{ delta: false }, { delta: true }])('a real Envoy, delta: $delta'
     ]);
   }, 60_000);
 
-  test('refuses a bad cluster in its own words, keeps the good one, and takes it once it is mended', async () => {
+  test('refuses a bad cluster in its own words, keeps the good one, and takes it once it is corrected', async () => {
     const bad = {
       ...cluster('bad', 1),
       body: Cluster.encode({ name: 'bad', type: Cluster.DiscoveryType.EDS }).finish(),

@@ -49,7 +49,7 @@ test('nonce: of another type is stale, never fatal', async () => {
   expect(cds).toMatchObject({ typeUrl: SHORT.cds, status: 'pending', ackedVersion: '' });
 });
 
-test('ACK, NACK: nothing is sent again until it changes, and the others stay in force', async () => {
+test('ACK, NACK: nothing is sent again until it changes, and the others stay active', async () => {
   world().publish({ cds: { one: 'bad', two: 'B1' } });
   const stream = world().client().delta();
   stream.send({ node, typeUrl: SHORT.cds });

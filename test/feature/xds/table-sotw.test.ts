@@ -52,7 +52,7 @@ test('nonce: of another type is stale, never fatal', async () => {
   expect(contents(await stream.next())).toEqual(['EB']);
 });
 
-test('ACK, NACK: nothing is sent again until it changes, and the others stay in force', async () => {
+test('ACK, NACK: nothing is sent again until it changes, and the others stay active', async () => {
   world().publish({ eds: { one: 'bad', two: 'B1' } });
   const stream = world().client().sotw();
   stream.send({ node, typeUrl: SHORT.eds, resourceNames: ['one', 'two'] });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { textPage } from '../../../src/admin/page.ts';
 import { makePage, NOT_FOUND, type PageInputs } from '../../../src/admin/pages.ts';
+import { fail, ok } from '../../../src/base/result.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
 import type { Sample } from '../../../src/telemetry/history.ts';
 import { exampleInput } from '../status/example.ts';
@@ -27,7 +28,18 @@ const inputs: PageInputs = {
   metrics: { contentType: 'text/plain; version=0.0.4', text: async ({ version }) => `sluice_build_info ${version}\n` },
   ready: () => ({ ready: true }),
   history: (service) => [{ ...SAMPLE, at: service.length }],
+  explain: (query) => {
+    const url = query.get('url');
+    return url === null ? fail('URL: write one.') : ok({ taken: url === '/a', text: `explained ${query}` });
+  },
 };
+
+test('a request is explained, or what is wrong with the question', async () => {
+  const asked = await makePage('/explain', inputs, new URLSearchParams('url=/a&method=POST'));
+  expect(asked).toMatchObject({ status: 200, type: 'application/json; charset=utf-8' });
+  expect(JSON.parse(asked?.body ?? '')).toEqual({ taken: true, text: 'explained url=%2Fa&method=POST' });
+  expect(await makePage('/explain', inputs)).toEqual(textPage(400, 'URL: write one.'));
+});
 
 test('health says ok', async () => {
   expect(await makePage('/healthz', inputs)).toEqual({
@@ -69,6 +81,9 @@ test('other paths have no page', () => {
   for (const path of ['', '/statuses', '/Status', '/status/', '//', '__proto__', '/constructor', '/../status'])
     expect(makePage(path, inputs), path).toBeUndefined();
   expect(NOT_FOUND).toEqual(
-    textPage(404, 'There is no such page. Those there are: / /healthz /readyz /status /metrics /history /events'),
+    textPage(
+      404,
+      'There is no such page. Those there are: / /healthz /readyz /status /metrics /explain /history /events',
+    ),
   );
 });

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { askedOf } from '../../../src/commands/explain.ts';
-import { explainRequest } from '../../../src/commands/explain-text.ts';
+import { askedOf, explainRequest } from '../../../src/dataplane/explain.ts';
 import { parseRouteFile } from '../../../src/routes/file/parse.ts';
 
 const FILE = `version: 1

@@ -31,6 +31,19 @@ function edit(from: string, to: string): readonly string[] {
   return describeEdit(routing(FILE), routing(FILE.replace(from, to)));
 }
 
+test('an access log that begins, changes and ends', () => {
+  const log = 'access_log: { path: /a.log }\nservices:';
+  expect(edit('services:', log)).toEqual([
+    'access_log.path none → /a.log, access_log.format none → json, access_log.requests none → all',
+  ]);
+  const [none, file] = [routing(FILE), routing(FILE.replace('services:', log))];
+  const otlp = routing(FILE.replace('services:', 'access_log: { otlp: otel:4317 }\nservices:'));
+  expect(describeEdit(file, otlp)).toEqual([
+    'access_log.path /a.log → none, access_log.format json → none, access_log.otlp none → otel:4317',
+  ]);
+  expect(describeEdit(otlp, none)).toEqual(['access_log.otlp otel:4317 → none, access_log.requests all → none']);
+});
+
 test('an edit that means nothing', () => {
   expect(edit('version: 1', '# a comment\nversion: 1')).toEqual([]);
 });

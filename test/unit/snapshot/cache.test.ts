@@ -34,7 +34,7 @@ test('a snapshot per node', () => {
   cache.subscribe({ changed });
   cache.select(({ id }) => (id === 'a' ? emptySnapshot : undefined));
   expect([cache.get(node('a')), cache.get(node('b'))]).toEqual([emptySnapshot, undefined]);
-  // The common one is not what is in force any more.
+  // The common one is not active any more.
   cache.set(full);
   expect(changed).toHaveBeenCalledTimes(2);
   expect(cache.get(node('b'))).toBe(full);

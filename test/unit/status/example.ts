@@ -1,4 +1,5 @@
 import { FakeClock } from '../../../src/base/clock.ts';
+import { fail, type Result } from '../../../src/base/result.ts';
 import type { Locator } from '../../../src/model/locator.ts';
 import type { Model } from '../../../src/model/model.ts';
 import { NO_OVERRIDES } from '../../../src/model/overrides.ts';
@@ -131,4 +132,9 @@ export function exampleNode(changes: Partial<ConnectedNode> = {}): ConnectedNode
     types: Object.values(TYPE_URLS).map((typeUrl) => ({ typeUrl, status: 'in sync', ackedVersion: 'v1' })),
     ...changes,
   };
+}
+
+/** Explains nothing. */
+export function noRoutes(): Result<never, string> {
+  return fail('There are no routes yet.');
 }

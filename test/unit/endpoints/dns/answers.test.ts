@@ -187,7 +187,7 @@ describe('whatever is answered', () => {
     );
   });
 
-  test('five equal answers at the end are what is in force, without trouble', () => {
+  test('five equal answers at the end are what is active, without trouble', () => {
     fc.assert(
       fc.property(sequences, fc.subarray(['10.0.0.1', '10.0.0.3', 'fd00::1'], { minLength: 1 }), (parts, ips) => {
         const answers = parts.flatMap(([answer, count]) => times(count, answer));

@@ -200,7 +200,7 @@ describe('RouteFileSource follows', () => {
 });
 
 describe('RouteFileSource', () => {
-  it('keeps the last good file in force while the file is bad', async () => {
+  it('keeps the last good file active while the file is bad', async () => {
     writeFileSync(at('r.yaml'), good(1));
     const { seen, source } = follow(at('r.yaml'));
     await until(seen, 'ready 1');

@@ -1,6 +1,6 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
-import { clusterName, PLUGINS, routesName } from '../dataplane/contract.ts';
+import { fail, ok, type Result } from '../base/result.ts';
 import { describeLocator, describePath, describePathChange } from '../model/describe.ts';
 import { fittingHosts } from '../model/host.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
@@ -18,6 +18,7 @@ import {
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import { socketsOf } from '../model/sockets.ts';
+import { clusterName, PLUGINS, routesName } from './contract.ts';
 
 /** What is asked, of which routing. */
 export interface ExplainInput {
@@ -30,6 +31,52 @@ export interface ExplainInput {
   readonly wholeMatch: WholeMatch;
   /** Where a route is written: `routes.yaml:12`. */
   readonly placeOf: (route: Route) => string | undefined;
+}
+
+/** Stands for no host in a URL that is only a path. */
+const NO_HOST = 'no-host.invalid';
+
+/** Reads a URL, or a path alone. Errors: what to write. */
+export function readUrl(text: string): Result<URL, string> {
+  const whole = text.startsWith('/') ? `http://${NO_HOST}${text}` : text;
+  if (/^https?:\/\//.test(whole) && URL.canParse(whole)) return ok(new URL(whole));
+  return fail('Write one like http://host/path, or only /path.');
+}
+
+/** Reads a header: its name in small letters, and its value. Errors: what to write. */
+export function readHeader(text: string): Result<readonly [name: string, value: string], string> {
+  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(.*)$/.exec(text);
+  if (match === null) return fail("Write one like 'x-tier: gold'.");
+  const [, name = '', value = ''] = match;
+  return ok([name.toLowerCase(), value.trimEnd()]);
+}
+
+/** What is asked for. A `host` header goes before the URL's, as with curl. */
+export function askedOf(
+  url: URL,
+  method: string,
+  headers: ReadonlyMap<string, string>,
+): Pick<ExplainInput, 'request' | 'asked' | 'port'> {
+  const named = url.hostname === NO_HOST ? '' : url.host;
+  const authority = (headers.get('host') ?? named).toLowerCase();
+  const host = authority.replace(/:\d+$/, '');
+  // The URL class resolves `.` and `..` as Envoy does.
+  const { pathname: path, search, port } = url;
+  return {
+    request: { method: method.toUpperCase(), host, path, headers, query: queryOf(search) },
+    asked: { scheme: url.protocol === 'https:' ? 'https' : 'http', authority, path, query: search },
+    ...(port === '' ? {} : { port: Number(port) }),
+  };
+}
+
+/** Not decoded, as Envoy compares it; the first of several values counts. */
+function queryOf(search: string): ReadonlyMap<string, string> {
+  const parts = search.slice(1).split('&').filter(Boolean);
+  const pairs = parts.map((part) => {
+    const [name = '', ...value] = part.split('=');
+    return [name, value.join('=')] as const;
+  });
+  return new Map(pairs.reverse());
 }
 
 /** Which route takes a request and why not the others, where it waits, and what carries it in Envoy. */
