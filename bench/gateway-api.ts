@@ -53,7 +53,9 @@ async function bench(): Promise<boolean> {
     );
     const allMs = instant() - began;
     const [accepted, answering] = [acceptedMs - createdMs, allMs - createdMs];
+    const busyBefore = await metric(sluice, /^process_cpu_seconds_total (\S+)/m);
     const took = await changes(sluice);
+    const busy = (await metric(sluice, /^process_cpu_seconds_total (\S+)/m)) - busyBefore;
     // Whatever is still to be written is written.
     await sleep(2000);
     const writes = (await statusWrites()) - written;
@@ -65,7 +67,7 @@ async function bench(): Promise<boolean> {
       `${count} HTTPRoutes: the API server has answered the last creation after ${createdMs.toFixed(0)} ms; from then on all accepted after ${accepted.toFixed(0)} ms, all answering after ${answering.toFixed(0)} ms (from the first creation on: ${acceptedMs.toFixed(0)} and ${allMs.toFixed(0)} ms)`,
     );
     console.log(
-      `one changed route, from the API server's answer to Envoy's ACK: median ${median.toFixed(0)} ms, worst ${max.toFixed(0)} ms of ${took.length}`,
+      `one changed route, from the question to the API server to Envoy's ACK: median ${median.toFixed(0)} ms, worst ${max.toFixed(0)} ms of ${took.length}; ${((1000 * busy) / took.length).toFixed(0)} ms of processor time of Sluice each, statuses and the test's own questions among it`,
     );
     console.log(
       `statuses of HTTPRoutes written: ${writes}, of which ${useless} changed nothing; Sluice counted ${own}`,
@@ -184,10 +186,18 @@ async function statusWrites(): Promise<number> {
   return [...lines].reduce((sum, [, , value]) => sum + Number(value), 0);
 }
 
+async function metricsOf(sluice: SluiceProcess): Promise<string> {
+  const { fields } = await sluice.logged('where the admin is', ({ fields: { admin } }) => admin !== undefined);
+  return (await fetch(`${String(fields['admin'])}/metrics`)).text();
+}
+
+async function metric(sluice: SluiceProcess, line: RegExp): Promise<number> {
+  return Number(line.exec(await metricsOf(sluice))?.[1]);
+}
+
 /** What Sluice itself counts: `40 changed, 0 same, 0 failed`. */
 async function countedWrites(sluice: SluiceProcess): Promise<string> {
-  const { fields } = await sluice.logged('where the admin is', ({ fields: { admin } }) => admin !== undefined);
-  const text = await (await fetch(`${String(fields['admin'])}/metrics`)).text();
+  const text = await metricsOf(sluice);
   const lines = text.matchAll(/^sluice_object_status_writes_total\{result="(\w+)"\} (\d+)/gm);
   return [...lines].map(([, result, value]) => `${value} ${result}`).join(', ');
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../e2e/kit/instant.ts';
+import { Pods } from '../e2e/kit/pods.ts';
 import { freePorts } from '../e2e/kit/ports.ts';
 import { SluiceProcess } from '../e2e/kit/sluice-process.ts';
 import { K8S, WHY_NOT as NO_KUBECTL } from '../unit/k8s/kustomize.ts';
@@ -34,11 +35,11 @@ class Ingresses {
       host,
       paths,
       ...more
-    }: { host?: string; paths: readonly string[]; annotations?: object; tls?: object; service?: string },
+    }: { host?: string; paths: readonly string[]; annotations?: object; tls?: object; service?: string; type?: string },
   ): Promise<void> {
-    const { annotations = {}, tls, service = 'codec' } = more;
+    const { annotations = {}, tls, service = 'codec', type = 'Prefix' } = more;
     const backend = { service: { name: service, port: { name: 'http' } } };
-    const rule = { http: { paths: paths.map((path) => ({ path, pathType: 'Prefix', backend })) } };
+    const rule = { http: { paths: paths.map((path) => ({ path, pathType: type, backend })) } };
     await this.space.cluster.ask('POST', this.path(), {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'Ingress',
@@ -65,8 +66,24 @@ class Ingresses {
 }
 
 /** The status of the answer over plain HTTP, with where it leads; undefined: there is none. */
-async function get(port: number, host: string, path: string): Promise<string | undefined> {
-  const args = ['-s', '-o', '/dev/null', '-m', '5', '-w', '%{http_code} %{redirect_url}', '-H', `host: ${host}`];
+async function get(
+  port: number,
+  host: string,
+  path: string,
+  more: readonly string[] = [],
+): Promise<string | undefined> {
+  const args = [
+    ...more,
+    '-s',
+    '-o',
+    '/dev/null',
+    '-m',
+    '5',
+    '-w',
+    '%{http_code} %{redirect_url}',
+    '-H',
+    `host: ${host}`,
+  ];
   try {
     return execFileSync('curl', [...args, `http://127.0.0.1:${port}${path}`], { encoding: 'utf8' }).trim();
   } catch {
@@ -211,6 +228,80 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Ingresses'), { timeout
     });
     await until(async () => JSON.stringify(await second.status()).includes('affinity'), { what: 'its own problems' });
     expect(await told()).toHaveLength(5);
+  });
+
+  test('annotations, as Envoy does them and pods see them', async () => {
+    const space = await TestNamespace.make(cluster);
+    const deployment = await Deployment.make(space, '10.244.68', 1);
+    const next = await Pods.start({ count: 1, network: '10.244.69', port: 8080 });
+    onTestFinished(() => next.stop());
+    await space.addBareService('next', ['10.244.69.1']);
+    const ingresses = new Ingresses(space);
+    const nginx = (keys: Readonly<Record<string, string>>) =>
+      Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${NGINX}${key}`, value]));
+    const groups = nginx({ 'rewrite-target': '/reviews/$2/of/$1', 'use-regex': 'true' });
+    const type = 'ImplementationSpecific';
+    await ingresses.create('groups', {
+      host: 'groups.example',
+      paths: ['/items/([0-9]+)/reviews/(.*)'],
+      annotations: groups,
+      type,
+    });
+    const rest = nginx({ 'rewrite-target': '/$2' });
+    await ingresses.create('rest', { host: 'rest.example', paths: ['/api(/|$)(.*)'], annotations: rest, type });
+    await ingresses.create('stable', { host: 'canary.example', paths: ['/'] });
+    await ingresses.create('canary', {
+      host: 'canary.example',
+      paths: ['/'],
+      service: 'next',
+      annotations: nginx({
+        canary: 'true',
+        'canary-by-header': 'X-Canary',
+        'canary-by-cookie': 'beta',
+        'canary-weight': '30',
+      }),
+    });
+    await ingresses.create('moved', {
+      host: 'moved.example',
+      paths: ['/'],
+      annotations: nginx({ 'permanent-redirect': 'https://new.example$request_uri' }),
+    });
+    await ingresses.create('cors', {
+      host: 'cors.example',
+      paths: ['/'],
+      annotations: nginx({ 'enable-cors': 'true', 'cors-allow-origin': 'https://app.example', 'app-root': '/start' }),
+    });
+    const { port } = await start();
+    await until(async () => (await get(port, 'cors.example', '/x')) === '200', { what: 'the paths to answer' });
+    await deployment.pods.forget();
+    expect(await get(port, 'groups.example', '/Items/42/reviews/new?x=1')).toBe('200');
+    expect(await get(port, 'rest.example', '/api/v1/x?y=1')).toBe('200');
+    expect(await get(port, 'rest.example', '/api')).toBe('200');
+    expect((await deployment.pods.requests()).map(({ path }) => path)).toEqual(['/reviews/new/of/42', '/v1/x', '/']);
+    expect(await get(port, 'moved.example', '/a?b=1')).toBe('301 https://new.example/a?b=1');
+    expect(await get(port, 'cors.example', '/')).toBe('302 http://cors.example/start');
+    const preflight = [
+      '-X',
+      'OPTIONS',
+      '-H',
+      'origin: https://app.example',
+      '-H',
+      'access-control-request-method: PUT',
+    ];
+    await deployment.pods.forget();
+    expect(await get(port, 'cors.example', '/x', preflight)).toBe('200');
+    expect(await deployment.pods.requests()).toEqual([]);
+    const seen = async (...args: readonly string[]) => {
+      await Promise.all([deployment.pods.forget(), next.forget()]);
+      for (let count = 0; count < 40; count++) expect(await get(port, 'canary.example', '/', args)).toBe('200');
+      return (await next.requests()).length;
+    };
+    expect(await seen('-H', 'x-canary: always')).toBe(40);
+    expect(await seen('-H', 'x-canary: never')).toBe(0);
+    expect(await seen('-H', 'cookie: a=b; beta=always')).toBe(40);
+    expect(await seen('-H', 'cookie: beta=never')).toBe(0);
+    const share = await seen();
+    expect([share > 0, share < 30]).toEqual([true, true]);
   });
 
   test.skipIf(NO_KUBECTL !== undefined)(
