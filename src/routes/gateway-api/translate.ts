@@ -120,6 +120,15 @@ function ownGateways(objects: Objects): readonly Gateway[] {
 
 /** The Gateways through which routes lead to a Service. */
 function gatewaysOf(routes: readonly AttachedRoute[]): (service: string) => readonly Gateway[] {
+  // Nobody asks while there is no BackendTLSPolicy.
+  let found: ReadonlyMap<string, ReadonlySet<Gateway>> | undefined;
+  return (service) => {
+    found ??= gatewaysByService(routes);
+    return [...(found.get(service) ?? [])];
+  };
+}
+
+function gatewaysByService(routes: readonly AttachedRoute[]): ReadonlyMap<string, ReadonlySet<Gateway>> {
   const byService = new Map<string, Set<Gateway>>();
   for (const { object, attachments } of routes) {
     const gateways = attachments.flatMap(({ listeners }) => listeners.map(({ gateway }) => gateway));
@@ -132,7 +141,7 @@ function gatewaysOf(routes: readonly AttachedRoute[]): (service: string) => read
       }
     }
   }
-  return (service) => [...(byService.get(service) ?? [])];
+  return byService;
 }
 
 interface AttachedRoute {
