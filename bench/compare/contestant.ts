@@ -43,7 +43,7 @@ export class Contestant {
 
   /** Starts pods at 127.0.`network`.x and the opponent in front of them. */
   static async start(kind: OpponentKind, scenario: Scenario, network: number): Promise<Contestant> {
-    const { pods: count, members, limit, protocol, checkEvery } = scenario;
+    const { pods: count, members, limit, protocol, checkEvery, order } = scenario;
     const pods = await Pods.start({ count, protocol, workers: limit, network: `127.0.${network}` });
     const folder = await mkdtemp(join(tmpdir(), 'sluice-compare-'));
     try {
@@ -52,6 +52,7 @@ export class Contestant {
         limit,
         protocol,
         checkEvery,
+        order,
         folder,
       });
       return new Contestant(kind, scenario, pods, { opponent, folder });

@@ -40,6 +40,8 @@ const run = times.extend({
   cpuMs: pair,
   /** Resident memory at its end. */
   residentMb: pair,
+  /** Of scenarios with groups: how long the requests of each waited. */
+  groups: z.record(z.string(), distribution).optional(),
   /** Only where a picture shows it. */
   series: series.optional(),
 });

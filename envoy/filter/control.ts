@@ -7,6 +7,7 @@ import { listWaiting } from './list.ts';
 import { NONE } from './queue.ts';
 import { contexts, findPod, findService, queues, removeUnmarked, serviceOf, setFullStatus, setPod } from './state.ts';
 import { acknowledge, applied, reject, welcome } from './stream.ts';
+import { applyCost, applyDeadline, applyFair, applyPriority, askNothing } from './traits.ts';
 import {
   broken,
   bytesAt,
@@ -36,6 +37,15 @@ const PODS_DELTA: u32 = 5;
 const HEARTBEAT: u32 = 7;
 const LIST_WAITING: u32 = 8;
 const CANCEL_REQUEST: u32 = 9;
+// Fields of Settings that are messages.
+const EJECTION: u32 = 5;
+const PRIORITY: u32 = 10;
+const FAIR: u32 = 11;
+const DEADLINE: u32 = 12;
+const COST: u32 = 13;
+/** Of Priority, and of Fair. */
+const CLASS: u32 = 2;
+const WEIGHT: u32 = 6;
 
 /** Counts the messages with pods, so that those of the newest can be told from the others. */
 let mark: i32 = 0;
@@ -81,17 +91,33 @@ function isReadable(kind: u32, at: usize, size: i32): bool {
     }
     const outer = enterMessage();
     for (let inner = nextField(); inner !== 0; inner = nextField()) {
-      if (!settings || inner !== 5) {
-        skip();
-        continue;
-      }
-      const middle = enterMessage();
-      for (let innermost = nextField(); innermost !== 0; innermost = nextField()) skip();
-      leaveMessage(middle);
+      if (settings && (inner === EJECTION || inner === PRIORITY || inner === FAIR || inner === COST))
+        skipMessage(withinOf(inner));
+      else skip();
     }
     leaveMessage(outer);
   }
   return !broken;
+}
+
+/** The field of a message of Settings that is a message again. */
+function withinOf(field: u32): u32 {
+  return field === PRIORITY ? CLASS : field === FAIR ? WEIGHT : 0;
+}
+
+/** Goes over a message, with the messages in it that are its field `within`. */
+function skipMessage(within: u32): void {
+  const outer = enterMessage();
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field !== within) {
+      skip();
+      continue;
+    }
+    const middle = enterMessage();
+    for (let inner = nextField(); inner !== 0; inner = nextField()) skip();
+    leaveMessage(middle);
+  }
+  leaveMessage(outer);
 }
 
 function refuse(why: Text, sequence: f64, now: f64): void {
@@ -168,6 +194,7 @@ function applyService(): Text | null {
     queues.configureEjection(s, 0, 0, 0, 0);
     queues.configure(s, 0, 0, 0);
     setFullStatus(s, 0);
+    askNothing(s);
   }
   if (broken) return UNREADABLE;
   removeUnmarked(s, mark);
@@ -181,14 +208,28 @@ function applySettings(s: i32): void {
   let fullStatus: i32 = 0;
   let abortHold: f64 = 0;
   queues.configureEjection(s, 0, 0, 0, 0);
+  askNothing(s);
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 1) queueMax = readInt();
     else if (field === 2) queueTimeout = readNumber();
     else if (field === 3) fullStatus = readInt();
     else if (field === 4) abortHold = readNumber();
-    else if (field === 5) {
+    else if (field === EJECTION) {
       const outer = enterMessage();
       applyEjection(s);
+      leaveMessage(outer);
+    } else if (field === PRIORITY) {
+      const outer = enterMessage();
+      applyPriority(s);
+      leaveMessage(outer);
+    } else if (field === FAIR) {
+      const outer = enterMessage();
+      applyFair(s);
+      leaveMessage(outer);
+    } else if (field === DEADLINE) applyDeadline(s, readInt());
+    else if (field === COST) {
+      const outer = enterMessage();
+      applyCost(s);
       leaveMessage(outer);
     } else skip();
   }
@@ -233,6 +274,7 @@ function removeService(): void {
   const s = findService(foundAt, foundSize);
   if (s === NONE) return;
   refuseWaiting(s);
+  askNothing(s);
   queues.removeService(s);
 }
 

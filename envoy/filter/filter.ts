@@ -9,6 +9,9 @@ import {
   advanceAfter,
   advanceArriving,
   answerFull,
+  answerLate,
+  answerTenantFull,
+  answerTooCostly,
   answerUnserved,
   arm,
   beginTry,
@@ -56,7 +59,18 @@ import {
   same,
   text,
 } from './host.ts';
-import { ANSWERED, FAILED, FULL, NONE, TIMED_OUT, UNSERVED, WORKING } from './queue.ts';
+import {
+  ANSWERED,
+  FAILED,
+  LATE,
+  NONE,
+  TENANT_FULL,
+  TIMED_OUT,
+  TOO_COSTLY,
+  UNSERVED,
+  WAITING,
+  WORKING,
+} from './queue.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { tickSpans } from './spans.ts';
 import { contexts, findPod, queues, serviceOf, tries } from './state.ts';
@@ -75,6 +89,7 @@ import {
   tickStream,
   VM_HEADER,
 } from './stream.ts';
+import { readTraits, requestClass, requestCost, requestDue, requestTenant } from './traits.ts';
 
 const CONTINUE: i32 = 0;
 const PAUSE: i32 = 1;
@@ -238,10 +253,10 @@ function arrive(context: u32): i32 {
     answerUnserved();
     return PAUSE;
   }
-  const r = queues.arrive(s, at);
-  if (r === FULL || r === UNSERVED) {
-    if (r === FULL) answerFull(s);
-    else answerUnserved();
+  readTraits(s, at);
+  const r = queues.arriveAs(s, requestClass, requestTenant, requestCost, requestDue, at);
+  if (r < 0) {
+    refuse(r, s);
     return PAUSE;
   }
   admit(context, r);
@@ -249,20 +264,23 @@ function arrive(context: u32): i32 {
     direct(r);
     return CONTINUE;
   }
-  if (queues.shared) return arriveShared(context, r, s, at);
-  advance(at);
-  return PAUSE;
-}
-
-/** A request has joined the queue, and only the record of its service says whether there is a slot for it. */
-function arriveShared(context: u32, r: i32, s: i32, at: f64): i32 {
   if (advanceArriving(r, at)) return CONTINUE;
-  if (queues.stay(r)) return PAUSE;
+  const stays = queues.stay(r);
+  if (stays === WAITING) return PAUSE;
   contexts.remove(r);
   advance(at);
   enter(context);
-  answerFull(s);
+  refuse(stays, s);
   return PAUSE;
+}
+
+/** A request gets no place in the queue. */
+function refuse(why: i32, s: i32): void {
+  if (why === UNSERVED) answerUnserved();
+  else if (why === TENANT_FULL) answerTenantFull(s, requestTenant);
+  else if (why === TOO_COSTLY) answerTooCostly(requestCost, s);
+  else if (why === LATE) answerLate();
+  else answerFull(s);
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   text,
 } from './host.ts';
 import { nameAt, nameSize } from './names.ts';
-import { ANSWERED, NONE, POD_FORGOTTEN, SERVICE_FORGOTTEN } from './queue.ts';
+import { ANSWERED, DEADLINES, NONE, POD_FORGOTTEN, SERVICE_FORGOTTEN, WORKING } from './queue.ts';
 import { leaveShared, shareAll } from './sharing.ts';
 import {
   contexts,
@@ -35,6 +35,7 @@ import {
 } from './state.ts';
 import { forgetStatistics } from './statistics.ts';
 import { epochTag, tellPod } from './stream.ts';
+import { askNothing, mostCost, putTenant } from './traits.ts';
 
 /** The pod that Envoy is to choose. */
 export const POD = text('x-sluice-pod');
@@ -46,6 +47,9 @@ const RETRY_AFTER = text('retry-after');
 const QUEUE_FULL = text('sluice_queue_full');
 const QUEUE_TIMEOUT = text('sluice_queue_timeout');
 const NO_STATE = text('sluice_no_state');
+const TENANT_FULL = text('sluice_tenant_full');
+const TOO_COSTLY = text('sluice_too_costly');
+const DEADLINE = text('sluice_deadline');
 const TOO_MANY = text('sluice_too_many_requests');
 const REMOVED = text('sluice_service_removed');
 const RENEWED = text('sluice_filter_renewed');
@@ -54,6 +58,13 @@ const CANCELLED = text('sluice_cancelled');
 const SAY_FULL = text('The queue of this service is full. Try again in ');
 const SAY_SECONDS = text(' s.\n');
 const SAY_TIMEOUT = text('No pod became free in the time that a request may wait.\n');
+const SAY_COST = text('This request takes ');
+const SAY_SLOTS = text(' slots of one pod, and no pod has more than ');
+const SAY_MOST = text('. No pod has seen it.');
+const SAY_LATE = text('The deadline of this request was over before a pod was free for it.');
+const SAY_TENANT = text('Too many requests of tenant ');
+const SAY_WAIT = text(' wait: ');
+const SAY_PER_TENANT = text(' (queue.fair.max_per_tenant). Try again later.');
 const SAY_NO_STATE = text('Envoy does not know the pods of this service: Sluice has not sent them.\n');
 const SAY_TOO_MANY = text('Envoy has more requests than it has memory for.\n');
 const SAY_REMOVED = text('This service was removed while the request waited.\n');
@@ -61,6 +72,8 @@ const SAY_RENEWED = text('The queue in Envoy was replaced by a newer one while t
 const SAY_CANCELLED = text('The request was cancelled while it waited.\n');
 
 // Statuses of gRPC.
+const INVALID_ARGUMENT: i32 = 3;
+const DEADLINE_EXCEEDED: i32 = 4;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNAVAILABLE: i32 = 14;
 
@@ -150,7 +163,7 @@ function goOnAgain(): bool {
 
 let arriving: i32 = NONE;
 
-/** `advance` while slots are shared, in the callback in which a request has arrived. Whether that one goes on at once. */
+/** `advance` in the callback in which a request has arrived. Whether that one goes on at once. */
 export function advanceArriving(r: i32, now: f64): bool {
   arriving = r;
   advance(now);
@@ -174,7 +187,13 @@ export function advance(now: f64): void {
     const s = queues.nextReady();
     if (s === NONE) break;
     const r = queues.start(s, now);
+    if (r === NONE) continue;
     enter(contexts.of(r));
+    // The limits were lowered while it waited.
+    if (queues.state(r) !== WORKING) {
+      answerTooCostly(queues.order.costOf(r), s);
+      continue;
+    }
     direct(r);
     // The one that is arriving goes on when its callback returns.
     if (r !== arriving) resume();
@@ -222,6 +241,7 @@ export function drainEvents(now: f64): void {
     const kind = queues.eventKind(i);
     if (kind === SERVICE_FORGOTTEN) {
       forgetStatistics(subject);
+      askNothing(subject);
       forgetServiceName(subject);
       continue;
     }
@@ -245,6 +265,42 @@ export function answerFull(s: i32): void {
   put(SAY_SECONDS);
   const status = fullStatus(s);
   answer(status, QUEUE_FULL, RESOURCE_EXHAUSTED);
+}
+
+/** Too many of its tenant wait: says which, and how many may. */
+export function answerTenantFull(s: i32, tenant: i32): void {
+  const seconds = queues.retryAfter(s);
+  beginHeaders();
+  begin();
+  putNumber(seconds as u64);
+  header(RETRY_AFTER, lineAt(), lineSize());
+  begin();
+  put(SAY_TENANT);
+  putTenant(tenant);
+  put(SAY_WAIT);
+  putNumber(queues.order.waitingOf(tenant) as u64);
+  put(SAY_PER_TENANT);
+  answer(fullStatus(s), TENANT_FULL, RESOURCE_EXHAUSTED);
+}
+
+/** It takes more slots than any pod has. */
+export function answerTooCostly(cost: i32, s: i32): void {
+  beginHeaders();
+  begin();
+  put(SAY_COST);
+  putNumber(cost as u64);
+  put(SAY_SLOTS);
+  putNumber(mostCost(s) as u64);
+  put(SAY_MOST);
+  answer(400, TOO_COSTLY, INVALID_ARGUMENT);
+}
+
+/** Its deadline is over, or cannot be met any more. */
+export function answerLate(): void {
+  beginHeaders();
+  begin();
+  put(SAY_LATE);
+  answer(504, DEADLINE, DEADLINE_EXCEEDED);
 }
 
 export function answerUnserved(): void {
@@ -305,8 +361,12 @@ export function expire(now: f64): void {
   for (let left = BATCH; left > 0; left--) {
     const r = queues.expire(now);
     if (r === NONE) return;
-    const known = queues.isKnown(queues.serviceOf(r));
     enter(contexts.of(r));
+    if (queues.expiredBy === DEADLINES) {
+      answerLate();
+      continue;
+    }
+    const known = queues.isKnown(queues.serviceOf(r));
     beginHeaders();
     begin();
     put(known ? SAY_TIMEOUT : SAY_NO_STATE);

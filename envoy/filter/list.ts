@@ -4,6 +4,7 @@ import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
 import { contexts, podEntry, queues } from './state.ts';
 import { send } from './stream.ts';
+import { classEntry, tenantEntry } from './traits.ts';
 import { beginMessage, close, open, writeBytes, writeNumber } from './wire.ts';
 
 const METHOD = text(':method');
@@ -61,6 +62,10 @@ function writeRequest(r: i32, now: f64): void {
     release(found);
   }
   writeHeader(6, REQUEST_ID);
+  const entry = classEntry(queues.serviceOf(r), queues.order.classOf(r));
+  if (entry !== 0) writeBytes(7, nameAt(entry), nameSize(entry));
+  const tenant = tenantEntry(queues.order.tenantOf(r));
+  if (tenant !== 0) writeBytes(8, nameAt(tenant), nameSize(tenant));
   close(request);
 }
 

@@ -5,9 +5,11 @@
 // waited too long, `eventCount` for what happened to pods. Nothing is allocated per request: everything lies in columns that
 // grow by doubling. Compiles with tsc and asc, so the same lines run in Envoy and in Node.
 //
-// The order of a queue is `join`, `leave` and `first`, and nothing else knows it.
+// Which of those that wait goes first is the matter of order.ts, and nothing here knows it.
 import { Floats, Ints } from './columns.ts';
+import { Deadlines } from './deadlines.ts';
 import { BUCKETS, bucketOf } from './durations.ts';
+import { Order } from './order.ts';
 
 /** No request, pod or service. */
 export const NONE: i32 = -1;
@@ -15,6 +17,12 @@ export const NONE: i32 = -1;
 export const FULL: i32 = -2;
 /** `arrive`: too many requests are known in all. */
 export const UNSERVED: i32 = -3;
+/** `arrive`: too many of its tenant wait. */
+export const TENANT_FULL: i32 = -4;
+/** `arrive`: it takes more slots than any pod has. */
+export const TOO_COSTLY: i32 = -5;
+/** `arrive`: its deadline is over already. */
+export const LATE: i32 = -6;
 
 /** Where a request stands. FREE: its place is unused. */
 export const FREE: i32 = 0;
@@ -62,7 +70,8 @@ export const WORK_TIMEOUTS: i32 = 8;
 export const RETRIED: i32 = 9;
 export const EJECTIONS: i32 = 10;
 export const COUNT_UNSERVED: i32 = 11;
-export const COUNTS: i32 = 12;
+export const DEADLINES: i32 = 12;
+export const COUNTS: i32 = 13;
 
 // What is known of a service.
 const UNKNOWN: i32 = 0;
@@ -79,6 +88,11 @@ const TRYING_BIT: i32 = 8;
 const NEWEST: f64 = 0.05;
 
 export class Queues {
+  /** Who goes next. */
+  readonly order: Order = new Order();
+  private readonly deadlines: Deadlines = new Deadlines();
+  /** Why the request went that `expire` has answered last: WAIT_TIMEOUTS, DEADLINES or COUNT_UNSERVED. */
+  expiredBy: i32 = 0;
   /** Bounds. One more request is UNSERVED, one more service or pod NONE. */
   requestsMax: i32 = 200000;
   servicesMax: i32 = 20000;
@@ -121,9 +135,12 @@ export class Queues {
   private waitSums: Floats = new Floats();
   private workSums: Floats = new Floats();
   private usualWork: Floats = new Floats();
-  // The queue of a service.
-  private heads: Ints = new Ints();
-  private tails: Ints = new Ints();
+  // Requests may take several slots of a pod, at most so many. 0: each takes one.
+  private costMax: Ints = new Ints();
+  // One that is next and finds no pod with so many free: it waits for this pod, whose free slots are kept for it.
+  private keptRequests: Ints = new Ints();
+  private keptPods: Ints = new Ints();
+  private keptFree: Ints = new Ints();
   // Its slots whose clients have left: first in, first released.
   private heldHeads: Ints = new Ints();
   private heldTails: Ints = new Ints();
@@ -179,15 +196,16 @@ export class Queues {
   private requestMapped: Ints = new Ints();
   private requestService: Ints = new Ints();
   private requestPod: Ints = new Ints();
+  private hasCosts: bool = false;
+  private requestHeld: Ints = new Ints();
   private requestNext: Ints = new Ints();
-  private requestPrev: Ints = new Ints();
-  private requestCame: Floats = new Floats();
   // When it got its slot; for a HELD one when that is free.
   private requestSince: Floats = new Floats();
   // The pod where it needs a slot to be tried again, and the next such request: first in, first out, as Envoy gives connections
   // to a pod to those that want one. Otherwise one would have the slot and another the connection, for ever.
   private requestClaim: Ints = new Ints();
   private claimNext: Ints = new Ints();
+  private claimHeld: Ints = new Ints();
   private claimHead: i32 = NONE;
   private claimTail: i32 = NONE;
 
@@ -228,8 +246,11 @@ export class Queues {
     this.waitSums.set(s, 0);
     this.workSums.set(s, 0);
     this.usualWork.set(s, 0);
-    this.heads.set(s, NONE);
-    this.tails.set(s, NONE);
+    this.order.reset(s);
+    this.costMax.set(s, 0);
+    this.keptRequests.set(s, NONE);
+    this.keptPods.set(s, NONE);
+    this.keptFree.set(s, 0);
     this.heldHeads.set(s, NONE);
     this.heldTails.set(s, NONE);
     this.turns.set(s, NONE);
@@ -257,6 +278,22 @@ export class Queues {
     this.ejectGateway.set(s, consecutiveGateway);
     this.ejectBase.set(s, base);
     this.ejectMax.set(s, max);
+  }
+
+  /** Its requests may take several slots of a pod, at most so many: as the pod with the highest limit has. 0: each takes one. */
+  configureCost(s: i32, most: i32): void {
+    this.costMax.set(s, most);
+    if (most > 1 && !this.hasCosts) {
+      this.hasCosts = true;
+      this.order.allowCosts();
+      this.growCosts();
+    }
+    this.ready(s);
+  }
+
+  /** How long a pod works on a request of this service, usually; 0: it is not known. */
+  usual(s: i32): f64 {
+    return this.usualWork.get(s);
   }
 
   /** Takes back what was configured, and removes the pods. Its waiting requests are to be taken out with `takeOut`. */
@@ -326,8 +363,8 @@ export class Queues {
 
   /** How long the oldest waiting request has waited. */
   oldestWait(s: i32, now: f64): f64 {
-    const r = this.first(s);
-    return r === NONE ? 0 : now - this.requestCame.get(r);
+    const r = this.order.oldest(s);
+    return r === NONE ? 0 : now - this.order.came(r);
   }
 
   /** Seconds until a refused request may expect a place: how long those that wait take at the usual pace, at least 1. */
@@ -457,15 +494,35 @@ export class Queues {
 
   // ---- Requests ----
 
-  /** A new request. It has a slot (WORKING), or waits; FULL or UNSERVED: it got no place. */
+  /** As `arriveAs`, of the highest class and of no tenant, for one slot and without a deadline. */
   arrive(s: i32, now: f64): i32 {
+    return this.arriveAs(s, 0, NONE, 1, Infinity, now);
+  }
+
+  /**
+   * A new request, of a class and of a tenant (or NONE), for so many slots of a pod, which waits no longer than until `due`. It
+   * has its slots (WORKING), or waits: then it is to be asked whether it may `stay`, once all that may start have. FULL,
+   * TENANT_FULL, TOO_COSTLY, LATE or UNSERVED: it got no place.
+   */
+  arriveAs(s: i32, c: i32, tenant: i32, cost: i32, due: f64, now: f64): i32 {
     this.addCount(s, ARRIVED);
-    const first = this.waitingCount.get(s) === 0;
-    const p = first && !this.shared && this.freeSlots.get(s) > 0 ? this.choose(s) : NONE;
-    const full = this.isKnown(s) && this.waitingCount.get(s) >= this.queueMax.get(s);
-    if (p === NONE && !this.shared && full) {
+    if (due <= now) {
+      this.addCount(s, DEADLINES);
+      return LATE;
+    }
+    if (cost > 1 && this.isKnown(s) && cost > this.costMax.get(s)) {
       this.addCount(s, REFUSED);
-      return FULL;
+      return TOO_COSTLY;
+    }
+    const first = this.waitingCount.get(s) === 0;
+    const bound = tenant !== NONE && !this.order.mayStart(tenant, cost);
+    const p = first && !bound && !this.shared && this.freeSlots.get(s) > 0 ? this.choose(s, cost) : NONE;
+    if (p === NONE && !this.isDecidedLater(s)) {
+      const full = this.isKnown(s) && this.waitingCount.get(s) >= this.queueMax.get(s);
+      if (full || (tenant !== NONE && !this.order.mayWait(tenant))) {
+        this.addCount(s, REFUSED);
+        return full ? FULL : TENANT_FULL;
+      }
     }
     const r = this.newRequest();
     if (r === NONE) {
@@ -473,51 +530,159 @@ export class Queues {
       return UNSERVED;
     }
     this.requestService.set(r, s);
-    this.requestCame.set(r, now);
-    if (p !== NONE) this.begin(r, p, now);
-    else this.join(r);
+    this.order.describe(r, c, tenant, cost, now);
+    if (p !== NONE) {
+      this.begin(r, p, now);
+      return r;
+    }
+    if (due !== Infinity) {
+      this.deadlines.add(r, due);
+      if (due < this.soonest) this.soonest = due;
+    }
+    this.join(r);
     return r;
   }
 
+  /** Whether a request may start although others wait: only then it is known whether it has to wait. */
+  private isDecidedLater(s: i32): bool {
+    return this.shared || this.costMax.get(s) > 1 || this.order.isBounded(s);
+  }
+
   /**
-   * A request has arrived while slots are shared, and was granted none: whether it may wait. False: it is refused, and `r` is
-   * not used again.
+   * A request has arrived and has not got a slot: WAITING: it may wait. FULL or TENANT_FULL: it is refused, and `r` is not used
+   * again.
    */
-  stay(r: i32): bool {
+  stay(r: i32): i32 {
     const s = this.requestService.get(r);
+    if (!this.isDecidedLater(s) || !this.isKnown(s)) return WAITING;
+    const tenant = this.order.tenantOf(r);
     // It is counted among those that wait.
-    if (!this.isKnown(s) || this.waitingCount.get(s) + this.elsewhereCount.get(s) <= this.queueMax.get(s)) {
+    const full = this.waitingCount.get(s) + this.elsewhereCount.get(s) > this.queueMax.get(s);
+    if (!full && (tenant === NONE || this.order.mayStay(tenant))) {
       this.noteWaiting(s);
-      return true;
+      return WAITING;
     }
     this.leave(r);
     this.addCount(s, REFUSED);
     this.freeRequest(r);
-    return false;
+    return full ? FULL : TENANT_FULL;
   }
 
   /** A service in which requests wait beside free slots, or NONE. It stays one until `start` has nothing more to start. */
   nextReady(): i32 {
     while (this.readyHead !== NONE) {
       const s = this.readyHead;
-      if (this.waitingCount.get(s) > 0 && this.freeSlots.get(s) > 0) return s;
+      if (this.mightStart(s)) return s;
       this.readyHead = this.readyNext.get(s);
       this.isReady.set(s, 0);
     }
     return NONE;
   }
 
-  /** Gives the first of the queue a slot, if there is one. NONE: nobody waits, or no slot is free. */
+  /**
+   * Gives the first of the queue its slot, or its slots. NONE: nobody may start; `nextReady` goes on to the next service. One
+   * that has ended instead takes more slots than any pod has: it is to be answered, and counts as refused.
+   */
   start(s: i32, now: f64): i32 {
-    if (this.freeSlots.get(s) <= 0) return NONE;
-    const r = this.first(s);
-    if (r === NONE) return NONE;
+    const r = this.choosePair(s, now);
+    if (r === NONE) {
+      this.unready(s);
+      return NONE;
+    }
+    if (this.chosenPod === NONE) {
+      this.leave(r);
+      this.requestState.set(r, ENDED);
+      this.addCount(s, REFUSED);
+      return r;
+    }
     // The record of the service has it already.
     this.starting = true;
     this.leave(r);
-    this.begin(r, this.choose(s), now);
+    this.begin(r, this.chosenPod, now);
     this.starting = false;
     return r;
+  }
+
+  private chosenPod: i32 = NONE;
+
+  /** Who starts, at `chosenPod`; without a pod: it can never start. NONE: nobody starts. */
+  private choosePair(s: i32, now: f64): i32 {
+    if (this.costMax.get(s) < 2 && this.keptRequests.get(s) === NONE) {
+      const r = this.freeSlots.get(s) > 0 ? this.order.first(s, now) : NONE;
+      this.chosenPod = r === NONE ? NONE : this.choose(s, 1);
+      return r !== NONE && this.order.costOf(r) > 1 ? this.chooseCostly(s, now) : r;
+    }
+    return this.chooseCostly(s, now);
+  }
+
+  /**
+   * The same where requests take several slots. One that is next and finds no pod with so many free ones gets a pod that keeps
+   * its free slots for it. Those behind it go on to other pods, until the next one that finds none.
+   */
+  private chooseCostly(s: i32, now: f64): i32 {
+    while (true) {
+      const kept = this.keptRequests.get(s);
+      if (kept !== NONE) {
+        const cost = this.order.costOf(kept);
+        this.chosenPod = NONE;
+        if (cost > this.costMax.get(s) && cost > 1) return kept;
+        this.chosenPod =
+          this.keptPods.get(s) !== NONE && this.keptFree.get(s) >= cost ? this.keptPods.get(s) : this.choose(s, cost);
+        if (this.chosenPod !== NONE) return kept;
+        if (this.keptPods.get(s) === NONE) this.keepPod(s, cost);
+      }
+      const r = this.freeSlots.get(s) > 0 ? this.order.first(s, now) : NONE;
+      if (r === NONE) return NONE;
+      const cost = this.order.costOf(r);
+      this.chosenPod = NONE;
+      if (cost > this.costMax.get(s) && cost > 1) return r;
+      this.chosenPod = this.choose(s, cost);
+      if (this.chosenPod !== NONE) return r;
+      if (this.shared) return NONE;
+      if (kept !== NONE) {
+        // One of a higher class does not wait for one of a lower one.
+        if (this.order.rankOf(r, s, now) >= this.order.rankOf(kept, s, now)) return NONE;
+        this.unkeep(s);
+        this.order.putBack(kept);
+      }
+      this.keptRequests.set(s, r);
+      this.order.setAside(r);
+      this.keepPod(s, cost);
+    }
+  }
+
+  /** The pod that has fewest slots to wait for keeps its free ones, if there is one with so many. */
+  private keepPod(s: i32, cost: i32): void {
+    let best: i32 = NONE;
+    let most: i32 = -1;
+    let p = this.turns.get(s);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      if (this.podSlots.get(p) >= cost && this.podSlots.get(p) - this.podInUse.get(p) > most) {
+        best = p;
+        most = this.podSlots.get(p) - this.podInUse.get(p);
+      }
+      p = this.podNext.get(p);
+    }
+    if (best === NONE) return;
+    this.keptPods.set(s, best);
+    this.settle(best);
+  }
+
+  /** No pod keeps slots any more. */
+  private unkeep(s: i32): void {
+    const p = this.keptPods.get(s);
+    this.keptRequests.set(s, NONE);
+    this.keptPods.set(s, NONE);
+    this.keptFree.set(s, 0);
+    if (p !== NONE) this.settle(p);
+  }
+
+  /** Whether it is worth looking whether somebody may start. */
+  private mightStart(s: i32): bool {
+    if (this.waitingCount.get(s) === 0) return false;
+    if (this.freeSlots.get(s) > 0) return true;
+    const kept = this.keptRequests.get(s);
+    return kept !== NONE && this.keptFree.get(s) >= this.order.costOf(kept);
   }
 
   state(r: i32): i32 {
@@ -541,7 +706,7 @@ export class Queues {
   }
 
   came(r: i32): f64 {
-    return this.requestCame.get(r);
+    return this.order.came(r);
   }
 
   /** When a WORKING request got its slot. */
@@ -549,13 +714,23 @@ export class Queues {
     return this.requestSince.get(r);
   }
 
-  /** The first that waits, or NONE; with `after` all that wait, in their order. */
+  /** Anyone that waits, or NONE; with `after` all that wait: class by class, in each the oldest first. */
   firstWaiting(s: i32): i32 {
-    return this.first(s);
+    return this.order.head(s);
   }
 
   after(r: i32): i32 {
-    return this.requestNext.get(r);
+    return this.order.after(r, this.requestService.get(r));
+  }
+
+  /** Who goes next, as things are now; NONE: nobody may. */
+  nextWaiting(s: i32, now: f64): i32 {
+    return this.order.first(s, now);
+  }
+
+  /** Where a waiting request stands beside those of other queues of its service: the one with the smallest key goes first. */
+  orderKey(r: i32, now: f64): f64 {
+    return this.order.keyOf(r, this.requestService.get(r), now);
   }
 
   /** It goes to another pod than the chosen one (a retry): from now on it has a slot there, also beyond the limit. */
@@ -563,21 +738,41 @@ export class Queues {
     const from = this.requestPod.get(r);
     if (this.requestState.get(r) !== WORKING || from === p) return;
     this.addCount(this.requestService.get(r), RETRIED);
-    this.podInUse.add(p, 1);
+    const held = this.heldBy(r);
+    const holds = this.heldAt(r, p);
+    this.inUseCount.add(this.requestService.get(r), holds - held);
+    this.podInUse.add(p, holds);
     this.settle(p);
     this.requestPod.set(r, p);
-    if (from !== NONE) this.freeSlotOf(from);
+    if (this.hasCosts) this.requestHeld.set(r, holds - 1);
+    if (from !== NONE) this.freeSlotsOf(from, held);
+  }
+
+  /** The slots that a request has, or had before its try there was over. */
+  private heldBy(r: i32): i32 {
+    return this.hasCosts ? this.requestHeld.get(r) + 1 : 1;
+  }
+
+  private claimedBy(r: i32): i32 {
+    return this.hasCosts ? this.claimHeld.get(r) + 1 : 1;
+  }
+
+  /** The slots that a request takes at a pod to which Envoy has sent it: as many as there are, if it takes more. */
+  private heldAt(r: i32, p: i32): i32 {
+    const cost = this.order.costOf(r);
+    const limit = (this.podBits.get(p) & REMOVED_BIT) !== 0 ? 1 : this.podLimit.get(p);
+    return cost < limit ? cost : limit < 1 ? 1 : limit;
   }
 
   /** Its try there is over, and the next one is elsewhere: it has no slot for the moment. */
   private leavePod(r: i32): void {
     const from = this.requestPod.get(r);
     this.requestPod.set(r, NONE);
-    if (from !== NONE) this.freeSlotOf(from);
+    if (from !== NONE) this.freeSlotsOf(from, this.heldBy(r));
   }
 
-  private freeSlotOf(p: i32): void {
-    this.podInUse.add(p, -1);
+  private freeSlotsOf(p: i32, slots: i32): void {
+    this.podInUse.add(p, -slots);
     this.settle(p);
     this.forgetPodIfIdle(p);
   }
@@ -637,7 +832,7 @@ export class Queues {
    */
   takeSurplus(s: i32): i32 {
     if (this.waitingCount.get(s) - this.vacancies(s) <= this.queueMax.get(s)) return NONE;
-    const r = this.tails.get(s);
+    const r = this.order.newest(s);
     this.leave(r);
     this.requestState.set(r, ENDED);
     this.addCount(s, REFUSED);
@@ -692,14 +887,23 @@ export class Queues {
 
   /** A request that has waited too long, and waits no more; NONE: there is no further one. */
   expire(now: f64): i32 {
+    if (this.deadlines.soonest() <= now) {
+      const r = this.deadlines.first();
+      this.leave(r);
+      this.requestState.set(r, ENDED);
+      this.expiredBy = DEADLINES;
+      this.addCount(this.requestService.get(r), DEADLINES);
+      return r;
+    }
     for (let s = this.timedHead; s !== NONE; s = this.timedNext.get(s)) {
       const timeout = this.waitOf(s);
       if (timeout <= 0) continue;
-      const r = this.first(s);
-      if (r === NONE || this.requestCame.get(r) + timeout > now) continue;
+      const r = this.order.oldest(s);
+      if (r === NONE || this.order.came(r) + timeout > now) continue;
       this.leave(r);
       this.requestState.set(r, ENDED);
-      this.addCount(s, this.isKnown(s) ? WAIT_TIMEOUTS : COUNT_UNSERVED);
+      this.expiredBy = this.isKnown(s) ? WAIT_TIMEOUTS : COUNT_UNSERVED;
+      this.addCount(s, this.expiredBy);
       return r;
     }
     return NONE;
@@ -707,7 +911,7 @@ export class Queues {
 
   /** When `tick` or `expire` has something to do next: Infinity: never. Forgets the services without a deadline. */
   nextDeadline(): f64 {
-    let soonest: f64 = Infinity;
+    let soonest = this.deadlines.soonest();
     let before: i32 = NONE;
     let s = this.timedHead;
     while (s !== NONE) {
@@ -806,7 +1010,8 @@ export class Queues {
     if (this.claimTail === NONE) this.claimHead = r;
     else this.claimNext.set(this.claimTail, r);
     this.claimTail = r;
-    this.podClaims.add(p, 1);
+    if (this.hasCosts) this.claimHeld.set(r, this.heldAt(r, p) - 1);
+    this.podClaims.add(p, this.claimedBy(r));
     this.settle(p);
   }
 
@@ -823,7 +1028,7 @@ export class Queues {
   takeClaim(): i32 {
     for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
       const p = this.requestClaim.get(r);
-      if (!this.isClaimGranted(p)) continue;
+      if (!this.isClaimGranted(r, p)) continue;
       this.moveToClaim(r, p);
       return r;
     }
@@ -833,18 +1038,18 @@ export class Queues {
   /** Whether this request has got the slot of its claim: none that came before it wants one of the same pod. */
   takeClaimOf(r: i32): bool {
     const p = this.requestClaim.get(r);
-    if (p === NONE || !this.isClaimGranted(p)) return false;
+    if (p === NONE || !this.isClaimGranted(r, p)) return false;
     for (let x = this.claimHead; x !== r; x = this.claimNext.get(x)) if (this.requestClaim.get(x) === p) return false;
     this.moveToClaim(r, p);
     return true;
   }
 
-  private isClaimGranted(p: i32): bool {
-    return this.podClaimsGranted.get(p) > 0;
+  private isClaimGranted(r: i32, p: i32): bool {
+    return this.podClaimsGranted.get(p) >= this.claimedBy(r);
   }
 
   private moveToClaim(r: i32, p: i32): void {
-    this.podClaimsGranted.add(p, -1);
+    this.podClaimsGranted.add(p, -this.claimedBy(r));
     this.dropClaim(r, p);
     this.move(r, p);
   }
@@ -857,14 +1062,14 @@ export class Queues {
     else this.claimNext.set(before, next);
     if (next === NONE) this.claimTail = before;
     this.requestClaim.set(r, NONE);
-    this.podClaims.add(p, -1);
+    this.podClaims.add(p, -this.claimedBy(r));
   }
 
   isClaiming(r: i32): bool {
     return this.requestClaim.get(r) !== NONE;
   }
 
-  /** How many requests claim a slot of this pod. */
+  /** How many slots of this pod requests claim. */
   claimsOf(p: i32): i32 {
     return this.podClaims.get(p);
   }
@@ -920,21 +1125,16 @@ export class Queues {
     this.unshared(s);
   }
 
-  // ---- The order of the queue ----
+  // ---- The queue ----
 
   private join(r: i32): void {
     const s = this.requestService.get(r);
-    const last = this.tails.get(s);
-    this.requestPrev.set(r, last);
-    this.requestNext.set(r, NONE);
-    if (last === NONE) this.heads.set(s, r);
-    else this.requestNext.set(last, r);
-    this.tails.set(s, r);
+    this.order.join(r, s);
     this.requestState.set(r, WAITING);
     this.waitingCount.add(s, 1);
-    // While slots are shared each request waits for a moment, see `stay`.
-    if (!this.shared) this.noteWaiting(s);
-    if (this.waitOf(s) > 0) this.time(s, this.requestCame.get(r) + this.waitOf(s));
+    // Otherwise each request waits for a moment, see `stay`.
+    if (!this.isDecidedLater(s)) this.noteWaiting(s);
+    if (this.waitOf(s) > 0) this.time(s, this.order.came(r) + this.waitOf(s));
     this.ready(s);
     this.unshared(s);
     this.changed(s);
@@ -946,32 +1146,26 @@ export class Queues {
 
   private leave(r: i32): void {
     const s = this.requestService.get(r);
-    const before = this.requestPrev.get(r);
-    const next = this.requestNext.get(r);
-    if (before === NONE) this.heads.set(s, next);
-    else this.requestNext.set(before, next);
-    if (next === NONE) this.tails.set(s, before);
-    else this.requestPrev.set(next, before);
+    if (this.keptRequests.get(s) === r) this.unkeep(s);
+    this.deadlines.remove(r);
+    this.order.leave(r, s);
     this.waitingCount.add(s, -1);
     this.unshared(s);
     this.changed(s);
   }
 
-  private first(s: i32): i32 {
-    return this.heads.get(s);
-  }
-
   // ---- Slots ----
 
-  /** The pod with the fewest requests among those with a free slot; among equals the one whose turn it is. */
-  private choose(s: i32): i32 {
+  /** The pod with the fewest slots in use among those with so many free; among equals the one whose turn it is. */
+  private choose(s: i32, slots: i32): i32 {
     const freed = this.lastFreed.get(s);
-    if (freed !== NONE && this.podFreeSlots.get(freed) === this.freeSlots.get(s)) return freed;
+    if (freed !== NONE && this.podFreeSlots.get(freed) === this.freeSlots.get(s))
+      return this.podFreeSlots.get(freed) >= slots ? freed : NONE;
     let best: i32 = NONE;
     let fewest: i32 = 0x7fffffff;
     let p = this.turns.get(s);
     for (let left = this.podCounts.get(s); left > 0; left--) {
-      if (this.podFreeSlots.get(p) > 0 && this.podInUse.get(p) < fewest) {
+      if (this.podFreeSlots.get(p) >= slots && this.podInUse.get(p) < fewest) {
         best = p;
         fewest = this.podInUse.get(p);
         if (fewest === 0) break;
@@ -983,7 +1177,8 @@ export class Queues {
 
   private begin(r: i32, p: i32, now: f64): void {
     const s = this.requestService.get(r);
-    const wait = now - this.requestCame.get(r);
+    const wait = now - this.order.came(r);
+    this.order.begin(r, s, wait);
     this.turns.set(s, this.podNext.get(p));
     this.requestState.set(r, WORKING);
     this.requestPod.set(r, p);
@@ -991,9 +1186,11 @@ export class Queues {
     this.addCount(s, STARTED);
     this.waits.add(s * BUCKETS + bucketOf(wait), 1);
     this.waitSums.add(s, wait);
-    if (this.podGranted.get(p) > 0) this.podGranted.add(p, -1);
-    this.podInUse.add(p, 1);
-    this.inUseCount.add(s, 1);
+    const slots = this.order.costOf(r);
+    if (this.hasCosts) this.requestHeld.set(r, slots - 1);
+    this.podGranted.set(p, this.podGranted.get(p) > slots ? this.podGranted.get(p) - slots : 0);
+    this.podInUse.add(p, slots);
+    this.inUseCount.add(s, slots);
     if (this.inUseCount.get(s) > this.mostInUseCount.get(s)) this.mostInUseCount.set(s, this.inUseCount.get(s));
     this.settle(p);
   }
@@ -1002,12 +1199,14 @@ export class Queues {
     this.unclaim(r);
     const s = this.requestService.get(r);
     const p = this.requestPod.get(r);
+    this.order.end(r);
     this.requestPod.set(r, NONE);
-    this.inUseCount.add(s, -1);
+    this.inUseCount.add(s, -this.heldBy(r));
     if (p !== NONE) {
       this.lastFreed.set(s, p);
-      this.freeSlotOf(p);
+      this.freeSlotsOf(p, this.heldBy(r));
     }
+    this.ready(s);
     this.forgetIfEmpty(s);
   }
 
@@ -1044,7 +1243,8 @@ export class Queues {
     let slots = (bits & (REMOVED_BIT | UNHEALTHY_BIT | EJECTED_BIT)) !== 0 ? 0 : this.podLimit.get(p);
     if ((bits & TRYING_BIT) !== 0 && slots > 1) slots = 1;
     const free: i32 = slots > inUse ? slots - inUse : 0;
-    const usable: i32 = this.shared ? this.grantedOf(p, free) : free - this.settleClaims(p, free);
+    let usable: i32 = this.shared ? this.grantedOf(p, free) : free - this.settleClaims(p, free);
+    if (this.keptPods.get(s) === p) usable = this.settleKept(s, slots, usable);
     this.slotCount.add(s, slots - this.podSlots.get(p));
     this.podSlots.set(p, slots);
     this.freeSlots.add(s, usable - this.podFreeSlots.get(p));
@@ -1053,6 +1253,18 @@ export class Queues {
     this.ready(s);
     this.unshared(s);
     this.changed(s);
+  }
+
+  /** The free slots of a pod that keeps them for one request: none for the others, as long as it can have so many. */
+  private settleKept(s: i32, slots: i32, usable: i32): i32 {
+    const cost = this.order.costOf(this.keptRequests.get(s));
+    if (slots >= cost && !this.shared) {
+      this.keptFree.set(s, usable);
+      return 0;
+    }
+    this.keptPods.set(s, NONE);
+    this.keptFree.set(s, 0);
+    return usable;
   }
 
   private grantedOf(p: i32, free: i32): i32 {
@@ -1070,11 +1282,20 @@ export class Queues {
     const inUse = this.podInUse.get(p);
     let slots = this.podLimit.get(p) - inUse;
     // Envoy has chosen it a moment before it heard that the pod gets no new requests.
-    if ((this.podBits.get(p) & REMOVED_BIT) !== 0 || this.podLimit.get(p) === 0) slots = inUse === 0 ? 1 : 0;
+    if ((this.podBits.get(p) & REMOVED_BIT) !== 0 || this.podLimit.get(p) === 0)
+      slots = inUse === 0 ? this.mostClaimed(p) : 0;
     if (slots < 0) slots = 0;
     const granted = claims < slots ? claims : slots;
     this.podClaimsGranted.set(p, granted);
     return granted < free ? granted : free;
+  }
+
+  /** The most slots that one of the claims of a pod is for. */
+  private mostClaimed(p: i32): i32 {
+    let most: i32 = 1;
+    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r))
+      if (this.requestClaim.get(r) === p && this.claimedBy(r) > most) most = this.claimedBy(r);
+    return most;
   }
 
   // ---- Ejection ----
@@ -1169,8 +1390,14 @@ export class Queues {
 
   // ---- Lists ----
 
+  /** Nobody of the service may start until something changes. */
+  private unready(s: i32): void {
+    this.readyHead = without(this.readyHead, s, this.readyNext);
+    this.isReady.set(s, 0);
+  }
+
   private ready(s: i32): void {
-    if (this.isReady.get(s) !== 0 || this.waitingCount.get(s) === 0 || this.freeSlots.get(s) <= 0) return;
+    if (this.isReady.get(s) !== 0 || !this.mightStart(s)) return;
     this.isReady.set(s, 1);
     this.readyNext.set(s, this.readyHead);
     this.readyHead = s;
@@ -1187,8 +1414,8 @@ export class Queues {
 
   /** What those that wait may wait has changed. */
   private timeQueue(s: i32): void {
-    const r = this.first(s);
-    if (r !== NONE && this.waitOf(s) > 0) this.time(s, this.requestCame.get(r) + this.waitOf(s));
+    const r = this.order.oldest(s);
+    if (r !== NONE && this.waitOf(s) > 0) this.time(s, this.order.came(r) + this.waitOf(s));
   }
 
   /** How long a request of this service may wait. 0: as long as it takes. */
@@ -1198,9 +1425,9 @@ export class Queues {
 
   private deadlineOf(s: i32): f64 {
     let soonest: f64 = Infinity;
-    const first = this.first(s);
+    const oldest = this.order.oldest(s);
     const wait = this.waitOf(s);
-    if (first !== NONE && wait > 0) soonest = this.requestCame.get(first) + wait;
+    if (oldest !== NONE && wait > 0) soonest = this.order.came(oldest) + wait;
     const held = this.heldHeads.get(s);
     if (held !== NONE && this.requestSince.get(held) < soonest) soonest = this.requestSince.get(held);
     if (this.ejectedCounts.get(s) === 0) return soonest;
@@ -1279,12 +1506,19 @@ export class Queues {
     this.requestService.grow(room);
     this.requestPod.grow(room);
     this.requestNext.grow(room);
-    this.requestPrev.grow(room);
-    this.requestCame.grow(room);
+    this.order.growRequests(room);
+    this.deadlines.growRequests(room);
+    if (this.hasCosts) this.growCosts();
     this.requestSince.grow(room);
     this.requestClaim.grow(room);
     this.claimNext.grow(room);
     this.grown = true;
+  }
+
+  /** One less than the slots of requests and claims: where nothing costs more than one, there is no room for it. */
+  private growCosts(): void {
+    this.requestHeld.grow(this.requestRoom);
+    this.claimHeld.grow(this.requestRoom);
   }
 
   private growPods(): void {
@@ -1334,8 +1568,11 @@ export class Queues {
     this.waitSums.grow(room);
     this.workSums.grow(room);
     this.usualWork.grow(room);
-    this.heads.grow(room);
-    this.tails.grow(room);
+    this.order.growServices(room);
+    this.costMax.grow(room);
+    this.keptRequests.grow(room);
+    this.keptPods.grow(room);
+    this.keptFree.grow(room);
     this.heldHeads.grow(room);
     this.heldTails.grow(room);
     this.turns.grow(room);

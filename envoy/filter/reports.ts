@@ -1,8 +1,10 @@
 // What the filter tells Sluice: the messages of `FilterMessage` in queue.proto, written into wire.ts.
+import { Ints } from './columns.ts';
 import { BUCKETS } from './durations.ts';
 import { nameAt, nameSize } from './names.ts';
-import { COUNTS, STARTED } from './queue.ts';
+import { COUNTS, NONE, STARTED } from './queue.ts';
 import { podEntry, queues, serviceEntry } from './state.ts';
+import { classEntry, tenantEntry } from './traits.ts';
 import { close, messageSize, open, writeBytes, writeNumber, writePacked } from './wire.ts';
 
 /** A message of reports ends after so many bytes. */
@@ -24,6 +26,8 @@ export function writeService(field: u32, s: i32, now: f64, allPods: bool): void 
   writeNumber(9, queues.mostInUse(s) as f64);
   writeNumber(10, queues.inUse(s) as f64);
   writeNumber(11, queues.isKnown(s) ? 1 : 0);
+  writeClasses(s);
+  if (queues.order.fair(s)) writeTenants(s);
   close(message);
   queues.clearMost(s);
 }
@@ -41,6 +45,53 @@ function writeDurations(s: i32): void {
   close(workBuckets);
   writeNumber(2, Math.floor(queues.workSum(s)));
   close(works);
+}
+
+function writeClasses(s: i32): void {
+  for (let c: i32 = 0; c < queues.order.classesOf(s); c++) {
+    const entry = classEntry(s, c);
+    if (entry === 0) continue;
+    const report = open(12);
+    writeBytes(1, nameAt(entry), nameSize(entry));
+    writeNumber(2, queues.order.waitingIn(s, c) as f64);
+    writeNumber(3, queues.order.startsIn(s, c));
+    writeNumber(4, Math.floor(queues.order.waitSumIn(s, c)));
+    close(report);
+  }
+}
+
+/** So many tenants are told of: any number may have something. */
+const TENANTS: i32 = 10;
+const most: Ints = new Ints();
+most.grow(TENANTS);
+
+function writeTenants(s: i32): void {
+  let busy: i32 = 0;
+  let told: i32 = 0;
+  for (let t = queues.order.anyTenant(s); t !== NONE; t = queues.order.tenantAfter(t)) {
+    const size = queues.order.waitingOf(t) + queues.order.inUseOf(t);
+    if (size === 0) continue;
+    busy++;
+    let place = told < TENANTS ? told : TENANTS - 1;
+    if (told === TENANTS && sizeOf(most.get(place)) >= size) continue;
+    if (told < TENANTS) told++;
+    for (; place > 0 && sizeOf(most.get(place - 1)) < size; place--) most.set(place, most.get(place - 1));
+    most.set(place, t);
+  }
+  for (let i: i32 = 0; i < told; i++) {
+    const t = most.get(i);
+    const entry = tenantEntry(t);
+    const report = open(13);
+    writeBytes(1, nameAt(entry), nameSize(entry));
+    writeNumber(2, queues.order.waitingOf(t) as f64);
+    writeNumber(3, queues.order.inUseOf(t) as f64);
+    close(report);
+  }
+  writeNumber(14, busy as f64);
+}
+
+function sizeOf(t: i32): i32 {
+  return queues.order.waitingOf(t) + queues.order.inUseOf(t);
 }
 
 function writePods(s: i32, now: f64, all: bool): void {

@@ -31,6 +31,7 @@ const names: StaticArray<Text> = [
   text('sluice_queue_retried.'),
   text('sluice_queue_ejections.'),
   text('sluice_queue_unserved.'),
+  text('sluice_queue_deadlines.'),
   text('sluice_queue_wait_ms.'),
   text('sluice_queue_work_ms.'),
 ];

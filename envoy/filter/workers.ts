@@ -2,8 +2,8 @@
 //
 // Each service has one record that all workers see (Envoy's shared data): how many slots of each pod each of them uses, and since
 // when its first requests wait. A worker that has an event reads the record, lets `plan` decide, and writes it with
-// compare-and-set: if another one wrote in between, it decides anew. So every free slot goes at once to the oldest request of
-// all workers, whoever frees it, and the limit holds because a slot is taken by the very write that counts it. A slot for
+// compare-and-set: if another one wrote in between, it decides anew. So every free slot goes at once to the first request of
+// all workers (the oldest, or by class: `orderKey` of queue.ts says when each arrived, and tells classes apart), whoever frees it, and the limit holds because a slot is taken by the very write that counts it. A slot for
 // another worker's request is offered to it in the record, and that worker is woken. It has the slot once it has written so
 // itself; until then anybody may take the offer back.
 //
@@ -77,6 +77,7 @@ export class Workers {
   private rows: i32 = 0;
   private rowRoom: i32 = 0;
   private mine: i32 = 0;
+  private now: f64 = 0;
   private elsewhere: i32 = 0;
   private podOfRow: Ints = new Ints();
   private used: Ints = new Ints();
@@ -86,6 +87,8 @@ export class Workers {
   private granted: Ints = new Ints();
   private claimed: Ints = new Ints();
   private nextOwn: i32 = NONE;
+  private firstOwn: i32 = NONE;
+  private listedOwn: i32 = NONE;
   private ownLeft: i32 = 0;
   private wakes: Floats = new Floats();
 
@@ -121,6 +124,7 @@ export class Workers {
   /** Decides what the record of a service is to be. Nothing is done yet: another worker may write first. */
   plan(s: i32, now: f64): void {
     this.changed = false;
+    this.now = now;
     this.wakeCount = 0;
     if (this.size < HEADER || this.cells.get(0) !== FORMAT) this.begin();
     this.members = this.cells.get(MEMBERS) as i32;
@@ -129,7 +133,9 @@ export class Workers {
     this.enterPods(s);
     this.revoke(now);
     this.ownLeft = this.queues.waiting(s);
-    this.nextOwn = this.queues.firstWaiting(s);
+    this.firstOwn = this.queues.nextWaiting(s, now);
+    this.nextOwn = this.firstOwn;
+    this.listedOwn = this.queues.firstWaiting(s);
     this.countMissing(now);
     if (this.membership.active) this.assign(now);
     this.enterWaiting();
@@ -449,7 +455,7 @@ export class Workers {
 
   /** When the first of those that wait at a member arrived; Infinity: nobody waits there. */
   private arrivalAt(j: i32): f64 {
-    if (j === this.mine) return this.nextOwn === NONE ? Infinity : this.queues.came(this.nextOwn);
+    if (j === this.mine) return this.nextOwn === NONE ? Infinity : this.queues.orderKey(this.nextOwn, this.now);
     const at = this.memberAt(j);
     if (this.cells.get(at + WAITING) === 0) return Infinity;
     const first = this.cells.get(at + FIRST);
@@ -475,8 +481,16 @@ export class Workers {
     this.granted.add(row, 1);
     const at = this.cellAt(row, this.mine);
     this.write(at, this.cells.get(at) + ((1 << USED_SHIFT) as f64));
-    this.nextOwn = this.queues.after(this.nextOwn);
+    this.nextOwn = this.followingOwn();
     this.ownLeft--;
+  }
+
+  /** Any other that waits here: which one of them goes is decided when it goes. */
+  private followingOwn(): i32 {
+    let r = this.listedOwn;
+    if (r === this.firstOwn && r !== NONE) r = this.queues.after(r);
+    this.listedOwn = r === NONE ? NONE : this.queues.after(r);
+    return r;
   }
 
   private offer(row: i32, j: i32, now: f64): void {
@@ -508,8 +522,8 @@ export class Workers {
     this.write(at + WAITING, this.retired ? 0 : (this.ownLeft as f64));
     let r = this.retired ? NONE : this.nextOwn;
     for (let k = FIRST; k < FIRST + LISTED; k++) {
-      this.write(at + k, r === NONE ? Infinity : this.queues.came(r));
-      if (r !== NONE) r = this.queues.after(r);
+      this.write(at + k, r === NONE ? Infinity : this.queues.orderKey(r, this.now));
+      if (r !== NONE) r = this.followingOwn();
     }
     this.elsewhere = 0;
     for (let j = 0; j < this.members; j++) {

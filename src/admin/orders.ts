@@ -20,6 +20,9 @@ export interface QueuedRequest {
   readonly path: string;
   readonly client: string;
   readonly requestId: string;
+  /** Its class and its tenant; empty: its service has none. */
+  readonly class: string;
+  readonly tenant: string;
 }
 
 /** Who waits for a service. */

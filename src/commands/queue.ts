@@ -26,6 +26,8 @@ const listing = z.object({
       path: z.string(),
       client: z.string(),
       requestId: z.string(),
+      class: z.string(),
+      tenant: z.string(),
     }),
   ),
 });
@@ -76,9 +78,13 @@ function parse(body: string): Result<z.infer<typeof listing>, string> {
 
 function format({ service, waiting, requests }: z.infer<typeof listing>): string {
   if (waiting === 0) return `Nobody waits for ${service}.\n`;
-  const rows = requests.map(({ id, ageMs, method, path, client, requestId }) => [
+  const classes = requests.some((request) => request.class !== '');
+  const tenants = requests.some((request) => request.tenant !== '');
+  const rows = requests.map(({ id, ageMs, method, path, client, requestId, ...request }) => [
     id,
     formatShort(ageMs),
+    ...(classes ? [request.class] : []),
+    ...(tenants ? [printable(request.tenant)] : []),
     `${method} ${printable(path)}`,
     client,
     requestId,
@@ -86,6 +92,13 @@ function format({ service, waiting, requests }: z.infer<typeof listing>): string
   const rest = waiting - requests.length;
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;
   const fit = width === undefined ? undefined : { width, drop: ['X-REQUEST-ID', 'CLIENT'] };
-  const lines = [table(['ID', 'AGE', 'REQUEST', 'CLIENT', 'X-REQUEST-ID'], rows, paint, fit)];
+  const lines = [
+    table(
+      ['ID', 'AGE', ...(classes ? ['CLASS'] : []), ...(tenants ? ['TENANT'] : []), 'REQUEST', 'CLIENT', 'X-REQUEST-ID'],
+      rows,
+      paint,
+      fit,
+    ),
+  ];
   return `${[...lines, ...(rest > 0 ? [paint('quiet', `and ${rest} more`)] : [])].join('\n')}\n`;
 }

@@ -1,6 +1,6 @@
 import { formatAddress } from '../model/locator.ts';
 import type { Model, ServiceWithPods } from '../model/model.ts';
-import { normalizePods, type Pod, samePods } from '../model/pod.ts';
+import { highestLimit, normalizePods, type Pod, samePods } from '../model/pod.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName, Slots } from '../model/service.ts';
 import type { Member } from '../slots/member.ts';
@@ -286,15 +286,17 @@ export class Rollout {
     const { members, now } = input;
     const { name } = carried;
     const { service, pods } = target;
-    const settings = queueSettings(service);
+    const settings = queueSettings(service, pods);
     if (settings === undefined || service.discipline.kind !== 'limited') return;
     carried.podlessSince = undefined;
-    const most = service.discipline.limit;
+    const { limit } = service.discipline;
+    const limits = new Map(pods.map((pod) => [formatAddress(pod), pod.limit ?? limit]));
+    const mostOf = (address: string): number => limits.get(address) ?? limit;
     const taken = this.#taken(carried, input.holdings);
     const known = new Set(taken?.view.pods.filter(isReady).map(formatAddress));
     const addresses = pods.filter(isReady).map(formatAddress);
     const unhealthy = input.unhealthy(name);
-    const shares = new Map(addresses.map((address) => [address, this.#share(name, address, most, input)]));
+    const shares = new Map(addresses.map((address) => [address, this.#share(name, address, mostOf(address), input)]));
     let isWhole = true;
     for (const member of members) {
       const slots = new Map<string, PodSlots>();
@@ -302,6 +304,7 @@ export class Rollout {
         const has = member.limitOf(name, address);
         if (!known.has(address) && !member.mayChoose(name, address)) continue;
         const isIdle = target.idle?.has(address) === true;
+        const most = mostOf(address);
         const share = Math.min(most, taken === undefined ? has : limitOf(taken.view), shares.get(address) ?? most);
         // An idle pod stays, so that it is back at once when its order is taken back.
         if (isIdle || share > 0 || has > 0)
@@ -309,7 +312,7 @@ export class Rollout {
       }
       member.want([name, { kind: 'service', settings, pods: slots }]);
     }
-    for (const share of shares.values()) isWhole &&= share === most;
+    for (const [address, share] of shares) isWhole &&= share === mostOf(address);
     const losing = lost(name, new Set(addresses), { members, now });
     // Another service waits for what is given up.
     const isAwaited = [...losing].some((address) => this.#ownersOf(address).some((other) => other !== name));
@@ -373,7 +376,7 @@ export class Rollout {
     if (pods.length > 0 || !isWaiting) carried.podlessSince = undefined;
     else carried.podlessSince ??= now;
     const isInVain = carried.podlessSince !== undefined && now - carried.podlessSince >= PODLESS_MS;
-    const settings = carried.view && queueSettings(carried.view.service);
+    const settings = carried.view && queueSettings(carried.view.service, carried.view.pods);
     for (const member of has) {
       const slots = isWaiting ? this.#slotsOfLeaving(carried, pods, { member, input }) : NO_PODS;
       const isOver = !isWaiting && [...member.pods(name)].length === 0;
@@ -543,8 +546,9 @@ function isReady({ state }: Pod): boolean {
   return state === 'ready';
 }
 
-function limitOf({ service: { discipline } }: ServiceWithPods): number {
-  return discipline.kind === 'limited' ? discipline.limit : 0;
+/** The highest limit of a pod: Envoy has to allow that for each. */
+function limitOf({ service: { discipline }, pods }: ServiceWithPods): number {
+  return discipline.kind === 'limited' ? highestLimit(discipline.limit, pods) : 0;
 }
 
 /** The service as Envoy has to have it: with pods that a filter may still choose, and the highest active limit. */
@@ -557,7 +561,7 @@ function viewOf(target: ServiceWithPods, carried: Carried, { members }: RolloutI
   const kept = [...chosen].flatMap((address) => podAt(address) ?? []);
   const union = kept.length === 0 ? pods : normalizePods([...pods, ...kept]);
   const most = Math.max(limitOf(target), ...members.map((member) => member.highestLimit(name)));
-  const service = withLimit(target.service, most, carried);
+  const service = most === limitOf(target) ? target.service : withLimit(target.service, most, carried);
   const same = samePods(union, pods);
   return same && service === target.service ? target : { service, pods: same ? pods : union, isKnown };
 }

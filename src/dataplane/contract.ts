@@ -95,7 +95,7 @@ export const FACTS = {
 /** The namespace of Sluice's metadata on routes. */
 export const METADATA = 'sluice';
 
-/** Keys of a route's metadata under `METADATA`, for the texts of local replies. */
+/** Keys of a route's metadata under `METADATA`: for the texts of local replies, and for the filter. */
 export const ROUTE_KEYS = {
   service: 'service',
   /** What a request is told that cannot even wait. */
@@ -104,6 +104,8 @@ export const ROUTE_KEYS = {
   waitTimeout: 'wait_timeout',
   /** The status with which it is told so, where that is not 429. */
   fullStatus: 'full_status',
+  /** The class of its requests: the filter reads it. */
+  class: 'class',
   /** A share of its requests has nobody to go to: 1, or not there. */
   missing: 'missing',
 } as const;
@@ -112,6 +114,12 @@ export const ROUTE_KEYS = {
 export const DETAILS = {
   /** The queue is full. */
   full: 'sluice_queue_full',
+  /** Too many requests of its tenant wait. */
+  tenantFull: 'sluice_tenant_full',
+  /** Takes more slots than any pod has. */
+  tooCostly: 'sluice_too_costly',
+  /** Its own deadline is over, or cannot be met any more. */
+  deadline: 'sluice_deadline',
   /** Waited for longer than `queue.timeout`. */
   waitTimeout: 'sluice_queue_timeout',
   /** Sluice has not sent the service's pods and limits. */

@@ -1,7 +1,13 @@
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { describeLocator, describePath, describePathChange } from '../model/describe.ts';
+import {
+  describeFair,
+  describeLocator,
+  describePath,
+  describePathChange,
+  describePriority,
+} from '../model/describe.ts';
 import { fittingHosts } from '../model/host.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
 import { type Asked, changedPath, redirectTarget } from '../model/path-change.ts';
@@ -16,7 +22,7 @@ import {
   servicesOf,
 } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
-import type { Service, ServiceName } from '../model/service.ts';
+import type { Priority, Service, ServiceName } from '../model/service.ts';
 import { socketsOf } from '../model/sockets.ts';
 import { clusterName, PLUGINS, routesName } from './contract.ts';
 
@@ -210,21 +216,37 @@ function facts(route: ForwardRoute, service: Service): Lines {
   const limit = work === 0 ? 'no limit' : `at most ${formatDuration(work)} (timeout.request, ${whose})`;
   return [
     ['service', `${service.name}, ${protocol}`],
-    ...disciplineFacts(discipline),
+    ...disciplineFacts(discipline, route),
     ['work', limit],
     ['connect', `at most ${formatDuration(timeout.connect)} to reach a pod (timeout.connect)`],
     ['pods', describeLocator(locator)],
   ];
 }
 
-function disciplineFacts(discipline: Service['discipline']): Lines {
+const DEADLINES = {
+  exact: 'as grpc-timeout or x-request-deadline says',
+  early: 'as grpc-timeout or x-request-deadline says, less the usual work',
+} as const satisfies Record<string, string>;
+
+/** How the class of its requests is known. */
+function priorityText(priority: Priority, { priority: own }: ForwardRoute): string {
+  const text = describePriority(priority);
+  return own === undefined ? text : `${own}, by its route; ${text}`;
+}
+
+function disciplineFacts(discipline: Service['discipline'], route: ForwardRoute): Lines {
   switch (discipline.kind) {
     case 'limited': {
-      const { max, timeout, fullStatus } = discipline.queue;
+      const { max, timeout, fullStatus, priority, fair, deadline } = discipline.queue;
+      const { cost } = discipline;
       const longest = timeout === 0 ? 'as long as it takes' : `for at most ${formatDuration(timeout)} (queue.timeout)`;
       return [
         ['limit', `each pod works on at most ${discipline.limit} at a time`],
         ['queue', `first in, first out: at most ${max} wait (queue.max), ${longest}; above it ${fullStatus}`],
+        ...(priority === undefined ? [] : [['priority', priorityText(priority, route)] as const]),
+        ...(fair === undefined ? [] : [['fair', describeFair(fair)] as const]),
+        ...(deadline === undefined ? [] : [['deadline', DEADLINES[deadline]] as const]),
+        ...(cost === undefined ? [] : [['cost', `slots as header ${cost.header} says, else ${cost.usual}`] as const]),
       ];
     }
     case 'balanced': {

@@ -38,9 +38,31 @@ const QUEUE_FAILED = {
   retryAfter: '1',
 } as const;
 
+/** What the filter has written: it alone knows whose the request is. */
+const BY_FILTER_ITSELF = '%LOCAL_REPLY_BODY%';
+
 /** By the queue filter, which has set their statuses. */
 const BY_FILTER: readonly Reply[] = [
   { ...FULL, when: byDetails(DETAILS.full), retryAfter: 'set' },
+  {
+    when: byDetails(DETAILS.tenantFull),
+    error: 'tenant full',
+    message: BY_FILTER_ITSELF,
+    grpcStatus: 8, // RESOURCE_EXHAUSTED
+    retryAfter: 'set',
+  },
+  {
+    when: byDetails(DETAILS.tooCostly),
+    error: 'too costly',
+    message: BY_FILTER_ITSELF,
+    grpcStatus: 3, // INVALID_ARGUMENT
+  },
+  {
+    when: byDetails(DETAILS.deadline),
+    error: 'deadline',
+    message: `No pod of ${SERVICE} was free for this request in time for its deadline. No pod has seen it.`,
+    grpcStatus: 4, // DEADLINE_EXCEEDED
+  },
   { when: byDetails(DETAILS.waitTimeout), error: 'waited too long', message: OF_SERVICE.waitTimeout, retryAfter: '1' },
   {
     when: byDetails(DETAILS.cancelled),

@@ -176,7 +176,7 @@ function forwardRoute(route: ForwardRoute, { services, filter }: RouteTools): En
   const isOne = shares.length === 1 && only !== undefined;
   return {
     ...rest,
-    metadata: { filterMetadata: { [METADATA]: struct(routeFacts(shares)) } },
+    metadata: { filterMetadata: { [METADATA]: struct({ ...routeFacts(shares), ...classFact(route) }) } },
     typedPerFilterConfig: { ...typedPerFilterConfig, ...(isOne && isLimited ? queueOnRoute(filter) : {}) },
     route: {
       ...NO_ROUTE_TIMEOUT,
@@ -267,6 +267,10 @@ function corsOnRoute(cors: Cors): Readonly<Record<string, google.protobuf.Any.$P
     ...(cors.maxAge === undefined ? {} : { maxAge: String(cors.maxAge) }),
   });
   return { 'envoy.filters.http.cors': policy };
+}
+
+function classFact({ priority }: ForwardRoute): Readonly<Record<string, string>> {
+  return priority === undefined ? {} : { [ROUTE_KEYS.class]: priority };
 }
 
 /** What the texts of local replies tell of those who share a route. */

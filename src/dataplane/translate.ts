@@ -1,4 +1,5 @@
 import type { Model, ServiceWithPods } from '../model/model.ts';
+import { highestLimit, type Pod } from '../model/pod.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import { socketsOf } from '../model/sockets.ts';
@@ -27,6 +28,8 @@ export interface Translation {
 
 interface TranslatedService extends Pick<ServiceWithPods, 'service' | 'pods'> {
   /** Equal where the cluster is. */
+  /** The service with the limit that its cluster has. */
+  readonly held: Service;
   readonly clusterKey: string;
   readonly cluster: EncodedResource;
   readonly endpoints: EncodedResource;
@@ -176,14 +179,24 @@ function translateService(
   before: TranslatedService | undefined,
 ): TranslatedService {
   if (before?.service === service && before.pods === pods) return before;
-  const clusterKey = before?.service === service ? before.clusterKey : keyOf(service);
+  const held = heldByEnvoy(service, pods);
+  const clusterKey = before?.service === service && before.held === held ? before.clusterKey : keyOf(held);
   return {
     service,
     pods,
     clusterKey,
-    cluster: before?.clusterKey === clusterKey ? before.cluster : cluster(service, options),
+    held,
+    cluster: before?.clusterKey === clusterKey ? before.cluster : cluster(held, options),
     endpoints: before?.pods === pods ? before.endpoints : endpoints({ service, pods }),
   };
+}
+
+/** Envoy knows one bound for all pods of a service: where some have a limit of their own, the highest. */
+function heldByEnvoy(service: Service, pods: readonly Pod[]): Service {
+  const { discipline } = service;
+  if (discipline.kind !== 'limited') return service;
+  const limit = highestLimit(discipline.limit, pods);
+  return limit === discipline.limit ? service : { ...service, discipline: { ...discipline, limit } };
 }
 
 /** A route file that was read anew has new objects for services that are as they were: their clusters are not made again. */

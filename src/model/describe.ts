@@ -1,6 +1,8 @@
 import { assertNever } from '../base/assert-never.ts';
-import { formatAddress, type Locator } from './locator.ts';
+import { formatDuration } from '../base/duration.ts';
+import { formatStaticPod, type Locator } from './locator.ts';
 import type { NamedMatch, PathChange, PathMatch, RouteMatch } from './route.ts';
+import type { Fair, Priority } from './service.ts';
 
 /** `prefix /v1/`: which paths are taken, as the route file says it. */
 export function describePath(path: PathMatch): string {
@@ -56,6 +58,40 @@ export function describePathChange(change: PathChange): string {
   }
 }
 
+/** `high before normal before low (after 1m as high), by header x-priority, else normal`. */
+export function describePriority({ header, classes, usual }: Priority): string {
+  const [highest] = classes;
+  const names = classes.map(({ name, maxWait }) =>
+    maxWait === 0 ? name : `${name} (after ${formatDuration(maxWait)} as ${highest?.name})`,
+  );
+  return `${names.join(' before ')}, ${header === undefined ? 'by route' : `by header ${header}`}, else ${usual}`;
+}
+
+/** `in turn by header x-tenant, gold has 4 turns; of each at most 100 wait`. */
+export function describeFair({ by, weights, maxWaiting, maxSlots }: Fair): string {
+  const shares = weights.map(({ tenant, weight }) => `, ${tenant} has ${weight} turns`).join('');
+  const bounds = [
+    ...(maxWaiting === 0 ? [] : [`at most ${maxWaiting} wait`]),
+    ...(maxSlots === 0 ? [] : [`at most ${maxSlots} slots are in use`]),
+  ];
+  return `in turn by ${tenantText(by)}${shares}${bounds.length === 0 ? '' : `; of each ${bounds.join(' and ')}`}`;
+}
+
+function tenantText(by: Fair['by']): string {
+  switch (by.kind) {
+    case 'header':
+      return `header ${by.name}`;
+    case 'address':
+      return 'client address';
+    case 'certificate':
+      return 'client certificate';
+    case 'metadata':
+      return `metadata ${by.path.join(' ')}`;
+    default:
+      return assertNever(by);
+  }
+}
+
 /** Where the pods are, in words. */
 export function describeLocator(locator: Locator): string {
   switch (locator.kind) {
@@ -66,7 +102,7 @@ export function describeLocator(locator: Locator): string {
     case 'dns':
       return `what DNS says of ${locator.host}, port ${locator.port}`;
     case 'static':
-      return locator.addresses.length === 0 ? 'none' : locator.addresses.map(formatAddress).join(', ');
+      return locator.addresses.length === 0 ? 'none' : locator.addresses.map(formatStaticPod).join(', ');
     default:
       return assertNever(locator);
   }

@@ -3,9 +3,9 @@ import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
 import { formatHostPort } from '../base/host-port.ts';
 import type { AccessLog } from './access-log.ts';
-import { describeLocator, describeMatch, describePathChange } from './describe.ts';
+import { describeFair, describeLocator, describeMatch, describePathChange, describePriority } from './describe.ts';
 import { type Certificate, FILE_LISTENER, type Listener } from './listener.ts';
-import { formatAddress, type Locator } from './locator.ts';
+import { formatStaticPod, type Locator } from './locator.ts';
 import type { Backend, HeaderChanges, Route } from './route.ts';
 import type { Routing } from './routing.ts';
 import type { Discipline, PodTls, Service } from './service.ts';
@@ -178,12 +178,16 @@ function hashOf(text: string): string {
 function disciplineFacts(discipline: Discipline): Facts {
   switch (discipline.kind) {
     case 'limited': {
-      const { max, timeout, fullStatus } = discipline.queue;
+      const { max, timeout, fullStatus, priority, fair, deadline } = discipline.queue;
       return {
         limit: String(discipline.limit),
         'queue.max': String(max),
         'queue.timeout': formatDuration(timeout),
         'queue.full_status': String(fullStatus),
+        'queue.priority': priority && describePriority(priority),
+        'queue.fair': fair && describeFair(fair),
+        'queue.deadline': deadline,
+        cost: discipline.cost && `header ${discipline.cost.header}, else ${discipline.cost.usual}`,
       };
     }
     case 'balanced': {
@@ -209,7 +213,7 @@ function podChanges(before: Service, after: Service): readonly string[] {
 }
 
 function addressesOf(locator: Locator): readonly string[] | undefined {
-  return locator.kind === 'static' ? locator.addresses.map(formatAddress) : undefined;
+  return locator.kind === 'static' ? locator.addresses.map(formatStaticPod) : undefined;
 }
 
 /** More addresses than this are only counted. */
@@ -244,12 +248,13 @@ function routeFacts(route: Route): Facts {
 function targetFacts(route: Route): Facts {
   switch (route.kind) {
     case 'forward': {
-      const { rewrite, requestTimeout, requestHeaders, mirrors = [] } = route;
+      const { rewrite, requestTimeout, priority, requestHeaders, mirrors = [] } = route;
       return {
         to: backendsText(route.backends),
         rewrite: rewrite?.path === undefined ? undefined : describePathChange(rewrite.path),
         'rewrite.host': rewrite?.host,
         'timeout.request': requestTimeout === undefined ? undefined : formatDuration(requestTimeout),
+        priority,
         'headers.request': headersText(requestHeaders),
         mirrors: mirrors.length === 0 ? undefined : mirrors.map(({ service }) => service).join(' '),
       };

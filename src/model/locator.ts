@@ -1,5 +1,6 @@
 import { assertNever } from '../base/assert-never.ts';
 import { remember } from '../base/remember.ts';
+import type { Slots } from './service.ts';
 
 /** A TCP port of a Kubernetes Service as the user names it. */
 export type KubernetesPort =
@@ -18,7 +19,7 @@ export type Locator =
       readonly port: KubernetesPort;
     }
   | { readonly kind: 'dns'; readonly host: string; readonly port: number }
-  | { readonly kind: 'static'; readonly addresses: readonly PodAddress[] };
+  | { readonly kind: 'static'; readonly addresses: readonly StaticPod[] };
 
 /** One pod's address: an IPv4 or IPv6 address without brackets, and a port. */
 export interface PodAddress {
@@ -26,9 +27,20 @@ export interface PodAddress {
   readonly port: number;
 }
 
+/** A pod of a list: with a limit of its own, or that of its service. */
+export interface StaticPod extends PodAddress {
+  readonly limit?: Slots;
+}
+
 /** `10.0.0.1:80` or `[fd00::1]:80`. */
 export function formatAddress({ ip, port }: PodAddress): string {
   return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+/** `10.0.0.1:80`, or `10.0.0.1:80 (limit 4)` for one with a limit of its own. */
+export function formatStaticPod(pod: StaticPod): string {
+  const address = formatAddress(pod);
+  return pod.limit === undefined ? address : `${address} (limit ${pod.limit})`;
 }
 
 const keys = new WeakMap<Locator, string>();
@@ -48,7 +60,7 @@ function makeKey(locator: Locator): string {
     case 'dns':
       return `dns ${locator.host}:${locator.port}`;
     case 'static':
-      return `static ${locator.addresses.map(formatAddress).join(' ')}`;
+      return `static ${locator.addresses.map(formatStaticPod).join(' ')}`;
     default:
       return assertNever(locator);
   }

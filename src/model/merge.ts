@@ -98,7 +98,14 @@ function targetKey({ locator, name }: Service, canonical: Canonical): string {
 function settingsKey({ protocol, tls, discipline, timeout, health, outlier }: Service): string {
   const own =
     discipline.kind === 'limited'
-      ? [discipline.limit, discipline.queue.max, discipline.queue.timeout, discipline.queue.fullStatus]
+      ? [
+          discipline.limit,
+          discipline.cost,
+          discipline.queue.max,
+          discipline.queue.timeout,
+          discipline.queue.fullStatus,
+          orderKey(discipline.queue),
+        ]
       : [discipline.balance, discipline.maxRequests, discipline.queueMax, discipline.fullStatus];
   return JSON.stringify([
     protocol,
@@ -109,6 +116,16 @@ function settingsKey({ protocol, tls, discipline, timeout, health, outlier }: Se
     [health?.path, health?.interval],
     [outlier.consecutive5xx, outlier.eject],
   ]);
+}
+
+function orderKey({ priority, fair, deadline }: Extract<Service['discipline'], { kind: 'limited' }>['queue']) {
+  return [
+    priority?.header,
+    priority?.usual,
+    priority?.classes.map(({ name, maxWait }) => [name, maxWait]),
+    fair,
+    deadline,
+  ];
 }
 
 function contradiction(chosen: Claim, other: Claim): readonly Problem[] {

@@ -1,4 +1,5 @@
 import { formatAddress, type PodAddress } from './locator.ts';
+import type { Slots } from './service.ts';
 
 /**
  * One address that answers requests. A `draining` pod gets no new request but finishes those it has (EndpointSlice
@@ -9,6 +10,13 @@ export interface Pod extends PodAddress {
   /** What Kubernetes calls it, and the node it runs on: for people alone. */
   readonly name?: string;
   readonly node?: string;
+  /** Requests that it may hold at a time; undefined: as its service says. */
+  readonly limit?: Slots;
+}
+
+/** The highest limit of a pod of a service, where those that say none have that of the service. */
+export function highestLimit(limit: Slots, pods: readonly Pod[]): Slots {
+  return pods.reduce((most, pod) => (pod.limit !== undefined && pod.limit > most ? pod.limit : most), limit);
 }
 
 /** The order in which pods are published: by address and port, so that equal sets have equal bytes. */
@@ -34,5 +42,12 @@ export function samePods(a: readonly Pod[], b: readonly Pod[]): boolean {
 
 function samePod(a: Pod, b: Pod | undefined): boolean {
   if (a === b) return true;
-  return a.ip === b?.ip && a.port === b.port && a.state === b.state && a.name === b.name && a.node === b.node;
+  return (
+    a.ip === b?.ip &&
+    a.port === b.port &&
+    a.state === b.state &&
+    a.name === b.name &&
+    a.node === b.node &&
+    a.limit === b.limit
+  );
 }

@@ -146,6 +146,8 @@ export interface ForwardRoute extends CommonRoute {
   readonly rewrite?: Rewrite;
   /** Overrides the service's `timeout.request`. */
   readonly requestTimeout?: Millis;
+  /** The class of its requests, whatever their header says; of services that have it. */
+  readonly priority?: string;
   readonly requestHeaders?: HeaderChanges;
   readonly mirrors?: readonly Mirror[];
 }

@@ -14,12 +14,61 @@ export type Protocol = 'http1' | 'h2c';
 /** How a service without a limit spreads its requests. */
 export type Balance = 'least_request' | 'round_robin' | 'random';
 
+/** Which of those that wait goes first. */
+export interface Priority {
+  /** The header that says a request's class, in small letters; undefined: only its route does. */
+  readonly header?: string;
+  /** The highest first, at most `MOST_CLASSES`. */
+  readonly classes: readonly PriorityClass[];
+  /** The name of the class of a request that has none, or one that is not known. */
+  readonly usual: string;
+}
+
+/** A class of requests. */
+export interface PriorityClass {
+  readonly name: string;
+  /** Who has waited for so long goes as one of the highest class; 0: never. */
+  readonly maxWait: Millis;
+}
+
+/** Whose turn it is, of those that wait in a class. */
+export interface Fair {
+  /** What says whose a request is. */
+  readonly by:
+    | { readonly kind: 'header'; readonly name: string }
+    /** The client's IP address. */
+    | { readonly kind: 'address' }
+    /** The subject of the client's certificate. */
+    | { readonly kind: 'certificate' }
+    /** What another filter of Envoy has left about the request: the name of that filter, and the keys below it. */
+    | { readonly kind: 'metadata'; readonly path: readonly string[] };
+  /** Of those tenants that have another weight than 1. */
+  readonly weights: readonly { readonly tenant: string; readonly weight: number }[];
+  /** Requests of one tenant that may wait; 0: any number. */
+  readonly maxWaiting: number;
+  /** Slots that one tenant may have; 0: any number. */
+  readonly maxSlots: number;
+}
+
+/** How many slots of one pod a request takes. */
+export interface Cost {
+  /** The header that says so, in small letters. */
+  readonly header: string;
+  /** Of a request that does not say. */
+  readonly usual: number;
+}
+
+/** So many classes a service may have. */
+export const MOST_CLASSES = 8;
+
 /** Who gets the next request, and who waits where. */
 export type Discipline =
   | {
       readonly kind: 'limited';
-      /** Requests one pod may hold at a time. */
+      /** Requests one pod may hold at a time, if it does not say so itself. */
       readonly limit: Slots;
+      /** Undefined: each request takes one slot. */
+      readonly cost?: Cost;
       /** The one queue for all pods. */
       readonly queue: {
         /** Requests that may wait; above it they are refused. */
@@ -28,6 +77,15 @@ export type Discipline =
         readonly timeout: Millis;
         /** HTTP status of a refusal. */
         readonly fullStatus: number;
+        /** Undefined: who came first goes first. */
+        readonly priority?: Priority;
+        /** Undefined: nobody asks whose they are. */
+        readonly fair?: Fair;
+        /**
+         * Whether a request may say itself until when it waits; `early`: it goes as soon as the usual work would not be done in time.
+         * Undefined: it may not.
+         */
+        readonly deadline?: 'exact' | 'early';
       };
     }
   | {

@@ -22,6 +22,8 @@ export interface Counts {
   readonly retried: number;
   readonly ejections: number;
   readonly unserved: number;
+  /** Answered 504: their own deadline was over, or could not be met any more. */
+  readonly deadlines: number;
 }
 
 /** A histogram since the member's start; `queue.proto` has the bounds of its buckets. Empty: all are 0. */
@@ -65,6 +67,27 @@ export interface ServiceReport {
   readonly pods: readonly PodReport[];
   /** Sluice has sent it. Otherwise only requests for it came: they wait. */
   readonly isKnown: boolean;
+  /** Of a service with classes, the highest first. */
+  readonly classes: readonly ClassReport[];
+  /** Of a service with tenants: those that have most, and how many have anything. */
+  readonly tenants: readonly TenantReport[];
+  readonly busyTenants: number;
+}
+
+/** A tenant of a service as a member has it. */
+export interface TenantReport {
+  readonly name: string;
+  readonly waiting: number;
+  readonly inUse: number;
+}
+
+/** A class of a service's requests as a member has it. */
+export interface ClassReport {
+  readonly name: string;
+  readonly waiting: number;
+  /** How many got a slot, and how long those had waited, since the member's start. */
+  readonly started: number;
+  readonly waitMs: number;
 }
 
 /** Why a pod was ejected. */
@@ -91,6 +114,9 @@ export interface WaitingRequest {
   readonly path: string;
   readonly client: string;
   readonly requestId: string;
+  /** Empty: its service has no classes, or no tenants. */
+  readonly class: string;
+  readonly tenant: string;
 }
 
 /** What happens on the streams of queue filters. */

@@ -1,6 +1,7 @@
 import { sluice } from '#xds';
 import type { ServiceName } from '../model/service.ts';
 import type {
+  ClassReport,
   Counts,
   DurationCounts,
   EjectionReason,
@@ -101,6 +102,13 @@ function serviceReport(report: sluice.queue.v1.ServiceReport.$Shape): ServiceRep
     work: durations(report.work),
     pods: (report.pods ?? []).map(podReport),
     isKnown: report.known ?? false,
+    classes: (report.classes ?? []).map(classReport),
+    tenants: (report.tenants ?? []).map(({ name, waiting, inUse }) => ({
+      name: name ?? '',
+      waiting: waiting ?? 0,
+      inUse: inUse ?? 0,
+    })),
+    busyTenants: report.busyTenants ?? 0,
   };
 }
 
@@ -118,6 +126,7 @@ function countsOf(counts: sluice.queue.v1.Counts.$Properties): Counts {
     retried: number(counts.retried),
     ejections: number(counts.ejections),
     unserved: number(counts.unserved),
+    deadlines: number(counts.deadlines),
   };
 }
 
@@ -159,6 +168,15 @@ const REASONS: Readonly<Record<number, EjectionReason>> = {
   [Event.Reason.CONSECUTIVE_5XX]: 'consecutive 5xx',
 };
 
+function classReport(report: sluice.queue.v1.ClassReport.$Properties): ClassReport {
+  return {
+    name: report.name ?? '',
+    waiting: report.waiting ?? 0,
+    started: number(report.started),
+    waitMs: number(report.waitMs),
+  };
+}
+
 function podEventOf(event: sluice.queue.v1.PodEvent.$Properties): PodEvent {
   return {
     // As in `serviceReport`.
@@ -178,6 +196,8 @@ function waitingRequest(request: sluice.queue.v1.WaitingRequest.$Properties): Wa
     path: request.path ?? '',
     client: request.client ?? '',
     requestId: request.requestId ?? '',
+    class: request.class ?? '',
+    tenant: request.tenant ?? '',
   };
 }
 

@@ -1,4 +1,6 @@
-import type { Service, ServiceName } from '../model/service.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { highestLimit, type Pod } from '../model/pod.ts';
+import type { Cost, Fair, Priority, Service, ServiceName } from '../model/service.ts';
 
 /** When a pod is ejected, and for how long. */
 export interface Ejection {
@@ -15,6 +17,11 @@ export interface QueueSettings {
   readonly fullStatus: number;
   readonly abortHoldMs: number;
   readonly ejection: Ejection;
+  readonly priority?: Priority;
+  readonly fair?: Fair;
+  readonly deadline?: 'exact' | 'early';
+  /** `most`: the highest limit of a pod. */
+  readonly cost?: Cost & { readonly most: number };
 }
 
 /** What a pod may have. */
@@ -49,9 +56,10 @@ const CONSECUTIVE_GATEWAY = 3;
 const LONGEST_EJECTION_MS = 10_000;
 
 /** What a member needs to know of a service with a limit, besides its pods; undefined: it has none. */
-export function queueSettings({ discipline, outlier }: Service): QueueSettings | undefined {
+export function queueSettings({ discipline, outlier }: Service, pods: readonly Pod[]): QueueSettings | undefined {
   if (discipline.kind !== 'limited') return undefined;
-  const { max, timeout, fullStatus } = discipline.queue;
+  const { max, timeout, fullStatus, priority, fair, deadline } = discipline.queue;
+  const { cost, limit } = discipline;
   return {
     max,
     timeoutMs: timeout,
@@ -63,6 +71,10 @@ export function queueSettings({ discipline, outlier }: Service): QueueSettings |
       baseMs: outlier.eject,
       maxMs: Math.max(outlier.eject, LONGEST_EJECTION_MS),
     },
+    ...(priority === undefined ? {} : { priority }),
+    ...(fair === undefined ? {} : { fair }),
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(cost === undefined ? {} : { cost: { ...cost, most: highestLimit(limit, pods) } }),
   };
 }
 
@@ -77,6 +89,12 @@ export function sameSettings(a: QueueSettings, b: QueueSettings): boolean {
     x.consecutive5xx === y.consecutive5xx &&
     x.consecutiveGateway === y.consecutiveGateway &&
     x.baseMs === y.baseMs &&
-    x.maxMs === y.maxMs
+    x.maxMs === y.maxMs &&
+    isDeepStrictEqual(orderOf(a), orderOf(b))
   );
+}
+
+/** Everything about who goes next. */
+function orderOf({ priority, fair, deadline, cost }: QueueSettings): unknown {
+  return [priority, fair, deadline, cost];
 }

@@ -1,8 +1,9 @@
 import { sluice } from '#xds';
-import type { ServiceName } from '../model/service.ts';
+import { assertNever } from '../base/assert-never.ts';
+import type { Fair, Priority, ServiceName } from '../model/service.ts';
 import type { PodSlots, QueueSettings } from './wanted.ts';
 
-const { ControlMessage } = sluice.queue.v1;
+const { ControlMessage, Deadline } = sluice.queue.v1;
 
 /** How often the two sides speak, in milliseconds. */
 export interface Pace {
@@ -64,8 +65,58 @@ function content(message: ToFilter): sluice.queue.v1.ControlMessage.$Properties 
   }
 }
 
-function settingsOf({ max, timeoutMs, ejection, ...settings }: QueueSettings): sluice.queue.v1.Settings.$Properties {
-  return { ...settings, queueMax: max, queueTimeoutMs: timeoutMs, ejection };
+function settingsOf(settings: QueueSettings): sluice.queue.v1.Settings.$Properties {
+  const { max, timeoutMs, fullStatus, abortHoldMs, ejection, priority, fair, deadline, cost } = settings;
+  return {
+    queueMax: max,
+    queueTimeoutMs: timeoutMs,
+    fullStatus,
+    abortHoldMs,
+    ejection,
+    ...(priority === undefined ? {} : { priority: priorityOf(priority) }),
+    ...(fair === undefined ? {} : { fair: fairOf(fair) }),
+    ...(deadline === undefined ? {} : { deadline: DEADLINES[deadline] }),
+    ...(cost === undefined ? {} : { cost }),
+  };
+}
+
+const DEADLINES = { exact: Deadline.DEADLINE_EXACT, early: Deadline.DEADLINE_EARLY } as const;
+
+function fairOf({ by, weights, maxWaiting, maxSlots }: Fair): sluice.queue.v1.Fair.$Properties {
+  return {
+    ...tenantOf(by),
+    waitingMax: maxWaiting,
+    slotsMax: maxSlots,
+    weights: weights.map(({ tenant, weight }) => ({ name: tenant, weight })),
+  };
+}
+
+function tenantOf(by: Fair['by']): sluice.queue.v1.Fair.$Properties {
+  switch (by.kind) {
+    case 'header':
+      return { header: by.name };
+    case 'address':
+      return { property: propertyOf('source', 'address'), address: true };
+    case 'certificate':
+      return { property: propertyOf('connection', 'subject_peer_certificate') };
+    case 'metadata':
+      return { property: propertyOf('metadata', 'filter_metadata', ...by.path) };
+    default:
+      return assertNever(by);
+  }
+}
+
+/** The path of one of Envoy's properties, as the filter asks for it. */
+function propertyOf(...path: readonly string[]): Uint8Array {
+  return Buffer.from(path.join('\0'));
+}
+
+function priorityOf({ header = '', classes, usual }: Priority): sluice.queue.v1.Priority.$Properties {
+  return {
+    header,
+    classes: classes.map(({ name, maxWait }) => ({ name, maxWaitMs: maxWait })),
+    usual: classes.findIndex(({ name }) => name === usual),
+  };
 }
 
 function podOf([address, { limit, unhealthy }]: readonly [string, PodSlots]): sluice.queue.v1.Pod.$Properties {

@@ -3,16 +3,17 @@ import { formatAddress, type Locator } from '../model/locator.ts';
 import type { ServiceWithPods } from '../model/model.ts';
 import type { Order, Overrides } from '../model/overrides.ts';
 import type { Pod } from '../model/pod.ts';
+import type { Service } from '../model/service.ts';
 import type { SourceState } from '../model/source.ts';
 import type { PodReading } from '../telemetry/member-state.ts';
 import type { ServiceNow, Telemetry } from '../telemetry/telemetry.ts';
 import { describeSource, moment } from './describe-source.ts';
-import type { PodStatus, ServiceStatus } from './status.ts';
+import type { LimitedStatus, PodStatus, ServiceStatus } from './status.ts';
 
 /** What a service's description is made of. Times are milliseconds since the epoch. */
 export interface ServiceInput {
   readonly now: number;
-  readonly telemetry: Pick<Telemetry, 'now' | 'traffic'>;
+  readonly telemetry: Pick<Telemetry, 'now' | 'traffic' | 'classTotals'>;
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
   readonly overrides: Overrides;
 }
@@ -45,6 +46,8 @@ export function describeService(
         limit,
         slots,
         queue,
+        ...describeClasses(service, telemetry),
+        ...(discipline.queue.fair && has && { tenants: { busy: has.busyTenants, most: has.tenants } }),
         pods: described,
         ...seen,
         source,
@@ -58,6 +61,23 @@ export function describeService(
     default:
       return assertNever(discipline);
   }
+}
+
+/** Its classes, and who waits in them. */
+function describeClasses(
+  { name, discipline }: Service,
+  telemetry: ServiceInput['telemetry'],
+): { readonly classes?: NonNullable<LimitedStatus['classes']> } {
+  if (discipline.kind !== 'limited' || discipline.queue.priority === undefined) return {};
+  const has = telemetry.now(name);
+  const classes = discipline.queue.priority.classes.map((one) => {
+    const { started = 0, waitMs = 0 } = telemetry.classTotals(name, one.name) ?? {};
+    return {
+      name: one.name,
+      ...(has && { waiting: has.classes.get(one.name) ?? 0, started, waitedMs: waitMs }),
+    };
+  });
+  return { classes };
 }
 
 function describeOrder({ by, at }: Order): NonNullable<PodStatus['drained']> {
@@ -91,7 +111,7 @@ function describePods(
       ...namesOf(pod),
       state: isDraining ? 'draining' : (reading?.state ?? 'ready'),
       // That of an idle pod is 0 for now.
-      limit: reading?.limit || limit,
+      limit: reading?.limit || (pod.limit ?? limit),
       ...(has && { inUse: reading?.inUse ?? 0 }),
       ...odd(reading),
       ...(drained && { drained: describeOrder(drained) }),

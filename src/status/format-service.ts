@@ -20,6 +20,8 @@ export function formatService(status: Status, service: ServiceStatus, paint: Pai
     [...facts(service), ['pods from', textOf(sourceOf(service, now))] as const]
       .map(([name, text]) => `${name.padEnd(12)}  ${printable(text)}`)
       .join('\n'),
+    ...classTable(service, paint),
+    ...tenantTable(service, paint),
     podTable(service, now, paint),
     ...(routes.length === 0 ? [] : [block('ROUTES', routes.map(routeText), paint)]),
     ...(problems.length === 0 ? [] : [[paint('heading', 'PROBLEMS'), ...problemLines(problems, paint)].join('\n')]),
@@ -60,6 +62,25 @@ function facts(service: ServiceStatus): readonly (readonly [string, string])[] {
     ...minute(service),
     ...(oldSince === undefined ? [] : [['numbers', `of ${oldSince}: the queue filter is not connected`] as const]),
   ];
+}
+
+function classTable(service: ServiceStatus, paint: Paint): readonly string[] {
+  if (service.kind !== 'limited' || service.classes === undefined) return [];
+  const rows = service.classes.map(({ name, waiting, started, waitedMs }) => [
+    name,
+    String(waiting ?? '?'),
+    String(started ?? '?'),
+    started === undefined || started === 0 ? '-' : formatShort((waitedMs ?? 0) / started),
+  ]);
+  return [table(['CLASS', 'WAITING', 'STARTED', 'MEAN WAIT'], rows, paint)];
+}
+
+function tenantTable(service: ServiceStatus, paint: Paint): readonly string[] {
+  if (service.kind !== 'limited' || service.tenants === undefined || service.tenants.busy === 0) return [];
+  const { busy, most } = service.tenants;
+  const rows = most.map(({ name, waiting, inUse }) => [printable(name), String(waiting), String(inUse)]);
+  const rest = busy > most.length ? [paint('quiet', `and ${busy - most.length} more tenants`)] : [];
+  return [[table(['TENANT', 'WAITING', 'IN USE'], rows, paint), ...rest].join('\n')];
 }
 
 function minute({ traffic }: LimitedStatus): readonly (readonly [string, string])[] {

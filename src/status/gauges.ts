@@ -5,11 +5,11 @@ import type { PodStatus, ServiceStatus, Status } from './status.ts';
 /** A value and its labels beside the service; undefined: not known, and so no series. */
 export type Value = readonly [labels: readonly string[], value: number | undefined];
 
-/** A gauge, or quantiles, with series per service. */
+/** A gauge, a counter, or quantiles, with series per service. */
 export interface ServiceGauge {
   readonly name: string;
   /** Gauge when left out. */
-  readonly type?: 'gauge' | 'summary';
+  readonly type?: 'gauge' | 'counter' | 'summary';
   readonly help: string;
   /** `at`: when the status was made, in milliseconds since the epoch. */
   readonly read: (service: ServiceStatus, at: number) => readonly Value[];

@@ -15,6 +15,37 @@ export const QUEUE_GAUGES: readonly ServiceGauge[] = [
     'How long the oldest waiting request of a service has waited; 0: none waits.',
     ({ oldestWaitMs, waiting }) => (waiting === undefined ? undefined : (oldestWaitMs ?? 0) / 1000),
   ),
+  ofClass(
+    'sluice_class_requests_waiting',
+    'Requests of a class (queue.priority) that wait in the queue of a service.',
+    ({ waiting }) => waiting,
+    'gauge',
+  ),
+  ofClass(
+    'sluice_class_requests_started_total',
+    'Requests of a class (queue.priority) that got a slot.',
+    ({ started }) => started,
+  ),
+  ofClass(
+    'sluice_class_wait_seconds_total',
+    'How long the requests of a class (queue.priority) that got a slot had waited, in all.',
+    ({ waitedMs }) => (waitedMs === undefined ? undefined : waitedMs / 1000),
+  ),
+  gauge(
+    'sluice_tenants_busy',
+    'Tenants (queue.fair) of a service that have a request waiting or a slot in use.',
+    ({ tenants }) => tenants?.busy,
+  ),
+  ofTenant(
+    'sluice_tenant_requests_waiting',
+    'Requests of a tenant (queue.fair) that wait; of the 10 tenants that have most.',
+    ({ waiting }) => waiting,
+  ),
+  ofTenant(
+    'sluice_tenant_slots_in_use',
+    'Slots that a tenant (queue.fair) has; of the 10 tenants that have most.',
+    ({ inUse }) => inUse,
+  ),
   gauge('sluice_slots', 'Requests that may be at all pods of a service together.', ({ slots }) => slots),
   gauge('sluice_slots_in_use', 'Requests that are at the pods of a service.', ({ inUse }) => inUse),
   gauge(
@@ -34,6 +65,36 @@ export const QUEUE_GAUGES: readonly ServiceGauge[] = [
 
 function gauge(name: string, help: string, read: (service: LimitedStatus) => number | undefined): ServiceGauge {
   return { name, help, read: (service) => (service.kind === 'limited' ? [[[], read(service)]] : []) };
+}
+
+type ClassStatus = NonNullable<LimitedStatus['classes']>[number];
+
+function ofClass(
+  name: string,
+  help: string,
+  read: (one: ClassStatus) => number | undefined,
+  type: 'counter' | 'gauge' = 'counter',
+): ServiceGauge {
+  return {
+    name,
+    type,
+    help,
+    read: (service) =>
+      service.kind === 'limited' ? (service.classes ?? []).map((one) => [[label('class', one.name)], read(one)]) : [],
+  };
+}
+
+type TenantStatus = NonNullable<LimitedStatus['tenants']>['most'][number];
+
+function ofTenant(name: string, help: string, read: (one: TenantStatus) => number): ServiceGauge {
+  return {
+    name,
+    help,
+    read: (service) =>
+      service.kind === 'limited'
+        ? (service.tenants?.most ?? []).map((one) => [[label('tenant', one.name)], read(one)])
+        : [],
+  };
 }
 
 /** The same numbers as in `sluice status`. */

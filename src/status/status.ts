@@ -75,6 +75,8 @@ const counts = {
   abandonedWorking: z.number(),
   /** Answered 503 by the queue filter itself. */
   unserved: z.number(),
+  /** Answered 504, since their own deadline was over or could not be met any more. */
+  deadlines: z.number(),
   /** Went to another pod than the first one. */
   retried: z.number(),
   /** How often a pod was ejected. */
@@ -99,6 +101,17 @@ const traffic = z.object({
     mostInUse: z.number(),
   }),
 });
+
+const requestClass = z.object({
+  name: z.string(),
+  /** Requests of it that wait now; absent, as is what follows, while no queue filter reports. */
+  waiting: z.exactOptional(z.number()),
+  /** How many got a slot since Sluice started, and how long those had waited in all. */
+  started: z.exactOptional(z.number()),
+  waitedMs: z.exactOptional(z.number()),
+});
+
+const tenant = z.object({ name: z.string(), waiting: z.number(), inUse: z.number() });
 
 const anyService = {
   name: z.string(),
@@ -125,6 +138,10 @@ const service = z.discriminatedUnion('kind', [
     paused: z.exactOptional(order),
     /** How many requests may wait, and how long (milliseconds; 0: as long as it takes). */
     queue: z.object({ max: z.number(), timeoutMs: z.number() }),
+    /** Its classes of requests, the highest first; absent: it has none. */
+    classes: z.exactOptional(z.array(requestClass).readonly()),
+    /** Where tenants take turns: how many have something waiting or in use, and those that have most. */
+    tenants: z.exactOptional(z.object({ busy: z.number(), most: z.array(tenant).readonly() })),
     /** Requests that may be at all its pods together now. */
     slots: z.number(),
     /** Requests at its pods now; absent, as is what follows, while no queue filter reports. */

@@ -19,6 +19,7 @@ const OUTCOMES: readonly (readonly [outcome: string, name: keyof Counts])[] = [
   ['abandoned_waiting', 'abandonedWaiting'],
   ['abandoned_working', 'abandonedWorking'],
   ['unserved', 'unserved'],
+  ['deadline', 'deadlines'],
 ];
 
 /** Counters and histograms of the requests of these services, in Prometheus' text format. */
@@ -37,7 +38,7 @@ export function trafficMetrics(telemetry: Pick<Telemetry, 'totals'>, services: r
     {
       name: 'sluice_requests_total',
       type: 'counter',
-      help: 'Requests that ended, by outcome: answered (a status below 500), failed (500 and above), refused (the queue was full), wait_timeout (queue.timeout), work_timeout (timeout.request), abandoned_waiting and abandoned_working (their client left), unserved (503 by the queue filter itself).',
+      help: 'Requests that ended, by outcome: answered (a status below 500), failed (500 and above), refused (the queue was full), wait_timeout (queue.timeout), work_timeout (timeout.request), abandoned_waiting and abandoned_working (their client left), unserved (503 by the queue filter itself), deadline (their own, before they had a slot).',
       lines: each.flatMap(([service, counts]) =>
         OUTCOMES.map(([outcome, of]) =>
           series('sluice_requests_total', `${service},${label('outcome', outcome)}`, counts[of]),

@@ -1,4 +1,5 @@
 import type {
+  ClassReport,
   EjectionReason,
   MemberId,
   PodEvent,
@@ -6,6 +7,7 @@ import type {
   PodUse,
   ServiceReport,
   SlotsEvent,
+  TenantReport,
 } from '../slots/events.ts';
 import { growth, type Totals, totalsOf } from './totals.ts';
 
@@ -29,6 +31,10 @@ export interface MemberService {
   /** When the oldest waiting request came, in milliseconds since the epoch; undefined: none waits. */
   readonly oldestSince: number | undefined;
   readonly pods: ReadonlyMap<string, PodReading>;
+  readonly classes: readonly ClassReport[];
+  /** Tenants that have most, and how many have anything. */
+  readonly tenants: readonly TenantReport[];
+  readonly busyTenants: number;
 }
 
 /** A service of a member, as it changes. */
@@ -37,6 +43,9 @@ interface Kept {
   inUse: number;
   oldestSince: number | undefined;
   readonly pods: Map<string, PodReading>;
+  classes: readonly ClassReport[];
+  tenants: readonly TenantReport[];
+  busyTenants: number;
   /** What was reported last; what comes next is counted from there. */
   totals: Totals | undefined;
 }
@@ -47,6 +56,8 @@ export interface Grown {
   /** How many more waited, and were in use, at most than there are now. */
   readonly peakWaiting: number;
   readonly peakInUse: number;
+  /** What its classes had counted before; those of `report` go on from there. */
+  readonly classesBefore: readonly ClassReport[];
 }
 
 /** What a member says when its stream begins. */
@@ -108,6 +119,10 @@ export class MemberState {
     const totals = totalsOf(report);
     const before = kept.totals ?? (this.#countsFromZero ? undefined : totals);
     kept.totals = totals;
+    const classesBefore = before === totals ? report.classes : kept.classes;
+    kept.classes = report.classes;
+    kept.tenants = report.tenants;
+    kept.busyTenants = report.busyTenants;
     kept.waiting = waiting;
     kept.inUse = inUse;
     kept.oldestSince = waiting > 0 ? now - oldestWaitMs : undefined;
@@ -116,6 +131,7 @@ export class MemberState {
       more: before === undefined ? totals : growth(totals, before),
       peakWaiting: Math.max(0, report.mostWaiting - waiting),
       peakInUse: Math.max(0, report.mostInUse - inUse),
+      classesBefore,
     };
   }
 
@@ -136,7 +152,16 @@ export class MemberState {
   #service(name: string): Kept {
     let kept = this.#services.get(name);
     if (kept === undefined) {
-      kept = { waiting: 0, inUse: 0, oldestSince: undefined, pods: new Map(), totals: undefined };
+      kept = {
+        waiting: 0,
+        inUse: 0,
+        oldestSince: undefined,
+        pods: new Map(),
+        classes: [],
+        tenants: [],
+        busyTenants: 0,
+        totals: undefined,
+      };
       this.#services.set(name, kept);
     }
     return kept;
@@ -156,6 +181,10 @@ function clear(kept: Kept): void {
   kept.inUse = 0;
   kept.oldestSince = undefined;
   kept.pods.clear();
+  kept.tenants = [];
+  kept.busyTenants = 0;
+  // What they have counted stays.
+  kept.classes = kept.classes.map((one) => ({ ...one, waiting: 0 }));
 }
 
 function podReading(report: PodReport, before: PodReading | undefined, now: number): PodReading {

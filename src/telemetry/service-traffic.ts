@@ -1,4 +1,5 @@
 import type { Counts } from '../slots/events.ts';
+import { ClassTraffic } from './class-traffic.ts';
 import { type Quantiles, quantilesOf } from './histogram.ts';
 import { addTo, countsOf, durationsOf, isNothing, noTotals, type Totals } from './totals.ts';
 
@@ -32,6 +33,8 @@ export class ServiceTraffic {
   /** Those that have ended, oldest first. */
   readonly #past: Slice[] = [];
   #current = emptySlice();
+  /** Of its classes, where it has some. */
+  readonly classes = new ClassTraffic();
 
   /** Adds what has happened. */
   add(more: Totals): void {

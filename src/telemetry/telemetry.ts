@@ -1,6 +1,16 @@
 import { assertNever } from '../base/assert-never.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Counts, EjectionReason, MemberId, PodEvent, PodUse, ServiceReport, SlotsEvent } from '../slots/events.ts';
+import type {
+  Counts,
+  EjectionReason,
+  MemberId,
+  PodEvent,
+  PodUse,
+  ServiceReport,
+  SlotsEvent,
+  TenantReport,
+} from '../slots/events.ts';
+import type { ClassTotals } from './class-traffic.ts';
 import { type RecentEvent, RecentEvents } from './events.ts';
 import { quantilesOf } from './histogram.ts';
 import { History, type Sample } from './history.ts';
@@ -27,6 +37,11 @@ export interface ServiceNow {
   readonly oldestSince: number | undefined;
   /** By address, as `formatAddress` writes it. */
   readonly pods: ReadonlyMap<string, PodReading>;
+  /** How many wait of each class, by its name. */
+  readonly classes: ReadonlyMap<string, number>;
+  /** Tenants that have most, and how many have anything. */
+  readonly tenants: readonly TenantReport[];
+  readonly busyTenants: number;
   /** From when on it may be out of date, since the stream of a member is down; undefined: it is up to date. */
   readonly oldSince: number | undefined;
 }
@@ -39,7 +54,16 @@ const REMEMBERED_MS = 3_600_000;
 const MOST_REMEMBERED = 200;
 
 /** Of a service with which nothing has happened yet. */
-const NOTHING: ServiceNow = { waiting: 0, inUse: 0, oldestSince: undefined, pods: new Map(), oldSince: undefined };
+const NOTHING: ServiceNow = {
+  waiting: 0,
+  inUse: 0,
+  oldestSince: undefined,
+  pods: new Map(),
+  classes: new Map(),
+  tenants: [],
+  busyTenants: 0,
+  oldSince: undefined,
+};
 
 /** The worst first. */
 const WORST: readonly PodUse[] = ['ejected', 'unhealthy', 'trying', 'draining', 'ready'];
@@ -123,9 +147,10 @@ export class Telemetry {
   #report(member: MemberState, services: readonly ServiceReport[]): void {
     const now = this.#clock.now();
     for (const service of services) {
-      const { more, peakWaiting, peakInUse } = member.report(service, now);
+      const { more, peakWaiting, peakInUse, classesBefore } = member.report(service, now);
       const traffic = this.#traffic(service.name);
       traffic.add(more);
+      traffic.classes.add(service.classes, classesBefore);
       const { waiting, inUse } = this.#sum(service.name);
       traffic.saw(waiting + peakWaiting, inUse + peakInUse);
     }
@@ -169,6 +194,10 @@ export class Telemetry {
       ...sumOf(parts),
       oldestSince: oldest.length === 0 ? undefined : Math.min(...oldest),
       pods: podsOf(parts),
+      classes: classesOf(parts),
+      tenants: tenantsOf(parts),
+      // The same ones come to several members.
+      busyTenants: Math.max(...parts.map(({ has }) => has.busyTenants)),
       oldSince: old.length === 0 ? undefined : Math.min(...old),
     };
   }
@@ -176,6 +205,11 @@ export class Telemetry {
   /** What the requests of a service did; undefined: no member has told of it. */
   traffic(service: string): TrafficReading | undefined {
     return this.#services.get(service)?.read();
+  }
+
+  /** What became of the requests of a class of a service; undefined: no member has told of the service. */
+  classTotals(service: string, name: string): ClassTotals | undefined {
+    return this.#services.get(service)?.classes.of(name);
   }
 
   /** Everything counted of a service since Sluice started; undefined: nothing was. */
@@ -300,6 +334,26 @@ function sumOf(parts: readonly Part[]): { readonly waiting: number; readonly inU
   return { waiting, inUse };
 }
 
+function classesOf(parts: readonly Part[]): ReadonlyMap<string, number> {
+  const waiting = new Map<string, number>();
+  for (const { has } of parts)
+    for (const one of has.classes) waiting.set(one.name, (waiting.get(one.name) ?? 0) + one.waiting);
+  return waiting;
+}
+
+/** More tenants are not told of: any number may have something. */
+const MOST_TENANTS = 10;
+
+function tenantsOf(parts: readonly Part[]): readonly TenantReport[] {
+  const sums = new Map<string, TenantReport>();
+  for (const { name, waiting, inUse } of parts.flatMap(({ has }) => has.tenants)) {
+    const sum = sums.get(name);
+    sums.set(name, { name, waiting: waiting + (sum?.waiting ?? 0), inUse: inUse + (sum?.inUse ?? 0) });
+  }
+  const size = ({ waiting, inUse }: TenantReport) => waiting + inUse;
+  return [...sums.values()].sort((a, b) => size(b) - size(a)).slice(0, MOST_TENANTS);
+}
+
 /** The workers of an Envoy share the limit of a pod; several Envoys have one each. */
 function podsOf(parts: readonly Part[]): ReadonlyMap<string, PodReading> {
   const nodes = Map.groupBy(parts, ({ member }) => member.id.node);
@@ -333,8 +387,8 @@ function joined(
 }
 
 /** Requests that came to an end at a pod, or were given up. */
-function endedOf({ answered, failed, waitTimeouts, workTimeouts, unserved }: Counts): number {
-  return answered + failed + waitTimeouts + workTimeouts + unserved;
+function endedOf({ answered, failed, waitTimeouts, workTimeouts, unserved, deadlines }: Counts): number {
+  return answered + failed + waitTimeouts + workTimeouts + unserved + deadlines;
 }
 
 function podHappened({ service, address: pod, kind, reason, forMs }: PodEvent, node: string, at: number): RecentEvent {

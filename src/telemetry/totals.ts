@@ -15,6 +15,7 @@ const COUNTS = [
   'retried',
   'ejections',
   'unserved',
+  'deadlines',
 ] as const satisfies readonly (keyof Counts)[];
 
 /**
@@ -86,6 +87,7 @@ export function countsOf(totals: Totals): Counts {
     retried: at('retried'),
     ejections: at('ejections'),
     unserved: at('unserved'),
+    deadlines: at('deadlines'),
   };
 }
 

@@ -12,7 +12,7 @@ import { seriesOf } from './series.ts';
 
 /** What load and pods have seen of one run. */
 export interface Observed {
-  readonly scenario: Pick<Scenario, 'members' | 'limit'>;
+  readonly scenario: Pick<Scenario, 'members' | 'limit' | 'groups'>;
   readonly plan: Plan;
   /** When the run began, by the clock of results and requests. */
   readonly began: number;
@@ -46,8 +46,19 @@ export function measure(observed: Observed, withSeries: boolean): Measures {
     response: distribution(answered.map(({ sent, ended }) => ended - sent)),
     makespan: makespan(results),
     ideal: idealOf(observed),
+    ...(scenario.groups !== undefined && { groups: groupsOf(observed, scenario.groups) }),
     ...(withSeries && { series: overTime(observed, uses, answered) }),
   };
+}
+
+/** How long those waited whose ids begin like this; who never got a slot, until its end. */
+function groupsOf(observed: Observed, groups: readonly string[]): NonNullable<Run['groups']> {
+  const uses = slotUses(observed);
+  const waits = (group: string) =>
+    uses.flatMap(({ sent, started, ended }, index) =>
+      observed.results[index]?.id.startsWith(group) ? [(started ?? ended) - sent] : [],
+    );
+  return Object.fromEntries(groups.map((group) => [group, distribution(waits(group))]));
 }
 
 /** True for a full answer with a good status. */

@@ -22,7 +22,11 @@ export const haproxy: OpponentKind = {
   start,
 };
 
-async function start({ pods, limit, protocol, folder }: Setup): Promise<Opponent> {
+/** The lowest goes first. Turns of tenants it does not know. */
+const CLASSES = `http-request set-priority-class int(-1) if { req.hdr(x-priority) high }
+    http-request set-priority-class int(1) if { req.hdr(x-priority) low }`;
+
+async function start({ pods, limit, protocol, order, folder }: Setup): Promise<Opponent> {
   const port = await freePort();
   const socket = join(folder, 'haproxy.sock');
   const config = join(folder, 'haproxy.cfg');
@@ -31,6 +35,7 @@ async function start({ pods, limit, protocol, folder }: Setup): Promise<Opponent
     SOCKET: socket,
     LIMIT: limit,
     SLOTS,
+    PRIORITY: order === 'priority' ? CLASSES : '',
     CLIENT_PROTOCOL: protocol === 'http1' ? '' : 'proto h2',
     SERVER_PROTOCOL: protocol === 'http1' ? '' : 'proto h2',
   };

@@ -1,5 +1,8 @@
 import type { PodProtocol } from '../../../test/e2e/kit/pods.ts';
 
+/** What the queue is to know of requests beside their order: `x-priority` is high, normal or low; `x-tenant` says whose they are. */
+export type QueueOrder = 'priority' | 'fair';
+
 /** What all opponents are told before a run. */
 export interface Setup {
   /** The `address:port` of the pods at the start. */
@@ -9,6 +12,8 @@ export interface Setup {
   readonly protocol: PodProtocol;
   /** The time between two health checks of a pod, at `ALIVE_PATH`, in milliseconds; no checks when left out. */
   readonly checkEvery?: number | undefined;
+  /** First in, first out when left out; who cannot do it does that. */
+  readonly order?: QueueOrder | undefined;
   /** An empty folder for its files. */
   readonly folder: string;
 }

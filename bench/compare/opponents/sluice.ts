@@ -1,7 +1,7 @@
 import { envoyPath } from '../../../test/e2e/kit/envoy.ts';
 import { ALIVE_PATH } from '../../../test/e2e/kit/pod-ask.ts';
 import { Sluice } from '../../../test/e2e/kit/sluice.ts';
-import type { Opponent, OpponentKind, Setup } from './opponent.ts';
+import type { Opponent, OpponentKind, QueueOrder, Setup } from './opponent.ts';
 
 /** Sluice and its Envoy, started as its users start them, with a limit in the route file, and health checks where the scenario has them. */
 export const sluice: OpponentKind = {
@@ -16,14 +16,20 @@ export const sluice: OpponentKind = {
   start,
 };
 
-async function start({ pods, limit, protocol, checkEvery }: Setup): Promise<Opponent> {
+/** As a user writes it. */
+const ORDERS = {
+  priority: { priority: { header: 'x-priority', classes: ['high', 'normal', 'low'], default: 'normal' } },
+  fair: { fair: { header: 'x-tenant' } },
+} as const satisfies Record<QueueOrder, object>;
+
+async function start({ pods, limit, protocol, checkEvery, order }: Setup): Promise<Opponent> {
   const routes = (members: readonly string[]) => ({
     services: {
       codec: {
         static: members,
         limit,
         protocol: protocol === 'http1' ? 'http1' : 'h2c',
-        queue: { max: 10_000 },
+        queue: { max: 10_000, ...(order !== undefined && ORDERS[order]) },
         ...(checkEvery !== undefined && { health: { path: ALIVE_PATH, interval: `${checkEvery}ms` } }),
       },
     },

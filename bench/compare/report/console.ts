@@ -1,8 +1,16 @@
 import { OPPONENTS } from '../opponents/opponent.ts';
-import type { ScenarioResult } from '../results.ts';
+import type { Run, ScenarioResult } from '../results.ts';
 import { ms, percent, times, withRange } from './format.ts';
-import { errorShare, medianOf, overIdeal, partakers, runsOf } from './statistics.ts';
+import { errorShare, groupsOf, medianOf, overIdeal, partakers, runsOf } from './statistics.ts';
 import { titleOf } from './titles.ts';
+
+/** How long the requests of each group waited. */
+function groupLines(runs: readonly Run[]): readonly string[] {
+  return groupsOf(runs).map((group) => {
+    const middle = (key: 'mean' | 'p99') => ms(medianOf(runs, (run) => run.groups?.[group]?.[key] ?? null)?.median);
+    return `  ${group.padEnd(24)} wait: mean ${middle('mean')} ms, p99 ${middle('p99')} ms`;
+  });
+}
 
 /** A scenario's result in a few lines, for whoever watches it run. */
 export function summaryLines(result: ScenarioResult): readonly string[] {
@@ -18,7 +26,7 @@ export function summaryLines(result: ScenarioResult): readonly string[] {
       `lost ${percent(medianOf(runs, ({ lost }) => lost.share)?.median)}`,
       `errors ${percent(medianOf(runs, errorShare)?.median)}`,
     ];
-    return `${titleOf(name).padEnd(26)} ${cells.join(', ')}`;
+    return [`${titleOf(name).padEnd(26)} ${cells.join(', ')}`, ...groupLines(runs)].join('\n  ');
   });
   const skipped = Object.entries(result.skipped).map(([name, why]) => `${name} did not take part: ${why}`);
   return [...lines, ...skipped];

@@ -3,7 +3,7 @@ import type { Run, ScenarioResult } from '../results.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { overtakenShare } from './findings.ts';
 import { ms, percent, table, times, withRange } from './format.ts';
-import { type Figure, medianOf, overIdeal, partakers, runsOf } from './statistics.ts';
+import { type Figure, groupsOf, medianOf, overIdeal, partakers, runsOf } from './statistics.ts';
 import { titleOf } from './titles.ts';
 
 const HEAD = [
@@ -37,8 +37,23 @@ export function scenarioSection(scenario: Scenario, result: ScenarioResult, pict
     ...images,
     ...skipped,
     table(HEAD, rows),
+    ...groupTable(names, result),
     footer(scenario, result, first?.length ?? 0),
   ].join('\n\n');
+}
+
+/** How long the requests of each group waited. */
+function groupTable(names: readonly OpponentName[], result: ScenarioResult): readonly string[] {
+  const groups = groupsOf(result.runs);
+  if (groups.length === 0) return [];
+  const head = ['wait: mean, p99', ...groups];
+  const cells = names.map((name) => {
+    const runs = runsOf(result, name);
+    const middle = (group: string, key: 'mean' | 'p99') =>
+      ms(medianOf(runs, (run) => run.groups?.[group]?.[key] ?? null)?.median);
+    return [titleOf(name), ...groups.map((group) => `${middle(group, 'mean')}, ${middle(group, 'p99')}`)];
+  });
+  return [table(head, cells)];
 }
 
 function titleOfAny(name: string): string {

@@ -71,3 +71,8 @@ export function middle(values: readonly number[]): number {
   const upper = sorted[sorted.length >> 1] ?? Number.NaN;
   return sorted.length % 2 === 0 ? ((sorted[(sorted.length >> 1) - 1] ?? upper) + upper) / 2 : upper;
 }
+
+/** The groups that the runs of a scenario are judged by; none: it has no groups. */
+export function groupsOf(runs: readonly Run[]): readonly string[] {
+  return Object.keys(runs.find(({ groups }) => groups !== undefined)?.groups ?? {});
+}

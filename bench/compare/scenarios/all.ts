@@ -5,6 +5,7 @@ import { fourRequests } from './four-requests.ts';
 import { grpcCalls } from './grpc.ts';
 import { heavyTails } from './heavy-tails.ts';
 import { highRate } from './high-rate.ts';
+import { fairShares, priority } from './orders.ts';
 import { rolling } from './rolling.ts';
 import { scale } from './scale.ts';
 import type { Scenario } from './scenario.ts';
@@ -24,4 +25,6 @@ export const SCENARIOS: readonly Scenario[] = [
   onePod,
   highRate,
   balancing,
+  priority,
+  fairShares,
 ];

@@ -1,6 +1,6 @@
 import type { Planned } from '../../../test/e2e/kit/load-plan.ts';
 import type { PodProtocol } from '../../../test/e2e/kit/pods.ts';
-import type { OpponentName } from '../opponents/opponent.ts';
+import type { OpponentName, QueueOrder } from '../opponents/opponent.ts';
 
 /** Something that happens to the pods during a run; `at` is in milliseconds after its start, pods are numbered from 0. */
 export type PodChange =
@@ -42,6 +42,10 @@ export interface Scenario {
   readonly picture: Picture;
   /** For a load that rises: from which share of what the pods can do to which. */
   readonly load?: { readonly from: number; readonly to: number };
+  /** What the queue is to know of requests; nothing when left out. */
+  readonly order?: QueueOrder;
+  /** What the ids of requests begin with: those of each are judged apart as well. */
+  readonly groups?: readonly string[];
   /** How often it is run: in full, and with --quick (0: then it is left out). */
   readonly repeats: { readonly full: number; readonly quick: number };
   plan(seed: number, quick: boolean): Plan;

@@ -73,12 +73,19 @@ export class Queue {
       trouble || (rest > 0 && requests.length > 0 ? `The first ${requests.length} of ${waiting}.` : none),
     );
     this.body.replaceChildren(
-      ...requests.map(({ id, ageMs, method, path, client, requestId }) =>
+      ...requests.map(({ id, ageMs, method, path, client, requestId, class: requestClass, tenant }) =>
         element(
           'tr',
           '',
           element('td', '', short(ageMs)),
-          element('td', 'address', `${method} ${path}`),
+          element(
+            'td',
+            'address',
+            `${[requestClass, tenant]
+              .filter(Boolean)
+              .map((one) => `${one}: `)
+              .join('')}${method} ${path}`,
+          ),
           // Where a small screen has it in sight.
           element('td', '', this.cancelButton(id, `${method} ${path}`)),
           element('td', 'address', client),

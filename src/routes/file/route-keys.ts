@@ -2,6 +2,7 @@ import { dictionary, values } from './collection.ts';
 import { header, METHODS, parameter } from './conditions.ts';
 import { headerChanges } from './header-changes.ts';
 import { map } from './map.ts';
+import { className } from './queue-keys.ts';
 import { redirect } from './redirect.ts';
 import { duration, oneOf, text } from './scalar.ts';
 import { optional, required } from './shape.ts';
@@ -100,6 +101,11 @@ export const route = map(
         { example: '{request: 10m}', elsewhere: { connect: 'write it under the timeout of the service' } },
       ),
       "Overrides the service's timeout.",
+    ),
+    priority: optional(
+      className('low'),
+      "The class of its requests, one of the service's queue.priority.classes; their header is not looked at.",
+      'the header says it',
     ),
     headers: optional(headerChanges, 'Change headers.', 'no header is changed'),
   },

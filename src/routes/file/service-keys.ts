@@ -2,17 +2,10 @@ import { millis } from '../../base/duration.ts';
 import { formatAddress } from '../../model/locator.ts';
 import { values } from './collection.ts';
 import { map } from './map.ts';
+import { cost, MOST_REQUESTS, queueFields } from './queue-keys.ts';
 import { duration, oneOf, whole } from './scalar.ts';
 import { defaulted, optional, required, section } from './shape.ts';
-import { dnsHost, fileName, label, limit, path, podAddress, servicePort, tcpPort } from './values.ts';
-
-/** Requests that may wait in a service's queue when the file does not say. */
-export const QUEUE_MAX = 1000;
-
-/** Requests that may wait for a connection to a service without a limit when the file does not say. */
-export const PENDING_MAX = 1024;
-
-const MOST_REQUESTS = 1_000_000;
+import { dnsHost, fileName, label, limit, path, servicePort, staticPod, tcpPort } from './values.ts';
 
 const LOCATORS = ['kubernetes', 'dns', 'static'] as const;
 
@@ -54,12 +47,12 @@ export const serviceFields = {
     'Pods behind a DNS name.',
   ),
   static: optional(
-    values(podAddress, {
+    values(staticPod, {
       says: 'a list of addresses and ports',
       example: '[10.0.0.1:8080, 10.0.0.2:8080]',
       same: formatAddress,
     }),
-    'Pods by IP address and port; an empty list means that there is none now, and requests wait.',
+    'Pods by IP address and port; an empty list means that there is none now, and requests wait. One with a limit of its own is written {address: 10.0.0.1:8080, limit: 4}.',
   ),
   limit: optional(
     limit,
@@ -124,29 +117,12 @@ export const serviceFields = {
     1024,
     'Requests in flight over all pods together, above which they are refused. Only without `limit`.',
   ),
-  queue: section(
-    map(
-      {
-        max: optional(
-          whole({ min: 1, max: MOST_REQUESTS, example: '1000' }),
-          'Requests that may wait, above which they are refused: for a slot, or without `limit` for a connection.',
-          `${QUEUE_MAX} with a limit, ${PENDING_MAX} without`,
-        ),
-        timeout: defaulted(
-          duration({ example: '30m' }),
-          millis(0),
-          'Longest wait for a slot, 0 for as long as it takes. Only with `limit`.',
-        ),
-        full_status: defaulted(
-          whole({ min: 400, max: 599, example: '429' }),
-          429,
-          'HTTP status of the answer to a request that is refused because too many wait.',
-        ),
-      },
-      { example: '{max: 1000}' },
-    ),
-    'The queue in which requests wait.',
+  cost: optional(
+    cost,
+    'Requests that take several slots of one pod. One that takes more than any pod has is answered with 400. Only with `limit`.',
+    'each takes one slot',
   ),
+  queue: section(map(queueFields, { example: '{max: 1000}' }), 'The queue in which requests wait.'),
   timeout: section(
     map(
       {
@@ -205,7 +181,12 @@ export const service = map(serviceFields, {
       if: { required: ['limit'] },
       // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
       then: { properties: { balance: false, max_requests: false } },
-      else: { properties: { queue: { properties: { timeout: false } } } },
+      else: {
+        properties: {
+          queue: { properties: { timeout: false, priority: false, fair: false, deadline: false } },
+          cost: false,
+        },
+      },
     },
   ],
   elsewhere: {

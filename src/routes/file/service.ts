@@ -1,9 +1,11 @@
 import type { Locator } from '../../model/locator.ts';
 import { byAddress } from '../../model/pod.ts';
-import type { Discipline, PodTls, Service, ServiceName, Slots } from '../../model/service.ts';
+import type { Cost, Discipline, PodTls, Service, ServiceName, Slots } from '../../model/service.ts';
 import { map } from './map.ts';
+import { checkHeader, checkQueue, toOrder } from './queue.ts';
+import { PENDING_MAX, QUEUE_MAX } from './queue-keys.ts';
 import { Report } from './report.ts';
-import { PENDING_MAX, QUEUE_MAX, type service, serviceFields } from './service-keys.ts';
+import { type service, serviceFields } from './service-keys.ts';
 import { need, type ReadOf } from './shape.ts';
 import { START } from './tree.ts';
 
@@ -30,9 +32,20 @@ export function checkService(read: ReadService, report: Report): void {
       const message = `only without a limit: ${FIRST_FREE}, and queue.max bounds how many wait`;
       report.error(maxRequests, { message, fix });
     }
-  } else if (queue.value?.timeout.written) {
-    const fix = 'remove it, or set limit';
-    report.error(queue.value.timeout, { message: 'only with a limit: without one there is no queue', fix });
+  }
+  if (queue.value !== undefined) checkQueue(queue.value, limit !== undefined, report);
+  checkSlots(read, report);
+}
+
+/** Slots of a pod mean something where there is a limit. */
+function checkSlots({ limit, cost, static: pods }: ReadService, report: Report): void {
+  checkHeader(cost?.value?.header, report);
+  if (limit !== undefined) return;
+  const fix = 'remove it, or set limit';
+  if (cost !== undefined) report.error(cost, { message: 'only with a limit: without one there are no slots', fix });
+  if (pods?.value?.some((pod) => pod.limit !== undefined)) {
+    const message = 'a pod has a limit of its own, and the service has none';
+    report.error(pods, { message, fix: 'set limit for the others, or remove it there' });
   }
 }
 
@@ -107,14 +120,24 @@ export function toService(
   };
 }
 
-function toDiscipline({ limit, balance, max_requests: maxRequests, queue }: ReadService): Discipline {
+function toCost({ header, default: usual }: NonNullable<NonNullable<ReadService['cost']>['value']>): Cost {
+  return { header: need(header).toLowerCase(), usual: need(usual) };
+}
+
+function toDiscipline({ limit, balance, max_requests: maxRequests, queue, cost }: ReadService): Discipline {
   const { max, timeout, full_status } = need(queue);
   const fullStatus = need(full_status);
   if (limit === undefined) {
     const queueMax = max === undefined ? PENDING_MAX : need(max);
     return { kind: 'balanced', balance: need(balance), maxRequests: need(maxRequests), queueMax, fullStatus };
   }
-  const line = { max: max === undefined ? QUEUE_MAX : need(max), timeout: need(timeout), fullStatus };
+  const line = {
+    max: max === undefined ? QUEUE_MAX : need(max),
+    timeout: need(timeout),
+    fullStatus,
+    ...toOrder(need(queue)),
+  };
   // The limit's shape has checked that it is a whole number above 0: what the brand stands for.
-  return { kind: 'limited', limit: need(limit) as Slots, queue: line };
+  const slots = { limit: need(limit) as Slots, ...(cost === undefined ? {} : { cost: toCost(need(cost)) }) };
+  return { kind: 'limited', ...slots, queue: line };
 }

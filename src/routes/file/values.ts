@@ -1,10 +1,13 @@
 import { fail, ok } from '../../base/result.ts';
-import { formatAddress } from '../../model/locator.ts';
+import { formatAddress, type StaticPod } from '../../model/locator.ts';
+import type { Slots } from '../../model/service.ts';
 import { checkDnsHost, checkIp, checkPodAddress, checkRequestHost } from './address.ts';
+import { map } from './map.ts';
 import { checkLabel, checkPortName } from './names.ts';
 import { checkMatchedPath, checkPath } from './path.ts';
 import { checkRegex } from './regex.ts';
 import { scalar, text, whole } from './scalar.ts';
+import { required, type Shape } from './shape.ts';
 
 /*
  * What the checks of this file can be said of in JSON Schema, for editors: somewhat more is allowed than by the checks,
@@ -81,6 +84,31 @@ export const podAddress = scalar(
   },
   (tree) => checkPodAddress(tree.text),
 );
+
+const podWithLimit = map(
+  {
+    address: required(podAddress, 'IP address and port.'),
+    limit: required(limit, 'Requests that this pod may hold at a time.'),
+  },
+  { example: '{address: 10.0.0.1:8080, limit: 4}' },
+);
+
+/** A pod of a list: its address, or a map with that and a limit of its own. */
+export const staticPod: Shape<StaticPod> = {
+  ...podAddress,
+  schema: { anyOf: [podAddress.schema, podWithLimit.schema] },
+  read(tree, path, report) {
+    if (tree.kind !== 'map') return podAddress.read(tree, path, report);
+    const read = podWithLimit.read(tree, path, report);
+    if (read?.address.value === undefined || read.limit.value === undefined) return undefined;
+    // The limit's shape has checked that it is a whole number above 0: what the brand stands for.
+    return { ...read.address.value, limit: read.limit.value as Slots };
+  },
+  write: (pod) =>
+    pod.limit === undefined
+      ? formatAddress(pod)
+      : `{address: ${JSON.stringify(formatAddress(pod))}, limit: ${pod.limit}}`,
+};
 
 /** The name of a host whose addresses DNS knows. */
 export const dnsHost = text(

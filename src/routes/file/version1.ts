@@ -42,6 +42,7 @@ export function checkVersion1({ listen, access_log: accessLog, services, routes 
     checkReference(value, services !== undefined && services.value === undefined ? undefined : names, report);
     checkConditionNames(value, report);
     checkRewrite(value, report);
+    checkPriority(value, named, report);
     checkRedirecting(value, report);
     if (value.headers?.value !== undefined) checkHeaderChanges(value.headers.value, report);
   }
@@ -114,6 +115,22 @@ function checkReference({ service }: ReadRouteKeys, names: ReadonlySet<string> |
   report.error(service, { message: `there is no service ${quote(service.value)}`, fix });
 }
 
+/** The class of a route has to be one of its service. */
+function checkPriority(
+  { service, priority }: ReadRouteKeys,
+  services: readonly Named<ReadService>[],
+  report: Report,
+): void {
+  const own = services.find(({ name }) => name === service?.value)?.value;
+  if (priority?.value === undefined || own === undefined) return;
+  const classes = own.queue.value?.priority?.value?.classes.value;
+  if (classes?.includes(priority.value)) return;
+  const message = `${quote(priority.value)} is no class of service ${service?.value ?? ''}`;
+  const fix =
+    classes === undefined ? 'write its queue: {priority: {classes: [...]}}' : `write one of ${enumerate(classes)}`;
+  report.error(priority, { message, fix });
+}
+
 function checkConditionNames({ match: { value: read } }: ReadRouteKeys, report: Report): void {
   checkNames(read?.headers?.value ?? [], checkHeaderName, report);
   checkNames(read?.query?.value ?? [], checkParameterName, report);
@@ -143,7 +160,7 @@ function checkRedirecting({ match: { value: read }, redirect, ...rest }: ReadRou
   checkRedirect(redirect, read === undefined ? undefined : toPath(read), report);
   // Both: that was told already.
   if (rest.service !== undefined) return;
-  for (const got of [rest.rewrite, rest.timeout, rest.headers?.value?.request]) {
+  for (const got of [rest.rewrite, rest.timeout, rest.priority, rest.headers?.value?.request]) {
     if (got === undefined) continue;
     report.error(got, { message: 'no pod gets a request that is redirected', fix: 'remove it' });
   }
@@ -235,6 +252,7 @@ function toForwardRoute({
   service,
   rewrite,
   timeout,
+  priority,
   headers,
 }: ReadRouteKeys): Omit<ForwardRoute, 'kind' | 'name' | 'match' | 'listeners'> {
   const requestHeaders = toHeaderChanges(headers === undefined ? undefined : need(headers).request);
@@ -243,6 +261,7 @@ function toForwardRoute({
     ...(requestHeaders === undefined ? {} : { requestHeaders }),
     ...(rewrite === undefined ? {} : { rewrite: { path: { kind: 'prefix', prefix: need(need(rewrite).prefix) } } }),
     ...(timeout === undefined ? {} : { requestTimeout: need(need(timeout).request) }),
+    ...(priority === undefined ? {} : { priority: need(priority) }),
   };
 }
 

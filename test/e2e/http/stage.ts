@@ -112,7 +112,7 @@ function routingOf(text: string): Routing {
 
 function wantedOf({ services }: Routing): readonly WantedService[] {
   return services.flatMap((service): readonly WantedService[] => {
-    const settings = queueSettings(service);
+    const settings = queueSettings(service, []);
     const { discipline, locator } = service;
     if (settings === undefined || discipline.kind !== 'limited' || locator.kind !== 'static') return [];
     const slots = { limit: discipline.limit, unhealthy: false };

@@ -33,7 +33,16 @@ interface Shown {
 }
 
 function queued(id: number): QueuedRequest {
-  return { id: `${id}`, ageMs: 4000, method: 'POST', path: `/film/${id}`, client: '10.0.0.9:1', requestId: `r-${id}` };
+  return {
+    id: `${id}`,
+    ageMs: 4000,
+    method: 'POST',
+    path: `/film/${id}`,
+    client: '10.0.0.9:1',
+    requestId: `r-${id}`,
+    class: '',
+    tenant: '',
+  };
 }
 
 async function show(

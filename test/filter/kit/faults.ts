@@ -8,9 +8,99 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
     to: 'const free: i32 = slots > 0 && slots >= inUse ? slots - inUse + 1 : 0;',
   },
   'last in, first out': {
+    file: 'order.ts',
+    from: 'if (this.isFair.get(s) === 0 || this.flows.get(oldest) === NONE) return oldest;',
+    to: 'if (this.isFair.get(s) === 0 || this.flows.get(oldest) === NONE) return this.tails.get(q);',
+  },
+  'a lower class goes first': {
+    file: 'order.ts',
+    from: 'if (best === NONE) best = this.nextIn(s, q);',
+    to: 'best = this.nextIn(s, q);',
+  },
+  'a class is never old enough': {
+    file: 'order.ts',
+    from: 'return most > 0 && now - this.cames.get(r) >= most;',
+    to: 'return most > 1e9 && now - this.cames.get(r) >= most;',
+  },
+  'one that is old enough goes before older ones of the highest class': {
+    file: 'order.ts',
+    from: 'this.classes.get(best) === 0 && this.cames.get(best) <= this.cames.get(aged) ? best : aged',
+    to: 'this.classes.get(best) === 0 && this.cames.get(best) < 0 ? best : aged',
+  },
+  'the class of a route is not looked at': {
+    file: 'traits.ts',
+    from: 'if (ofRoute !== NONE) return ofRoute;',
+    to: '',
+  },
+  'who names no class is of the highest': {
+    file: 'traits.ts',
+    from: 'return ofHeader === NONE ? defaultClasses.get(s) : ofHeader;',
+    to: 'return ofHeader === NONE ? 0 : ofHeader;',
+  },
+  'tenants do not take turns': {
+    file: 'order.ts',
+    from: 'return flow === NONE ? NONE : this.flowHeads.get(flow);',
+    to: 'return flow === NONE ? NONE : oldest;',
+  },
+  'weights of tenants do not count': {
+    file: 'order.ts',
+    from: '(this.costs.get(r) as f64) / this.tenantWeights.get(t)',
+    to: '(this.costs.get(r) as f64)',
+  },
+  'a tenant that paused has saved turns': {
+    file: 'order.ts',
+    from: 'if (this.flowTimes.get(flow) < this.virtual.get(q))',
+    to: 'if (this.flowTimes.get(flow) < -1)',
+  },
+  'a tenant has more slots than it may': {
+    file: 'order.ts',
+    from: 'inUse + cost <= most',
+    to: 'inUse + cost <= most + 1',
+  },
+  'one more of a tenant may wait': {
+    file: 'order.ts',
+    from: 'this.tenantWaiting.get(t) < most;',
+    to: 'this.tenantWaiting.get(t) <= most;',
+  },
+  'the slots of a tenant are never given back': {
+    file: 'order.ts',
+    from: 'this.tenantInUse.add(t, -this.costs.get(r));',
+    to: 'this.tenantInUse.add(t, 0);',
+  },
+  'a request takes one slot whatever it costs': {
     file: 'queue.ts',
-    from: '  private first(s: i32): i32 {\n    return this.heads.get(s);',
-    to: '  private first(s: i32): i32 {\n    return this.tails.get(s);',
+    from: 'const slots = this.order.costOf(r);',
+    to: 'const slots: i32 = 1;',
+  },
+  'a pod gets a request that takes more slots than it has free': {
+    file: 'queue.ts',
+    from: 'this.podFreeSlots.get(p) >= slots && ',
+    to: 'this.podFreeSlots.get(p) >= 1 && ',
+  },
+  'one that costs more than any pod has waits': {
+    file: 'queue.ts',
+    from: 'if (cost > 1 && this.isKnown(s) && cost > this.costMax.get(s)) {',
+    to: 'if (cost > 1e9) {',
+  },
+  'a deadline is forgotten': {
+    file: 'queue.ts',
+    from: '      this.deadlines.add(r, due);\n',
+    to: '',
+  },
+  'a request is answered before its deadline': {
+    file: 'queue.ts',
+    from: 'if (this.deadlines.soonest() <= now) {',
+    to: 'if (this.deadlines.soonest() <= now + 5) {',
+  },
+  'one whose deadline is over waits': {
+    file: 'queue.ts',
+    from: 'if (due <= now) {',
+    to: 'if (due < now - 1) {',
+  },
+  'classes that are taken away stay': {
+    file: 'traits.ts',
+    from: '  queues.order.setClasses(s, 1);\n',
+    to: '  return;\n',
   },
   'a new request overtakes those that wait': {
     file: 'queue.ts',
@@ -64,23 +154,23 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a request that moved is not counted at its new pod': {
     file: 'queue.ts',
-    from: '    this.podInUse.add(p, 1);\n    this.settle(p);\n    this.requestPod.set(r, p);',
-    to: '    this.settle(p);\n    this.requestPod.set(r, p);',
+    from: '    this.podInUse.add(p, holds);\n    this.settle(p);',
+    to: '    this.settle(p);',
   },
   'a request that moved is still counted at its old pod': {
     file: 'queue.ts',
-    from: 'this.requestPod.set(r, NONE);\n    if (from !== NONE) this.freeSlotOf(from);',
+    from: 'this.requestPod.set(r, NONE);\n    if (from !== NONE) this.freeSlotsOf(from, this.requestHeld.get(r));',
     to: 'this.requestPod.set(r, NONE);',
   },
   'a further try goes on to a pod that is full': {
     file: 'queue.ts',
-    from: 'return this.podClaimsGranted.get(p) > 0;',
+    from: 'return this.podClaimsGranted.get(p) >= this.claimHeld.get(r);',
     to: 'return this.podClaimsGranted.get(p) >= 0;',
   },
   'a further try that waits never goes on': {
     file: 'queue.ts',
-    from: '      if (!this.isClaimGranted(p)) continue;',
-    to: '      if (this.isClaimGranted(p)) continue;',
+    from: '      if (!this.isClaimGranted(r, p)) continue;',
+    to: '      if (this.isClaimGranted(r, p)) continue;',
   },
   'a further try that waits is overtaken by the queue': {
     file: 'queue.ts',
@@ -89,13 +179,13 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'requests wait longer than they may': {
     file: 'queue.ts',
-    from: 'if (r === NONE || this.requestCame.get(r) + timeout > now) continue;',
-    to: 'if (r === NONE || this.requestCame.get(r) + timeout + 9 > now) continue;',
+    from: 'if (r === NONE || this.order.came(r) + timeout > now) continue;',
+    to: 'if (r === NONE || this.order.came(r) + timeout + 9 > now) continue;',
   },
   'requests are given up before their time': {
     file: 'queue.ts',
-    from: 'if (r === NONE || this.requestCame.get(r) + timeout > now) continue;',
-    to: 'if (r === NONE || this.requestCame.get(r) + timeout - 4 > now) continue;',
+    from: 'if (r === NONE || this.order.came(r) + timeout > now) continue;',
+    to: 'if (r === NONE || this.order.came(r) + timeout - 4 > now) continue;',
   },
   'one more may wait': {
     file: 'queue.ts',

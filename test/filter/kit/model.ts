@@ -1,5 +1,6 @@
 import type { sluice } from '#xds';
 import { type Random, seeded } from '../../e2e/kit/random.ts';
+import { OrderModel, PLAIN } from './order-model.ts';
 import { WasmHost } from './wasm-host.ts';
 
 /** How long a run of the model was, and what happened in it: so that a test can see that all of it was tried. */
@@ -31,6 +32,11 @@ interface Request {
   readonly context: number;
   readonly service: Service;
   readonly came: number;
+  readonly class: number;
+  readonly tenant: string | undefined;
+  /** Slots that it takes, and until when it waits. */
+  readonly cost: number;
+  readonly due: number;
   pod: Pod | undefined;
   tried: number;
   /** The pod for a slot of which its further try waits. */
@@ -38,6 +44,8 @@ interface Request {
   /** Its slot is kept until then. */
   keptUntil: number | undefined;
 }
+
+type Deadline = 'off' | 'exact' | 'early';
 
 interface Service {
   readonly name: string;
@@ -47,13 +55,31 @@ interface Service {
   hold: number;
   gateway: number;
   consecutive5xx: number;
+  /** Names of its classes; empty: it has none. */
+  classes: readonly string[];
+  usual: number;
+  readonly order: OrderModel<Request>;
+  /** Its requests may cost several slots. Then only the bounds are held against the model, not the order. */
+  readonly costly: boolean;
+  /** Its tenants are numbered as in the model: until the service is forgotten. */
+  mayBeFair: boolean;
+  deadlines: Deadline;
+  /** Some that wait came while deadlines were early. */
+  wasEarly: boolean;
   readonly pods: Map<string, Pod>;
-  readonly waiting: Request[];
+  /** Slots of clients that left, of requests that had no pod at the moment. */
+  readonly keptAway: Request[];
   readonly working: Set<Request>;
   /** When it was last configured. */
   changedAt: number;
 }
 
+const CLASSES = ['high', 'normal', 'low', 'x'];
+const TENANTS = ['a', 'b', 'c', 'd'];
+/** What a tenant is called that has no name. */
+const NAMELESS = '-';
+/** No pod of the model has a higher limit. */
+const LIMIT_MAX = 3;
 const BASE_MS = 50;
 const MAX_MS = 120;
 /** A tick comes at the next whole millisecond. */
@@ -80,12 +106,13 @@ class Model {
   readonly #services: readonly Service[];
   readonly #happened: Record<string, number> = {};
   #step = 0;
+  #arriving: Request | undefined;
 
   constructor(code: WebAssembly.Module, seed: number) {
     this.#seed = seed;
     this.#random = seeded(seed);
     this.#host = new WasmHost(code);
-    this.#services = ['work', 'other/service.v1'].map(newService);
+    this.#services = ['work', 'other/service.v1'].map((name) => newService(name, this.#chance(0.25)));
     this.#connect();
     for (const service of this.#services) if (this.#chance(0.9)) this.#configure(service);
   }
@@ -118,36 +145,68 @@ class Model {
 
   #arrive(service: Service): void {
     const before = this.#host.replies.length;
-    const free = this.#freePods(service);
-    const { context, goesOn } = this.#host.request(service.name);
+    const asks = this.#pick([undefined, ...CLASSES]);
+    const ofRoute = this.#chance(0.1) ? this.#pick(CLASSES) : undefined;
+    const tenant = this.#pick([undefined, ...TENANTS]);
+    const cost = this.#pick([undefined, '1', '2', '3', '4', '0', 'x']);
+    const due = this.#chance(0.3) ? this.#pick(DUES) : undefined;
+    const headers = { 'x-class': asks, 'x-tenant': tenant, 'x-cost': cost, ...due?.headers(this.#host.time) };
+    const properties = ofRoute === undefined ? {} : { 'xds\0route_metadata\0filter_metadata\0sluice\0class': ofRoute };
+    const { context, goesOn } = this.#host.request(service.name, written(headers), properties);
+    const { rules } = service.order;
     const request: Request = {
       context,
       service,
       came: this.#host.time,
+      class: classOf(service, ofRoute, asks),
+      tenant: rules.fair === undefined ? undefined : (tenant ?? NAMELESS),
+      cost: service.known && service.costly ? costOf(cost) : 1,
+      // With `early` the usual work counts as well, which the model does not know.
+      due: service.deadlines === 'off' || due === undefined ? Number.POSITIVE_INFINITY : this.#host.time + due.ms,
       pod: undefined,
       tried: 0,
       claim: undefined,
       keptUntil: undefined,
     };
-    const mayGo = service.waiting.length === 0 && free.length > 0;
-    if (goesOn !== mayGo) this.#fail(`a request ${goesOn ? 'goes on' : 'waits'} with ${free.length} free pods`);
+    if (request.tenant !== undefined) service.order.meet(request.tenant);
     if (goesOn) {
-      this.#happen('at once');
-      this.#begin(request);
+      if (request.due <= this.#host.time) this.#fail('a request goes on whose deadline is over');
+      if (service.order.waiting.length === 0) this.#happen('at once');
+      service.order.join(request);
+      this.#arriving = request;
+      this.#settle();
       return;
     }
-    const reply = this.#host.replies[before];
-    const full = service.known && service.waiting.length >= service.queueMax;
-    if ((reply !== undefined) !== full)
-      this.#fail(`${service.waiting.length} of ${service.queueMax} wait: ${reply?.details}`);
-    if (!full) {
-      service.waiting.push(request);
+    const refusal = this.#refusal(request);
+    const [reply] = this.#host.replies.splice(before, 1);
+    if (reply === undefined) {
+      service.order.join(request);
+      this.#settle();
+      // Others may have gone on first.
+      const isFull = service.known && service.order.waiting.length > service.queueMax;
+      const isLate = refusal === 'sluice_deadline' || refusal === 'sluice_too_costly';
+      if (isFull || isLate || !service.order.mayStay(request.tenant)) this.#fail(`waits, and not: ${refusal}`);
       return;
     }
-    if (reply?.status !== 429 || !(Number(reply.headers['retry-after']) >= 1)) this.#fail('an odd refusal');
-    this.#happen('refused');
-    this.#host.replies.splice(before, 1);
+    if (reply.details !== refusal && !(service.deadlines === 'early' && reply.details === 'sluice_deadline'))
+      this.#fail(`answered ${reply.details} in place of ${refusal}`);
+    this.#settle();
+    if (reply.status === 429 && !(Number(reply.headers['retry-after']) >= 1)) this.#fail('an odd refusal');
+    if (reply.details === 'sluice_tenant_full' && !reply.body.includes(`tenant ${request.tenant} wait`))
+      this.#fail(reply.body);
+    if (reply.details === 'sluice_too_costly' && reply.status !== 400)
+      this.#fail(`${reply.status} for one that costs too much`);
+    if (reply.details === 'sluice_deadline' && reply.status !== 504) this.#fail(`${reply.status} for a late one`);
+    this.#happen(`refused: ${reply.details}`);
     this.#host.done(context);
+  }
+
+  /** What a request is told that may not wait; undefined: it may. */
+  #refusal({ service, due, cost, tenant }: Request): string | undefined {
+    if (due <= this.#host.time) return 'sluice_deadline';
+    if (service.known && service.costly && cost > LIMIT_MAX) return 'sluice_too_costly';
+    if (service.known && service.order.waiting.length >= service.queueMax) return 'sluice_queue_full';
+    return service.order.mayWait(tenant) ? undefined : 'sluice_tenant_full';
   }
 
   #end(service: Service): void {
@@ -175,9 +234,9 @@ class Model {
   }
 
   #leaveWaiting(service: Service): void {
-    const request = this.#pick(service.waiting);
+    const request = this.#pick(service.order.waiting);
     if (request === undefined) return;
-    service.waiting.splice(service.waiting.indexOf(request), 1);
+    service.order.leave(request);
     this.#happen('left while it waited');
     this.#host.done(request.context, CLIENT_LEFT);
   }
@@ -200,7 +259,8 @@ class Model {
 
   /** A try fails, and the router tries another pod, or the same. */
   #retry(service: Service): void {
-    const request = this.#pick([...service.working]);
+    // What a further try takes of a pod with too few slots is held by the properties of queue.ts.
+    const request = service.costly ? undefined : this.#pick([...service.working]);
     if (request === undefined) return;
     const from = request.pod;
     const refused = this.#chance(0.3);
@@ -299,6 +359,18 @@ class Model {
       if (!unique.some(({ address }) => address === pod.address)) this.#drop(pod);
     for (const pod of unique) this.#setPod(service, pod);
     this.#happen('a service was sent');
+    service.classes = this.#chance(0.5) ? [] : CLASSES.slice(0, 1 + Math.floor(this.#random() * CLASSES.length));
+    service.usual = Math.floor(this.#random() * Math.max(1, service.classes.length));
+    const maxWaits = service.classes.map(() => (this.#chance(0.5) ? 0 : 5 + Math.floor(this.#random() * 30)));
+    const isFair = service.mayBeFair && this.#chance(0.4);
+    const fair = {
+      weights: this.#chance(0.5) ? {} : { b: 3, d: 2 },
+      waitingMax: this.#chance(0.5) ? 0 : 3,
+      slotsMax: this.#chance(0.5) ? 0 : 2,
+    };
+    service.order.set({ maxWaits: service.classes.length === 0 ? [0] : maxWaits, ...(isFair && { fair }) });
+    service.wasEarly ||= service.deadlines === 'early';
+    service.deadlines = this.#pick(['off', 'exact', 'exact', 'early'] as const);
     const ejection = {
       consecutive5xx: service.consecutive5xx,
       consecutiveGateway: service.gateway,
@@ -306,10 +378,24 @@ class Model {
       maxMs: MAX_MS,
     };
     const { name, queueMax, timeout: queueTimeoutMs, hold: abortHoldMs } = service;
-    const settings = { queueMax, queueTimeoutMs, fullStatus: 429, abortHoldMs, ejection };
+    const classes = service.classes.map((name, at) => ({ name, maxWaitMs: maxWaits[at] ?? 0 }));
+    const priority = classes.length === 0 ? {} : { priority: { header: 'x-class', classes, usual: service.usual } };
+    const more = {
+      ...(isFair && {
+        fair: {
+          header: 'x-tenant',
+          waitingMax: fair.waitingMax,
+          slotsMax: fair.slotsMax,
+          weights: Object.entries(fair.weights).map(([name, weight]) => ({ name, weight })),
+        },
+      }),
+      deadline: { off: 0, exact: 1, early: 2 }[service.deadlines],
+      ...(service.costly && { cost: { header: 'x-cost', usual: 1, most: LIMIT_MAX } }),
+    };
+    const settings = { queueMax, queueTimeoutMs, fullStatus: 429, abortHoldMs, ejection, ...priority, ...more };
     this.#sendAcked({ service: { name, settings, pods: unique } });
-    if (!wasKnown && service.waiting.length > queueMax)
-      this.#fail(`${service.waiting.length} of ${queueMax} wait that came before the service was known`);
+    if (!wasKnown && service.order.waiting.length > queueMax)
+      this.#fail(`${service.order.waiting.length} of ${queueMax} wait that came before the service was known`);
   }
 
   #change(service: Service): void {
@@ -332,12 +418,19 @@ class Model {
     const before = this.#host.replies.length;
     for (const pod of service.pods.values()) this.#drop(pod);
     service.known = false;
+    service.classes = [];
+    service.order.set(PLAIN);
+    service.deadlines = 'off';
+    service.mayBeFair = false;
     this.#host.send({ removeService: { name: service.name } });
     const refused = this.#host.replies.splice(before);
     if (refused.some(({ details }) => details !== 'sluice_service_removed')) this.#fail('an odd answer');
-    if (refused.length !== service.waiting.length)
-      this.#fail(`${refused.length} of ${service.waiting.length} answered`);
-    for (const { context } of service.waiting.splice(0)) this.#host.done(context);
+    const { waiting } = service.order;
+    if (refused.length !== waiting.length) this.#fail(`${refused.length} of ${waiting.length} answered`);
+    for (const request of [...waiting]) {
+      service.order.leave(request);
+      this.#host.done(request.context);
+    }
   }
 
   #reconnect(): void {
@@ -373,13 +466,40 @@ class Model {
     }
     for (const context of this.#host.resumed.splice(0)) {
       if (this.#goesOnAgain(context)) continue;
-      const service = this.#services.find(({ waiting }) => waiting.some((request) => request.context === context));
-      const request = service?.waiting[0];
-      if (request === undefined || request.context !== context) this.#fail(`${context} goes on out of turn`);
-      request.service.waiting.shift();
-      this.#happen('from the queue');
-      this.#begin(request);
+      this.#beginArriving();
+      this.#goesFirst(
+        this.#services.flatMap(({ order }) => order.waiting).find((request) => request.context === context),
+      );
     }
+    this.#beginArriving();
+    if (this.#arriving !== undefined) this.#fail('a new request goes on out of turn');
+  }
+
+  /** A request that goes on in the callback in which it came, if its turn has come. */
+  #beginArriving(): void {
+    const request = this.#arriving;
+    if (request === undefined) return;
+    const { costly, order } = request.service;
+    if (!costly && order.next(this.#host.time) !== request) return;
+    this.#arriving = undefined;
+    this.#goesFirst(request);
+  }
+
+  /** One of those that wait goes on: it has to be its turn. */
+  #goesFirst(request: Request | undefined): void {
+    if (request === undefined) this.#fail('somebody goes on who does not wait');
+    const { service } = request;
+    const { order } = service;
+    if (!service.costly && order.next(this.#host.time) !== request)
+      this.#fail(`${request.context} goes on out of turn`);
+    const place = order.waiting.indexOf(request);
+    order.leave(request);
+    this.#happen('from the queue');
+    if (place > 0) this.#happen(request.tenant === undefined ? 'before others' : 'by its turn');
+    if (request.class > 0 && order.waiting.some((other) => other.class < request.class))
+      this.#happen('waited long enough');
+    if (request.cost > 1) this.#happen('several slots');
+    this.#begin(request);
   }
 
   /** Whether it is the context of a try that has waited for a slot. */
@@ -411,30 +531,39 @@ class Model {
   }
 
   #timedOut(context: number, details: string): void {
-    const service = this.#services.find(({ waiting }) => waiting.some((request) => request.context === context));
-    const request = service?.waiting.shift();
-    if (service === undefined || request === undefined || request.context !== context)
-      this.#fail('not the oldest timed out');
+    const service = this.#services.find(({ order }) => order.waiting.some((request) => request.context === context));
+    const request = service?.order.waiting.find((one) => one.context === context);
+    if (service === undefined || request === undefined) this.#fail(`${context} is answered and does not wait`);
+    service.order.leave(request);
+    this.#host.done(context);
+    if (details === 'sluice_deadline') {
+      this.#happen('its deadline came');
+      const isEarly = service.deadlines === 'early' || service.wasEarly;
+      if (!isEarly && request.due > this.#host.time) this.#fail(`answered at ${this.#host.time}, due ${request.due}`);
+      return;
+    }
+    if (service.order.waiting.some(({ came }) => came < request.came)) this.#fail('not the oldest timed out');
     const waited = this.#host.time - request.came;
     const timeout = service.known ? service.timeout : 5000;
     if (timeout === 0 || waited < timeout) this.#fail(`timed out after ${waited} of ${timeout} ms`);
     if (details !== (service.known ? 'sluice_queue_timeout' : 'sluice_no_state')) this.#fail(`odd details ${details}`);
     this.#happen('timed out');
-    this.#host.done(context);
   }
 
   /** It came before its service was known, and is the newest of more than may wait. */
   #refusedLater(context: number): void {
-    const service = this.#services.find(({ waiting }) => waiting.at(-1)?.context === context);
+    const service = this.#services.find(({ order }) => order.waiting.at(-1)?.context === context);
     if (service === undefined) this.#fail('not the newest is refused');
     const slots = this.#freePods(service).map((pod) => {
-      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - pod.held.size;
-      return free - Math.min(pod.claims.size, pod.limit - pod.held.size);
+      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - used(pod);
+      return free - Math.min(pod.claims.size, pod.limit - used(pod));
     });
     const free = slots.reduce((sum, one) => sum + one, 0);
-    if (service.waiting.length - free <= service.queueMax)
-      this.#fail(`refused as one of ${service.waiting.length} of ${service.queueMax} with ${free} free slots`);
-    service.waiting.pop();
+    const { waiting } = service.order;
+    const [request] = waiting.slice(-1);
+    if (request === undefined || waiting.length - free <= service.queueMax)
+      this.#fail(`refused as one of ${waiting.length} of ${service.queueMax} with ${free} free slots`);
+    service.order.leave(request);
     this.#happen('refused once known');
     this.#host.done(context);
   }
@@ -447,8 +576,14 @@ class Model {
     const pod = service.pods.get(address);
     const free = this.#freePods(service);
     if (pod === undefined || !free.includes(pod)) this.#fail(`it goes to ${address}, which has no free slot`);
-    const fewest = Math.min(...free.map(({ held }) => held.size));
-    if (pod.held.size > fewest) this.#fail(`it goes to a pod with ${pod.held.size} where another has ${fewest}`);
+    const slots = pod.trying ? Math.min(1, pod.limit) : pod.limit;
+    if (used(pod) + request.cost > slots)
+      this.#fail(`${used(pod)} and ${request.cost} are more than ${slots} at ${address}`);
+    const fewest = Math.min(...free.map(used));
+    if (!service.costly && used(pod) > fewest)
+      this.#fail(`it goes to a pod with ${used(pod)} where another has ${fewest}`);
+    if (!service.order.mayStart(request) && !service.costly) this.#fail('its tenant has its slots');
+    service.order.begin(request);
     pod.held.add(request);
     request.pod = pod;
     service.working.add(request);
@@ -462,16 +597,24 @@ class Model {
     this.#expireKept();
     return [...service.pods.values()].filter((pod) => {
       if (pod.removed || pod.unhealthy || pod.ejectedUntil !== undefined) return false;
-      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - pod.held.size;
-      return free > Math.min(pod.claims.size, pod.limit - pod.held.size);
+      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - used(pod);
+      return free > Math.min(pod.claims.size, pod.limit - used(pod));
     });
   }
 
   /** Slots that were kept long enough. The filter frees them, and lets pods return, with the tick that follows. */
   #expireKept(): void {
-    for (const { pods } of this.#services) {
+    for (const { pods, keptAway } of this.#services) {
+      for (const request of keptAway.filter(({ keptUntil }) => this.#due(keptUntil))) {
+        keptAway.splice(keptAway.indexOf(request), 1);
+        request.service.order.end(request);
+      }
       for (const pod of pods.values()) {
-        for (const request of pod.held) if (this.#due(request.keptUntil)) this.#free(pod, request);
+        for (const request of pod.held) {
+          if (!this.#due(request.keptUntil)) continue;
+          request.service.order.end(request);
+          this.#free(pod, request);
+        }
         if (!this.#due(pod.ejectedUntil)) continue;
         pod.ejectedUntil = undefined;
         pod.trying = true;
@@ -489,8 +632,10 @@ class Model {
     // What a failure leaves goes on with a tick that comes at once. Other things may happen before it.
     const ticksAtOnce = this.#host.tickAt <= this.#host.time + TICK;
     if (this.#somebodyCouldGo() && !ticksAtOnce) this.#fail('somebody waits beside a free slot');
-    for (const { waiting, timeout, known, changedAt } of this.#services) {
-      const waited = waiting[0] === undefined ? 0 : this.#host.time - waiting[0].came;
+    for (const { order, timeout, known, changedAt } of this.#services) {
+      const [first] = order.waiting;
+      const waited = first === undefined ? 0 : this.#host.time - first.came;
+      if (order.waiting.some(({ due }) => this.#host.time > due + 2 * TICK)) this.#fail('waits beyond its deadline');
       // Where `queue.timeout` has just become shorter, the next tick answers them.
       const isLate = waited > timeout + 2 * TICK && this.#host.time > changedAt + 2 * TICK;
       if (known && timeout > 0 && isLate) this.#fail(`waits for ${waited} of ${timeout} ms`);
@@ -498,7 +643,10 @@ class Model {
   }
 
   #somebodyCouldGo(): boolean {
-    return this.#services.some((service) => service.waiting.length > 0 && this.#freePods(service).length > 0);
+    return this.#services.some(
+      (service) =>
+        !service.costly && service.order.next(this.#host.time) !== undefined && this.#freePods(service).length > 0,
+    );
   }
 
   // ---- The model's own pods ----
@@ -535,14 +683,20 @@ class Model {
 
   #release(request: Request): void {
     request.service.working.delete(request);
+    request.service.order.end(request);
     if (request.pod !== undefined) this.#free(request.pod, request);
   }
 
   #keep(request: Request): void {
     this.#unclaim(request);
     request.service.working.delete(request);
-    if (request.service.hold === 0 && request.pod !== undefined) this.#free(request.pod, request);
-    else request.keptUntil = this.#host.time + request.service.hold;
+    if (request.service.hold === 0) {
+      request.service.order.end(request);
+      if (request.pod !== undefined) this.#free(request.pod, request);
+      return;
+    }
+    if (request.pod === undefined) request.service.keptAway.push(request);
+    request.keptUntil = this.#host.time + request.service.hold;
   }
 
   #judge(service: Service, pod: Pod | undefined, status: number): void {
@@ -583,11 +737,13 @@ class Model {
   #drain(): void {
     for (
       let i = 0;
-      i < 10_000 && this.#services.some(({ working, waiting }) => working.size + waiting.length > 0);
+      i < 10_000 && this.#services.some(({ working, order }) => working.size + order.waiting.length > 0);
       i++
     ) {
       for (const service of this.#services) {
-        this.#end(service);
+        // One whose pods were all removed has nobody that could answer it.
+        if (atPods(service).length > 0) this.#end(service);
+        else this.#leaveWorking(service);
         this.#settle();
         this.#leaveWaiting(service);
         this.#settle();
@@ -610,7 +766,7 @@ class Model {
       const sum = (...names: string[]) => names.reduce((total, name) => total + (counts[name] ?? 0), 0);
       const ended = sum('answered', 'failed', 'abandonedWorking', 'workTimeouts');
       if (sum('started') !== ended) this.#fail(`${sum('started')} started, ${ended} ended`);
-      const left = sum('started', 'refused', 'waitTimeouts', 'abandonedWaiting', 'unserved');
+      const left = sum('started', 'refused', 'waitTimeouts', 'abandonedWaiting', 'unserved', 'deadlines');
       if (sum('arrived') !== left) this.#fail(`${sum('arrived')} arrived, ${left} left`);
     }
   }
@@ -650,7 +806,7 @@ class Model {
   }
 }
 
-function newService(name: string): Service {
+function newService(name: string, costly: boolean): Service {
   return {
     name,
     known: false,
@@ -659,11 +815,51 @@ function newService(name: string): Service {
     hold: 0,
     gateway: 0,
     consecutive5xx: 0,
+    classes: [],
+    usual: 0,
+    order: new OrderModel(),
+    costly,
+    mayBeFair: true,
+    wasEarly: false,
+    deadlines: 'off',
     pods: new Map(),
-    waiting: [],
+    keptAway: [],
     working: new Set(),
     changedAt: 0,
   };
+}
+
+/** The slots of a pod that its requests take. */
+function used({ held }: Pod): number {
+  return [...held].reduce((sum, { cost }) => sum + cost, 0);
+}
+
+function costOf(written: string | undefined): number {
+  const cost = Number(written);
+  return Number.isInteger(cost) && cost > 0 ? cost : 1;
+}
+
+/** Headers that are there. */
+function written(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
+/** When a request has to be served, in milliseconds from now, and the headers that say so. */
+const DUES: readonly { readonly ms: number; headers(now: number): Record<string, string> }[] = [
+  { ms: 20, headers: () => ({ 'grpc-timeout': '20m' }) },
+  { ms: 0, headers: () => ({ 'grpc-timeout': '0n' }) },
+  { ms: 1000, headers: () => ({ 'grpc-timeout': '1S', 'x-request-deadline': '2s' }) },
+  { ms: 15, headers: () => ({ 'x-request-deadline': '15ms', 'grpc-timeout': '1S' }) },
+  { ms: 30, headers: () => ({ 'x-request-deadline': '0.03s' }) },
+  { ms: Number.POSITIVE_INFINITY, headers: () => ({ 'x-request-deadline': 'soon', 'grpc-timeout': '7' }) },
+];
+
+/** The class of a request: its route's, else its header's, else the usual one. */
+function classOf({ classes, usual }: Service, ...names: readonly (string | undefined)[]): number {
+  const places = names.map((name) => (name === undefined ? -1 : classes.indexOf(name)));
+  return classes.length === 0 ? 0 : (places.find((place) => place >= 0) ?? usual);
 }
 
 function newPod(address: string): Pod {

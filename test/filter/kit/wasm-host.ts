@@ -40,6 +40,8 @@ export class WasmHost {
   #nextContext = 100;
   #sequence = 0;
   readonly #cluster = new Map<number, string>();
+  /** Properties that only some streams have. */
+  readonly #properties = new Map<number, Readonly<Record<string, string>>>();
   readonly #upstream = new Map<number, string>();
   /** Contexts of tries that have no connection. */
   readonly #unconnected = new Set<number>();
@@ -120,8 +122,13 @@ export class WasmHost {
   }
 
   /** A request for a service: its context, and whether it may go on at once. */
-  request(service: string, headers: Record<string, string> = {}): { context: number; goesOn: boolean } {
+  request(
+    service: string,
+    headers: Record<string, string> = {},
+    properties: Readonly<Record<string, string>> = {},
+  ): { context: number; goesOn: boolean } {
     const context = this.#nextContext++;
+    this.#properties.set(context, properties);
     this.headers.set(context, { ':method': 'GET', ':path': '/a?b=c', ...headers });
     this.#cluster.set(context, service);
     this.call('proxy_on_context_create', context, this.#queueRoot);
@@ -172,7 +179,7 @@ export class WasmHost {
   done(context: number, flags = 0): void {
     this.#flags.set(context, flags);
     this.call('proxy_on_done', context);
-    for (const map of [this.headers, this.#cluster, this.#upstream, this.#flags]) map.delete(context);
+    for (const map of [this.headers, this.#cluster, this.#upstream, this.#flags, this.#properties]) map.delete(context);
     this.#unconnected.delete(context);
   }
 
@@ -260,7 +267,7 @@ export class WasmHost {
       case 'sluice_request':
         return this.headers.get(context)?.['property sluice_request'];
       default:
-        return undefined;
+        return this.#properties.get(context)?.[path];
     }
   }
 

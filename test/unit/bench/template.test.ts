@@ -9,6 +9,7 @@ describe('fillTemplate', () => {
       SOCKET: '/tmp/s',
       LIMIT: 3,
       SLOTS: 9,
+      PRIORITY: '',
       CLIENT_PROTOCOL: '',
       SERVER_PROTOCOL: 'proto h2',
     };

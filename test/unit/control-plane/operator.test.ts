@@ -14,6 +14,8 @@ const waits = (id: number, member = MEMBER): WaitingAt => ({
   path: `/x/${id}`,
   client: '10.0.0.9:1',
   requestId: `r-${id}`,
+  class: '',
+  tenant: '',
 });
 
 function start(

@@ -452,12 +452,16 @@ function reportOf(name: string, pods: ReadonlyMap<string, FilterPod>, waiting: n
       retried: 0,
       ejections: 0,
       unserved: 0,
+      deadlines: 0,
     },
     wait: durations,
     work: durations,
     pods: [...pods].map(([address, { limit, inUse, removed }]) => {
       return { address, limit, inUse, state: removed ? 'draining' : 'ready', ejectedForMs: 0 };
     }),
+    classes: [],
+    tenants: [],
+    busyTenants: 0,
     isKnown: true,
   };
 }

@@ -25,6 +25,8 @@ const request = (id: number, ageMs: number): WaitingRequest => ({
   path: '/',
   client: '10.0.0.9:1',
   requestId: `r-${id}`,
+  class: '',
+  tenant: '',
 });
 
 function start(...nodes: readonly string[]) {

@@ -12,7 +12,7 @@ const OTHER = '10.0.0.2:80';
 
 /** What a member is to have of `codec`: these pods with these limits. */
 function wanted(...pods: readonly (readonly [string, number])[]): Wanted {
-  const settings = queueSettings(serviceOf('codec', kubernetes('codec'), 1)) ?? expect.fail('it has a limit');
+  const settings = queueSettings(serviceOf('codec', kubernetes('codec'), 1), []) ?? expect.fail('it has a limit');
   return { kind: 'service', settings, pods: new Map(pods.map(([at, limit]) => [at, { limit, unhealthy: false }])) };
 }
 

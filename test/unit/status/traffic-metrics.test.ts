@@ -16,6 +16,7 @@ test('every way in which requests end, once', () => {
     abandonedWaiting: 6,
     abandonedWorking: 7,
     unserved: 8,
+    deadlines: 9,
     retried: 9,
     ejections: 10,
   };
@@ -31,8 +32,9 @@ test('every way in which requests end, once', () => {
       'abandoned_waiting',
       'abandoned_working',
       'unserved',
+      'deadline',
     ].map(outcome),
-  ).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  ).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   expect(read.get('sluice_requests_arrived_total{service="codec"}')).toBe(100);
   expect(read.get('sluice_requests_retried_total{service="codec"}')).toBe(9);
   expect(read.get('sluice_pod_ejections_total{service="codec"}')).toBe(10);

@@ -16,6 +16,7 @@ export const NO_COUNTS: Counts = {
   retried: 0,
   ejections: 0,
   unserved: 0,
+  deadlines: 0,
 };
 
 /** A member that started at this moment (milliseconds since the epoch). */
@@ -42,6 +43,9 @@ export function serviceReport(
     work: durations(),
     pods: [],
     isKnown: true,
+    classes: [],
+    tenants: [],
+    busyTenants: 0,
     ...rest,
     counts: { ...NO_COUNTS, ...counts },
   };
