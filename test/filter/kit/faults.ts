@@ -9,8 +9,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'last in, first out': {
     file: 'order.ts',
-    from: 'if (this.isFair.get(s) === 0 || this.flows.get(oldest) === NONE) return oldest;',
-    to: 'if (this.isFair.get(s) === 0 || this.flows.get(oldest) === NONE) return this.tails.get(q);',
+    from: 'if (this.isFair.get(s) === 0 || this.flowOfRequest(oldest) === NONE) return oldest;',
+    to: 'if (this.isFair.get(s) === 0 || this.flowOfRequest(oldest) === NONE) return this.tails.get(q);',
   },
   'a lower class goes first': {
     file: 'order.ts',
@@ -44,8 +44,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'weights of tenants do not count': {
     file: 'order.ts',
-    from: '(this.costs.get(r) as f64) / this.tenantWeights.get(t)',
-    to: '(this.costs.get(r) as f64)',
+    from: '(this.costOf(r) as f64) / this.tenantWeights.get(t)',
+    to: '(this.costOf(r) as f64)',
   },
   'a tenant that paused has saved turns': {
     file: 'order.ts',
@@ -64,7 +64,7 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'the slots of a tenant are never given back': {
     file: 'order.ts',
-    from: 'this.tenantInUse.add(t, -this.costs.get(r));',
+    from: 'this.tenantInUse.add(t, -this.costOf(r));',
     to: 'this.tenantInUse.add(t, 0);',
   },
   'a request takes one slot whatever it costs': {
@@ -159,12 +159,12 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a request that moved is still counted at its old pod': {
     file: 'queue.ts',
-    from: 'this.requestPod.set(r, NONE);\n    if (from !== NONE) this.freeSlotsOf(from, this.requestHeld.get(r));',
+    from: 'this.requestPod.set(r, NONE);\n    if (from !== NONE) this.freeSlotsOf(from, this.heldBy(r));',
     to: 'this.requestPod.set(r, NONE);',
   },
   'a further try goes on to a pod that is full': {
     file: 'queue.ts',
-    from: 'return this.podClaimsGranted.get(p) >= this.claimHeld.get(r);',
+    from: 'return this.podClaimsGranted.get(p) >= this.claimedBy(r);',
     to: 'return this.podClaimsGranted.get(p) >= 0;',
   },
   'a further try that waits never goes on': {
