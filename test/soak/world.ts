@@ -335,13 +335,13 @@ export class World {
   }
 
   #inPlane(action: () => Promise<void>): Promise<void> {
-    const done = this.#plane.then(action);
+    const done = this.#plane.then(() => (this.#isStopped ? undefined : action()));
     this.#plane = done.catch(() => undefined);
     return done;
   }
 
   #inFile(action: () => Promise<void>): Promise<void> {
-    const done = this.#file.then(action);
+    const done = this.#file.then(() => (this.#isStopped ? undefined : action()));
     this.#file = done.catch(() => undefined);
     return done;
   }
@@ -351,7 +351,8 @@ export class World {
     this.#isStopped = true;
     this.#stalls.stop();
     this.#clients.close();
-    await this.#settling;
+    // What is being killed or frozen comes back first.
+    await Promise.all([this.#plane, this.#file, this.#settling]);
     await this.sluice.stop();
     await this.#pods.stop();
     await rm(this.#folder, { recursive: true, force: true });
