@@ -59,6 +59,7 @@ import {
   same,
   text,
 } from './host.ts';
+import { nameAt, nameSize } from './names.ts';
 import {
   ANSWERED,
   FAILED,
@@ -73,7 +74,7 @@ import {
 } from './queue.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { tickSpans } from './spans.ts';
-import { contexts, findPod, queues, serviceOf, tries } from './state.ts';
+import { contexts, findPod, podEntry, queues, serviceOf, tries } from './state.ts';
 import {
   called,
   epochTag,
@@ -284,8 +285,9 @@ function refuse(why: i32, s: i32): void {
 }
 
 /**
- * A try of a request begins. The first one goes to the chosen pod, and its headers are those of the request itself: no pod is to
- * see ours. A further one may go to another pod.
+ * A try of a request begins. Of the first one the headers are those of the request itself: no pod is to see ours. It goes to the
+ * chosen pod, but for the moment in which this worker's cluster does not have that yet: then Envoy takes another one, as it does
+ * for further tries.
  */
 function onTry(context: u32): i32 {
   const isFirst = getHeader(REQUEST_HEADERS, REQUEST);
@@ -297,9 +299,9 @@ function onTry(context: u32): i32 {
   }
   if (r === NONE || !queues.isWorking(r)) return CONTINUE;
   beginTry(context, r);
-  if (isFirst || !getProperty(UPSTREAM_ADDRESS)) return CONTINUE;
+  if (!getProperty(UPSTREAM_ADDRESS) || isAt(r)) return CONTINUE;
   const p = findPod(queues.serviceOf(r), found, foundSize);
-  if (p === NONE || p === queues.podOf(r)) return CONTINUE;
+  if (p === NONE) return CONTINUE;
   const at = now();
   // It waits for a slot there.
   queues.claim(r, p);
@@ -308,6 +310,14 @@ function onTry(context: u32): i32 {
   postpone(at);
   enter(context);
   return isThere ? CONTINUE : PAUSE;
+}
+
+/** Whether the address that was found is that of the pod whose slot the request has. */
+function isAt(r: i32): bool {
+  const p = queues.podOf(r);
+  if (p === NONE) return false;
+  const entry = podEntry(p);
+  return foundSize === nameSize(entry) && memory.compare(found, nameAt(entry), foundSize) === 0;
 }
 
 /** A try is over. Without a connection and without an answer: its pod could not be reached. */

@@ -468,6 +468,20 @@ test('the VM traps: the guard takes the one that follows it for alive', async ()
   expect(results.filter(({ status }) => status !== 200).map(({ id, status }) => `${id}: ${status}`)).toEqual([]);
 });
 
+test('a pod that Envoy does not have yet: the one that it takes instead keeps its limit', async () => {
+  const run = await start({
+    pods: { count: 1, protocol: 'h2c' },
+    service: { h2c: true, connections: 2 },
+    untold: true,
+  });
+  const [there = ''] = run.pods.addresses;
+  const pods = [there, '127.0.0.1:9'].map((address) => ({ address, limit: 1 }));
+  run.side.set({ name: 'work', settings: SETTINGS, pods });
+  const results = await load(client(run), burst(8, { each: { workMs: 100 } }));
+  expect(results.map(({ status }) => status)).toEqual(results.map(() => 200));
+  expect(await run.pods.peak()).toBe(1);
+});
+
 test('the VM traps and nobody comes: those that waited are told all the same', async () => {
   const run = await start({ pods: { count: 1 }, envoy: { control: { allowTrap: true } } });
   const own = client(run);

@@ -19,6 +19,9 @@ const REMEMBER_MS = 60_000;
 /** A pod ends a request before its client does. */
 const LONGER_MS = 30_000;
 
+/** So long Sluice waits for Envoys that had services before its start; and a moment more. */
+const RETURN_MS = 4500;
+
 /** How often is asked whether an edit is active. */
 const ASK_MS = 150;
 
@@ -52,6 +55,8 @@ export class World {
   readonly #troubles: (Open<PodTrouble> | Open<PlaneTrouble> | Stall)[] = [];
   readonly #stalls: Stalls;
   #stalledMs = 0;
+  /** When Sluice was started last. */
+  #sluiceBack = 0;
   readonly #versions: Open<Version>[];
   readonly #addresses: readonly string[];
   #sent: Open<Sent>[] = [];
@@ -243,6 +248,8 @@ export class World {
 
   /** Why the route file is not active yet; undefined: it is. */
   async #missing({ setup }: Version): Promise<string | undefined> {
+    // After a start it may still wait for Envoys, whatever it says of services.
+    if (instant() - this.#sluiceBack < RETURN_MS) return 'Sluice has just been started';
     const { nodes, services, problems } = await this.sluice.status();
     if (!Array.isArray(services) || !Array.isArray(nodes) || !Array.isArray(problems)) return 'the status says nothing';
     if (!nodes.some(({ filter }) => filter?.state === 'connected')) return 'the filter is not connected';
@@ -318,6 +325,7 @@ export class World {
     await pause(ms);
     await this.sluice.restart();
     trouble.to = instant();
+    this.#sluiceBack = trouble.to;
   }
 
   async #killEnvoy(ms: number): Promise<void> {

@@ -39,6 +39,7 @@ function sayGoawayInTime(pod: Pod, session: ServerHttp2Session): void {
 const lastStreams = new WeakMap<Http2Session, number>();
 
 function goAway(session: Http2Session): void {
+  if (session.destroyed) return;
   const last = session.state.lastProcStreamID ?? 0;
   lastStreams.set(session, last);
   session.goaway(constants.NGHTTP2_NO_ERROR, last);

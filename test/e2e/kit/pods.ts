@@ -134,6 +134,7 @@ class PodThread {
   readonly #worker = new Worker(new URL('./pod-worker.ts', import.meta.url));
   readonly #waiting = new Map<number, Waiting>();
   #number = 0;
+  #ended: Error | undefined;
 
   constructor() {
     this.#worker.on('message', (reply: PodReply) => this.#receive(reply));
@@ -142,6 +143,7 @@ class PodThread {
   }
 
   ask<Call extends keyof PodCalls>(call: Call, argument: Argument<Call>): Promise<Value<Call>> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#number += 1;
       this.#waiting.set(this.#number, { resolve, reject });
@@ -161,6 +163,7 @@ class PodThread {
   }
 
   #fail(error: Error): void {
+    this.#ended ??= error;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
