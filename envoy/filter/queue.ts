@@ -1035,17 +1035,20 @@ export class Queues {
     return NONE;
   }
 
-  /** Whether this request has got the slot of its claim: none that came before it wants one of the same pod. */
+  /** Whether this request has got the slot of its claim, beside those that claimed one of the same pod before it. */
   takeClaimOf(r: i32): bool {
     const p = this.requestClaim.get(r);
     if (p === NONE || !this.isClaimGranted(r, p)) return false;
-    for (let x = this.claimHead; x !== r; x = this.claimNext.get(x)) if (this.requestClaim.get(x) === p) return false;
     this.moveToClaim(r, p);
     return true;
   }
 
+  /** Those that claimed slots of the same pod before it come first, also where theirs are too few for now. */
   private isClaimGranted(r: i32, p: i32): bool {
-    return this.podClaimsGranted.get(p) >= this.claimedBy(r);
+    let left = this.podClaimsGranted.get(p);
+    for (let x = this.claimHead; x !== r; x = this.claimNext.get(x))
+      if (this.requestClaim.get(x) === p) left -= this.claimedBy(x);
+    return left >= this.claimedBy(r);
   }
 
   private moveToClaim(r: i32, p: i32): void {
