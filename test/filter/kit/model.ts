@@ -279,7 +279,9 @@ class Model {
       request.pod = undefined;
       this.#free(from, request);
     }
-    const isRoom = stays || to.held.size < mostTries(to);
+    // Those that claimed a slot there before it go first.
+    const before = [...service.working].filter((other) => other !== request && other.claim === to).length;
+    const isRoom = stays || to.held.size + before < mostTries(to);
     const { context, goesOn } = this.#host.try(request.context, to.address);
     if (goesOn !== isRoom) this.#fail(`a further try ${goesOn ? 'goes on' : 'waits'} with ${to.held.size} at its pod`);
     request.tried = context;
