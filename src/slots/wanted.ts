@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { highestLimit, type Pod } from '../model/pod.ts';
 import type { Cost, Fair, Priority, Service, ServiceName } from '../model/service.ts';
 
@@ -90,11 +89,11 @@ export function sameSettings(a: QueueSettings, b: QueueSettings): boolean {
     x.consecutiveGateway === y.consecutiveGateway &&
     x.baseMs === y.baseMs &&
     x.maxMs === y.maxMs &&
-    isDeepStrictEqual(orderOf(a), orderOf(b))
+    orderOf(a) === orderOf(b)
   );
 }
 
-/** Everything about who goes next. */
-function orderOf({ priority, fair, deadline, cost }: QueueSettings): unknown {
-  return [priority, fair, deadline, cost];
+/** A text that is equal where everything about who goes next is. */
+function orderOf({ priority, fair, deadline, cost }: QueueSettings): string {
+  return JSON.stringify([priority, fair, deadline, cost]);
 }
