@@ -177,7 +177,6 @@ export function advance(now: f64): void {
     // All configurations of this VM were replaced: nothing ticks any more, so nothing is kept for later.
     queues.tick(Infinity);
     expire(now);
-    leaveShared();
   }
   do {
     if (queues.shared) shareAll(now);
@@ -200,6 +199,10 @@ export function advance(now: f64): void {
     left--;
   }
   if (left === 0 && queues.nextReady() !== NONE) wake(now + 1, now);
+  if (tickRoot === 0) {
+    refuseStranded();
+    leaveShared();
+  }
   settle(now);
 }
 
@@ -330,8 +333,19 @@ export function refuseSurplus(s: i32): void {
   }
 }
 
-/** This VM has been replaced: answers those that wait where nothing runs that could leave them a slot. */
+/** This VM has been replaced, and nobody can wake it: answers those that wait where nothing runs that could leave them a slot. */
 export function refuseStranded(): void {
+  // Each answer calls the VM again.
+  if (isRefusing) return;
+  isRefusing = true;
+  for (let r = queues.anyClaiming(); r !== NONE; r = queues.anyClaiming()) {
+    queues.unclaim(r);
+    enter(tries.of(r));
+    beginHeaders();
+    begin();
+    put(SAY_RENEWED);
+    answer(503, RENEWED, UNAVAILABLE);
+  }
   for (let s: i32 = 0; s < servicesEnd(); s++) {
     if (serviceEntry(s) === 0 || queues.inUse(s) > 0) continue;
     for (let r = queues.firstWaiting(s); r !== NONE; r = queues.firstWaiting(s)) {
@@ -343,7 +357,9 @@ export function refuseStranded(): void {
       answer(503, RENEWED, UNAVAILABLE);
     }
   }
+  isRefusing = false;
 }
+let isRefusing: bool = false;
 
 /** Answers a waiting request, because an operator wants it. */
 export function cancelWaiting(r: i32): void {

@@ -43,6 +43,8 @@ export class Membership {
   active: bool = false;
   /** The slots of a member that was silent so long are free again, whatever still runs in them. 0: never. */
   reclaimAfter: f64 = 0;
+  /** At the last `commit` others were members than at the one before. */
+  changed: bool = false;
   /** Members at the last `commit`, and those of them that were silent. */
   count: i32 = 0;
   silent: i32 = 0;
@@ -182,8 +184,10 @@ export class Membership {
     // It did not run itself (a process that was stopped, a machine without time): nobody else is to blame.
     const stopped = now - this.lastCommit > STOPPED_MS;
     this.lastCommit = now;
+    this.changed = this.count !== this.seen;
     let at: i32 = 0;
     for (let row = HEADER; row < this.size; row += ROW) {
+      if (at >= this.seen || this.numbers.get(at) !== this.cells.get(row)) this.changed = true;
       this.listenTo(at, row, stopped, now);
       if (this.cells.get(row) !== this.me) {
         const unheard = now - this.heardAt.get(at);

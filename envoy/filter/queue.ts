@@ -1068,6 +1068,11 @@ export class Queues {
     this.podClaims.add(p, -this.claimedBy(r));
   }
 
+  /** A request that waits for the slot of its claim, or NONE. */
+  anyClaiming(): i32 {
+    return this.claimHead;
+  }
+
   isClaiming(r: i32): bool {
     return this.requestClaim.get(r) !== NONE;
   }

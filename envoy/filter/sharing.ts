@@ -29,7 +29,6 @@ import {
 import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
 import { findService, membership, queues, serviceEntry, servicesEnd, workers } from './state.ts';
-import { PATIENCE_MS } from './workers.ts';
 
 const OK: i32 = 0;
 
@@ -56,10 +55,10 @@ let joined: bool = false;
 let root: u32 = 0;
 let queue: u32 = 0;
 let nextBeat: f64 = 0;
-/** Services with slots that were offered to others, and when to look whether they were taken. */
-const offers: Ints = new Ints();
-let offersRoom: i32 = 0;
-let offersDue: f64 = Infinity;
+/** Services with free slots that others were woken for, and when to look whether they came. */
+const promised: Ints = new Ints();
+let promisedRoom: i32 = 0;
+let promisedUntil: f64 = Infinity;
 
 /** The first VM creates what has to be there before the workers write it. */
 export function createShared(): void {
@@ -81,7 +80,13 @@ export function join(now: f64): void {
 /** The root that is woken. */
 export function setSharingRoot(context: u32): void {
   root = context;
-  if (joined && context !== 0) register();
+  if (context === 0) return;
+  // Code that was replaced is used anew.
+  if (workers.retired) {
+    workers.retired = false;
+    nextBeat = 0;
+  }
+  if (joined) register();
 }
 
 /**
@@ -90,13 +95,16 @@ export function setSharingRoot(context: u32): void {
  */
 export function retireShared(now: f64): void {
   if (!joined || workers.retired) return;
+  if (!queues.shared) publish(now);
   workers.retired = true;
   for (let i = 0; i < TRIES; i++) {
     if (!readMembers()) return;
     membership.planRetire();
-    if (writeMembers()) break;
+    if (!writeMembers()) continue;
+    membership.commit(now);
+    break;
   }
-  for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.unshared(s);
+  unshareAll();
   shareAll(now);
   leaveShared();
 }
@@ -116,30 +124,30 @@ export function leaveShared(): void {
 /** Does what is due, and answers when it is to be called next. */
 export function tickSharing(now: f64): f64 {
   if (!joined) return Infinity;
-  if (now >= offersDue) {
-    offersDue = Infinity;
-    for (let s: i32 = 0; s < offersRoom; s++) {
-      if (offers.get(s) === 0) continue;
-      offers.set(s, 0);
-      queues.unshared(s);
+  if (now >= promisedUntil) {
+    promisedUntil = Infinity;
+    for (let s: i32 = 0; s < promisedRoom; s++) {
+      if (promised.get(s) === 0) continue;
+      promised.set(s, 0);
+      if (serviceEntry(s) !== 0) queues.unshared(s);
     }
   }
   if (now >= nextBeat) {
     beat(now);
-    // Who waits is said again, in case a worker that was slow had its offers taken back.
+    // Those that wait here look again, in case whoever was to look after them ended.
     if (queues.shared) {
+      const all = queues.anyClaiming() !== NONE;
       for (let s: i32 = 0; s < servicesEnd(); s++)
-        if (serviceEntry(s) !== 0 && queues.waiting(s) > 0) queues.unshared(s);
+        if (serviceEntry(s) !== 0 && (all || queues.waiting(s) > 0)) queues.unshared(s);
     }
   }
-  return nextBeat < offersDue ? nextBeat : offersDue;
+  return nextBeat < promisedUntil ? nextBeat : promisedUntil;
 }
 
 /** Gives a sign of life, and learns who else is there. */
 function beat(now: f64): void {
   nextBeat = now + BEAT_MS;
   const wasActive = membership.active;
-  const wasAlone = membership.alone;
   if (!beMember(false, now)) return;
   if (!membership.alone && !queues.shared) {
     share(now);
@@ -148,20 +156,27 @@ function beat(now: f64): void {
     published = false;
     refreshAll();
   }
-  if (membership.active === wasActive && membership.alone === wasAlone) return;
-  for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.unshared(s);
+  if (membership.active !== wasActive || membership.changed) unshareAll();
 }
 
 /** Others are there: what this VM uses goes into the records, and then they may take slots. */
 function share(now: f64): void {
+  publish(now);
+  if (!published) return;
+  beMember(false, now);
+  wakeOthers();
+}
+
+function publish(now: f64): void {
   // A new number: what the records have under the one before is old.
   if (!beMember(true, now)) return;
   queues.shared = true;
   refreshAll();
-  shareAll(now);
-  published = true;
-  beMember(false, now);
-  wakeOthers();
+  published = shareAll(now);
+}
+
+function unshareAll(): void {
+  for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.unshared(s);
 }
 
 function refreshAll(): void {
@@ -183,14 +198,15 @@ function beMember(renew: bool, now: f64): bool {
 
 // ---- Services ----
 
-/** Brings the records of all services up to date whose changes concern other workers. */
-export function shareAll(now: f64): void {
+/** Brings the records of all services up to date whose changes concern other workers. False: it goes on with the next tick. */
+export function shareAll(now: f64): bool {
   for (let s = queues.takeUnshared(); s !== NONE; s = queues.takeUnshared()) {
     if (shareService(s, now)) continue;
     queues.unshared(s);
     wake(now + 1, now);
-    return;
+    return false;
   }
+  return true;
 }
 
 function shareService(s: i32, now: f64): bool {
@@ -210,23 +226,23 @@ function shareService(s: i32, now: f64): bool {
       if (!write(lineAt(), lineSize(), cellsOf(workers.cells), workers.size << 3, cas)) continue;
     }
     workers.commit(s);
-    if (workers.wakeCount > 0) wakeForOffers(s, now);
+    for (let w = 0; w < workers.wakeCount; w++) wakeMember(workers.wake(w), nameAt(entry), nameSize(entry));
+    if (workers.promisedUntil !== Infinity) lookAgain(s, now);
     return true;
   }
   return false;
 }
 
-function wakeForOffers(s: i32, now: f64): void {
-  const entry = serviceEntry(s);
-  for (let i = 0; i < workers.wakeCount; i++) wakeMember(workers.wake(i), nameAt(entry), nameSize(entry));
-  if (s >= offersRoom) {
-    offersRoom = s < 16 ? 32 : s * 2;
-    offers.grow(offersRoom);
+/** Whether those that were woken came is seen when the first of them is late. */
+function lookAgain(s: i32, now: f64): void {
+  if (s >= promisedRoom) {
+    promisedRoom = s < 16 ? 32 : s * 2;
+    promised.grow(promisedRoom);
   }
-  offers.set(s, 1);
-  if (offersDue !== Infinity) return;
-  offersDue = now + PATIENCE_MS;
-  wake(offersDue, now);
+  promised.set(s, 1);
+  if (workers.promisedUntil >= promisedUntil) return;
+  promisedUntil = workers.promisedUntil;
+  wake(promisedUntil, now);
 }
 
 /** Creates the record of a service, if nobody else does. */

@@ -2,10 +2,13 @@
 //
 // Each service has one record that all workers see (Envoy's shared data): how many slots of each pod each of them uses, and since
 // when its first requests wait. A worker that has an event reads the record, lets `plan` decide, and writes it with
-// compare-and-set: if another one wrote in between, it decides anew. So every free slot goes at once to the first request of
-// all workers (the oldest, or by class: `orderKey` of queue.ts says when each arrived, and tells classes apart), whoever frees it, and the limit holds because a slot is taken by the very write that counts it. A slot for
-// another worker's request is offered to it in the record, and that worker is woken. It has the slot once it has written so
-// itself; until then anybody may take the offer back.
+// compare-and-set: if another one wrote in between, it decides anew. The limit holds because only a worker itself takes a slot,
+// by the very write that counts it.
+//
+// Who a free slot is for is nowhere written: every plan works it out anew, for all free slots and all that wait. Where it is
+// the request of another worker, it leaves the slot, and wakes that worker if nobody has. So after each write every free slot
+// is for somebody who has been told to come and get it, and no message can be lost that would matter: who comes reads the
+// record. A worker that does not come is passed by until it does.
 //
 // Pure: `cells` is the record, the caller reads and writes it. Compiles with tsc and asc.
 import { Floats, Ints } from './columns.ts';
@@ -20,15 +23,13 @@ const MEMBERS: i32 = 1;
 const PODS: i32 = 2;
 const HEADER: i32 = 3;
 
-// A member: its number, how many wait there, how many slots are offered to it and since when, a bound for the arrival of those
-// whose arrival is not listed, and when the first ones arrived.
+// A member: its number, how many wait there, since when it is to come (0: it is not, below: it may not take slots yet), and when the
+// first that wait arrived.
 const NUMBER: i32 = 0;
 const WAITING: i32 = 1;
-const OFFERED: i32 = 2;
-const OFFERED_AT: i32 = 3;
-const BOUND: i32 = 4;
-const FIRST: i32 = 5;
-/** So many arrivals are listed. */
+const WOKEN_AT: i32 = 2;
+const FIRST: i32 = 3;
+/** So many arrivals are listed. Those behind came no earlier than the last of these. */
 const LISTED: i32 = 4;
 const MEMBER_CELLS: i32 = FIRST + LISTED;
 
@@ -37,18 +38,18 @@ const KEY: i32 = 0;
 const LIMIT: i32 = 1;
 const POD_CELLS: i32 = 2;
 
-// Bits of a cell: whether that member can use the pod, and only while nobody else does (it was ejected there, and gets one request
-// first), slots that requests there claim which are tried again at this pod, slots that are offered to it, slots that it uses.
-const USABLE: i32 = 1;
-const TRIED: i32 = 2;
-const CLAIM_SHIFT: i32 = 2;
-const CLAIMS_MAX: i32 = 31;
-const OFFER_SHIFT: i32 = 7;
-const OFFERS_MAX: i32 = 31;
-const USED_SHIFT: i32 = 12;
+// Bits of a cell: whether that member has heard of the pod and not that it was removed, could use one more slot of it, and that only while nobody else uses any
+// (it was ejected there, and gets one request first), slots that requests there claim which are tried again at this pod, slots
+// that it uses.
+const KNOWN: i32 = 1;
+const USABLE: i32 = 2;
+const TRIED: i32 = 4;
+const CLAIM_SHIFT: i32 = 3;
+const CLAIMS_MAX: i32 = 255;
+const USED_SHIFT: i32 = 11;
 
-/** An offer that was not taken for so long is taken back: that worker is busy with something else, or dead. */
-export const PATIENCE_MS: f64 = 20;
+/** A worker that was woken and does not come for so long is passed by: it is busy with something else, or dead. */
+const PATIENCE_MS: f64 = 20;
 
 export class Workers {
   /** The record of one service as it was read, and as it is to be written. */
@@ -56,14 +57,14 @@ export class Workers {
   size: i32 = 0;
   /** `plan` has changed it: it is to be written, and `commit` called if that was possible. */
   changed: bool = false;
-  /** Slots that it offers to others: their workers are to be woken after the write. */
+  /** Members that are to be woken after the write. */
   wakeCount: i32 = 0;
+  /** When the first of those that were woken, and have not come yet, is passed by. Infinity: no slot is left for anybody. */
+  promisedUntil: f64 = Infinity;
   /** Slots of the service that a silent member uses: nobody can say whether something still runs there. */
   missing: i32 = 0;
   /** This worker can not be woken any more: it keeps its slots for those that wait here, and gets no others. */
   retired: bool = false;
-  /** Offers that were taken back because nobody took them. */
-  revoked: f64 = 0;
 
   private queues: Queues;
   private membership: Membership;
@@ -77,17 +78,18 @@ export class Workers {
   private rows: i32 = 0;
   private rowRoom: i32 = 0;
   private mine: i32 = 0;
-  private now: f64 = 0;
   private elsewhere: i32 = 0;
   private podOfRow: Ints = new Ints();
   private used: Ints = new Ints();
   private free: Ints = new Ints();
   private freeInAll: i32 = 0;
   private passed: Ints = new Ints();
+  private promised: Ints = new Ints();
   private granted: Ints = new Ints();
   private claimed: Ints = new Ints();
-  private nextOwn: i32 = NONE;
+  private now: f64 = 0;
   private firstOwn: i32 = NONE;
+  private nextOwn: i32 = NONE;
   private listedOwn: i32 = NONE;
   private ownLeft: i32 = 0;
   private wakes: Floats = new Floats();
@@ -124,22 +126,22 @@ export class Workers {
   /** Decides what the record of a service is to be. Nothing is done yet: another worker may write first. */
   plan(s: i32, now: f64): void {
     this.changed = false;
-    this.now = now;
     this.wakeCount = 0;
+    this.promisedUntil = Infinity;
     if (this.size < HEADER || this.cells.get(0) !== FORMAT) this.begin();
     this.members = this.cells.get(MEMBERS) as i32;
     this.rows = this.cells.get(PODS) as i32;
     this.enterMembers();
     this.enterPods(s);
-    this.revoke(now);
     this.ownLeft = this.queues.waiting(s);
+    this.now = now;
     this.firstOwn = this.queues.nextWaiting(s, now);
     this.nextOwn = this.firstOwn;
     this.listedOwn = this.queues.firstWaiting(s);
     this.countMissing(now);
-    if (this.membership.active) this.assign(now);
+    this.assign(now);
     this.enterWaiting();
-    this.dropRows(now);
+    this.dropRows();
     this.size = this.rowAt(this.rows);
   }
 
@@ -202,6 +204,7 @@ export class Workers {
     }
     if (this.mine === NONE) this.addMember();
     this.passed.grow(this.members);
+    this.promised.grow(this.members);
     this.wakes.grow(this.members);
   }
 
@@ -240,10 +243,10 @@ export class Workers {
 
   // ---- Pods ----
 
-  /** What this worker knows of the pods, and uses of them. Slots that are offered to it are free again: it may get them below. */
+  /** What this worker knows of the pods, and uses of them. */
   private enterPods(s: i32): void {
     this.growRows(this.rows + this.queues.podCount(s));
-    for (let i = 0; i < this.rows; i++) this.podOfRow.set(i, NONE);
+    for (let i = 0; i < this.rows; i++) this.clearRow(i);
     let p = this.queues.anyPod(s);
     for (let left = this.queues.podCount(s); left > 0; left--) {
       this.enterPod(p);
@@ -253,7 +256,6 @@ export class Workers {
       if (this.podOfRow.get(i) === NONE) this.leaveRow(i);
       this.count(i);
     }
-    this.write(this.memberAt(this.mine) + OFFERED, 0);
   }
 
   private enterPod(p: i32): void {
@@ -263,12 +265,18 @@ export class Workers {
     // The newest that Sluice said holds, whichever worker it said it to.
     if (this.queues.isNews(p))
       this.write(this.rowAt(row) + LIMIT, this.queues.isRemoved(p) ? 0 : (this.queues.podLimitOf(p) as f64));
-    let usable: i32 = this.queues.podSlotsOf(p) > 0 ? USABLE : 0;
-    if (usable !== 0 && this.queues.podState(p) === TRYING) usable |= TRIED;
-    let claims = this.queues.claimsOf(p);
+    this.writeOwn(row);
+  }
+
+  /** What it uses of a pod, with what this plan gives it, and whether it can use one more. */
+  private writeOwn(row: i32): void {
+    const p = this.podOfRow.get(row);
+    const used = this.queues.podInUseOf(p) + this.granted.get(row) + this.claimed.get(row);
+    let bits: i32 = this.queues.isRemoved(p) ? 0 : KNOWN;
+    if (this.queues.podSlotsOf(p) > used) bits |= this.queues.podState(p) === TRYING ? USABLE | TRIED : USABLE;
+    let claims = this.queues.claimsOf(p) - this.claimed.get(row);
     if (claims > CLAIMS_MAX) claims = CLAIMS_MAX;
-    const used = this.queues.podInUseOf(p) << USED_SHIFT;
-    this.write(this.cellAt(row, this.mine), (usable | (claims << CLAIM_SHIFT) | used) as f64);
+    this.write(this.cellAt(row, this.mine), (bits | (claims << CLAIM_SHIFT) | (used << USED_SHIFT)) as f64);
   }
 
   private findRow(p: i32): i32 {
@@ -277,12 +285,14 @@ export class Workers {
     if (cached < this.rows && this.cells.get(this.rowAt(cached) + KEY) === key) return cached;
     for (let i = 0; i < this.rows; i++) if (this.cells.get(this.rowAt(i) + KEY) === key) return i;
     const row = this.rows++;
+    this.clearRow(row);
     this.reserve(this.rowAt(this.rows));
     this.cells.set(PODS, this.rows as f64);
     this.cells.set(this.rowAt(row) + KEY, key);
     this.cells.set(this.rowAt(row) + LIMIT, 0);
     for (let j = 0; j < this.members; j++) this.cells.set(this.cellAt(row, j), 0);
-    this.write(this.rowAt(row) + LIMIT, this.queues.podLimitOf(p) as f64);
+    // One that is retired does not hear of changes any more.
+    if (!this.retired) this.cells.set(this.rowAt(row) + LIMIT, this.queues.podLimitOf(p) as f64);
     this.changed = true;
     return row;
   }
@@ -290,18 +300,18 @@ export class Workers {
   /** A pod that this worker does not know, or no more: it was removed, and the others will hear of it. */
   private leaveRow(i: i32): void {
     const at = this.cellAt(i, this.mine);
-    if (this.cells.get(at) === 0) return;
-    if (((this.cells.get(at) as i32) & USABLE) !== 0) this.write(this.rowAt(i) + LIMIT, 0);
+    if (((this.cells.get(at) as i32) & KNOWN) !== 0) this.write(this.rowAt(i) + LIMIT, 0);
     this.write(at, 0);
   }
 
   private count(i: i32): void {
     let used: i32 = 0;
-    for (let j = 0; j < this.members; j++) {
-      const cell = this.cells.get(this.cellAt(i, j)) as i32;
-      used += (cell >> USED_SHIFT) + ((cell >> OFFER_SHIFT) & OFFERS_MAX);
-    }
+    for (let j = 0; j < this.members; j++) used += (this.cells.get(this.cellAt(i, j)) as i32) >> USED_SHIFT;
     this.used.set(i, used);
+  }
+
+  private clearRow(i: i32): void {
+    this.podOfRow.set(i, NONE);
     this.granted.set(i, 0);
     this.claimed.set(i, 0);
   }
@@ -318,9 +328,9 @@ export class Workers {
   }
 
   /** Pods that nobody knows and nobody uses go. */
-  private dropRows(now: f64): void {
+  private dropRows(): void {
     for (let i = this.rows - 1; i >= 0; i--) {
-      if (this.isKept(i, now)) continue;
+      if (this.isKept(i)) continue;
       const last = --this.rows;
       if (i < last) {
         const stride = POD_CELLS + this.members;
@@ -337,35 +347,10 @@ export class Workers {
     }
   }
 
-  private isKept(i: i32, now: f64): bool {
+  private isKept(i: i32): bool {
     if (this.podOfRow.get(i) !== NONE) return true;
-    for (let j = 0; j < this.members; j++) {
-      if (this.cells.get(this.cellAt(i, j)) === 0) continue;
-      // What a dead worker used there ended with the pod, once that is removed.
-      const ended = this.cells.get(this.rowAt(i) + LIMIT) === 0;
-      if (!ended || !this.membership.isSilent(this.cells.get(this.memberAt(j) + NUMBER), now)) return true;
-    }
+    for (let j = 0; j < this.members; j++) if (this.cells.get(this.cellAt(i, j)) !== 0) return true;
     return false;
-  }
-
-  // ---- Offers ----
-
-  /** Takes back what was offered to a worker that does not answer. It says anew who waits there once it does. */
-  private revoke(now: f64): void {
-    for (let j = 0; j < this.members; j++) {
-      const at = this.memberAt(j);
-      if (j === this.mine || this.cells.get(at + OFFERED) === 0) continue;
-      if (now - this.cells.get(at + OFFERED_AT) < PATIENCE_MS) continue;
-      this.revoked += this.cells.get(at + OFFERED);
-      this.write(at + OFFERED, 0);
-      this.write(at + WAITING, 0);
-      for (let i = 0; i < this.rows; i++) {
-        const cell = this.cells.get(this.cellAt(i, j)) as i32;
-        const offers = (cell >> OFFER_SHIFT) & OFFERS_MAX;
-        this.used.add(i, -offers);
-        this.write(this.cellAt(i, j), (cell - (offers << OFFER_SHIFT)) as f64);
-      }
-    }
   }
 
   private countMissing(now: f64): void {
@@ -379,11 +364,14 @@ export class Workers {
 
   // ---- Who gets the free slots ----
 
-  /** Every free slot goes to the oldest request of all workers. */
+  /** Every free slot is for the oldest request of all workers. */
   private assign(now: f64): void {
     this.countFree();
+    for (let j = 0; j < this.members; j++) {
+      this.promised.set(j, 0);
+      this.passed.set(j, this.doesCome(j, now) ? 0 : 1);
+    }
     for (let i = 0; i < this.rows; i++) this.assignClaims(i, now);
-    for (let j = 0; j < this.members; j++) this.passed.set(j, 0);
     while (this.freeInAll > 0) {
       const j = this.oldest();
       if (j === NONE) return;
@@ -392,39 +380,39 @@ export class Workers {
         this.passed.set(j, 1);
         continue;
       }
-      this.used.add(row, 1);
-      this.free.add(row, -1);
-      this.freeInAll--;
+      this.use(row);
       if (j === this.mine) this.takeSlot(row);
-      else this.offer(row, j, now);
+      else this.promise(j, now);
     }
+  }
+
+  /** Whether a slot may be for a member. */
+  private doesCome(j: i32, now: f64): bool {
+    // Before all others have said what they use it takes nothing.
+    if (j === this.mine) return this.membership.active;
+    const at = this.memberAt(j);
+    const since = this.cells.get(at + WOKEN_AT);
+    return since === 0 || (since > 0 && now < since + PATIENCE_MS);
   }
 
   /** Requests that Envoy tries again come first: they have waited already, and can go nowhere else. */
   private assignClaims(i: i32, now: f64): void {
     // A pod that was removed, and has not been taken from Envoy yet, may get one.
-    const removed = this.cells.get(this.rowAt(i) + LIMIT) === 0 && this.used.get(i) === 0;
-    if (removed) {
-      this.free.set(i, 1);
-      this.freeInAll++;
-    }
-    for (let j = 0; j < this.members; j++) {
-      const at = this.cellAt(i, j);
-      while (this.free.get(i) > 0 && (((this.cells.get(at) as i32) >> CLAIM_SHIFT) & CLAIMS_MAX) > 0) {
-        const isMine = j === this.mine;
-        if (!isMine && (((this.cells.get(at) as i32) >> OFFER_SHIFT) & OFFERS_MAX) === OFFERS_MAX) break;
-        const slot: i32 = isMine ? 1 << USED_SHIFT : 1 << OFFER_SHIFT;
-        this.write(at, this.cells.get(at) + ((slot - (1 << CLAIM_SHIFT)) as f64));
-        this.used.add(i, 1);
-        this.free.add(i, -1);
-        this.freeInAll--;
-        if (isMine) this.claimed.add(i, 1);
-        else this.announce(j, now);
+    let free = this.isEmptyAndGone(i) ? 1 : this.free.get(i);
+    for (let j = 0; j < this.members && free > 0; j++) {
+      if (this.passed.get(j) !== 0) continue;
+      let claims = ((this.cells.get(this.cellAt(i, j)) as i32) >> CLAIM_SHIFT) & CLAIMS_MAX;
+      for (; claims > 0 && free > 0; claims--) {
+        free--;
+        if (this.free.get(i) > 0) this.use(i);
+        if (j === this.mine) this.takeClaim(i);
+        else this.wakeFor(j, now);
       }
     }
-    if (!removed || this.free.get(i) === 0) return;
-    this.free.set(i, 0);
-    this.freeInAll--;
+  }
+
+  private isEmptyAndGone(i: i32): bool {
+    return this.cells.get(this.rowAt(i) + LIMIT) === 0 && this.used.get(i) === 0;
   }
 
   private countFree(): void {
@@ -453,13 +441,13 @@ export class Workers {
     return best;
   }
 
-  /** When the first of those that wait at a member arrived; Infinity: nobody waits there. */
+  /** When the first of those that wait at a member, and have no slot in this plan, arrived; Infinity: there is none. */
   private arrivalAt(j: i32): f64 {
     if (j === this.mine) return this.nextOwn === NONE ? Infinity : this.queues.orderKey(this.nextOwn, this.now);
     const at = this.memberAt(j);
-    if (this.cells.get(at + WAITING) === 0) return Infinity;
-    const first = this.cells.get(at + FIRST);
-    return first === Infinity ? this.cells.get(at + BOUND) : first;
+    const k = this.promised.get(j);
+    if (k >= (this.cells.get(at + WAITING) as i32)) return Infinity;
+    return this.cells.get(at + FIRST + (k < LISTED ? k : LISTED - 1));
   }
 
   /** The pod that a member can use with the fewest requests. */
@@ -469,18 +457,32 @@ export class Workers {
     for (let i = 0; i < this.rows; i++) {
       if (this.free.get(i) === 0 || this.used.get(i) >= fewest) continue;
       const cell = this.cells.get(this.cellAt(i, j)) as i32;
-      if ((cell & USABLE) === 0 || ((cell >> OFFER_SHIFT) & OFFERS_MAX) === OFFERS_MAX) continue;
-      if ((cell & TRIED) !== 0 && this.used.get(i) > 0) continue;
+      if ((cell & USABLE) === 0 || ((cell & TRIED) !== 0 && this.used.get(i) > 0)) continue;
+      if (this.retired && !this.isKnownElsewhere(i)) continue;
       best = i;
       fewest = this.used.get(i);
     }
     return best;
   }
 
+  /** One that is retired does not hear that a pod is removed. Where it is alone, nobody does. */
+  private isKnownElsewhere(row: i32): bool {
+    if (this.members === 1) return true;
+    for (let j = 0; j < this.members; j++) {
+      if (j !== this.mine && ((this.cells.get(this.cellAt(row, j)) as i32) & KNOWN) !== 0) return true;
+    }
+    return false;
+  }
+
+  private use(row: i32): void {
+    this.used.add(row, 1);
+    this.free.add(row, -1);
+    this.freeInAll--;
+  }
+
   private takeSlot(row: i32): void {
     this.granted.add(row, 1);
-    const at = this.cellAt(row, this.mine);
-    this.write(at, this.cells.get(at) + ((1 << USED_SHIFT) as f64));
+    this.writeOwn(row);
     this.nextOwn = this.followingOwn();
     this.ownLeft--;
   }
@@ -493,32 +495,32 @@ export class Workers {
     return r;
   }
 
-  private offer(row: i32, j: i32, now: f64): void {
-    const cell = this.cellAt(row, j);
-    this.write(cell, this.cells.get(cell) + ((1 << OFFER_SHIFT) as f64));
-    this.announce(j, now);
-    const at = this.memberAt(j);
-    this.cells.add(at + WAITING, -1);
-    // Those behind it arrived no earlier.
-    if (this.cells.get(at + FIRST) !== Infinity) this.cells.set(at + BOUND, this.cells.get(at + FIRST));
-    for (let k = FIRST; k < FIRST + LISTED - 1; k++) this.cells.set(at + k, this.cells.get(at + k + 1));
-    this.cells.set(at + FIRST + LISTED - 1, Infinity);
+  private takeClaim(row: i32): void {
+    this.claimed.add(row, 1);
+    this.writeOwn(row);
   }
 
-  /** A slot is offered to a member, which is woken for the first one. */
-  private announce(j: i32, now: f64): void {
+  /** The slot is for the next request of another member. */
+  private promise(j: i32, now: f64): void {
+    this.promised.add(j, 1);
+    this.wakeFor(j, now);
+  }
+
+  private wakeFor(j: i32, now: f64): void {
     const at = this.memberAt(j);
-    if (this.cells.get(at + OFFERED) === 0) {
-      this.cells.set(at + OFFERED_AT, now);
+    if (this.cells.get(at + WOKEN_AT) === 0) {
+      this.write(at + WOKEN_AT, now);
       this.wakes.set(this.wakeCount++, this.cells.get(at + NUMBER));
     }
-    this.cells.add(at + OFFERED, 1);
+    const until = this.cells.get(at + WOKEN_AT) + PATIENCE_MS;
+    if (until < this.promisedUntil) this.promisedUntil = until;
   }
 
   // ---- Who waits ----
 
   private enterWaiting(): void {
     const at = this.memberAt(this.mine);
+    this.write(at + WOKEN_AT, this.membership.active ? 0 : -1);
     this.write(at + WAITING, this.retired ? 0 : (this.ownLeft as f64));
     let r = this.retired ? NONE : this.nextOwn;
     for (let k = FIRST; k < FIRST + LISTED; k++) {

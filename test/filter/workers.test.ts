@@ -1,3 +1,6 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { h2Client } from '../e2e/kit/client-h2.ts';
 import { http1Client } from '../e2e/kit/client-http1.ts';
@@ -6,6 +9,7 @@ import { type LoadClient, load, startLoad } from '../e2e/kit/load.ts';
 import { burst, poisson, spaced } from '../e2e/kit/load-plan.ts';
 import { exponential } from '../e2e/kit/random.ts';
 import { judge } from '../e2e/kit/summary.ts';
+import { CODE } from './kit/bootstrap.ts';
 import { type FilterRun, type RunOptions, SETTINGS, startRun } from './kit/run.ts';
 
 // Several workers of one Envoy, each with a VM of its own, share the slots of the pods.
@@ -129,6 +133,49 @@ test('a service without a queue: who finds a free slot gets it', async () => {
   }
 });
 
+test.each(SEVERAL)(
+  '%i workers: pods that end and come back under load, and requests that are tried again',
+  async (workers) => {
+    const run = await start({ workers });
+    const [first = '', second = ''] = run.pods.addresses;
+    const running = startLoad(client(run), poisson(900, 150, { work: exponential(15), seed: 7 }));
+    for (const [address, kind] of [
+      [first, 'dead'],
+      [second, 'dead'],
+      [first, 'normal'],
+      [second, 'normal'],
+    ] as const) {
+      await pause(1000);
+      await run.pods.setMode(address, { kind });
+    }
+    const results = await running.results;
+    // What ran at a pod when it ended is lost with it; nobody else is.
+    expect(results.filter(({ status }) => status !== 200).length).toBeLessThanOrEqual(2);
+    expect(await run.pods.peak()).toBe(1);
+  },
+);
+
+test.each(SEVERAL)('%i workers: pods that end and are removed, and new ones, under load', async (workers) => {
+  const run = await start({ workers, limit: 2, pods: { count: 6 } });
+  const set = (addresses: readonly string[]) =>
+    run.side.set({ name: 'work', settings: SETTINGS, pods: addresses.map((address) => ({ address, limit: 2 })) });
+  const all = run.pods.addresses;
+  const running = startLoad(client(run), poisson(1200, 200, { work: exponential(20), seed: 9 }));
+  for (let i = 0; i < 5; i++) {
+    await pause(500);
+    const ended = all[i] ?? '';
+    await run.pods.setMode(ended, { kind: 'dead' });
+    await pause(300);
+    set(all.filter((address) => address !== ended));
+    await pause(100);
+    await run.pods.setMode(ended, { kind: 'normal' });
+    set(all);
+  }
+  const results = await running.results;
+  expect(results.filter(({ status }) => status !== 200).length).toBeLessThanOrEqual(10);
+  expect(await run.pods.peak()).toBe(2);
+});
+
 test('a pod that refuses connections: each worker finds out, and no client sees it', async () => {
   const run = await start({ workers: 2 });
   const [, dead = ''] = run.pods.addresses;
@@ -159,6 +206,48 @@ test('Sluice is killed and comes back: all workers go on together', async () => 
   expect(results.every(({ status }) => status === 200)).toBe(true);
   expect(await run.pods.peak()).toBe(1);
 });
+
+test.each(SEVERAL)(
+  '%i workers: Sluice stands still: they go on together, and hear of the next edit after it',
+  async (workers) => {
+    const run = await start({ workers, limit: 2 });
+    const running = startLoad(client(run), spaced(600, 4, { work: exponential(20) }));
+    await pause(400);
+    run.side.freeze();
+    await until(() => run.side.open === workers, { what: 'the workers to come back', within: 10_000 });
+    run.side.set({
+      name: 'work',
+      settings: SETTINGS,
+      pods: run.pods.addresses.map((address) => ({ address, limit: 1 })),
+    });
+    const results = await running.results;
+    expect(results.every(({ status }) => status === 200)).toBe(true);
+    await run.pods.forget();
+    await load(client(run), burst(40, { name: 'after', each: { workMs: 20 } }));
+    expect(await run.pods.peak()).toBe(1);
+  },
+);
+
+test.each(SEVERAL)(
+  '%i workers: new code under load is a member beside the old one, and slots move',
+  async (workers) => {
+    const run = await start({ workers, dynamic: true, limit: 2 });
+    const code = join(tmpdir(), `sluice-queue-workers-${process.pid}-${workers}.wasm`);
+    started.push({ stop: () => rm(code) });
+    // The same code with another hash: a section that nobody reads.
+    await writeFile(code, Buffer.concat([await readFile(CODE), Buffer.from([0, 5, 4, 116, 101, 115, 116])]));
+    const running = startLoad(client(run), poisson(1200, 300, { work: exponential(20), seed: 11 }));
+    await pause(1000);
+    await run.set({ code });
+    const results = await running.results;
+    expect(results.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(await run.pods.peak()).toBe(2);
+    expect(run.side.hellos.length).toBeGreaterThanOrEqual(2 * workers);
+    await run.pods.forget();
+    await load(client(run), burst(32, { name: 'after', each: { workMs: 100 } }));
+    expect((await run.pods.counts()).map(({ peak }) => peak)).toEqual([2, 2, 2, 2]);
+  },
+);
 
 test('HTTP/2 clients and pods', async () => {
   const run = await start({

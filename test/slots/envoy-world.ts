@@ -11,7 +11,7 @@ const PODS: readonly (readonly [service: number, pod: string])[] = [
   [0, 'q'],
   [1, 'r'],
 ];
-/** Where a request is that waits to be tried again. */
+/** Where a request is that waits for a slot to be tried again. */
 const NOWHERE = '';
 const PATIENT_MS = 25;
 const BEAT_MS = 250;
@@ -22,7 +22,7 @@ const WEIGHTS = {
   end: 12,
   abort: 2,
   fail: 1,
-  retry: 1,
+  retry: 3,
   wake: 12,
   hear: 6,
   tick: 2,
@@ -33,12 +33,13 @@ const WEIGHTS = {
   trap: 0.3,
   orphanEnds: 3,
   upgrade: 0.3,
-  retire: 1,
   startWorker: 0.5,
+  calm: 0.5,
+  goOn: 0.5,
   heal: 0.2,
 } as const;
 type What = keyof typeof WEIGHTS;
-const ALWAYS: readonly What[] = ['go', 'arrive', 'end', 'wake', 'hear', 'tick', 'thaw', 'orphanEnds', 'retire'];
+const ALWAYS: readonly What[] = ['go', 'arrive', 'end', 'wake', 'hear', 'tick', 'thaw', 'orphanEnds'];
 
 /** A mixture of its own for each seed: some faults never happen in it, others often. */
 export function envoyMixtureOf(random: () => number): readonly What[] {
@@ -54,10 +55,9 @@ interface Worker {
   /** The callback that it is in. */
   callback: Callback | undefined;
   frozen: boolean;
-  /** It gets no new requests any more: newer code does. */
+  /** Newer code gets the new requests. It is called when a request of its own ends, and for nothing else. */
   old: boolean;
   started: boolean;
-  beatAt: number;
 }
 
 interface Request {
@@ -66,8 +66,8 @@ interface Request {
   readonly place: number;
   readonly arrived: number;
   pod: string | undefined;
-  /** The pod whose slot it still has while it waits to be tried again at another one. */
-  keeps: string | undefined;
+  /** The pod where it waits for a slot to be tried again. */
+  claims: string | undefined;
   /** Its client has left, or its pod is done, and the worker is hearing so. */
   ending: boolean;
 }
@@ -105,6 +105,7 @@ export class EnvoyWorld implements Witness {
     this.now += (b % 3) * this.pace;
     const name = this.mixture[what % this.mixture.length];
     if (name !== undefined) this[name](a, b);
+    this.endOld();
     this.lowerBounds();
   }
 
@@ -113,33 +114,32 @@ export class EnvoyWorld implements Witness {
   private addWorker(): void {
     const vm = new Vm(SERVICES, this.data, () => this.workers.map((worker) => worker.vm), this);
     for (const [service, pod] of PODS) vm.news.push({ service, pod, limit: this.limits.get(pod) });
-    this.workers.push({ vm, callback: undefined, frozen: false, old: false, started: false, beatAt: 0 });
+    this.workers.push({ vm, callback: undefined, frozen: false, old: false, started: false });
   }
 
   private startWorker(): void {
-    if (this.workers.length < 5) this.addWorker();
+    if (this.workers.length < 6) this.addWorker();
   }
 
-  /** Newer code: a new VM in each worker beside the old ones. */
+  /** Newer code: a new VM in each worker beside the old ones, which are told that they are. */
   private upgrade(): void {
-    if (this.workers.some(({ old }) => old)) return;
-    const before = this.workers.filter(({ started }) => started);
+    const before = this.workers.filter(({ started, old }) => started && !old);
+    if (before.length === 0 || before.some(({ callback, frozen }) => callback !== undefined || frozen)) return;
     for (const worker of before) {
       worker.old = true;
       this.addWorker();
+      this.run(worker, worker.vm.retire(this.now));
     }
     this.seen('upgrades');
   }
 
   /** An old VM without requests ends. */
-  private retire(a: number): void {
-    const done = this.idle().filter(({ old, vm }) => old && vm.news.length === 0 && !this.isBusy(vm));
-    const worker = pick(done, a);
-    if (worker === undefined) return;
-    this.run(worker, worker.vm.leave());
-    while (worker.callback !== undefined) this.resume(worker);
-    this.workers = this.workers.filter((other) => other !== worker);
-    this.seen('ended VMs');
+  private endOld(): void {
+    this.workers = this.workers.filter((worker) => {
+      const ends = worker.old && worker.callback === undefined && !this.isBusy(worker.vm);
+      if (ends) this.seen('ended VMs');
+      return !ends;
+    });
   }
 
   private isBusy(vm: Vm): boolean {
@@ -148,7 +148,10 @@ export class EnvoyWorld implements Witness {
 
   /** A trap: the VM is gone and a new one starts. Pods go on with what it had sent them; who waited there hangs. */
   private trap(a: number): void {
-    const worker = pick(this.workers, a);
+    const worker = pick(
+      this.workers.filter(({ old }) => !old),
+      a,
+    );
     if (worker === undefined) return;
     for (const request of this.requests) {
       if (request.worker !== worker) continue;
@@ -185,6 +188,7 @@ export class EnvoyWorld implements Witness {
   }
 
   private run(worker: Worker, callback: Callback): void {
+    if (worker.callback !== undefined) throw new Error('a callback within a callback');
     worker.callback = callback;
     this.resume(worker);
   }
@@ -211,7 +215,15 @@ export class EnvoyWorld implements Witness {
     if (worker === undefined) return;
     const service = b % 4 === 0 ? 1 : 0;
     const add = (place: number) => {
-      this.requests.add({ service, worker, place, arrived: this.now, pod: undefined, keeps: undefined, ending: false });
+      this.requests.add({
+        service,
+        worker,
+        place,
+        arrived: this.now,
+        pod: undefined,
+        claims: undefined,
+        ending: false,
+      });
     };
     this.run(worker, worker.vm.arrive(service, this.now, add));
   }
@@ -241,23 +253,24 @@ export class EnvoyWorld implements Witness {
     this.seen('ejections');
   }
 
-  /** A connection failed, so the first pod does not have it: Envoy goes where the slots are not asked for. */
+  /** A connection failed, so the first pod does not have it: Envoy tries another one that it has, where there may be no slot. */
   private retry(a: number, b: number): void {
     const request = this.pickRequest(a, true);
     const pod = PODS[b % PODS.length];
     if (request === undefined || pod === undefined || pod[0] !== request.service) return;
-    if (pod[1] === request.pod) return;
-    // The pod that it could not reach has nothing of it.
+    if (pod[1] === request.pod || !request.worker.vm.knows(...pod)) return;
     this.count(request.pod ?? '', -1);
-    request.keeps ??= request.pod;
     request.pod = NOWHERE;
-    this.run(request.worker, request.worker.vm.retry(request.place, pod[1], this.now));
+    request.claims = undefined;
+    const { worker, place } = request;
+    this.run(worker, worker.vm.retry(place, pod[1], this.now));
+    if (request.pod === NOWHERE && worker.vm.queues.isClaiming(place)) request.claims = pod[1];
     this.seen('retries');
   }
 
   private wake(a: number): void {
     const worker = pick(
-      this.idle().filter(({ vm }) => vm.inbox.length > 0),
+      this.idle().filter(({ vm, old }) => vm.inbox.length > 0 && !old),
       a,
     );
     if (worker !== undefined) this.run(worker, worker.vm.wake(this.now));
@@ -265,20 +278,22 @@ export class EnvoyWorld implements Witness {
 
   private hear(a: number): void {
     const worker = pick(
-      this.idle().filter(({ vm, started }) => vm.news.length > 0 && started),
+      this.idle().filter(({ vm, started, old }) => vm.news.length > 0 && started && !old),
       a,
     );
     if (worker !== undefined) this.run(worker, worker.vm.hear(this.now));
   }
 
   private tick(a: number): void {
-    const worker = pick(this.idle(), a);
+    const worker = pick(
+      this.idle().filter(({ old }) => !old),
+      a,
+    );
     if (worker !== undefined) this.tickOf(worker);
   }
 
   private tickOf(worker: Worker): void {
     worker.started = true;
-    worker.beatAt = this.now + BEAT_MS;
     this.run(worker, worker.vm.tick(this.now));
   }
 
@@ -307,7 +322,9 @@ export class EnvoyWorld implements Witness {
     if (request === undefined || request.pod !== undefined) throw new Broken('a request starts that does not wait');
     request.pod = pod;
     this.seen('starts');
-    this.countStart(pod);
+    // One that was replaced, and is alone, has not heard of what changed since.
+    if (vm.workers.retired && vm.membership.alone) this.count(pod, 1);
+    else this.countStart(pod);
     this.overtake(request);
   }
 
@@ -317,6 +334,7 @@ export class EnvoyWorld implements Witness {
         other.service === request.service &&
         other.pod === undefined &&
         other.arrived < request.arrived &&
+        !other.worker.old &&
         other.worker.callback === undefined &&
         other.worker.vm.inbox.length === 0,
     );
@@ -327,10 +345,15 @@ export class EnvoyWorld implements Witness {
     const request = [...this.requests].find((it) => it.worker.vm === vm && it.place === place);
     if (request === undefined) return;
     request.pod = pod;
-    request.keeps = undefined;
+    request.claims = undefined;
     // A pod that was removed may get one.
     if ((this.limits.get(pod) ?? 0) > 0) this.countStart(pod);
     else this.count(pod, 1);
+  }
+
+  refused(vm: Vm, place: number): void {
+    for (const it of this.requests) if (it.worker.vm === vm && it.place === place) this.requests.delete(it);
+    this.seen('refused');
   }
 
   private countStart(pod: string): void {
@@ -370,7 +393,9 @@ export class EnvoyWorld implements Witness {
     for (const [, pod] of PODS) {
       const limit = this.limits.get(pod) ?? 0;
       if ((this.bounds.get(pod) ?? 0) <= limit || (this.running.get(pod) ?? 0) > limit) continue;
-      const all = this.workers.every(({ vm, callback }) => vm.news.length === 0 && callback === undefined);
+      const all = this.workers.every(
+        ({ vm, callback, old }) => (vm.news.length === 0 || old) && callback === undefined,
+      );
       if (all) this.bounds.set(pod, limit);
     }
   }
@@ -384,6 +409,7 @@ export class EnvoyWorld implements Witness {
     this.quiet();
     if (this.trapped > 0) {
       this.pass(SILENT_MS + BEAT_MS);
+      this.quiet();
       this.judgeBesideDead();
       for (const { vm } of this.workers) vm.membership.reclaimAfter = SILENT_MS;
       this.pass(4 * BEAT_MS);
@@ -395,33 +421,41 @@ export class EnvoyWorld implements Witness {
     this.judge();
   }
 
+  /** Nothing moves any more, except those that stand still. */
   private quiet(): void {
-    // Some rounds of ticks: offers that nobody took, ejected pods that return, members that were silent.
+    // Some rounds of ticks: slots that nobody came for, ejected pods that return, members that were silent.
     for (let round = 0; round < 8; round++) {
       this.deliver();
       this.now += round < 4 ? PATIENT_MS : BEAT_MS;
-      for (const worker of [...this.workers]) {
-        this.tickOf(worker);
-        this.deliver();
-      }
+      this.tickAll();
     }
+  }
+
+  private tickAll(): void {
+    for (const worker of this.living()) {
+      this.tickOf(worker);
+      this.deliver();
+    }
+  }
+
+  private living(): readonly Worker[] {
+    return this.workers.filter(({ frozen, old }) => !frozen && !old);
   }
 
   /** So much time passes, with ticks in it. */
   private pass(ms: number): void {
     for (let passed = 0; passed < ms; passed += BEAT_MS) {
       this.now += BEAT_MS;
-      for (const worker of [...this.workers]) {
-        this.tickOf(worker);
-        this.deliver();
-      }
+      this.tickAll();
     }
   }
 
   private deliver(): void {
     for (let n = 0; n < 10_000; n++) {
+      this.endOld();
       const worker = this.workers.find(
-        ({ callback, vm, started }) => callback !== undefined || vm.inbox.length > 0 || (vm.news.length > 0 && started),
+        ({ callback, vm, started, frozen, old }) =>
+          !frozen && (callback !== undefined || (!old && (vm.inbox.length > 0 || (vm.news.length > 0 && started)))),
       );
       if (worker === undefined) return;
       if (worker.callback !== undefined) this.resume(worker);
@@ -432,30 +466,68 @@ export class EnvoyWorld implements Witness {
     throw new Broken('they never stop talking');
   }
 
+  /** Some stand still, for as long as it takes to see it. Beside them the others go on: nobody waits beside a free slot. */
+  private goOn(a: number): void {
+    this.freeze(a);
+    const stand = this.workers.filter(({ frozen }) => frozen);
+    // What one is doing right now, has heard of late, or uses without sharing is not known, nor what a dead one did.
+    const isKnown = stand.every(
+      ({ callback, vm }) => callback === undefined && vm.queues.shared && vm.news.length === 0,
+    );
+    if (stand.length === 0 || !isKnown || this.trapped > 0) return;
+    this.deliver();
+    this.quiet();
+    this.lowerBounds();
+    this.judge();
+    this.seen('went on beside others that stand still');
+  }
+
+  /** All that was said is delivered, and no time passes: nobody waits beside a free slot, without a tick that would look again. */
+  private calm(): void {
+    const all = this.living();
+    const isShared =
+      all.length === this.workers.length && all.every(({ vm, started }) => started && vm.membership.active);
+    if (!isShared || this.trapped > 0) return;
+    this.deliver();
+    this.lowerBounds();
+    if (all.every(({ vm }) => vm.membership.active)) this.judge();
+    this.seen('calm moments');
+  }
+
   private judge(): void {
+    const living = this.living();
     for (const [service, pod] of PODS) {
-      const keeping = [...this.requests].filter(({ keeps }) => keeps === pod).length;
-      const running = (this.running.get(pod) ?? 0) + keeping;
-      const limit = this.limits.get(pod) ?? 0;
-      const waiting = [...this.requests].filter((it) => it.service === service && it.pod === undefined).length;
-      // After an ejection one request goes first.
-      const free = this.workers.some(({ vm }) => vm.isTrying(service, pod))
-        ? Math.min(limit, 1) - running
-        : limit - running;
+      if (living.some(({ vm }) => vm.isEjected(service, pod))) continue;
+      const of = [...this.requests].filter((it) => it.service === service && living.includes(it.worker));
+      const waiting = of.filter((it) => it.pod === undefined).length;
+      const claims = of.filter((it) => it.claims === pod).length;
+      const free = this.freeOf(service, pod);
       if (free > 0 && waiting > 0) throw new Broken(`${waiting} wait while ${free} slots of ${pod} are free`);
+      // A pod that was removed may get one.
+      const forClaims = Math.max(free, (this.limits.get(pod) ?? 0) === 0 ? 1 - (this.running.get(pod) ?? 0) : free);
+      if (forClaims > 0 && claims > 0) throw new Broken(`${claims} claim ${pod}, which is free`);
     }
+  }
+
+  /** Slots of a pod that those who wait may have. */
+  private freeOf(service: number, pod: string): number {
+    const limit = this.limits.get(pod) ?? 0;
+    // After an ejection one request goes first.
+    const isTrying = this.workers.some(({ vm, old }) => !old && vm.isTrying(service, pod));
+    return (isTrying ? Math.min(limit, 1) : limit) - (this.running.get(pod) ?? 0);
   }
 
   /** Before the death of a VM is proven only what it used is missing. */
   private judgeBesideDead(): void {
     SERVICES.forEach((name, service) => {
-      const waiting = [...this.requests].filter((it) => it.service === service && it.pod === undefined).length;
-      const free = PODS.filter(([of]) => of === service).reduce((sum, [, pod]) => {
-        const trying = this.workers.some(({ vm }) => vm.isTrying(service, pod));
-        const limit = Math.min(this.limits.get(pod) ?? 0, trying ? 1 : Number.POSITIVE_INFINITY);
-        const keeping = [...this.requests].filter(({ keeps }) => keeps === pod).length;
-        return sum + Math.max(0, limit - (this.running.get(pod) ?? 0) - keeping);
-      }, 0);
+      const living = this.living();
+      const waiting = [...this.requests].filter(
+        (it) => it.service === service && it.pod === undefined && living.includes(it.worker),
+      ).length;
+      const free = PODS.filter(([of]) => of === service).reduce(
+        (sum, [, pod]) => sum + Math.max(0, this.freeOf(service, pod)),
+        0,
+      );
       const missing = Math.max(...this.workers.map(({ vm }) => vm.missing.get(service) ?? 0));
       if (waiting > 0 && free > missing)
         throw new Broken(`${waiting} of ${name} wait, ${free} slots are free, ${missing} missing`);

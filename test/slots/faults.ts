@@ -147,34 +147,54 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
     changes: [['if (this.get(key).cas !== cas) return false;', '']],
   },
   {
-    name: 'a worker uses an offer without having said so',
+    name: 'a worker takes a slot without having said so',
+    file: WORKERS,
+    changes: [['+ this.granted.get(row) + this.claimed.get(row);', '+ this.claimed.get(row);']],
+  },
+  {
+    name: 'a worker does not say that it took a slot for a further try',
+    file: WORKERS,
+    changes: [['+ this.granted.get(row) + this.claimed.get(row);', '+ this.granted.get(row);']],
+  },
+  {
+    name: 'a worker that does not come is waited for',
+    file: WORKERS,
+    changes: [['(since > 0 && now < since + PATIENCE_MS)', 'since > 0']],
+  },
+  {
+    name: 'a worker that a slot is left for is not woken',
+    file: WORKERS,
+    changes: [['this.wakes.set(this.wakeCount++, this.cells.get(at + NUMBER));', '']],
+  },
+  {
+    name: 'a worker that came is not woken again',
+    file: WORKERS,
+    changes: [['this.write(at + WOKEN_AT, this.membership.active ? 0 : -1);', '']],
+  },
+  {
+    name: 'a worker that may not take slots yet is waited for',
+    file: WORKERS,
+    changes: [['return since === 0 ||', 'return since <= 0 ||']],
+  },
+  {
+    name: 'slots that others use do not count',
     file: WORKERS,
     changes: [
-      ['this.write(this.cellAt(row, this.mine), (usable |', 'this.cells.set(this.cellAt(row, this.mine), (usable |'],
-      ['this.write(this.memberAt(this.mine) + OFFERED, 0);', 'this.cells.set(this.memberAt(this.mine) + OFFERED, 0);'],
       [
-        'this.write(at, this.cells.get(at) + ((1 << USED_SHIFT) as f64));',
-        'this.cells.set(at, this.cells.get(at) + ((1 << USED_SHIFT) as f64));',
+        'used += (this.cells.get(this.cellAt(i, j)) as i32) >> USED_SHIFT;\n    this.used',
+        'if (j === this.mine) used += (this.cells.get(this.cellAt(i, j)) as i32) >> USED_SHIFT;\n    this.used',
       ],
-    ],
-  },
-  {
-    name: 'an offer is never taken back',
-    file: WORKERS,
-    changes: [['if (now - this.cells.get(at + OFFERED_AT) < PATIENCE_MS) continue;', 'if (now > 0) continue;']],
-  },
-  {
-    name: 'slots in use are taken back from a worker that does not answer',
-    file: WORKERS,
-    changes: [
-      ['(cell - (offers << OFFER_SHIFT)) as f64', '(cell & (USABLE | TRIED | (CLAIMS_MAX << CLAIM_SHIFT))) as f64'],
-      ['this.used.add(i, -offers);', 'this.used.add(i, -offers - (cell >> USED_SHIFT));'],
     ],
   },
   {
     name: 'a worker takes slots before the others have said what they use',
     file: WORKERS,
-    changes: [['if (this.membership.active) this.assign(now);', 'this.assign(now);']],
+    changes: [['if (j === this.mine) return this.membership.active;', 'if (j === this.mine) return true;']],
+  },
+  {
+    name: 'a filter that was replaced does not say what it uses',
+    file: VM,
+    changes: [['if (!this.queues.shared) yield* this.publish(now);\n    this.workers.retired', 'this.workers.retired']],
   },
   {
     name: 'a worker that was alone says it shares before it does',
@@ -194,7 +214,7 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
   {
     name: 'pods that others use are forgotten',
     file: WORKERS,
-    changes: [['if (this.isKept(i, now)) continue;', 'if (this.podOfRow.get(i) !== NONE) continue;']],
+    changes: [['if (this.isKept(i)) continue;', 'if (this.podOfRow.get(i) !== NONE) continue;']],
   },
   {
     name: 'a new limit is not told to the others',

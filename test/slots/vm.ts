@@ -1,5 +1,5 @@
 import { Membership } from '../../envoy/filter/membership.ts';
-import { ANSWERED, NONE, POD_FORGOTTEN, Queues, TRYING, WORKING } from '../../envoy/filter/queue.ts';
+import { ANSWERED, EJECTED, FAILED, NONE, POD_FORGOTTEN, Queues, TRYING, WORKING } from '../../envoy/filter/queue.ts';
 import { Workers } from '../../envoy/filter/workers.ts';
 
 /** What all workers of an Envoy see: records, each written with compare-and-set. */
@@ -29,6 +29,8 @@ export interface PodNews {
 export interface Witness {
   started(vm: Vm, service: number, request: number, pod: string): void;
   moved(vm: Vm, request: number, pod: string): void;
+  /** It is answered without a slot. */
+  refused(vm: Vm, request: number): void;
 }
 
 /** The time in steps of a callback: between them other workers run. */
@@ -50,10 +52,12 @@ export class Vm {
   private readonly witness: Witness;
   private readonly pods = new Map<string, number>();
   private readonly podNames = new Map<number, string>();
-  private readonly offered = new Set<number>();
+  /** When to look whether others that were woken for a service came. */
+  private readonly promisedUntil = new Map<number, number>();
   /** Slots by service that a silent member used, when it was last shared. */
   readonly missing = new Map<number, number>();
   private published = false;
+  private joined = false;
 
   constructor(services: readonly string[], data: SharedData, peers: () => readonly Vm[], witness: Witness) {
     this.services = services;
@@ -97,10 +101,11 @@ export class Vm {
 
   /** Envoy tries it again at another pod. */
   *retry(request: number, pod: string, now: number): Callback {
+    // The try before is over.
+    this.queues.unclaim(request);
+    this.forgetPods();
     const p = this.pods.get(`${this.queues.serviceOf(request)}/${pod}`);
     if (p !== undefined) {
-      // The try before is over.
-      this.queues.unclaim(request);
       if (p === this.queues.podOf(request)) this.witness.moved(this, request, pod);
       else this.queues.claim(request, p);
     }
@@ -136,30 +141,48 @@ export class Vm {
     this.queues.tick(now);
     this.queues.nextDeadline();
     yield* this.beat(now);
-    for (const s of this.offered) this.queues.unshared(s);
-    this.offered.clear();
+    for (const [s, until] of this.promisedUntil) {
+      if (now < until) continue;
+      this.promisedUntil.delete(s);
+      this.queues.unshared(s);
+    }
+    const all = this.queues.anyClaiming() !== NONE;
     this.services.forEach((_, s) => {
-      if (this.queues.waiting(s) > 0) this.queues.unshared(s);
+      if (all || this.queues.waiting(s) > 0) this.queues.unshared(s);
     });
     yield* this.advance(now);
   }
 
-  /** It is not used any more, and leaves the others. */
-  *leave(): Callback {
-    for (;;) {
-      const { cells, cas } = this.data.get(MEMBERS);
-      this.readMembers(cells);
-      this.membership.planLeave();
-      yield;
-      if (this.data.set(MEMBERS, this.membersRecord(), cas)) break;
-    }
-    for (const peer of this.peers()) peer.inbox.push('');
+  /** Newer code takes its place: it leaves when its last request has ended. */
+  *retire(now: number): Callback {
+    if (!this.joined) return;
+    if (!this.queues.shared) yield* this.publish(now);
+    this.workers.retired = true;
+    yield* this.writeMembers(() => this.membership.planRetire());
+    this.membership.commit(now);
+    this.services.forEach((_, s) => {
+      this.queues.unshared(s);
+    });
+    yield* this.advance(now);
+  }
+
+  /** The pod is in its configuration. */
+  knows(service: number, pod: string): boolean {
+    return this.pods.has(`${service}/${pod}`);
   }
 
   /** The pod was ejected, and gets one request first. */
   isTrying(service: number, pod: string): boolean {
+    return this.isIn(TRYING, service, pod);
+  }
+
+  isEjected(service: number, pod: string): boolean {
+    return this.isIn(EJECTED, service, pod);
+  }
+
+  private isIn(state: number, service: number, pod: string): boolean {
     const p = this.pods.get(`${service}/${pod}`);
-    return p !== undefined && this.queues.podState(p) === TRYING;
+    return p !== undefined && this.queues.podState(p) === state;
   }
 
   // ---- What they share ----
@@ -171,10 +194,29 @@ export class Vm {
     } while (this.goOnAgain());
     for (let s = this.queues.nextReady(); s !== NONE; s = this.queues.nextReady())
       this.begun(this.queues.start(s, now));
-    for (let i = 0; i < this.queues.eventCount; i++) {
-      if (this.queues.eventKind(i) === POD_FORGOTTEN) this.forgetPod(this.queues.eventSubject(i));
+    this.forgetPods();
+    if (this.workers.retired) yield* this.leaveIfDone();
+  }
+
+  /** Nobody calls it any more when its last request has ended. */
+  private *leaveIfDone(): Callback {
+    for (let r = this.queues.anyClaiming(); r !== NONE; r = this.queues.anyClaiming()) {
+      this.queues.end(r, FAILED, 0);
+      this.queues.gone(r, 0);
+      this.witness.refused(this, r);
     }
-    this.queues.clearEvents();
+    this.services.forEach((_, s) => {
+      if (this.queues.inUse(s) > 0) return;
+      for (let r = this.queues.firstWaiting(s); r !== NONE; r = this.queues.firstWaiting(s)) {
+        this.queues.takeOut(r);
+        this.queues.gone(r, 0);
+        this.witness.refused(this, r);
+      }
+    });
+    if (this.queues.requests > 0 || !this.joined) return;
+    this.joined = false;
+    yield* this.writeMembers(() => this.membership.planLeave());
+    for (const peer of this.peers()) peer.inbox.push('');
   }
 
   private goOnAgain(): boolean {
@@ -188,6 +230,13 @@ export class Vm {
 
   private begun(r: number): void {
     this.witness.started(this, this.queues.serviceOf(r), r, this.podNames.get(this.queues.podOf(r)) ?? '');
+  }
+
+  private forgetPods(): void {
+    for (let i = 0; i < this.queues.eventCount; i++) {
+      if (this.queues.eventKind(i) === POD_FORGOTTEN) this.forgetPod(this.queues.eventSubject(i));
+    }
+    this.queues.clearEvents();
   }
 
   private forgetPod(p: number): void {
@@ -218,8 +267,8 @@ export class Vm {
     }
     workers.commit(s);
     this.missing.set(s, workers.missing);
+    if (workers.promisedUntil !== Number.POSITIVE_INFINITY) this.promisedUntil.set(s, workers.promisedUntil);
     for (let i = 0; i < workers.wakeCount; i++) {
-      this.offered.add(s);
       this.peers()
         .find(({ membership }) => membership.me === workers.wake(i))
         ?.inbox.push(key);
@@ -229,17 +278,11 @@ export class Vm {
   private *beat(now: number): Callback {
     const { membership, queues } = this;
     const wasActive = membership.active;
-    const wasAlone = membership.alone;
-    yield* this.writeMembers(false, now);
+    this.joined = true;
+    yield* this.beMember(false, now);
     if (!membership.alone && !queues.shared) {
-      yield* this.writeMembers(true, now);
-      queues.shared = true;
-      this.services.forEach((_, s) => {
-        queues.refresh(s);
-      });
-      for (let s = queues.takeUnshared(); s !== NONE; s = queues.takeUnshared()) yield* this.share(s, now);
-      this.published = true;
-      yield* this.writeMembers(false, now);
+      yield* this.publish(now);
+      yield* this.beMember(false, now);
       for (const peer of this.peers()) if (peer !== this) peer.inbox.push('');
     } else if (membership.alone && queues.shared) {
       queues.shared = false;
@@ -248,21 +291,36 @@ export class Vm {
         queues.refresh(s);
       });
     }
-    if (membership.active === wasActive && membership.alone === wasAlone) return;
+    if (membership.active === wasActive && !membership.changed) return;
     this.services.forEach((_, s) => {
       queues.unshared(s);
     });
   }
 
-  private *writeMembers(renew: boolean, now: number): Callback {
+  private *publish(now: number): Callback {
+    const { queues } = this;
+    yield* this.beMember(true, now);
+    queues.shared = true;
+    this.services.forEach((_, s) => {
+      queues.refresh(s);
+    });
+    for (let s = queues.takeUnshared(); s !== NONE; s = queues.takeUnshared()) yield* this.share(s, now);
+    this.published = true;
+  }
+
+  private *beMember(renew: boolean, now: number): Callback {
+    yield* this.writeMembers(() => this.membership.plan(this.published, renew, now));
+    this.membership.commit(now);
+  }
+
+  private *writeMembers(plan: () => void): Callback {
     for (;;) {
       const { cells, cas } = this.data.get(MEMBERS);
       this.readMembers(cells);
-      this.membership.plan(this.published, renew, now);
+      plan();
       yield;
-      if (this.data.set(MEMBERS, this.membersRecord(), cas)) break;
+      if (this.data.set(MEMBERS, this.membersRecord(), cas)) return;
     }
-    this.membership.commit(now);
   }
 
   private readMembers(cells: Float64Array): void {

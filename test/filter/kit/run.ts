@@ -51,8 +51,8 @@ export async function startRun(options: RunOptions = {}): Promise<FilterRun> {
   const xds = await side.start();
   const [port = 0] = await freePorts(1);
   const { workers = 1 } = options;
-  // Each worker keeps connections of its own.
-  const connections = limit * workers;
+  // Each worker keeps connections of its own, and some that clients have left are still closing.
+  const connections = workers === 1 ? limit : limit * 64;
   const work = { name: 'work', pods: pods.addresses, limit, connections, ...options.service };
   const others = (options.others ?? []).map((name) => ({ ...work, name }));
   if (!options.untold) side.set({ name: 'work', settings, pods: work.pods.map((address) => ({ address, limit })) });
