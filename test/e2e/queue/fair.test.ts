@@ -112,7 +112,7 @@ describe('queue.fair', () => {
   test('by the address of the client: two clients of one address are one', async () => {
     const queue = await fairly({ by: 'address' });
     const client = queue.h2();
-    const first = startLoad(client, burst(1, { name: 'first', work: fixed(400) }));
+    const first = startLoad(client, burst(1, { name: 'first', work: fixed(4000) }));
     await queue.untilHeld(1);
     const running = startLoad(queue.http1(), burst(3, { name: 'x', work: fixed(10) }));
     await queue.untilWaiting(3);
