@@ -48,6 +48,7 @@ function goAway(session: Http2Session): void {
 function receive(pod: Pod, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const last = stream.session && lastStreams.get(stream.session);
   if (last !== undefined && (stream.id ?? 0) > last) {
+    stream.on('error', () => undefined); // that it was refused
     stream.close(constants.NGHTTP2_REFUSED_STREAM);
     return;
   }
