@@ -164,8 +164,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a further try goes on to a pod that is full': {
     file: 'queue.ts',
-    from: 'return this.podClaimsGranted.get(p) >= this.claimedBy(r);',
-    to: 'return this.podClaimsGranted.get(p) >= 0;',
+    from: 'return left >= this.claimedBy(r);',
+    to: 'return left >= 0;',
   },
   'a further try that waits never goes on': {
     file: 'queue.ts',
