@@ -145,6 +145,7 @@ async function changes(): Promise<void> {
     slots,
     podsOf: (locator) => source.pods(locator),
     unhealthy: () => new Set(),
+    takenByJobs: () => 0,
     snapshots: new ModelSnapshots({ filter: await loadFilter('on'), headers: DEFAULT_HEADER_BOUNDS }),
     changed: (node) => events.post({ kind: 'rollout', node }),
   });
@@ -155,6 +156,7 @@ async function changes(): Promise<void> {
     envoys,
     rollouts,
     checks: { follow: () => {}, stop: () => {} },
+    jobs: { follow: () => {}, stop: () => {} },
     cache,
     overrides: () => NO_OVERRIDES,
     filterProblems: () => [],

@@ -65,7 +65,7 @@ const IMPURE: readonly (readonly [RegExp, string])[] = [
   [/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/, 'reads a clock'],
   [/\bMath\.random\(|\brandomUUID\b|\brandomBytes\b/, 'is random'],
   [/\bset(?:Timeout|Interval|Immediate)\(/, 'sets a timer'],
-  [/\bawait\b|\basync\b/, 'waits'],
+  [/\bawait\b|\basync\b(?!\.\w)/, 'waits'],
   [/\bconsole\.|\bprocess\.|from 'pino'/, 'talks to the outside'],
   [/from 'node:(?!crypto|path|net')/, 'imports I/O'],
 ];

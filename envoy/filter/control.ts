@@ -1,11 +1,24 @@
 // What Sluice says: `ControlMessage` of queue.proto, read from wire.ts and applied to the queues.
 //
 // A message is read twice: first whether it can be read, then it is applied. So one that cannot be read changes nothing.
+import { setBodyLimit } from './bodies.ts';
 import { cancelWaiting, drainEvents, refuseSurplus, refuseWaiting } from './flow.ts';
 import { begin, put, Text, text } from './host.ts';
+import { setIdempotency } from './idempotency.ts';
+import { loseJob, setJobs } from './jobs.ts';
 import { listWaiting } from './list.ts';
 import { NONE } from './queue.ts';
-import { contexts, findPod, findService, queues, removeUnmarked, serviceOf, setFullStatus, setPod } from './state.ts';
+import {
+  contexts,
+  findPod,
+  findService,
+  queues,
+  removeUnmarked,
+  serviceOf,
+  setFullStatus,
+  setPod,
+  setTellsPlace,
+} from './state.ts';
 import { acknowledge, applied, reject, welcome } from './stream.ts';
 import { applyCost, applyDeadline, applyFair, applyPriority, askNothing } from './traits.ts';
 import {
@@ -37,6 +50,7 @@ const PODS_DELTA: u32 = 5;
 const HEARTBEAT: u32 = 7;
 const LIST_WAITING: u32 = 8;
 const CANCEL_REQUEST: u32 = 9;
+const END_JOB: u32 = 20;
 // Fields of Settings that are messages.
 const EJECTION: u32 = 5;
 const PRIORITY: u32 = 10;
@@ -59,7 +73,7 @@ export function applyMessage(at: usize, size: i32, now: f64): void {
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 1) {
       sequence = readNumber();
-    } else if (field <= CANCEL_REQUEST) {
+    } else if (field <= CANCEL_REQUEST || field === END_JOB) {
       readBytes();
       kind = field;
       bodyAt = bytesAt;
@@ -133,6 +147,7 @@ function apply(kind: u32, now: f64): Text | null {
   else if (kind === PODS_DELTA) return applyDelta();
   else if (kind === LIST_WAITING) list(now);
   else if (kind === CANCEL_REQUEST) cancel();
+  else if (kind === END_JOB) endJob(now);
   return null;
 }
 
@@ -194,6 +209,10 @@ function applyService(): Text | null {
     queues.configureEjection(s, 0, 0, 0, 0);
     queues.configure(s, 0, 0, 0);
     setFullStatus(s, 0);
+    setTellsPlace(s, false);
+    setBodyLimit(s, 0);
+    setJobs(s, 0, 0, 0, 0);
+    setIdempotency(s, 0, 0, 0);
     askNothing(s);
   }
   if (broken) return UNREADABLE;
@@ -207,6 +226,15 @@ function applySettings(s: i32): void {
   let queueTimeout: f64 = 0;
   let fullStatus: i32 = 0;
   let abortHold: f64 = 0;
+  let tellPlace: bool = false;
+  let bodyLimit: i32 = 0;
+  let jobStatus: i32 = 0;
+  let jobTimeout: f64 = 0;
+  let jobHeaderAt: usize = 0;
+  let jobHeaderSize: i32 = 0;
+  let keyHeaderAt: usize = 0;
+  let keyHeaderSize: i32 = 0;
+  let keyMode: i32 = 0;
   queues.configureEjection(s, 0, 0, 0, 0);
   askNothing(s);
   for (let field = nextField(); field !== 0; field = nextField()) {
@@ -218,7 +246,20 @@ function applySettings(s: i32): void {
       const outer = enterMessage();
       applyEjection(s);
       leaveMessage(outer);
-    } else if (field === PRIORITY) {
+    } else if (field === 20) tellPlace = readBool();
+    else if (field === 21) bodyLimit = readInt();
+    else if (field === 22) jobStatus = readInt();
+    else if (field === 23) jobTimeout = readNumber();
+    else if (field === 24) {
+      readBytes();
+      jobHeaderAt = bytesAt;
+      jobHeaderSize = bytesSize;
+    } else if (field === 25) {
+      readBytes();
+      keyHeaderAt = bytesAt;
+      keyHeaderSize = bytesSize;
+    } else if (field === 26) keyMode = readInt();
+    else if (field === PRIORITY) {
       const outer = enterMessage();
       applyPriority(s);
       leaveMessage(outer);
@@ -233,6 +274,10 @@ function applySettings(s: i32): void {
       leaveMessage(outer);
     } else skip();
   }
+  setTellsPlace(s, tellPlace);
+  setBodyLimit(s, bodyLimit);
+  setJobs(s, jobStatus, jobTimeout, jobHeaderAt, jobHeaderSize);
+  setIdempotency(s, keyMode, keyHeaderAt, keyHeaderSize);
   queues.configure(s, queueMax, queueTimeout, abortHold);
   setFullStatus(s, fullStatus);
 }
@@ -274,6 +319,7 @@ function removeService(): void {
   const s = findService(foundAt, foundSize);
   if (s === NONE) return;
   refuseWaiting(s);
+  setTellsPlace(s, false);
   askNothing(s);
   queues.removeService(s);
 }
@@ -325,4 +371,26 @@ function cancel(): void {
   }
   const r = contexts.find(context);
   if (r !== NONE) cancelWaiting(r);
+}
+
+function endJob(now: f64): void {
+  let s: i32 = NONE;
+  let p: i32 = NONE;
+  let idAt: usize = 0;
+  let idSize: i32 = 0;
+  // In the order of their numbers, as every writer has them.
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) {
+      readBytes();
+      s = findService(bytesAt, bytesSize);
+    } else if (field === 2) {
+      readBytes();
+      p = s === NONE ? NONE : findPod(s, bytesAt, bytesSize);
+    } else if (field === 3) {
+      readBytes();
+      idAt = bytesAt;
+      idSize = bytesSize;
+    } else skip();
+  }
+  if (p !== NONE) loseJob(s, p, idAt, idSize, now);
 }

@@ -14,6 +14,7 @@ export declare function proxy_get_header_map_value(
   data: usize,
   dataSize: usize,
 ): i32;
+export declare function proxy_get_header_map_pairs(map: i32, data: usize, dataSize: usize): i32;
 export declare function proxy_replace_header_map_value(
   map: i32,
   name: usize,

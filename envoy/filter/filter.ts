@@ -1,21 +1,16 @@
 // What Envoy calls: the callbacks of proxy-wasm 0.2.1.
 
+import { arriveLate, queueUp } from './arrivals.ts';
+import { askOthers, forgetAsk, KEY } from './asks.ts';
+import { beginBody, COMING, forgetBody, HERE, isAnyWaited, takeBody } from './bodies.ts';
 import { Ints } from './columns.ts';
 import { allowTrap, configure, ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './config.ts';
 import { isKept, tellFacts } from './facts.ts';
 import {
-  admit,
   advance,
   advanceAfter,
-  advanceArriving,
-  answerFull,
-  answerLate,
-  answerTenantFull,
-  answerTooCostly,
-  answerUnserved,
   arm,
   beginTry,
-  direct,
   endAnswer,
   expire,
   isAnyRemembered,
@@ -31,6 +26,7 @@ import {
   setTickRoot,
   statusOf,
   ticked,
+  wake,
 } from './flow.ts';
 import {
   addHeader,
@@ -59,22 +55,29 @@ import {
   same,
   text,
 } from './host.ts';
-import { nameAt, nameSize } from './names.ts';
 import {
-  ANSWERED,
-  FAILED,
-  LATE,
-  NONE,
-  TENANT_FULL,
-  TIMED_OUT,
-  TOO_COSTLY,
-  UNSERVED,
-  WAITING,
-  WORKING,
-} from './queue.ts';
+  answerComplete,
+  asking,
+  FOLLOWS,
+  isAnyComplete,
+  isAnyKeyed,
+  isKeyed,
+  keyAt,
+  keyed,
+  keyLength,
+  lead,
+  leaveKey,
+  noteBody,
+  noteEnd,
+  noteHeaders,
+} from './idempotency.ts';
+import { beginJob, endOverdueJobs, forgetJob, jobStatus } from './jobs.ts';
+import { nameAt, nameSize } from './names.ts';
+import { addPlace, forgetPlace } from './places.ts';
+import { ANSWERED, FAILED, NONE, TIMED_OUT, WAITING, WORKING } from './queue.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { tickSpans } from './spans.ts';
-import { contexts, findPod, podEntry, queues, serviceOf, tries } from './state.ts';
+import { contexts, findPod, podEntry, queues, serviceOf, tellsPlace, tries } from './state.ts';
 import {
   called,
   epochTag,
@@ -90,10 +93,17 @@ import {
   tickStream,
   VM_HEADER,
 } from './stream.ts';
-import { readTraits, requestClass, requestCost, requestDue, requestTenant } from './traits.ts';
+import { answerWellKnown } from './well-known.ts';
 
 const CONTINUE: i32 = 0;
-const PAUSE: i32 = 1;
+/** Neither headers nor body go on: StopAllIterationAndWatermark. */
+const PAUSE: i32 = 4;
+/** The headers do not go on, and the body comes here: StopIteration. The plugin's configuration has to allow it. */
+const AWAIT_BODY: i32 = 1;
+/** The body that is here does not go on, and its client is slowed down beyond a bound: StopIterationAndWatermark. */
+const KEEP_BODY: i32 = 2;
+/** The trailers do not go on: StopIteration. */
+const KEEP_TRAILERS: i32 = 1;
 
 const CLUSTER_NAME = text('xds\0cluster_name');
 const UPSTREAM_ADDRESS = text('upstream\0address');
@@ -214,9 +224,11 @@ export function proxy_on_tick(root: u32): void {
   }
   if (queues.soonest <= at) {
     queues.tick(at);
+    endOverdueJobs(at);
     expire(at);
     queues.nextDeadline();
   }
+  answerComplete();
   const stream = tickStream(at);
   const sharing = tickSharing(at);
   const spans = tickSpans(at);
@@ -228,10 +240,10 @@ export function proxy_on_tick(root: u32): void {
 
 // ---- Requests ----
 
-export function proxy_on_request_headers(context: u32, _count: i32, _end: i32): i32 {
+export function proxy_on_request_headers(context: u32, _count: i32, end: i32): i32 {
   fresh();
   const role = context === newest && newestRole !== 0 ? newestRole : askRole();
-  if (role === ROLE_QUEUE) return arrive(context);
+  if (role === ROLE_QUEUE) return arrive(context, end === 0);
   if (role === ROLE_TRY) {
     return onTry(context);
   }
@@ -244,44 +256,54 @@ function askRole(): i32 {
   return same(found, foundSize, TRY_ID) ? ROLE_TRY : ROLE_QUEUE;
 }
 
-function arrive(context: u32): i32 {
+function arrive(context: u32, hasBody: bool): i32 {
   if (allowTrap && getHeader(REQUEST_HEADERS, TRAP)) unreachable();
-  if (!getProperty(CLUSTER_NAME)) return CONTINUE;
   const at = now();
+  if (!getProperty(CLUSTER_NAME)) return answerWellKnown(context, at) ? PAUSE : CONTINUE;
   const s = serviceOf(found, foundSize);
   release(found);
-  if (s === NONE) {
-    answerUnserved();
-    return PAUSE;
+  if (s !== NONE && isKeyed(s)) {
+    if (lead(context, s) === FOLLOWS) return PAUSE;
+    if (keyed && askOthers(context, KEY, keyAt(), keyLength(), at)) {
+      asking(context);
+      return PAUSE;
+    }
   }
-  readTraits(s, at);
-  const r = queues.arriveAs(s, requestClass, requestTenant, requestCost, requestDue, at);
-  if (r < 0) {
-    refuse(r, s);
-    return PAUSE;
+  if (hasBody && isAnyWaited && s !== NONE && beginBody(context, s, queues.requestsMax)) {
+    queues.changed(s);
+    return AWAIT_BODY;
   }
-  admit(context, r);
-  if (queues.state(r) === WORKING) {
-    direct(r);
-    return CONTINUE;
-  }
-  if (advanceArriving(r, at)) return CONTINUE;
-  const stays = queues.stay(r);
-  if (stays === WAITING) return PAUSE;
-  contexts.remove(r);
-  advance(at);
-  enter(context);
-  refuse(stays, s);
-  return PAUSE;
+  return queueUp(context, s, at) ? CONTINUE : PAUSE;
 }
 
-/** A request gets no place in the queue. */
-function refuse(why: i32, s: i32): void {
-  if (why === UNSERVED) answerUnserved();
-  else if (why === TENANT_FULL) answerTenantFull(s, requestTenant);
-  else if (why === TOO_COSTLY) answerTooCostly(requestCost, s);
-  else if (why === LATE) answerLate();
-  else answerFull(s);
+export function proxy_on_request_body(context: u32, size: i32, end: i32): i32 {
+  if (!isAnyWaited) return CONTINUE;
+  fresh();
+  const taken = takeBody(context, size, end !== 0);
+  if (taken === COMING) return KEEP_BODY;
+  if (taken === HERE) return arriveWithBody(context) ? CONTINUE : KEEP_BODY;
+  return isInQueue(context) ? KEEP_BODY : CONTINUE;
+}
+
+export function proxy_on_request_trailers(context: u32, _count: i32): i32 {
+  if (!isAnyWaited) return CONTINUE;
+  fresh();
+  if (takeBody(context, 0, true) === HERE) return arriveWithBody(context) ? CONTINUE : KEEP_TRAILERS;
+  return isInQueue(context) ? KEEP_TRAILERS : CONTINUE;
+}
+
+/** As much as is waited for of the body of a request is here. Whether it goes on at once. */
+function arriveWithBody(context: u32): bool {
+  if (!getProperty(CLUSTER_NAME)) return true;
+  const s = serviceOf(found, foundSize);
+  release(found);
+  if (s !== NONE) queues.changed(s);
+  return queueUp(context, s, now());
+}
+
+function isInQueue(context: u32): bool {
+  const r = contexts.find(context);
+  return r !== NONE && queues.state(r) === WAITING;
 }
 
 /**
@@ -377,13 +399,26 @@ export function proxy_on_response_headers(context: u32, _count: i32, end: i32): 
     return CONTINUE;
   }
   const r = contexts.find(context);
-  if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
+  if (r !== NONE && queues.state(r) === WORKING) onAnswer(r, end !== 0);
+  if (isAnyKeyed()) {
+    fresh();
+    noteHeaders(context, end !== 0);
+    wakeIfComplete();
+  }
+  return CONTINUE;
+}
+
+/** The answer to a request begins. */
+function onAnswer(r: i32, isEnd: bool): void {
   fresh();
   const at = now();
-  if (statusOf(r) === 0) judgeLocal(r, end !== 0, at);
-  if (statusOf(r) !== 0) addTiming(queues.began(r) - queues.came(r));
-  if (end !== 0) endAnswer(r, at);
-  return CONTINUE;
+  if (statusOf(r) === 0) judgeLocal(r, isEnd, at);
+  if (statusOf(r) !== 0) {
+    addTiming(queues.began(r) - queues.came(r));
+    if (tellsPlace(queues.serviceOf(r))) addPlace(r);
+    if (statusOf(r) === jobStatus(queues.serviceOf(r))) beginJob(r, at);
+  }
+  if (isEnd) endAnswer(r, at);
 }
 
 function statusAt(start: usize): i32 {
@@ -447,7 +482,12 @@ function addTiming(wait: f64): void {
   addHeader(RESPONSE_HEADERS, SERVER_TIMING, lineAt(), lineSize());
 }
 
-export function proxy_on_response_body(context: u32, _size: i32, end: i32): i32 {
+export function proxy_on_response_body(context: u32, size: i32, end: i32): i32 {
+  if (isAnyKeyed()) {
+    fresh();
+    noteBody(context, size, end !== 0);
+    wakeIfComplete();
+  }
   if (end === 0) return CONTINUE;
   const r = contexts.find(context);
   if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
@@ -457,6 +497,11 @@ export function proxy_on_response_body(context: u32, _size: i32, end: i32): i32 
 }
 
 export function proxy_on_response_trailers(context: u32, _count: i32): i32 {
+  if (isAnyKeyed()) {
+    fresh();
+    noteEnd(context);
+    wakeIfComplete();
+  }
   const r = contexts.find(context);
   if (r === NONE || queues.state(r) !== WORKING) return CONTINUE;
   fresh();
@@ -484,16 +529,41 @@ export function proxy_on_done(context: u32): i32 {
       fresh();
       endTry(tried);
     } else if (roleOf(context) !== 0) forgetRoot(context);
+    else {
+      fresh();
+      forgetAsk(context);
+      const s = isAnyWaited ? forgetBody(context) : NONE;
+      if (s !== NONE) queues.changed(s);
+      leaveKeyOf(context, NONE);
+    }
     return 1;
   }
   fresh();
   const at = now();
   if (queues.state(r) === WORKING && (getNumber(RESPONSE_FLAGS) & POD_BROKE_OFF) !== 0) queues.end(r, FAILED, at);
   contexts.remove(r);
+  forgetPlace(r);
   if (tries.has(r)) tries.remove(r);
+  leaveKeyOf(context, r);
+  // A job goes on without its client.
+  if (!queues.isJob(r)) forgetJob(r);
   queues.gone(r, at);
   advanceAfter(r, at);
   return 1;
+}
+
+/** Those that have joined get their answer with the tick, which comes at once. */
+function wakeIfComplete(): void {
+  if (!isAnyComplete()) return;
+  const at = now();
+  wake(at + 1, at);
+}
+
+/** The stream of a request with a key is over: who has joined it may take its place. */
+function leaveKeyOf(context: u32, r: i32): void {
+  if (!isAnyKeyed()) return;
+  const next = leaveKey(context, r);
+  if (next !== 0) arriveLate(next, now());
 }
 
 // ---- Other workers ----

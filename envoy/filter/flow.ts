@@ -19,6 +19,7 @@ import {
   setTick,
   text,
 } from './host.ts';
+import { giveToken, jobStatus } from './jobs.ts';
 import { nameAt, nameSize } from './names.ts';
 import { ANSWERED, DEADLINES, NONE, POD_FORGOTTEN, SERVICE_FORGOTTEN, WORKING } from './queue.ts';
 import { leaveShared, shareAll } from './sharing.ts';
@@ -31,6 +32,7 @@ import {
   queues,
   serviceEntry,
   servicesEnd,
+  tellsPlace,
   tries,
 } from './state.ts';
 import { forgetStatistics } from './statistics.ts';
@@ -43,6 +45,8 @@ export const POD = text('x-sluice-pod');
 export const REQUEST = text('x-sluice-request');
 export const REQUEST_OF_TRY = text('sluice_request');
 const RETRY_AFTER = text('retry-after');
+const SLUICE_QUEUE = text('sluice-queue');
+const WAITING_COUNT = text('waiting=');
 
 const QUEUE_FULL = text('sluice_queue_full');
 const QUEUE_TIMEOUT = text('sluice_queue_timeout');
@@ -213,6 +217,7 @@ export function direct(r: i32): void {
   setHeader(REQUEST_HEADERS, POD, nameAt(pod), nameSize(pod));
   putRequest(r);
   setHeader(REQUEST_HEADERS, REQUEST, lineAt(), lineSize());
+  if (jobStatus(queues.serviceOf(r)) !== 0) giveToken(r);
 }
 
 /** Whether there is any use in asking for the property. */
@@ -262,6 +267,12 @@ export function answerFull(s: i32): void {
   begin();
   putNumber(seconds as u64);
   header(RETRY_AFTER, lineAt(), lineSize());
+  if (tellsPlace(s)) {
+    begin();
+    put(WAITING_COUNT);
+    putNumber(queues.waitingInAll(s) as u64);
+    header(SLUICE_QUEUE, lineAt(), lineSize());
+  }
   begin();
   put(SAY_FULL);
   putNumber(seconds as u64);

@@ -7,6 +7,7 @@ import {
   proxy_continue_stream,
   proxy_get_buffer_bytes,
   proxy_get_current_time_nanoseconds,
+  proxy_get_header_map_pairs,
   proxy_get_header_map_value,
   proxy_get_property,
   proxy_get_shared_data,
@@ -27,6 +28,7 @@ export const RESPONSE_HEADERS: i32 = 2;
 export const RESPONSE_TRAILERS: i32 = 3;
 export const PLUGIN_CONFIGURATION: i32 = 7;
 export const GRPC_MESSAGE: i32 = 5;
+const RESPONSE_BODY: i32 = 1;
 
 const OK: i32 = 0;
 const WARN: i32 = 3;
@@ -131,6 +133,11 @@ export function getHeader(map: i32, name: Text): bool {
   return take(proxy_get_header_map_value(map, name.at, name.size, out, out + 4)) && foundSize > 0;
 }
 
+/** All headers, as `answerWith` takes them. */
+export function getPairs(map: i32): bool {
+  return take(proxy_get_header_map_pairs(map, out, out + 4)) && foundSize > 0;
+}
+
 export function setHeader(map: i32, name: Text, value: usize, size: i32): void {
   proxy_replace_header_map_value(map, name.at, name.size, value, size);
 }
@@ -162,6 +169,11 @@ export function getNumber(path: Text): i64 {
 
 export function getBuffer(buffer: i32, size: i32): bool {
   return take(proxy_get_buffer_bytes(buffer, 0, size, out, out + 4));
+}
+
+/** So many bytes of the answer's body that is passing. */
+export function getBody(size: i32): bool {
+  return getBuffer(RESPONSE_BODY, size) && foundSize > 0;
 }
 
 export function same(at: usize, size: i32, other: Text): bool {
@@ -221,6 +233,38 @@ export function putNumber(value: u64): void {
   lineEnd += digits;
 }
 
+/** A moment, in milliseconds since 1970, as RFC 3339 has it: `2026-11-30T14:34:25.123Z`. */
+export function putTime(ms: f64): void {
+  const all = ms as u64;
+  const day = all / 86400000;
+  const rest = all % 86400000;
+  // The Gregorian calendar, in eras of 400 years that begin on the first of March.
+  const shifted = day + 719468;
+  const era = shifted / 146097;
+  const ofEra = shifted % 146097;
+  const year = (ofEra - ofEra / 1460 + ofEra / 36524 - ofEra / 146096) / 365;
+  const ofYear = ofEra - (365 * year + year / 4 - year / 100);
+  const march = (5 * ofYear + 2) / 153;
+  const month = march < 10 ? march + 3 : march - 9;
+  putNumber(era * 400 + year + (month <= 2 ? 1 : 0));
+  putPart(45 /* - */, month, 2);
+  putPart(45 /* - */, ofYear - (153 * march + 2) / 5 + 1, 2);
+  putPart(84 /* T */, rest / 3600000, 2);
+  putPart(58 /* : */, (rest / 60000) % 60, 2);
+  putPart(58 /* : */, (rest / 1000) % 60, 2);
+  putPart(46 /* . */, rest % 1000, 3);
+  putByte(90 /* Z */);
+}
+
+/** A number with zeros before it, after a sign. */
+function putPart(sign: u8, value: u64, digits: i32): void {
+  putByte(sign);
+  let least: u64 = 1;
+  for (let i = 1; i < digits; i++) least *= 10;
+  for (; least > 1 && value < least; least /= 10) putByte(48 /* 0 */);
+  putNumber(value);
+}
+
 export function lineAt(): usize {
   return line;
 }
@@ -276,6 +320,11 @@ function headersSize(): i32 {
 /** Answers the request of this context, with the list of headers and as body the line that was put together. */
 export function answer(status: i32, details: Text, grpcStatus: i32): void {
   proxy_send_local_response(status, details.at, details.size, line, lineEnd, PAIRS, headersSize(), grpcStatus);
+}
+
+/** Answers the request of this context with headers and a body that lie somewhere. */
+export function answerWith(status: i32, details: Text, pairs: usize, pairsSize: i32, body: usize, bodySize: i32): void {
+  proxy_send_local_response(status, details.at, details.size, body, bodySize, pairs, pairsSize, -1);
 }
 
 /** Calls a cluster, with the list of headers. False: it could not even be begun. */

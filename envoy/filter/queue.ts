@@ -32,6 +32,8 @@ export const WORKING: i32 = 2;
 export const HELD: i32 = 3;
 /** It has ended; its place is kept until `gone`. */
 export const ENDED: i32 = 4;
+/** It has its answer, and its pod still works for it: it keeps its slot until `endJob`. */
+export const JOB: i32 = 5;
 
 /** What a pod is, as in queue.proto. */
 export const READY: i32 = 0;
@@ -84,8 +86,15 @@ const UNHEALTHY_BIT: i32 = 2;
 const EJECTED_BIT: i32 = 4;
 const TRYING_BIT: i32 = 8;
 
-/** How much the newest duration counts in the usual work of a service. */
-const NEWEST: f64 = 0.05;
+/** How much the newest duration counts, at least, in the usual work of a service. */
+const NEWEST: f64 = 0.02;
+/** In a longer queue places are counted anew at most so often, in milliseconds. */
+const COUNT_AT_ONCE: i32 = 1000;
+const COUNT_EVERY: f64 = 1000;
+/** Beyond this, work that differs more than that of an exponential distribution is taken for that. */
+const MOST_VARIED: f64 = 4;
+/** Eight of ten of all that is normally distributed lie so many standard deviations around its middle. */
+const EIGHT_OF_TEN: f64 = 1.2816;
 
 export class Queues {
   /** Who goes next. */
@@ -135,6 +144,12 @@ export class Queues {
   private waitSums: Floats = new Floats();
   private workSums: Floats = new Floats();
   private usualWork: Floats = new Floats();
+  private usualSquare: Floats = new Floats();
+  // Since places were counted: whether they may be wrong now, and when that was.
+  private countsPlaces: bool = false;
+  private placesMoved: Ints = new Ints();
+  private startSerials: Ints = new Ints();
+  private placesCountedAt: Floats = new Floats();
   // Requests may take several slots of a pod, at most so many. 0: each takes one.
   private costMax: Ints = new Ints();
   // One that is next and finds no pod with so many free: it waits for this pod, whose free slots are kept for it.
@@ -144,6 +159,10 @@ export class Queues {
   // Its slots whose clients have left: first in, first released.
   private heldHeads: Ints = new Ints();
   private heldTails: Ints = new Ints();
+  // Its jobs, in the order in which their time is over.
+  private jobHeads: Ints = new Ints();
+  private jobTails: Ints = new Ints();
+  private jobCounts: Ints = new Ints();
   // Its pods: a ring, and the one whose turn it is.
   private turns: Ints = new Ints();
   private podCounts: Ints = new Ints();
@@ -201,6 +220,13 @@ export class Queues {
   private requestNext: Ints = new Ints();
   // When it got its slot; for a HELD one when that is free.
   private requestSince: Floats = new Floats();
+  // Its place in the queue, as a number among all that start: `placeOf` takes off how many have started. It wraps around.
+  private requestPlace: Ints = new Ints();
+  // Of a JOB: when its time is over, and its place among those of its service.
+  private requestUntil: Floats = new Floats();
+  private jobRoom: i32 = 0;
+  private jobNext: Ints = new Ints();
+  private jobPrev: Ints = new Ints();
   // The pod where it needs a slot to be tried again, and the next such request: first in, first out, as Envoy gives connections
   // to a pod to those that want one. Otherwise one would have the slot and another the connection, for ever.
   private requestClaim: Ints = new Ints();
@@ -246,6 +272,8 @@ export class Queues {
     this.waitSums.set(s, 0);
     this.workSums.set(s, 0);
     this.usualWork.set(s, 0);
+    this.usualSquare.set(s, 0);
+    if (this.countsPlaces) this.clearPlaces(s);
     this.order.reset(s);
     this.costMax.set(s, 0);
     this.keptRequests.set(s, NONE);
@@ -253,6 +281,9 @@ export class Queues {
     this.keptFree.set(s, 0);
     this.heldHeads.set(s, NONE);
     this.heldTails.set(s, NONE);
+    this.jobHeads.set(s, NONE);
+    this.jobTails.set(s, NONE);
+    this.jobCounts.set(s, 0);
     this.turns.set(s, NONE);
     this.podCounts.set(s, 0);
     this.ejectedCounts.set(s, 0);
@@ -376,6 +407,47 @@ export class Queues {
     if (!(seconds > 1)) return 1;
     return seconds > 3600 ? 3600 : (Math.ceil(seconds) as i32);
   }
+
+  /**
+   * Works out how long the request at this place of the queue has to wait: by the usual work, the slots, and how much work differs.
+   * False: that is not known, because no request has ended yet or there is no slot. The answer is `expected`, `soonestExpected`
+   * and `latestExpected`.
+   */
+  expect(s: i32, place: i32): bool {
+    const slots = this.slotCount.get(s) as f64;
+    const usual = this.usualWork.get(s);
+    if (slots <= 0 || usual <= 0 || place <= 0) return false;
+    // The squared coefficient of variation: 0 where all work takes as long, 1 for an exponential distribution.
+    let varied = this.usualSquare.get(s) / (usual * usual) - 1;
+    if (!(varied > 0)) varied = 0;
+    if (varied > MOST_VARIED) varied = MOST_VARIED;
+    const pace = usual / slots;
+    // The first slot that gets free is in the midst of its work, each further one takes a whole turn.
+    const turns = (place as f64) - (1 - varied) / 2;
+    const spread = ((place - 1) as f64) * varied + (1 + 11 * varied) / 12;
+    this.expected = turns * pace;
+    // Waits are distributed as sums of durations are: by a gamma distribution, here after Wilson and Hilferty.
+    // The mean itself is that of so many durations alone.
+    const ninth = (spread / (turns * turns) + (varied * NEWEST) / 2) / 9;
+    this.soonestExpected = this.expected * cube(1 - ninth - EIGHT_OF_TEN * Math.sqrt(ninth));
+    this.latestExpected = this.expected * cube(1 - ninth + EIGHT_OF_TEN * Math.sqrt(ninth));
+    return true;
+  }
+  /** Requests that wait here or at other workers. */
+  waitingInAll(s: i32): i32 {
+    return this.waitingCount.get(s) + this.elsewhereCount.get(s);
+  }
+
+  /** As `expect`, for a request that came now. False as well where it would not wait. */
+  expectNext(s: i32): bool {
+    const waiting = this.waitingCount.get(s) + this.elsewhereCount.get(s);
+    if (waiting === 0 && this.inUseCount.get(s) < this.slotCount.get(s)) return false;
+    return this.expect(s, waiting + 1);
+  }
+  /** The last answer of `expect`: milliseconds, and eight of ten wait between the other two. */
+  expected: f64 = 0;
+  soonestExpected: f64 = 0;
+  latestExpected: f64 = 0;
 
   // ---- Pods ----
 
@@ -562,7 +634,7 @@ export class Queues {
       this.noteWaiting(s);
       return WAITING;
     }
-    this.leave(r);
+    this.leave(r, false);
     this.addCount(s, REFUSED);
     this.freeRequest(r);
     return full ? FULL : TENANT_FULL;
@@ -590,14 +662,14 @@ export class Queues {
       return NONE;
     }
     if (this.chosenPod === NONE) {
-      this.leave(r);
+      this.leave(r, false);
       this.requestState.set(r, ENDED);
       this.addCount(s, REFUSED);
       return r;
     }
     // The record of the service has it already.
     this.starting = true;
-    this.leave(r);
+    this.leave(r, true);
     this.begin(r, this.chosenPod, now);
     this.starting = false;
     return r;
@@ -800,28 +872,108 @@ export class Queues {
   /** The answer is complete, or there will be none: its slot is free. With TIMED_OUT it is kept for a moment. */
   end(r: i32, how: i32, now: f64): void {
     if (this.requestState.get(r) !== WORKING) return;
-    const s = this.requestService.get(r);
-    const work = now - this.requestSince.get(r);
-    this.works.add(s * BUCKETS + bucketOf(work), 1);
-    this.workSums.add(s, work);
+    this.noteEnd(r, how, now);
     if (how === TIMED_OUT) {
-      this.addCount(s, WORK_TIMEOUTS);
+      this.addCount(this.requestService.get(r), WORK_TIMEOUTS);
       this.hold(r, now);
       return;
-    }
-    this.addCount(s, how === ANSWERED ? COUNT_ANSWERED : COUNT_FAILED);
-    if (how === ANSWERED) {
-      const usual = this.usualWork.get(s);
-      this.usualWork.set(s, usual === 0 ? work : usual + (work - usual) * NEWEST);
     }
     this.requestState.set(r, ENDED);
     this.vacate(r);
   }
 
+  /** Counts how a request ended, and how long its pod worked on it. */
+  private noteEnd(r: i32, how: i32, now: f64): void {
+    const s = this.requestService.get(r);
+    const work = now - this.requestSince.get(r);
+    this.works.add(s * BUCKETS + bucketOf(work), 1);
+    this.workSums.add(s, work);
+    if (how === TIMED_OUT) return;
+    this.addCount(s, how === ANSWERED ? COUNT_ANSWERED : COUNT_FAILED);
+    if (how === ANSWERED) {
+      // The mean of all, as long as they are few.
+      let share = 1 / this.counts.get(s * COUNTS + COUNT_ANSWERED);
+      if (share < NEWEST) share = NEWEST;
+      this.usualWork.add(s, (work - this.usualWork.get(s)) * share);
+      this.usualSquare.add(s, (work * work - this.usualSquare.get(s)) * share);
+    }
+  }
+
+  /** The pod has taken a job: the request has its answer, and keeps its slot until `endJob`, or until the time is over. */
+  beginJob(r: i32, until: f64): void {
+    if (this.requestState.get(r) !== WORKING || this.requestPod.get(r) === NONE) return;
+    const s = this.requestService.get(r);
+    this.unclaim(r);
+    if (r >= this.jobRoom) {
+      this.jobRoom = this.requestRoom;
+      this.requestUntil.grow(this.jobRoom);
+      this.jobNext.grow(this.jobRoom);
+      this.jobPrev.grow(this.jobRoom);
+    }
+    this.requestState.set(r, JOB);
+    this.requestUntil.set(r, until);
+    // Mostly the last one: jobs of a service have the same time, unless it was changed.
+    let before = this.jobTails.get(s);
+    while (before !== NONE && this.requestUntil.get(before) > until) before = this.jobPrev.get(before);
+    const next = before === NONE ? this.jobHeads.get(s) : this.jobNext.get(before);
+    this.jobPrev.set(r, before);
+    this.jobNext.set(r, next);
+    if (before === NONE) this.jobHeads.set(s, r);
+    else this.jobNext.set(before, r);
+    if (next === NONE) this.jobTails.set(s, r);
+    else this.jobPrev.set(next, r);
+    this.jobCounts.add(s, 1);
+    this.time(s, until);
+    this.changed(s);
+  }
+
+  /** A job has ended, or counts as ended: its slot is free. */
+  endJob(r: i32, how: i32, now: f64): void {
+    if (!this.isJob(r)) return;
+    const s = this.requestService.get(r);
+    const before = this.jobPrev.get(r);
+    const next = this.jobNext.get(r);
+    if (before === NONE) this.jobHeads.set(s, next);
+    else this.jobNext.set(before, next);
+    if (next === NONE) this.jobTails.set(s, before);
+    else this.jobPrev.set(next, before);
+    this.jobCounts.add(s, -1);
+    this.requestState.set(r, WORKING);
+    this.noteEnd(r, how, now);
+    if (how === TIMED_OUT) this.addCount(s, WORK_TIMEOUTS);
+    this.release(r);
+  }
+
+  /** A job whose time is over, and which is to be ended; NONE: there is none. */
+  overdueJob(now: f64): i32 {
+    for (let s = this.timedHead; s !== NONE; s = this.timedNext.get(s)) {
+      const r = this.jobHeads.get(s);
+      if (r !== NONE && this.requestUntil.get(r) <= now) return r;
+    }
+    return NONE;
+  }
+
+  isJob(r: i32): bool {
+    return r >= 0 && r < this.requestEnd && this.requestState.get(r) === JOB;
+  }
+
+  /** Jobs of a service; with `firstJob` and `jobAfter` all of them. */
+  jobs(s: i32): i32 {
+    return this.jobCounts.get(s);
+  }
+
+  firstJob(s: i32): i32 {
+    return this.jobHeads.get(s);
+  }
+
+  jobAfter(r: i32): i32 {
+    return this.jobNext.get(r);
+  }
+
   /** Takes a waiting request out of the queue: it is not served (a removed service, an operator's wish). */
   takeOut(r: i32): void {
     if (this.requestState.get(r) !== WAITING) return;
-    this.leave(r);
+    this.leave(r, false);
     this.requestState.set(r, ENDED);
     this.addCount(this.requestService.get(r), COUNT_UNSERVED);
   }
@@ -833,7 +985,7 @@ export class Queues {
   takeSurplus(s: i32): i32 {
     if (this.waitingCount.get(s) - this.vacancies(s) <= this.queueMax.get(s)) return NONE;
     const r = this.order.newest(s);
-    this.leave(r);
+    this.leave(r, false);
     this.requestState.set(r, ENDED);
     this.addCount(s, REFUSED);
     return r;
@@ -858,7 +1010,7 @@ export class Queues {
     const state = this.requestState.get(r);
     const s = this.requestService.get(r);
     if (state === WAITING) {
-      this.leave(r);
+      this.leave(r, false);
       this.addCount(s, ABANDONED_WAITING);
       this.freeRequest(r);
       this.forgetIfEmpty(s);
@@ -889,7 +1041,7 @@ export class Queues {
   expire(now: f64): i32 {
     if (this.deadlines.soonest() <= now) {
       const r = this.deadlines.first();
-      this.leave(r);
+      this.leave(r, false);
       this.requestState.set(r, ENDED);
       this.expiredBy = DEADLINES;
       this.addCount(this.requestService.get(r), DEADLINES);
@@ -900,7 +1052,7 @@ export class Queues {
       if (timeout <= 0) continue;
       const r = this.order.oldest(s);
       if (r === NONE || this.order.came(r) + timeout > now) continue;
-      this.leave(r);
+      this.leave(r, false);
       this.requestState.set(r, ENDED);
       this.expiredBy = this.isKnown(s) ? WAIT_TIMEOUTS : COUNT_UNSERVED;
       this.addCount(s, this.expiredBy);
@@ -1140,6 +1292,10 @@ export class Queues {
     this.order.join(r, s);
     this.requestState.set(r, WAITING);
     this.waitingCount.add(s, 1);
+    if (this.countsPlaces) {
+      this.requestPlace.set(r, this.startSerials.get(s) + this.waitingCount.get(s));
+      if (!this.isPlain(s)) this.placesMoved.set(s, 1);
+    }
     // Otherwise each request waits for a moment, see `stay`.
     if (!this.isDecidedLater(s)) this.noteWaiting(s);
     if (this.waitOf(s) > 0) this.time(s, this.order.came(r) + this.waitOf(s));
@@ -1152,14 +1308,74 @@ export class Queues {
     if (this.waitingCount.get(s) > this.mostWaitingCount.get(s)) this.mostWaitingCount.set(s, this.waitingCount.get(s));
   }
 
-  private leave(r: i32): void {
+  private leave(r: i32, starts: bool): void {
     const s = this.requestService.get(r);
+    // Those behind it move up; where it starts, because one more has started.
+    if (this.countsPlaces && !(starts && this.isPlain(s))) this.placesMoved.set(s, 1);
     if (this.keptRequests.get(s) === r) this.unkeep(s);
     this.deadlines.remove(r);
     this.order.leave(r, s);
     this.waitingCount.add(s, -1);
     this.unshared(s);
     this.changed(s);
+  }
+
+  /**
+   * The place of a waiting request: 1 is the next one that starts. Requests of other workers are among them, in the same share
+   * before it as behind it. In a long queue those that left before it within the last second may still be counted.
+   */
+  placeOf(r: i32, now: f64): i32 {
+    const s = this.requestService.get(r);
+    const waiting = this.waitingCount.get(s);
+    if (this.placesMoved.get(s) !== 0) {
+      const isLong = waiting > COUNT_AT_ONCE && now - this.placesCountedAt.get(s) < COUNT_EVERY;
+      if (!isLong) this.countPlaces(s, now);
+    }
+    let place: i32 = (this.requestPlace.get(r) - this.startSerials.get(s)) | 0;
+    if (place > waiting) place = waiting;
+    if (place < 1) place = 1;
+    const elsewhere = (this.elsewhereCount.get(s) as f64) * ((place as f64) / (waiting as f64));
+    return place + (Math.floor(elsewhere) as i32);
+  }
+
+  /** From now on places are counted: some service tells them. */
+  countPlacesFrom(s: i32): void {
+    if (!this.countsPlaces) {
+      this.countsPlaces = true;
+      this.growPlaces();
+      this.requestPlace.grow(this.requestRoom);
+      for (let each: i32 = 0; each < this.serviceEnd; each++) this.clearPlaces(each);
+    }
+    this.placesMoved.set(s, 1);
+    this.placesCountedAt.set(s, -COUNT_EVERY);
+  }
+
+  private growPlaces(): void {
+    this.placesMoved.grow(this.serviceRoom);
+    this.startSerials.grow(this.serviceRoom);
+    this.placesCountedAt.grow(this.serviceRoom);
+  }
+
+  /** Those that wait already are counted when somebody asks. */
+  private clearPlaces(s: i32): void {
+    this.placesMoved.set(s, 1);
+    this.startSerials.set(s, 0);
+    this.placesCountedAt.set(s, -COUNT_EVERY);
+  }
+
+  /** Who came first goes first, so that those that wait move up one by one. */
+  private isPlain(s: i32): bool {
+    return this.order.classesOf(s) <= 1 && !this.order.fair(s) && this.costMax.get(s) === 0;
+  }
+
+  private countPlaces(s: i32, now: f64): void {
+    this.placesMoved.set(s, 0);
+    this.placesCountedAt.set(s, now);
+    let place = this.startSerials.get(s);
+    for (let r = this.firstWaiting(s); r !== NONE; r = this.after(r)) {
+      place++;
+      this.requestPlace.set(r, place);
+    }
   }
 
   // ---- Slots ----
@@ -1192,6 +1408,7 @@ export class Queues {
     this.requestPod.set(r, p);
     this.requestSince.set(r, now);
     this.addCount(s, STARTED);
+    if (this.countsPlaces) this.startSerials.add(s, 1);
     this.waits.add(s * BUCKETS + bucketOf(wait), 1);
     this.waitSums.add(s, wait);
     const slots = this.order.costOf(r);
@@ -1438,6 +1655,8 @@ export class Queues {
     if (oldest !== NONE && wait > 0) soonest = this.order.came(oldest) + wait;
     const held = this.heldHeads.get(s);
     if (held !== NONE && this.requestSince.get(held) < soonest) soonest = this.requestSince.get(held);
+    const job = this.jobHeads.get(s);
+    if (job !== NONE && this.requestUntil.get(job) < soonest) soonest = this.requestUntil.get(job);
     if (this.ejectedCounts.get(s) === 0) return soonest;
     let p = this.turns.get(s);
     for (let left = this.podCounts.get(s); left > 0; left--) {
@@ -1518,6 +1737,7 @@ export class Queues {
     this.deadlines.growRequests(room);
     if (this.hasCosts) this.growCosts();
     this.requestSince.grow(room);
+    if (this.countsPlaces) this.requestPlace.grow(room);
     this.requestClaim.grow(room);
     this.claimNext.grow(room);
     this.grown = true;
@@ -1576,6 +1796,8 @@ export class Queues {
     this.waitSums.grow(room);
     this.workSums.grow(room);
     this.usualWork.grow(room);
+    this.usualSquare.grow(room);
+    if (this.countsPlaces) this.growPlaces();
     this.order.growServices(room);
     this.costMax.grow(room);
     this.keptRequests.grow(room);
@@ -1583,6 +1805,9 @@ export class Queues {
     this.keptFree.grow(room);
     this.heldHeads.grow(room);
     this.heldTails.grow(room);
+    this.jobHeads.grow(room);
+    this.jobTails.grow(room);
+    this.jobCounts.grow(room);
     this.turns.grow(room);
     this.podCounts.grow(room);
     this.ejectedCounts.grow(room);
@@ -1598,6 +1823,10 @@ export class Queues {
     this.elsewhereCount.grow(room);
     this.grown = true;
   }
+}
+
+function cube(value: f64): f64 {
+  return value > 0 ? value * value * value : 0;
 }
 
 /** The head of a list once `s` is not in it. */

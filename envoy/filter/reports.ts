@@ -1,6 +1,8 @@
 // What the filter tells Sluice: the messages of `FilterMessage` in queue.proto, written into wire.ts.
+import { comingFor } from './bodies.ts';
 import { Ints } from './columns.ts';
 import { BUCKETS } from './durations.ts';
+import { writeJobs } from './jobs.ts';
 import { nameAt, nameSize } from './names.ts';
 import { COUNTS, NONE, STARTED } from './queue.ts';
 import { podEntry, queues, serviceEntry } from './state.ts';
@@ -26,6 +28,10 @@ export function writeService(field: u32, s: i32, now: f64, allPods: bool): void 
   writeNumber(9, queues.mostInUse(s) as f64);
   writeNumber(10, queues.inUse(s) as f64);
   writeNumber(11, queues.isKnown(s) ? 1 : 0);
+  writeNumber(20, queues.expectNext(s) ? Math.ceil(queues.expected) : 0);
+  writeNumber(21, comingFor(s) as f64);
+  if (allPods) writeJobs(22, s, now);
+  writeNumber(23, queues.jobs(s) as f64);
   writeClasses(s);
   if (queues.order.fair(s)) writeTenants(s);
   close(message);

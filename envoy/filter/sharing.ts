@@ -2,6 +2,7 @@
 //
 // A record is written with compare-and-set. Envoy has no "create if it is not there": a key that is missing is created under a
 // lock, and the keys of the lock and of the members by the first VM, which Envoy starts before those of the workers.
+import { hear, tickAsks } from './asks.ts';
 import { Floats, Ints } from './columns.ts';
 import {
   proxy_dequeue_shared_queue,
@@ -141,7 +142,9 @@ export function tickSharing(now: f64): f64 {
         if (serviceEntry(s) !== 0 && (all || queues.waiting(s) > 0)) queues.unshared(s);
     }
   }
-  return nextBeat < promisedUntil ? nextBeat : promisedUntil;
+  const due = nextBeat < promisedUntil ? nextBeat : promisedUntil;
+  const asks = tickAsks(now);
+  return asks < due ? asks : due;
 }
 
 /** Gives a sign of life, and learns who else is there. */
@@ -282,6 +285,24 @@ function wakeOthers(): void {
   }
 }
 
+/** Sends a message to all other workers, with the number of this one at `from`. To how many. */
+export function othersAsked(at: usize, size: i32, from: usize): i32 {
+  if (!joined || membership.alone) return 0;
+  store<f64>(from, membership.me);
+  let asked = 0;
+  for (let i = 0; i < membership.count; i++) {
+    if (membership.member(i) === membership.me) continue;
+    sendTo(membership.member(i), at, size);
+    asked++;
+  }
+  return asked;
+}
+
+/** Sends a message to a worker. */
+export function sendTo(member: f64, at: usize, size: i32): void {
+  wakeMember(member, at, size);
+}
+
 /** Wakes a member for a service; without a name because of the members. */
 function wakeMember(number: f64, name: usize, size: i32): void {
   begin();
@@ -298,6 +319,12 @@ export function woken(token: u32, now: f64): void {
   while (takeFrom(proxy_dequeue_shared_queue(token, out, out + 4), out)) {
     if (foundSize === 0) {
       members = true;
+      continue;
+    }
+    if (load<u8>(found) < 32) {
+      const message = found;
+      hear(message, foundSize, now);
+      release(message);
       continue;
     }
     const s = findService(found, foundSize);

@@ -1,6 +1,10 @@
 // What one VM knows: the queues, and what Envoy and Sluice call the services and pods in them.
+import { clearBodies } from './bodies.ts';
 import { Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
+import { setIdempotency } from './idempotency.ts';
+import { setJobs } from './jobs.ts';
+import { keyOf } from './keys.ts';
 import { Membership } from './membership.ts';
 import { addName, findName, numberOf, removeName } from './names.ts';
 import { NONE, Queues } from './queue.ts';
@@ -17,6 +21,7 @@ export const tries: Contexts = new Contexts();
 const SERVICES: i32 = -1;
 
 const fullStatuses: Ints = new Ints();
+const tellPlaces: Ints = new Ints();
 const serviceEntries: Ints = new Ints();
 const podEntries: Ints = new Ints();
 const podMarks: Ints = new Ints();
@@ -54,9 +59,14 @@ export function serviceOf(at: usize, size: i32): i32 {
     serviceRoom = s < 16 ? 32 : s * 2;
     serviceEntries.grow(serviceRoom);
     fullStatuses.grow(serviceRoom);
+    tellPlaces.grow(serviceRoom);
   }
   if (s >= serviceEnd) serviceEnd = s + 1;
   serviceEntries.set(s, addName(SERVICES, at, size, s) as i32);
+  tellPlaces.set(s, 0);
+  clearBodies(s);
+  setJobs(s, 0, 0, 0, 0);
+  setIdempotency(s, 0, 0, 0);
   return s;
 }
 
@@ -67,6 +77,16 @@ export function fullStatus(s: i32): i32 {
 
 export function setFullStatus(s: i32, status: i32): void {
   fullStatuses.set(s, status >= 400 && status <= 599 ? status : 429);
+}
+
+/** Whether clients are told their place in the queue. */
+export function tellsPlace(s: i32): bool {
+  return tellPlaces.get(s) !== 0;
+}
+
+export function setTellsPlace(s: i32, tells: bool): void {
+  tellPlaces.set(s, tells ? 1 : 0);
+  if (tells) queues.countPlacesFrom(s);
 }
 
 export function findPod(s: i32, at: usize, size: i32): i32 {
@@ -86,22 +106,10 @@ export function setPod(s: i32, at: usize, size: i32, limit: i32, unhealthy: bool
       podMarks.grow(podRoom);
     }
     podEntries.set(p, addName(s, at, size, p) as i32);
-    workers.name(p, keyOf(at, size));
+    workers.name(p, keyOf(0, at, size));
   } else queues.setPod(p, limit, unhealthy);
   podMarks.set(p, mark);
   return p;
-}
-
-/** A number for an address, the same in every VM: 53 bits, so that two addresses of a service do not get the same one. */
-function keyOf(at: usize, size: i32): f64 {
-  let high: u32 = 2166136261;
-  let low: u32 = 84696351;
-  for (let i = 0; i < size; i++) {
-    const byte = load<u8>(at + i);
-    high = (high ^ byte) * 16777619;
-    low = (low ^ byte) * 709607;
-  }
-  return (high as f64) * 2097152 + ((low >> 11) as f64);
 }
 
 /** Removes the pods of a service that do not have this mark. */

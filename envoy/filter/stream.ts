@@ -27,6 +27,7 @@ import {
   text,
   wallClock,
 } from './host.ts';
+import { idAt, idSize } from './jobs.ts';
 import { nameAt, nameSize } from './names.ts';
 import { isFull, writeService } from './reports.ts';
 import { podEntry, queues, serviceEntry, servicesEnd } from './state.ts';
@@ -57,6 +58,8 @@ const UNHEARD_MAX: f64 = 262144;
 /** Until `Welcome` says otherwise. */
 const REPORT_MS: f64 = 1000;
 const HEARTBEAT_MS: f64 = 300;
+/** What cannot wait is told at most so often. */
+const SOON_MS: f64 = 50;
 const DEAD_AFTER_MS: f64 = 1000;
 /** How long opening a stream may take. */
 const OPENING_MS: f64 = 3000;
@@ -229,6 +232,22 @@ export function tellPod(p: i32, kind: i32, reason: i32, time: f64, now: f64): vo
   send(now);
 }
 
+/** Tells what happened to the job of a request. */
+export function tellJob(r: i32, kind: i32, now: f64): void {
+  queues.changed(queues.serviceOf(r));
+  if (!isOpen) return;
+  const service = serviceEntry(queues.serviceOf(r));
+  const pod = podEntry(queues.podOf(r));
+  beginMessage();
+  const event = open(20);
+  writeBytes(1, nameAt(service), nameSize(service));
+  writeBytes(2, nameAt(pod), nameSize(pod));
+  writeBytes(3, idAt(r), idSize(r));
+  writeNumber(4, kind as f64);
+  close(event);
+  send(now);
+}
+
 /** Tells that a message could not be applied. What lies in host.ts's line says why. */
 export function reject(upTo: f64, now: f64): void {
   beginMessage();
@@ -269,6 +288,11 @@ export function tickStream(now: f64): f64 {
   if (now - lastReport >= reportEvery() && (!isOpen || unheard < UNHEARD_MAX)) report(now);
   if (isOpen && now - lastSent >= heartbeatMs) heartbeat(now);
   return nextDue();
+}
+
+/** What has changed is told with the next tick, unless that was just done. */
+export function reportSoon(now: f64): void {
+  if (now - lastReport >= SOON_MS) lastReport = -Infinity;
 }
 
 function reportEvery(): f64 {

@@ -53,6 +53,14 @@ export function kubeconfigOption(): Option {
   );
 }
 
+/** `--pod-deletion-cost`. */
+export function deletionCostOption(): Option {
+  return new Option(
+    '--pod-deletion-cost',
+    'write into each Pod whether it works on something, so that Kubernetes takes idle ones first; needs the right to patch Pods',
+  ).env('SLUICE_POD_DELETION_COST');
+}
+
 /** `--admin-host NAME`. */
 export function adminHostOption(): Option {
   return new Option(

@@ -10,6 +10,7 @@ import { EXIT, failWith } from './exit.ts';
 import { addObjectOptions, type ObjectFlags, objectRoutes, wantsObjects } from './object-options.ts';
 import {
   adminHostOption,
+  deletionCostOption,
   durationArgument,
   filterOption,
   kubeconfigOption,
@@ -33,6 +34,7 @@ interface Options extends DnsFlags, XdsSecurityFlags, ObjectFlags {
   readonly stateDir?: string;
   readonly adminHost?: readonly string[];
   readonly logLevel: LogLevel;
+  readonly podDeletionCost?: boolean;
 }
 
 const DEFAULT_XDS: readonly BindAddress[] = [{ kind: 'tcp', host: '127.0.0.1', port: 18_000 }];
@@ -68,6 +70,7 @@ export function addServe(program: Command): void {
     .addOption(filterOption())
     .addOption(new Option('--allow-trap', 'a request may end the queue filter, for tests').hideHelp())
     .addOption(kubeconfigOption())
+    .addOption(deletionCostOption())
     .addOption(stateDirOption())
     .addOption(adminHostOption());
   addObjectOptions(command);
@@ -108,6 +111,7 @@ async function serve(options: Options): Promise<void> {
     filter,
     allowTrap: options.allowTrap,
     kubeconfig,
+    deletionCosts: options.podDeletionCost,
     dns: dnsSettings(options),
     log,
   });

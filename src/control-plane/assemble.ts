@@ -11,6 +11,8 @@ import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../dataplane/options.
 import type { DnsOptions } from '../endpoints/dns/source.ts';
 import { check } from '../endpoints/health/check.ts';
 import { HealthChecks } from '../endpoints/health/checks.ts';
+import { askJobs } from '../endpoints/jobs/ask.ts';
+import { JobPolls } from '../endpoints/jobs/polls.ts';
 import { formatProblem } from '../model/problem.ts';
 import { Envoys } from '../nodes/envoys.ts';
 import { LastGoodFile } from '../routes/file/last-good.ts';
@@ -34,9 +36,11 @@ import { explainActive } from './explain-request.ts';
 import { loadFilter } from './filter-code.ts';
 import { filterProblems, PATIENCE_MS } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
+import { JobEvents, memberKey } from './job-events.ts';
 import { EventLog, logRecentEvents, noteXdsEvent } from './log-events.ts';
 import { MergedRoutes } from './merged-routes.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
+import { openDeletionCosts } from './open-deletion-costs.ts';
 import { type ObjectRoutesChoice, openObjectRoutes } from './open-object-routes.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { Operator } from './operator.ts';
@@ -72,6 +76,8 @@ export interface ControlPlaneOptions {
   readonly allowTrap?: boolean | undefined;
   /** A kubeconfig file; undefined: the route file's (lbagent form, see `chooseKubeconfig`), else what `openCluster` finds. */
   readonly kubeconfig?: string | undefined;
+  /** Whether each Pod is told how much its deletion would cost. */
+  readonly deletionCosts?: boolean | undefined;
   /** How DNS is asked, where it differs from `DNS_DEFAULTS`. */
   readonly dns?: Partial<DnsOptions>;
   readonly log: Logger;
@@ -113,7 +119,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const file = await routeFile?.load();
   if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
-  const { server, controller, envoys, observation, metrics, operator } = assemble(options, routeFile, {
+  const { server, controller, envoys, observation, metrics, operator, telemetry } = assemble(options, routeFile, {
     file: file?.value ?? {},
     filter,
   });
@@ -139,11 +145,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   if (!admin.ok) return giveUp(admin.errors);
   const stopping = new AbortController();
   const running = controller.run(stopping.signal);
+  const costs = openDeletionCosts(options, { model: () => controller.state().model, telemetry });
   return ok({
     xds: bound.value,
     admin: admin.value.address,
     async stop() {
       stopping.abort();
+      costs?.stop();
       observation.stop();
       await Promise.all([server.stop(), admin.value.stop()]);
       // After the server: for each Envoy that goes with it they would wait for its return.
@@ -174,6 +182,7 @@ function assemble(
     guard,
     ...(options.pace && { pace: options.pace }),
     onEvent: (event) => {
+      jobEvents.record(event);
       telemetry.record(event);
       waiting.record(event);
       events.post({ kind: 'slots', event });
@@ -209,6 +218,21 @@ function assemble(
     check,
     changed: (service) => events.post({ kind: 'health', service }),
   });
+  const jobs = new JobPolls({
+    clock,
+    ask: askJobs,
+    changed: (service) => events.post({ kind: 'health', service }),
+    lost: (service, { member, address, id }) => {
+      const holder = telemetry.members().find((one) => memberKey(one) === member);
+      const known = holder && slots.member(holder);
+      if (known === undefined) return;
+      known.request({ kind: 'end job', service, address, id });
+      slots.flush(known);
+    },
+    unreadable: (service, pod) =>
+      log.warn({ service, pod }, 'does not say which jobs it has: async.poll must answer 200 with a JSON list of ids'),
+  });
+  const jobEvents = new JobEvents(jobs);
   const rollouts = new Rollouts({
     clock,
     envoys,
@@ -216,6 +240,7 @@ function assemble(
     slots: filter.kind === 'off' ? undefined : slots,
     podsOf: (locator) => pods.pods(locator),
     unhealthy: (name) => checks.unhealthy(name),
+    takenByJobs: (name, address) => (jobs.isUnasked(name, address) ? undefined : (jobs.taken(name).get(address) ?? 0)),
     snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
     changed: (node) => events.post({ kind: 'rollout', node }),
   });
@@ -257,6 +282,7 @@ function assemble(
     envoys,
     rollouts,
     checks,
+    jobs,
     cache,
     overrides: () => store.current(),
     filterProblems: () =>
@@ -286,7 +312,7 @@ function assemble(
     isFilterOff: filter.kind === 'off',
   });
   metrics.watchWithheld(() => envoys.withheld());
-  return { server, controller, envoys, observation, metrics, operator };
+  return { server, controller, envoys, observation, metrics, operator, telemetry };
 }
 
 /** Each route file has its own. */

@@ -3,6 +3,7 @@ import { type Coalesced, coalesce } from '../base/coalesce.ts';
 import type { Logger } from '../base/log.ts';
 import { Timers } from '../base/timers.ts';
 import type { HealthChecks } from '../endpoints/health/checks.ts';
+import type { JobPolls } from '../endpoints/jobs/polls.ts';
 import type { PodSource } from '../endpoints/pod-source.ts';
 import type { Locator } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
@@ -30,6 +31,8 @@ export interface ControllerOptions {
   readonly rollouts: Rollouts;
   /** Who asks pods whether they are well. */
   readonly checks: Pick<HealthChecks, 'follow' | 'stop'>;
+  /** Who asks pods which jobs they have. */
+  readonly jobs: Pick<JobPolls, 'follow' | 'stop'>;
   readonly cache: SnapshotCache;
   /** What operators have ordered; a change of it is told as one of the sources. */
   readonly overrides: () => Overrides;
@@ -99,6 +102,7 @@ export class Controller {
     for (const each of [this.#trigger, this.#problems, this.#missingFilters]) each.stop();
     this.#timers.stop();
     this.#options.checks.stop();
+    this.#options.jobs.stop();
     rollouts.stop();
   }
 
@@ -120,7 +124,7 @@ export class Controller {
   }
 
   #reconcile(): void {
-    const { routes, pods, rollouts, envoys, checks } = this.#options;
+    const { routes, pods, rollouts, envoys, checks, jobs } = this.#options;
     const file = routes.state();
     if (file.kind === 'pending') {
       this.#tellProblems();
@@ -142,6 +146,8 @@ export class Controller {
     this.#tellProblems();
     if (model === undefined) return;
     if (model !== before) {
+      // Before the rollouts: no pod gets a request before it was asked.
+      jobs.follow(model.services);
       rollouts.follow(model);
       envoys.follow(model.services);
       checks.follow(model.services);

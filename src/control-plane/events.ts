@@ -10,7 +10,7 @@ export type ControllerEvent =
   | { readonly kind: 'ownership'; readonly nodes: ReadonlySet<string> }
   /** An Envoy is to be sent something else: its rollout has gone on. */
   | { readonly kind: 'rollout'; readonly node: string }
-  /** Other pods of a service fail their health checks than before. */
+  /** Other pods of a service fail their health checks than before, or other slots of them are taken by jobs. */
   | { readonly kind: 'health'; readonly service: ServiceName }
   /** Something between an Envoy and the xDS server. */
   | { readonly kind: 'xds'; readonly event: XdsEvent }

@@ -73,6 +73,7 @@ export function logRecentEvents(log: Logger): (event: RecentEvent) => void {
 }
 
 const LEVELS = {
+  'job ended': 'warn',
   'pod ejected': 'warn',
   'pod returned': 'info',
   'pod draining': 'info',

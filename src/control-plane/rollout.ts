@@ -32,6 +32,8 @@ export interface RolloutInput {
   readonly podsOf: (service: Service) => readonly Pod[] | undefined;
   /** The pods of a service that fail their health checks, as `formatAddress` writes them. */
   readonly unhealthy: (name: ServiceName) => ReadonlySet<string>;
+  /** Slots of a pod that are taken by jobs which no filter knows; undefined: that is not known yet. */
+  readonly takenByJobs: (name: ServiceName, address: string) => number | undefined;
   /** Monotonic milliseconds. */
   readonly now: number;
 }
@@ -305,7 +307,13 @@ export class Rollout {
         if (!known.has(address) && !member.mayChoose(name, address)) continue;
         const isIdle = target.idle?.has(address) === true;
         const most = mostOf(address);
-        const share = Math.min(most, taken === undefined ? has : limitOf(taken.view), shares.get(address) ?? most);
+        const jobs = input.takenByJobs(name, address);
+        const share = Math.min(
+          most,
+          taken === undefined ? has : limitOf(taken.view),
+          shares.get(address) ?? most,
+          jobs === undefined ? has : Math.max(0, most - jobs),
+        );
         // An idle pod stays, so that it is back at once when its order is taken back.
         if (isIdle || share > 0 || has > 0)
           slots.set(address, { limit: isIdle ? 0 : share, unhealthy: unhealthy.has(address) });
@@ -537,6 +545,10 @@ const PASSED: Wanted = {
     fullStatus: 503,
     abortHoldMs: 0,
     ejection: { consecutive5xx: 0, consecutiveGateway: 0, baseMs: 1, maxMs: 1 },
+    tellPlace: false,
+    waitForBodyBytes: 0,
+    jobs: undefined,
+    idempotency: undefined,
   },
   pods: new Map([['0.0.0.0:1', { limit: 1_000_000_000, unhealthy: false }]]),
 };

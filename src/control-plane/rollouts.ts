@@ -28,6 +28,8 @@ export interface RolloutsOptions {
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
   /** The pods of a service that fail their health checks. */
   readonly unhealthy: (name: ServiceName) => ReadonlySet<string>;
+  /** Slots of a pod that are taken by jobs which no filter knows; undefined: that is not known yet. */
+  readonly takenByJobs: (name: ServiceName, address: string) => number | undefined;
   readonly snapshots: ModelSnapshots;
   /** Told when an Envoy is to be sent something else. */
   readonly changed: (node: string) => void;
@@ -260,8 +262,9 @@ export class Rollouts {
     }
     const before = running.snapshot;
     const holdings = this.#holdingsOf(node);
-    const { unhealthy } = this.#options;
-    const input = { members, holdings, podsOf: (service: Service) => this.#podsOf(service), unhealthy, now };
+    const { unhealthy, takenByJobs } = this.#options;
+    const podsOf = (service: Service) => this.#podsOf(service);
+    const input = { members, holdings, podsOf, unhealthy, takenByJobs, now };
     for (let again = true; again; ) {
       const view = rollout.step(input);
       again = view !== running.view;

@@ -85,6 +85,12 @@ export const HEADERS = {
   request: 'x-sluice-request',
 } as const;
 
+/** What the filter answers itself, at hosts whose services want it. */
+export const WELL_KNOWN = '/.well-known/sluice/';
+
+/** What a pod ends a job with: it comes with the request, and goes to nobody else. */
+export const JOB_TOKEN = 'sluice-job-token';
+
 /** What the filter puts into the filter state of a request for access logs, in milliseconds and as a whole number. */
 export const FACTS = {
   wait: 'wasm.sluice_wait_ms',
@@ -128,6 +134,12 @@ export const DETAILS = {
   tooMany: 'sluice_too_many_requests',
   /** The service was removed while the request waited. */
   removed: 'sluice_service_removed',
+  /** To a question below `WELL_KNOWN`. */
+  answer: 'sluice_answer',
+  /** A request with the same key is under way. */
+  duplicate: 'sluice_duplicate',
+  /** The answer of the request with the same key. */
+  joined: 'sluice_joined',
   /** Somebody cancelled it. */
   cancelled: 'sluice_cancelled',
   /** By the guard, to what the queue's VM had when it failed. */

@@ -22,9 +22,9 @@ import {
   servicesOf,
 } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
-import type { Priority, Service, ServiceName } from '../model/service.ts';
+import type { Idempotency, Jobs, Priority, Service, ServiceName } from '../model/service.ts';
 import { socketsOf } from '../model/sockets.ts';
-import { clusterName, PLUGINS, routesName } from './contract.ts';
+import { clusterName, PLUGINS, routesName, WELL_KNOWN } from './contract.ts';
 
 /** What is asked, of which routing. */
 export interface ExplainInput {
@@ -223,6 +223,21 @@ function facts(route: ForwardRoute, service: Service): Lines {
   ];
 }
 
+function repeatedText({ header, onDuplicate }: Idempotency): string {
+  const what = onDuplicate === 'join' ? 'gets the answer of the first' : 'is answered 409';
+  return `while one with the same ${header} waits or runs, it ${what} (idempotency)`;
+}
+
+function jobsFacts(jobs: Jobs | undefined): Lines {
+  if (jobs === undefined) return [];
+  const { status, header, timeout, poll } = jobs;
+  const ends = `POST ${WELL_KNOWN}jobs/ID/done, or ${formatDuration(timeout)} (async.timeout)`;
+  return [
+    ['jobs', `an answer ${status} keeps its slot, as the job that its ${header} names, until ${ends}`],
+    ...(poll === undefined ? [] : [['asked', `pods say at ${poll} which jobs they have (async.poll)`] as const]),
+  ];
+}
+
 const DEADLINES = {
   exact: 'as grpc-timeout or x-request-deadline says',
   early: 'as grpc-timeout or x-request-deadline says, less the usual work',
@@ -237,8 +252,8 @@ function priorityText(priority: Priority, { priority: own }: ForwardRoute): stri
 function disciplineFacts(discipline: Service['discipline'], route: ForwardRoute): Lines {
   switch (discipline.kind) {
     case 'limited': {
-      const { max, timeout, fullStatus, priority, fair, deadline } = discipline.queue;
-      const { cost } = discipline;
+      const { max, timeout, fullStatus, tellPlace = false, waitForBody, priority, fair, deadline } = discipline.queue;
+      const { cost, idempotency } = discipline;
       const longest = timeout === 0 ? 'as long as it takes' : `for at most ${formatDuration(timeout)} (queue.timeout)`;
       return [
         ['limit', `each pod works on at most ${discipline.limit} at a time`],
@@ -247,6 +262,19 @@ function disciplineFacts(discipline: Service['discipline'], route: ForwardRoute)
         ...(fair === undefined ? [] : [['fair', describeFair(fair)] as const]),
         ...(deadline === undefined ? [] : [['deadline', DEADLINES[deadline]] as const]),
         ...(cost === undefined ? [] : [['cost', `slots as header ${cost.header} says, else ${cost.usual}`] as const]),
+        ...jobsFacts(discipline.jobs),
+        ...(idempotency === undefined ? [] : [['repeated', repeatedText(idempotency)] as const]),
+        ...(waitForBody === undefined
+          ? []
+          : [
+              [
+                'body',
+                `it joins the queue with ${waitForBody / 1024} KiB of it, or all (queue.wait_for_body)`,
+              ] as const,
+            ]),
+        ...(tellPlace
+          ? [['place', `told with the answer, and by GET ${WELL_KNOWN}requests/ID (queue.place)`] as const]
+          : []),
       ];
     }
     case 'balanced': {

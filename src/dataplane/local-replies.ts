@@ -65,6 +65,12 @@ const BY_FILTER: readonly Reply[] = [
   },
   { when: byDetails(DETAILS.waitTimeout), error: 'waited too long', message: OF_SERVICE.waitTimeout, retryAfter: '1' },
   {
+    when: byDetails(DETAILS.duplicate),
+    error: 'duplicate',
+    message: `A request for ${SERVICE} with the same key waits or runs. No pod has seen this one.`,
+    retryAfter: 'set',
+  },
+  {
     when: byDetails(DETAILS.cancelled),
     error: 'cancelled',
     message: `This request for ${SERVICE} was cancelled while it waited. No pod has seen it.`,
@@ -202,8 +208,8 @@ const ABOUT_REQUESTS: readonly Reply[] = [
   },
 ];
 
-/** A route's own answer stays as it is written. */
-const OWN_ANSWER = untouched(byDetails('direct_response'));
+/** A route's own answer stays as it is written; so does what the filter was asked for. */
+const OWN_ANSWER = untouched(byDetails('direct_response', DETAILS.answer, DETAILS.joined));
 
 const OTHER: Reply = {
   when: anyStatus(),

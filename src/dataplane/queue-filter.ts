@@ -3,7 +3,7 @@ import type { Routing } from '../model/routing.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { ADS, type HttpFilter, router } from './connection-manager.ts';
 import { collectorName, PLUGINS, SELF_CLUSTER, VM_ID, XDS_CLUSTER } from './contract.ts';
-import { duration, extension, pack, resource } from './encode.ts';
+import { duration, extension, pack, resource, wrap } from './encode.ts';
 import type { FilterOptions } from './options.ts';
 
 const { TypedExtensionConfig } = envoy.config.core.v3;
@@ -80,6 +80,8 @@ function wasm(plugin: Plugin, filter: WasmFilter, wanted: Wanted = {}) {
       configuration: pack(BytesValue, {
         value: PluginConfig.encode(pluginConfig(plugin, filter, wanted)).finish(true),
       }),
+      // So that it can have a request wait for its own body.
+      ...(plugin === 'queue' ? { allowOnHeadersStopIteration: wrap(true) } : {}),
     },
   });
 }

@@ -16,7 +16,16 @@ import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import { routesByListener, type Socket, type VirtualHost, virtualHosts, virtualHostsOver } from '../model/sockets.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
-import { clusterName, HEADERS, METADATA, NO_CLUSTER, ROUTE_KEYS, routesName } from './contract.ts';
+import {
+  clusterName,
+  HEADERS,
+  JOB_TOKEN,
+  METADATA,
+  NO_CLUSTER,
+  ROUTE_KEYS,
+  routesName,
+  WELL_KNOWN,
+} from './contract.ts';
 import { encodedResource, field, merged, pack, struct, wrap } from './encode.ts';
 import { addedHeaders } from './header-changes.ts';
 import { fullStatusOf } from './local-replies.ts';
@@ -75,10 +84,10 @@ export function routeConfigurations(
   const encoded = new Map(routes.map((route) => [route, encodeRoute(route, tools, before.get(route))]));
   const byListener = routesByListener(routes);
   const resources = sockets.flatMap((socket) => {
-    if (!socket.tls) return [configuration(socket.name, virtualHosts(socket, byListener), encoded)];
+    if (!socket.tls) return [configuration(socket.name, virtualHosts(socket, byListener), { encoded, filter })];
     return socket.listeners.map((listener) => {
       const name = routesName(socket.name, listener.hostname);
-      return configuration(name, virtualHostsOver(listener, socket, byListener), encoded);
+      return configuration(name, virtualHostsOver(listener, socket, byListener), { encoded, filter });
     });
   });
   return { resources, encoded };
@@ -91,29 +100,51 @@ function encodeRoute(route: Route, tools: RouteTools, before: EncodedRoute | und
   return { services, bytes: new Uint8Array(EnvoyRouteMessage.encode(envoyRoute(route, tools)).finish(true)) };
 }
 
-function configuration(name: string, hosts: readonly VirtualHost[], encoded: EncodedRoutes): EncodedResource {
+function configuration(
+  name: string,
+  hosts: readonly VirtualHost[],
+  { encoded, filter }: { readonly encoded: EncodedRoutes; readonly filter: FilterOptions },
+): EncodedResource {
   const own = RouteConfiguration.encode({
     name,
     // `Host: infer.example:8080` is the host infer.example.
     ignorePortInHostMatching: true,
     // A pod has no say in what Sluice's own headers tell.
-    responseHeadersToRemove: Object.values(HEADERS),
+    responseHeadersToRemove: [...Object.values(HEADERS), JOB_TOKEN],
   }).finish(true);
-  const parts = hosts.flatMap((host) => field(FIELDS.hostsOfConfiguration, virtualHost(host, encoded)));
+  const parts = hosts.flatMap((host) => field(FIELDS.hostsOfConfiguration, virtualHost(host, encoded, filter)));
   return encodedResource(RouteConfiguration, name, merged([own, ...parts]));
 }
 
-function virtualHost({ host, routes }: VirtualHost, encoded: EncodedRoutes): Uint8Array {
+function virtualHost({ host, routes }: VirtualHost, encoded: EncodedRoutes, filter: FilterOptions): Uint8Array {
   const own = EnvoyVirtualHost.encode({
     name: host,
     domains: [host],
     ...(routes === undefined ? { routes: [MISDIRECTED] } : {}),
+    ...(routes?.some((route) => asksFilter(encoded.get(route))) ? { routes: [toFilter(filter)] } : {}),
   }).finish(true);
   const parts = (routes ?? []).flatMap((route) => {
     const bytes = encoded.get(route)?.bytes;
     return bytes === undefined ? [] : field(FIELDS.routesOfHost, bytes);
   });
   return merged([own, ...parts]);
+}
+
+function asksFilter(route: EncodedRoute | undefined): boolean {
+  return (route?.services ?? []).some(
+    (service) =>
+      service?.discipline.kind === 'limited' && (service.discipline.queue.tellPlace || service.discipline.jobs),
+  );
+}
+
+/** What the filter answers itself: it is before all routes of its host, and leads to no service. */
+function toFilter(filter: FilterOptions): EnvoyRoute {
+  return {
+    name: 'sluice',
+    match: { prefix: WELL_KNOWN },
+    directResponse: { status: 404, body: { inlineString: 'There is nothing here.\n' } },
+    typedPerFilterConfig: queueOnRoute(filter),
+  };
 }
 
 /** RFC 9110, 15.5.20: the client is to open a connection for this host. */

@@ -8,7 +8,7 @@ import { type Certificate, FILE_LISTENER, type Listener } from './listener.ts';
 import { formatStaticPod, type Locator } from './locator.ts';
 import type { Backend, HeaderChanges, Route } from './route.ts';
 import type { Routing } from './routing.ts';
-import type { Discipline, PodTls, Service } from './service.ts';
+import type { Discipline, Jobs, PodTls, Service } from './service.ts';
 import type { Tracing } from './tracing.ts';
 
 /** What is said of a thing, by the key that says it in the route file; undefined: nothing is said. */
@@ -143,7 +143,7 @@ function serviceSummary(service: Service): string {
 }
 
 function serviceFacts(service: Service): Facts {
-  const { name: _, locator, protocol, tls, discipline, timeout, health, outlier, ...rest } = service;
+  const { name: _, locator, protocol, tls, discipline, timeout, scaleDownAfter, health, outlier, ...rest } = service;
   // A new key of a service is not forgotten here: this line would not compile.
   rest satisfies Readonly<Record<string, never>>;
   return {
@@ -156,6 +156,7 @@ function serviceFacts(service: Service): Facts {
     'outlier.consecutive_5xx': String(outlier.consecutive5xx),
     'outlier.eject': formatDuration(outlier.eject),
     // The addresses of a list are compared one by one.
+    ...(scaleDownAfter === undefined ? {} : { 'scale.down_after': formatDuration(scaleDownAfter) }),
     pods: locator.kind === 'static' ? 'a list of addresses' : describeLocator(locator),
   };
 }
@@ -175,15 +176,33 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
 
+function jobFacts(jobs: Jobs | undefined): Facts {
+  if (jobs === undefined) return {};
+  const { status, header, timeout, poll } = jobs;
+  return {
+    'async.status': String(status),
+    'async.id': header,
+    'async.timeout': formatDuration(timeout),
+    ...(poll === undefined ? {} : { 'async.poll': poll }),
+  };
+}
+
 function disciplineFacts(discipline: Discipline): Facts {
   switch (discipline.kind) {
     case 'limited': {
-      const { max, timeout, fullStatus, priority, fair, deadline } = discipline.queue;
+      const { max, timeout, fullStatus, tellPlace = false, waitForBody, priority, fair, deadline } = discipline.queue;
+      const { idempotency } = discipline;
       return {
         limit: String(discipline.limit),
         'queue.max': String(max),
         'queue.timeout': formatDuration(timeout),
         'queue.full_status': String(fullStatus),
+        ...(tellPlace ? { 'queue.place': 'on' } : {}),
+        ...jobFacts(discipline.jobs),
+        ...(idempotency === undefined
+          ? {}
+          : { 'idempotency.header': idempotency.header, 'idempotency.on_duplicate': idempotency.onDuplicate }),
+        ...(waitForBody === undefined ? {} : { 'queue.wait_for_body': `${waitForBody / 1024}KiB` }),
         'queue.priority': priority && describePriority(priority),
         'queue.fair': fair && describeFair(fair),
         'queue.deadline': deadline,

@@ -5,7 +5,7 @@ import { byRoutePrecedence } from './precedence.ts';
 import type { Problem } from './problem.ts';
 import type { Backend, Route } from './route.ts';
 import type { Routing, RoutingPart } from './routing.ts';
-import type { Service, ServiceName } from './service.ts';
+import type { Jobs, Service, ServiceName } from './service.ts';
 
 /** What several sources of routes come to together. */
 export interface Merged {
@@ -94,8 +94,12 @@ function targetKey({ locator, name }: Service, canonical: Canonical): string {
   return locator.kind === 'kubernetes' ? locatorKey(canonical(locator)) : `${name} ${locatorKey(locator)}`;
 }
 
+function jobsKey(jobs: Jobs | undefined): readonly unknown[] {
+  return [jobs?.status, jobs?.header, jobs?.timeout, jobs?.poll];
+}
+
 /** A text that is equal for services that are told the same about. */
-function settingsKey({ protocol, tls, discipline, timeout, health, outlier }: Service): string {
+function settingsKey({ protocol, tls, discipline, timeout, scaleDownAfter, health, outlier }: Service): string {
   const own =
     discipline.kind === 'limited'
       ? [
@@ -105,6 +109,10 @@ function settingsKey({ protocol, tls, discipline, timeout, health, outlier }: Se
           discipline.queue.timeout,
           discipline.queue.fullStatus,
           orderKey(discipline.queue),
+          discipline.queue.tellPlace ?? false,
+          discipline.queue.waitForBody ?? 0,
+          jobsKey(discipline.jobs),
+          [discipline.idempotency?.header, discipline.idempotency?.onDuplicate],
         ]
       : [discipline.balance, discipline.maxRequests, discipline.queueMax, discipline.fullStatus];
   return JSON.stringify([
@@ -112,7 +120,7 @@ function settingsKey({ protocol, tls, discipline, timeout, health, outlier }: Se
     [tls?.serverName, tls?.authorities, tls?.names],
     discipline.kind,
     own,
-    [timeout.request, timeout.connect],
+    [timeout.request, timeout.connect, scaleDownAfter],
     [health?.path, health?.interval],
     [outlier.consecutive5xx, outlier.eject],
   ]);

@@ -77,6 +77,10 @@ export type Discipline =
         readonly timeout: Millis;
         /** HTTP status of a refusal. */
         readonly fullStatus: number;
+        /** Clients are told their place, and may ask for it. */
+        readonly tellPlace?: boolean;
+        /** A request joins when so many bytes of its body are here, or all of it; undefined: at once. */
+        readonly waitForBody?: number;
         /** Undefined: who came first goes first. */
         readonly priority?: Priority;
         /** Undefined: nobody asks whose they are. */
@@ -87,6 +91,8 @@ export type Discipline =
          */
         readonly deadline?: 'exact' | 'early';
       };
+      readonly jobs?: Jobs;
+      readonly idempotency?: Idempotency;
     }
   | {
       readonly kind: 'balanced';
@@ -98,6 +104,26 @@ export type Discipline =
       /** HTTP status of a refusal. */
       readonly fullStatus: number;
     };
+
+/** What becomes of a request whose like waits or runs already. */
+export interface Idempotency {
+  /** The header with the key, in small letters. */
+  readonly header: string;
+  /** They get the answer of the first, or are told that it is there. */
+  readonly onDuplicate: 'join' | 'conflict';
+}
+
+/** Work that goes on when the request for it has been answered. */
+export interface Jobs {
+  /** The status with which a pod takes a job. */
+  readonly status: number;
+  /** The header of that answer that names the job, in small letters. */
+  readonly header: string;
+  /** The longest that a job keeps its slot. */
+  readonly timeout: Millis;
+  /** Where a pod says which jobs it has; undefined: it does not. */
+  readonly poll?: string;
+}
 
 /** An active health check of each pod. */
 export interface HealthCheck {
@@ -138,6 +164,8 @@ export interface Service {
   /** Undefined: in the clear. */
   readonly tls?: PodTls;
   readonly discipline: Discipline;
+  /** How long fewer pods must be enough before fewer are wanted; undefined: not at all. */
+  readonly scaleDownAfter?: Millis;
   readonly timeout: {
     /** Longest time a pod may work on one request, from its slot to the last byte; 0 = none. */
     readonly request: Millis;

@@ -65,6 +65,14 @@ export interface ServiceReport {
   readonly work: DurationCounts;
   /** Pods whose numbers have changed since the last report; all of them in `hello`. */
   readonly pods: readonly PodReport[];
+  /** How long a request that came now would wait; 0: it would not wait, or that is not known. */
+  readonly expectedWaitMs: number;
+  /** Requests that have not joined the queue, because their bodies are on their way. */
+  readonly coming: number;
+  /** Jobs, which are among those in use. */
+  readonly jobCount: number;
+  /** Those jobs, in `hello`; empty in later reports. */
+  readonly jobs: readonly JobReport[];
   /** Sluice has sent it. Otherwise only requests for it came: they wait. */
   readonly isKnown: boolean;
   /** Of a service with classes, the highest first. */
@@ -106,6 +114,21 @@ export interface PodEvent {
   readonly forMs: number;
 }
 
+/** A job: its pod has answered, and works on. */
+export interface JobReport {
+  readonly address: string;
+  readonly id: string;
+  readonly ageMs: number;
+}
+
+/** Something that happened to a job. `lost`: Sluice said that its pod does not know it any more. */
+export interface JobEvent {
+  readonly service: ServiceName;
+  readonly address: string;
+  readonly id: string;
+  readonly kind: 'began' | 'done' | 'failed' | 'timed out' | 'lost';
+}
+
 /** A request that waits, within its member. */
 export interface WaitingRequest {
   readonly id: number;
@@ -135,6 +158,7 @@ export type SlotsEvent = MemberId &
     /** What has changed since its last report. */
     | { readonly kind: 'report'; readonly services: readonly ServiceReport[]; readonly memoryBytes: number }
     | { readonly kind: 'pod'; readonly event: PodEvent }
+    | { readonly kind: 'job'; readonly event: JobEvent }
     | {
         readonly kind: 'waiting list';
         readonly query: number;

@@ -128,6 +128,8 @@ export class Member {
       case 'pod':
         if (message.event.kind === 'forgotten') this.#forget(message.event.service, message.event.address);
         return [{ ...this.id, kind: 'pod', event: message.event }];
+      case 'job':
+        return [{ ...this.id, kind: 'job', event: message.event }];
       case 'waiting list':
         return this.#waitingList(message);
       case 'rejected':

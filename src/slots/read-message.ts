@@ -5,6 +5,7 @@ import type {
   Counts,
   DurationCounts,
   EjectionReason,
+  JobEvent,
   PodEvent,
   PodInUse,
   PodReport,
@@ -13,7 +14,7 @@ import type {
   WaitingRequest,
 } from './events.ts';
 
-const { FilterMessage, PodState, PodEvent: Event } = sluice.queue.v1;
+const { FilterMessage, PodState, PodEvent: Event, JobEvent: JobEvents } = sluice.queue.v1;
 
 /** How a filter introduces itself. */
 export interface Hello {
@@ -34,6 +35,7 @@ export type FromFilter =
   | { readonly kind: 'ack'; readonly sequence: number }
   | { readonly kind: 'report'; readonly services: readonly ServiceReport[]; readonly memoryBytes: number }
   | { readonly kind: 'pod'; readonly event: PodEvent }
+  | { readonly kind: 'job'; readonly event: JobEvent }
   | { readonly kind: 'heartbeat' }
   | {
       readonly kind: 'waiting list';
@@ -48,7 +50,7 @@ export type FromFilter =
 /** Reads a `FilterMessage`. Throws on bytes that are none. */
 export function readMessage(bytes: Uint8Array): FromFilter {
   const message = FilterMessage.decode(bytes);
-  const { hello, memberService, ack, report, podEvent, waitingList, rejected } = message;
+  const { hello, memberService, ack, report, podEvent, waitingList, rejected, jobEvent } = message;
   if (report) {
     return {
       kind: 'report',
@@ -72,6 +74,7 @@ export function readMessage(bytes: Uint8Array): FromFilter {
       pods: (pods ?? []).map(({ address, inUse }) => ({ address: address ?? '', inUse: inUse ?? 0 })),
     };
   }
+  if (jobEvent) return { kind: 'job', event: jobEventOf(jobEvent) };
   if (rejected) return { kind: 'rejected', sequence: number(rejected.sequence), reason: rejected.reason ?? '' };
   return { kind: 'unknown' };
 }
@@ -101,6 +104,14 @@ function serviceReport(report: sluice.queue.v1.ServiceReport.$Shape): ServiceRep
     wait: durations(report.wait),
     work: durations(report.work),
     pods: (report.pods ?? []).map(podReport),
+    expectedWaitMs: number(report.expectedWaitMs),
+    coming: report.coming ?? 0,
+    jobCount: report.jobCount ?? 0,
+    jobs: (report.jobs ?? []).map((job) => ({
+      address: job.address ?? '',
+      id: job.id ?? '',
+      ageMs: number(job.ageMs),
+    })),
     isKnown: report.known ?? false,
     classes: (report.classes ?? []).map(classReport),
     tenants: (report.tenants ?? []).map(({ name, waiting, inUse }) => ({
@@ -185,6 +196,24 @@ function podEventOf(event: sluice.queue.v1.PodEvent.$Properties): PodEvent {
     kind: KINDS[event.kind ?? Event.Kind.EJECTED] ?? 'ejected',
     reason: REASONS[event.reason ?? Event.Reason.NONE] ?? 'none',
     forMs: number(event.forMs),
+  };
+}
+
+const JOB_KINDS: Readonly<Record<number, JobEvent['kind']>> = {
+  [JobEvents.Kind.BEGAN]: 'began',
+  [JobEvents.Kind.DONE]: 'done',
+  [JobEvents.Kind.FAILED]: 'failed',
+  [JobEvents.Kind.TIMED_OUT]: 'timed out',
+  [JobEvents.Kind.LOST]: 'lost',
+};
+
+function jobEventOf(event: sluice.queue.v1.JobEvent.$Properties): JobEvent {
+  return {
+    // As in `serviceReport`.
+    service: (event.service ?? '') as ServiceName,
+    address: event.address ?? '',
+    id: event.id ?? '',
+    kind: JOB_KINDS[event.kind ?? JobEvents.Kind.BEGAN] ?? 'began',
   };
 }
 

@@ -1,5 +1,5 @@
 import { highestLimit, type Pod } from '../model/pod.ts';
-import type { Cost, Fair, Priority, Service, ServiceName } from '../model/service.ts';
+import type { Cost, Fair, Idempotency, Priority, Service, ServiceName } from '../model/service.ts';
 
 /** When a pod is ejected, and for how long. */
 export interface Ejection {
@@ -21,6 +21,21 @@ export interface QueueSettings {
   readonly deadline?: 'exact' | 'early';
   /** `most`: the highest limit of a pod. */
   readonly cost?: Cost & { readonly most: number };
+  /** Clients are told their place in the queue. */
+  readonly tellPlace: boolean;
+  /** A request joins the queue when so much of its body is here; 0: at once. */
+  readonly waitForBodyBytes: number;
+  /** Undefined: a request's slot is free when its answer is over. */
+  readonly jobs: JobSettings | undefined;
+  /** Undefined: each request is one of its own. */
+  readonly idempotency: Idempotency | undefined;
+}
+
+/** How jobs begin, and when they end at the latest. */
+export interface JobSettings {
+  readonly status: number;
+  readonly timeoutMs: number;
+  readonly header: string;
 }
 
 /** What a pod may have. */
@@ -57,7 +72,7 @@ const LONGEST_EJECTION_MS = 10_000;
 /** What a member needs to know of a service with a limit, besides its pods; undefined: it has none. */
 export function queueSettings({ discipline, outlier }: Service, pods: readonly Pod[]): QueueSettings | undefined {
   if (discipline.kind !== 'limited') return undefined;
-  const { max, timeout, fullStatus, priority, fair, deadline } = discipline.queue;
+  const { max, timeout, fullStatus, tellPlace = false, waitForBody = 0, priority, fair, deadline } = discipline.queue;
   const { cost, limit } = discipline;
   return {
     max,
@@ -69,6 +84,14 @@ export function queueSettings({ discipline, outlier }: Service, pods: readonly P
       consecutiveGateway: CONSECUTIVE_GATEWAY,
       baseMs: outlier.eject,
       maxMs: Math.max(outlier.eject, LONGEST_EJECTION_MS),
+    },
+    tellPlace,
+    waitForBodyBytes: waitForBody,
+    idempotency: discipline.idempotency,
+    jobs: discipline.jobs && {
+      status: discipline.jobs.status,
+      timeoutMs: discipline.jobs.timeout,
+      header: discipline.jobs.header,
     },
     ...(priority === undefined ? {} : { priority }),
     ...(fair === undefined ? {} : { fair }),
@@ -85,6 +108,13 @@ export function sameSettings(a: QueueSettings, b: QueueSettings): boolean {
     a.timeoutMs === b.timeoutMs &&
     a.fullStatus === b.fullStatus &&
     a.abortHoldMs === b.abortHoldMs &&
+    a.tellPlace === b.tellPlace &&
+    a.waitForBodyBytes === b.waitForBodyBytes &&
+    a.idempotency?.header === b.idempotency?.header &&
+    a.idempotency?.onDuplicate === b.idempotency?.onDuplicate &&
+    a.jobs?.status === b.jobs?.status &&
+    a.jobs?.timeoutMs === b.jobs?.timeoutMs &&
+    a.jobs?.header === b.jobs?.header &&
     x.consecutive5xx === y.consecutive5xx &&
     x.consecutiveGateway === y.consecutiveGateway &&
     x.baseMs === y.baseMs &&

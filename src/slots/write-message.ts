@@ -33,7 +33,8 @@ export type ToFilter =
   | { readonly kind: 'synced' }
   | { readonly kind: 'heartbeat' }
   | { readonly kind: 'list waiting'; readonly query: number; readonly service: ServiceName; readonly most: number }
-  | { readonly kind: 'cancel'; readonly service: ServiceName; readonly id: number };
+  | { readonly kind: 'cancel'; readonly service: ServiceName; readonly id: number }
+  | { readonly kind: 'end job'; readonly service: ServiceName; readonly address: string; readonly id: string };
 
 /** The bytes of a `ControlMessage`. */
 export function writeMessage(message: ToFilter, sequence: number): Buffer {
@@ -62,17 +63,30 @@ function content(message: ToFilter): sluice.queue.v1.ControlMessage.$Properties 
       return { listWaiting: { query: message.query, service: message.service, most: message.most } };
     case 'cancel':
       return { cancelRequest: { service: message.service, id: message.id } };
+    case 'end job':
+      return { endJob: { service: message.service, address: message.address, id: message.id } };
   }
 }
 
+const { OnDuplicate } = sluice.queue.v1.Settings;
+const ON_DUPLICATE = { join: OnDuplicate.JOIN, conflict: OnDuplicate.CONFLICT } as const;
+
 function settingsOf(settings: QueueSettings): sluice.queue.v1.Settings.$Properties {
   const { max, timeoutMs, fullStatus, abortHoldMs, ejection, priority, fair, deadline, cost } = settings;
+  const { tellPlace, waitForBodyBytes, jobs, idempotency } = settings;
   return {
     queueMax: max,
     queueTimeoutMs: timeoutMs,
     fullStatus,
     abortHoldMs,
     ejection,
+    tellPlace,
+    waitForBodyBytes,
+    ...(idempotency && {
+      idempotencyHeader: idempotency.header,
+      onDuplicate: ON_DUPLICATE[idempotency.onDuplicate],
+    }),
+    ...(jobs && { jobStatus: jobs.status, jobTimeoutMs: jobs.timeoutMs, jobHeader: jobs.header }),
     ...(priority === undefined ? {} : { priority: priorityOf(priority) }),
     ...(fair === undefined ? {} : { fair: fairOf(fair) }),
     ...(deadline === undefined ? {} : { deadline: DEADLINES[deadline] }),

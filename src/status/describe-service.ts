@@ -13,7 +13,7 @@ import type { LimitedStatus, PodStatus, ServiceStatus } from './status.ts';
 /** What a service's description is made of. Times are milliseconds since the epoch. */
 export interface ServiceInput {
   readonly now: number;
-  readonly telemetry: Pick<Telemetry, 'now' | 'traffic' | 'classTotals'>;
+  readonly telemetry: Pick<Telemetry, 'now' | 'traffic' | 'classTotals' | 'mostWanted'>;
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
   readonly overrides: Overrides;
 }
@@ -34,7 +34,8 @@ export function describeService(
       const described = describePods(pods, { limit, has, overrides });
       const paused = overrides.paused.get(name);
       const slots = paused ? 0 : described.reduce((sum, pod) => sum + slotsOf(pod), 0);
-      const numbers = describeNumbers(has, limit, now);
+      const most = telemetry.mostWanted(name, service.scaleDownAfter ?? 0);
+      const numbers = describeNumbers(has, { limit, most, now });
       const traffic = telemetry.traffic(name);
       const seen = { ...numbers, ...(has && traffic && { traffic }) };
       return {
@@ -84,15 +85,22 @@ function describeOrder({ by, at }: Order): NonNullable<PodStatus['drained']> {
   return { by, at: moment(at) };
 }
 
-function describeNumbers(has: ServiceNow | undefined, limit: number, now: number) {
+/** `most`: the most requests that it had in the time that pods are kept for them. */
+function describeNumbers(
+  has: ServiceNow | undefined,
+  { limit, most, now }: { readonly limit: number; readonly most: number; readonly now: number },
+) {
   if (has === undefined) return {};
-  const { inUse, waiting, oldestSince, oldSince } = has;
+  const { inUse, waiting, oldestSince, expectedWaitMs, coming, jobs, oldSince } = has;
   return {
     inUse,
     waiting,
     // Another machine's clock may be ahead.
     ...(oldestSince !== undefined && { oldestWaitMs: Math.max(0, Math.round(now - oldestSince)) }),
-    desiredPods: Math.ceil((inUse + waiting) / limit),
+    ...(expectedWaitMs !== undefined && { expectedWaitMs }),
+    ...(coming > 0 && { coming }),
+    ...(jobs > 0 && { jobs }),
+    desiredPods: Math.ceil(Math.max(inUse + waiting, most) / limit),
     ...(oldSince !== undefined && { oldSince: moment(oldSince) }),
   };
 }

@@ -30,7 +30,7 @@ export interface StatusInput {
   readonly overrides: Overrides;
   readonly nodes: readonly ConnectedNode[];
   readonly configuration: { readonly version: string; readonly publishedAt: number } | undefined;
-  readonly telemetry: Pick<Telemetry, 'now' | 'traffic' | 'classTotals' | 'members' | 'events'>;
+  readonly telemetry: Pick<Telemetry, 'now' | 'traffic' | 'classTotals' | 'mostWanted' | 'members' | 'events'>;
   /** Whether an Envoy works without the queue filter by its user's choice. */
   readonly isFilterOff: (node: NodeIdentity) => boolean;
 }

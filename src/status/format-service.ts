@@ -52,12 +52,17 @@ function facts(service: ServiceStatus): readonly (readonly [string, string])[] {
       ['balance', service.balance.replaceAll('_', ' ')],
       ['in flight', `at most ${service.maxRequests}, counted by Envoy alone`],
     ];
-  const { limit, queue, desiredPods, oldSince, paused } = service;
+  const { limit, queue, expectedWaitMs, coming, jobs, desiredPods, oldSince, paused } = service;
   const longest = queue.timeoutMs === 0 ? 'as long as it takes' : `for at most ${formatShort(queue.timeoutMs)}`;
   return [
     ...(paused === undefined ? [] : [['paused', `by ${paused.by}, ${paused.at}`] as const]),
     ['limit', `${limit} a pod, ${service.slots} ${service.slots === 1 ? 'slot' : 'slots'} now`],
     ['queue', `at most ${queue.max} wait, ${longest}`],
+    ...(expectedWaitMs === undefined
+      ? []
+      : [['expected', `a request that comes now waits for about ${formatShort(expectedWaitMs)}`] as const]),
+    ...(jobs === undefined ? [] : [['jobs', `${jobs} in use go on without their requests`] as const]),
+    ...(coming === undefined ? [] : [['coming', `${coming} more, whose bodies are on their way`] as const]),
     ...(desiredPods === undefined ? [] : [['wanted', `${desiredPods} pods would serve all at once`] as const]),
     ...minute(service),
     ...(oldSince === undefined ? [] : [['numbers', `of ${oldSince}: the queue filter is not connected`] as const]),

@@ -15,6 +15,21 @@ export const QUEUE_GAUGES: readonly ServiceGauge[] = [
     'How long the oldest waiting request of a service has waited; 0: none waits.',
     ({ oldestWaitMs, waiting }) => (waiting === undefined ? undefined : (oldestWaitMs ?? 0) / 1000),
   ),
+  gauge(
+    'sluice_expected_wait_seconds',
+    'How long a request of a service that came now would wait, by the usual work; 0: not at all, or that is not known.',
+    ({ expectedWaitMs, waiting }) => (waiting === undefined ? undefined : (expectedWaitMs ?? 0) / 1000),
+  ),
+  gauge(
+    'sluice_requests_coming',
+    'Requests that have not joined the queue, because their bodies are on their way (queue.wait_for_body).',
+    ({ coming, waiting }) => (waiting === undefined ? undefined : (coming ?? 0)),
+  ),
+  gauge(
+    'sluice_jobs',
+    'Jobs that go on without their requests (async); they are among the slots in use.',
+    ({ jobs, waiting }) => (waiting === undefined ? undefined : (jobs ?? 0)),
+  ),
   ofClass(
     'sluice_class_requests_waiting',
     'Requests of a class (queue.priority) that wait in the queue of a service.',
@@ -56,7 +71,7 @@ export const QUEUE_GAUGES: readonly ServiceGauge[] = [
   gauge('sluice_pod_limit', 'Requests that one pod of a service may have at a time.', ({ limit }) => limit),
   gauge(
     'sluice_desired_pods',
-    'Pods that all requests that wait and are in use now would fill: (in use + waiting) / limit, rounded up.',
+    'Pods that all requests that wait and are in use now would fill: (in use + waiting) / limit, rounded up; the most of the last scale.down_after.',
     ({ desiredPods }) => desiredPods,
   ),
   quantiles('wait', 'From arrival to slot'),

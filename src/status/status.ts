@@ -150,6 +150,12 @@ const service = z.discriminatedUnion('kind', [
     waiting: z.exactOptional(z.number()),
     /** How long the oldest of them has waited, in milliseconds; absent: none waits. */
     oldestWaitMs: z.exactOptional(z.number()),
+    /** How long a request that came now would wait, by the usual work; absent: it would not, or that is not known. */
+    expectedWaitMs: z.exactOptional(z.number()),
+    /** Requests that have not joined the queue, because their bodies are on their way; absent: none. */
+    coming: z.exactOptional(z.number()),
+    /** Jobs that go on without their requests; they are among those in use. Absent: none. */
+    jobs: z.exactOptional(z.number()),
     /** Pods that all that wait and are in use now would fill. */
     desiredPods: z.exactOptional(z.number()),
     traffic: z.exactOptional(traffic),

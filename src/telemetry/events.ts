@@ -1,5 +1,7 @@
 /** What kinds of events there are. */
 export const EVENT_KINDS = [
+  /** A job was ended without its pod: its time is over, or its pod has forgotten it. */
+  'job ended',
   /** A pod gets no request for a while because of how it answers. */
   'pod ejected',
   /** Its time is over, and it gets requests again. */

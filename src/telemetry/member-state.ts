@@ -30,6 +30,12 @@ export interface MemberService {
   readonly inUse: number;
   /** When the oldest waiting request came, in milliseconds since the epoch; undefined: none waits. */
   readonly oldestSince: number | undefined;
+  /** How long a request that came now would wait; 0: it would not, or that is not known. */
+  readonly expectedWaitMs: number;
+  /** Requests whose bodies are on their way. */
+  readonly coming: number;
+  /** Jobs whose requests have been answered. */
+  readonly jobs: number;
   readonly pods: ReadonlyMap<string, PodReading>;
   readonly classes: readonly ClassReport[];
   /** Tenants that have most, and how many have anything. */
@@ -42,6 +48,9 @@ interface Kept {
   waiting: number;
   inUse: number;
   oldestSince: number | undefined;
+  expectedWaitMs: number;
+  coming: number;
+  jobs: number;
   readonly pods: Map<string, PodReading>;
   classes: readonly ClassReport[];
   tenants: readonly TenantReport[];
@@ -125,6 +134,9 @@ export class MemberState {
     kept.busyTenants = report.busyTenants;
     kept.waiting = waiting;
     kept.inUse = inUse;
+    kept.expectedWaitMs = report.expectedWaitMs;
+    kept.coming = report.coming;
+    kept.jobs = report.jobCount;
     kept.oldestSince = waiting > 0 ? now - oldestWaitMs : undefined;
     for (const pod of pods) kept.pods.set(pod.address, podReading(pod, kept.pods.get(pod.address), now));
     return {
@@ -156,6 +168,9 @@ export class MemberState {
         waiting: 0,
         inUse: 0,
         oldestSince: undefined,
+        expectedWaitMs: 0,
+        coming: 0,
+        jobs: 0,
         pods: new Map(),
         classes: [],
         tenants: [],
@@ -180,6 +195,9 @@ function clear(kept: Kept): void {
   kept.waiting = 0;
   kept.inUse = 0;
   kept.oldestSince = undefined;
+  kept.expectedWaitMs = 0;
+  kept.coming = 0;
+  kept.jobs = 0;
   kept.pods.clear();
   kept.tenants = [];
   kept.busyTenants = 0;

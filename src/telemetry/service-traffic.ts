@@ -1,6 +1,7 @@
 import type { Counts } from '../slots/events.ts';
 import { ClassTraffic } from './class-traffic.ts';
 import { type Quantiles, quantilesOf } from './histogram.ts';
+import { Peaks } from './peaks.ts';
 import { addTo, countsOf, durationsOf, isNothing, noTotals, type Totals } from './totals.ts';
 
 /** What one service's requests did. Waits are of all that got a slot, work of all that ended at a pod. */
@@ -33,6 +34,7 @@ export class ServiceTraffic {
   /** Those that have ended, oldest first. */
   readonly #past: Slice[] = [];
   #current = emptySlice();
+  readonly #demand = new Peaks();
   /** Of its classes, where it has some. */
   readonly classes = new ClassTraffic();
 
@@ -42,6 +44,16 @@ export class ServiceTraffic {
     addTo(this.#total, more);
     this.#current.totals ??= noTotals();
     addTo(this.#current.totals, more);
+  }
+
+  /** The most that were wanted at a time, waiting or in use, since this moment. */
+  mostWanted(since: number): number {
+    return this.#demand.since(since);
+  }
+
+  /** So many wait and are in use now. */
+  wants(requests: number, now: number): void {
+    this.#demand.add(requests, now);
   }
 
   /** So many waited, and were in use, at a time. */

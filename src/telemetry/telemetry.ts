@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type {
   Counts,
   EjectionReason,
+  JobEvent,
   MemberId,
   PodEvent,
   PodUse,
@@ -35,6 +36,12 @@ export interface ServiceNow {
   readonly inUse: number;
   /** When the oldest waiting request came; undefined: none waits. */
   readonly oldestSince: number | undefined;
+  /** How long a request that came now would wait, where it would and that is known. */
+  readonly expectedWaitMs: number | undefined;
+  /** Requests that have not joined the queue, because their bodies are on their way. */
+  readonly coming: number;
+  /** Jobs whose requests have been answered; they are among those in use. */
+  readonly jobs: number;
   /** By address, as `formatAddress` writes it. */
   readonly pods: ReadonlyMap<string, PodReading>;
   /** How many wait of each class, by its name. */
@@ -58,6 +65,9 @@ const NOTHING: ServiceNow = {
   waiting: 0,
   inUse: 0,
   oldestSince: undefined,
+  expectedWaitMs: undefined,
+  coming: 0,
+  jobs: 0,
   pods: new Map(),
   classes: new Map(),
   tenants: [],
@@ -118,6 +128,10 @@ export class Telemetry {
           message: `the queue filter is disconnected: ${event.reason}`,
         });
         break;
+      case 'job':
+        if (event.event.kind === 'timed out' || event.event.kind === 'lost')
+          this.#happened(jobHappened(event.event, node, now));
+        break;
       case 'acked':
       case 'synced':
       case 'waiting list':
@@ -153,6 +167,7 @@ export class Telemetry {
       traffic.classes.add(service.classes, classesBefore);
       const { waiting, inUse } = this.#sum(service.name);
       traffic.saw(waiting + peakWaiting, inUse + peakInUse);
+      traffic.wants(waiting + inUse, now);
     }
   }
 
@@ -190,8 +205,12 @@ export class Telemetry {
     if (parts.length === 0) return this.#known().length === 0 ? undefined : NOTHING;
     const oldest = parts.flatMap(({ has: { oldestSince } }) => (oldestSince === undefined ? [] : [oldestSince]));
     const old = parts.flatMap(({ member: { lostAt } }) => (lostAt === undefined ? [] : [lostAt]));
+    const expected = Math.max(...parts.map(({ has: { expectedWaitMs } }) => expectedWaitMs));
     return {
       ...sumOf(parts),
+      expectedWaitMs: expected > 0 ? expected : undefined,
+      coming: parts.reduce((sum, { has }) => sum + has.coming, 0),
+      jobs: parts.reduce((sum, { has }) => sum + has.jobs, 0),
       oldestSince: oldest.length === 0 ? undefined : Math.min(...oldest),
       pods: podsOf(parts),
       classes: classesOf(parts),
@@ -205,6 +224,11 @@ export class Telemetry {
   /** What the requests of a service did; undefined: no member has told of it. */
   traffic(service: string): TrafficReading | undefined {
     return this.#services.get(service)?.read();
+  }
+
+  /** The most requests that a service had at a time, waiting or in use, in this last time; 0: none. */
+  mostWanted(service: string, lastMs: number): number {
+    return this.#services.get(service)?.mostWanted(this.#clock.now() - lastMs) ?? 0;
   }
 
   /** What became of the requests of a class of a service; undefined: no member has told of the service. */
@@ -403,6 +427,11 @@ function podHappened({ service, address: pod, kind, reason, forMs }: PodEvent, n
     default:
       return assertNever(kind);
   }
+}
+
+function jobHappened({ service, address: pod, id, kind }: JobEvent, node: string, at: number): RecentEvent {
+  const why = kind === 'lost' ? 'its pod does not know it any more' : 'it took longer than async.timeout';
+  return { at, service, pod, node, kind: 'job ended', message: `job ${id} was ended: ${why}` };
 }
 
 const EJECTED = {

@@ -16,6 +16,7 @@ import {
   WAITING,
   WORKING,
 } from '../../envoy/filter/queue.ts';
+import { seeded } from '../e2e/kit/random.ts';
 import { compileQueue } from './kit/compile.ts';
 import { type Step, takeSteps } from './kit/queue-steps.ts';
 
@@ -121,6 +122,62 @@ test('when to come again: what waits, at the usual pace', () => {
   expect(queue.retryAfter(s)).toBe(12);
   for (let i = 0; i < 90; i++) queue.arrive(s, 4000);
   expect(queue.retryAfter(s)).toBe(192);
+});
+
+test('a wait is expected by the usual work, and within bounds that follow from how much it differs', () => {
+  const { queue, s } = queueOf(1, 1);
+  expect(queue.expect(s, 3)).toBe(false);
+  const work = (ms: number, now: number) => {
+    const r = queue.arrive(s, now);
+    queue.end(r, ANSWERED, now + ms);
+    queue.gone(r, now + ms);
+  };
+  for (let i = 0; i < 40; i++) work(4000, 0);
+  expect(queue.expect(s, 4)).toBe(true);
+  // Two at a time, each for 4 s; the first is half done.
+  expect(queue.expected).toBeCloseTo(7000);
+  expect(queue.soonestExpected).toBeGreaterThan(6000);
+  expect(queue.latestExpected).toBeLessThan(8000);
+  for (let i = 0; i < 200; i++) work(i % 4 === 0 ? 13_000 : 1000, 0);
+  queue.expect(s, 4);
+  expect(queue.expected).toBeGreaterThan(7000);
+  expect(queue.latestExpected - queue.soonestExpected).toBeGreaterThan(9000);
+  expect(queue.expect(s, 0)).toBe(false);
+});
+
+test('of exponential work eight of ten waits lie within the bounds of what was expected', () => {
+  const { queue, s } = queueOf(1, 1, 1, 1);
+  queue.countPlacesFrom(s);
+  const random = seeded(3);
+  const working = new Map<number, number>();
+  const expected = new Map<number, { low: number; middle: number; high: number; at: number }>();
+  let [inside, all, now] = [0, 0, 0];
+  const errors: number[] = [];
+  const begin = (r: number) => working.set(r, now - Math.log(1 - random()) * 100);
+  for (let i = 0; i < 40; i++) if (queue.state(queue.arrive(s, 0)) === WORKING) begin(i);
+  for (let i = 0; i < 5000; i++) {
+    const [r = NONE, at = 0] = [...working].reduce((a, b) => (b[1] < a[1] ? b : a));
+    now = at;
+    working.delete(r);
+    queue.end(r, ANSWERED, now);
+    queue.gone(r, now);
+    const next = queue.start(s, now);
+    begin(next);
+    const wait = expected.get(next);
+    if (wait !== undefined && i > 500) {
+      all += 1;
+      const waited = now - wait.at;
+      if (waited >= wait.low && waited <= wait.high) inside += 1;
+      errors.push(Math.abs(wait.middle - waited) / waited);
+    }
+    const came = queue.arrive(s, now);
+    queue.expect(s, queue.placeOf(came, now));
+    const { soonestExpected: low, expected: middle, latestExpected: high } = queue;
+    expected.set(came, { low, middle, high, at: now });
+  }
+  expect(inside / all).toBeGreaterThan(0.7);
+  expect(inside / all).toBeLessThan(0.9);
+  expect(errors.sort((a, b) => a - b)[errors.length >> 1]).toBeLessThan(0.25);
 });
 
 test('ejected for longer each time, then one request, then all', () => {

@@ -20,7 +20,7 @@ test(`the code that Envoy gets decides as the model does, in ${STEPS} random ste
   }
   console.log(`${runs.length * STEPS_PER_RUN} steps`, happened);
   // Nothing that the model can do was left out, and no request took memory.
-  expect(Object.keys(happened).length).toBe(36);
+  expect(Object.keys(happened).length).toBe(41);
   expect(new Set(runs.map(({ memory }) => memory)).size).toBe(1);
 });
 

@@ -32,6 +32,7 @@ const VARIANTS: readonly (readonly [string, readonly string[]])[] = [
   ['as it is', []],
   ['TLS', set('tls.secretName=codec-tls', 'service.port=443')],
   ['a load balancer', set('service.type=LoadBalancer', 'service.externalTrafficPolicy=Local')],
+  ['deletion costs', set('podDeletionCost=true')],
   ['other namespaces', set('watchNamespaces={ai-media,apps}')],
   [
     'everything else',

@@ -43,6 +43,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: ['']
   resources: [services]
   verbs: [list, watch]
+{{- if .Values.podDeletionCost }}
+- apiGroups: ['']
+  resources: [pods]
+  verbs: [patch]
+{{- end }}
 {{- end }}
 
 {{/* Whether routes come from objects. */}}

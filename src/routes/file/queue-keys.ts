@@ -4,7 +4,7 @@ import { MOST_CLASSES } from '../../model/service.ts';
 import { dictionary, list, values } from './collection.ts';
 import { map } from './map.ts';
 import { quote } from './report.ts';
-import { duration, oneOf, text, whole } from './scalar.ts';
+import { bytes, duration, oneOf, text, whole } from './scalar.ts';
 import { defaulted, optional, required } from './shape.ts';
 
 /** Requests that may wait in a service's queue when the file does not say. */
@@ -15,6 +15,12 @@ export const PENDING_MAX = 1024;
 
 /** The most that any key may allow. */
 export const MOST_REQUESTS = 1_000_000;
+
+/** What Envoy holds of a body before it slows its client down. */
+const MOST_BODY = 1024 * 1024;
+
+/** A switch. */
+export const onOff = oneOf(['on', 'off'], { true: 'on', yes: 'on', false: 'off', no: 'off', none: 'off' });
 
 /** The name of a header that the queue reads. */
 const headerName = (example: string) => text({ says: 'the name of a header', example });
@@ -144,6 +150,16 @@ export const queueFields = {
     oneOf(['off', 'exact', 'early'], { false: 'off', no: 'off', true: 'exact', yes: 'exact', on: 'exact' }),
     'off',
     'Whether a request says itself until when it waits, by grpc-timeout or x-request-deadline (seconds or milliseconds since 1970, or a duration such as 30s): exact ends its wait then; early as soon as the usual work would not be done by then. Only with `limit`.',
+  ),
+  place: defaulted(
+    onOff,
+    'off',
+    'With on, answers say which place the request had in the queue (`sluice-queue: position=17`), and who sent an `x-request-id` can ask for it while it waits, with an estimate: `GET /.well-known/sluice/requests/ID`. Only with `limit`.',
+  ),
+  wait_for_body: optional(
+    bytes({ example: '1MiB', min: 1024, max: MOST_BODY }),
+    'A request joins the queue when so much of its body is here, or all of it: a client that sends slowly holds no slot. Not for WebSocket, gRPC and `Expect: 100-continue`. Only with `limit`.',
+    'a request joins with its headers',
   ),
 } as const;
 

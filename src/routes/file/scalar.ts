@@ -149,6 +149,39 @@ export function duration(options: {
   );
 }
 
+const SIZE = '^[0-9]+(KiB|MiB)$';
+
+const KIB = 1024;
+const MIB = 1024 * 1024;
+
+/** A number of bytes, as it is written in the file. */
+export function formatBytes(count: number): string {
+  return count % MIB === 0 ? `${count / MIB}MiB` : `${count / KIB}KiB`;
+}
+
+/** An amount of data in whole KiB or MiB. */
+export function bytes(options: {
+  readonly example: string;
+  readonly min: number;
+  readonly max: number;
+}): Shape<number> {
+  const { example, min, max } = options;
+  const range = `from ${formatBytes(min)} to ${formatBytes(max)}`;
+  const schema = { type: 'string', pattern: SIZE } as const;
+  return scalar(
+    { says: `a size such as 64KiB or 1MiB, ${range}`, example, schema, write: formatBytes },
+    ({ text: written }) => {
+      const [, number = '', unit = ''] = /^([0-9]+)(KiB|MiB)$/.exec(written) ?? [];
+      const count = number === '' ? Number.NaN : Number(number) * (unit === 'MiB' ? MIB : KIB);
+      if (!Number.isSafeInteger(count)) {
+        return fail({ message: `not a size: ${quote(written)}`, fix: `write one such as ${example}` });
+      }
+      if (count >= min && count <= max) return ok(count);
+      return fail({ message: `must be ${range}, not ${written}`, fix: `write one such as ${example}` });
+    },
+  );
+}
+
 /** One of some words; `aliases` are what people write for them elsewhere. */
 export function oneOf<const W extends string>(
   words: readonly W[],

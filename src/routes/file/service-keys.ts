@@ -2,10 +2,10 @@ import { millis } from '../../base/duration.ts';
 import { formatAddress } from '../../model/locator.ts';
 import { values } from './collection.ts';
 import { map } from './map.ts';
-import { cost, MOST_REQUESTS, queueFields } from './queue-keys.ts';
+import { cost, MOST_REQUESTS, onOff, queueFields } from './queue-keys.ts';
 import { duration, oneOf, whole } from './scalar.ts';
 import { defaulted, optional, required, section } from './shape.ts';
-import { dnsHost, fileName, label, limit, path, servicePort, staticPod, tcpPort } from './values.ts';
+import { dnsHost, fileName, headerName, label, limit, path, servicePort, staticPod, tcpPort } from './values.ts';
 
 const LOCATORS = ['kubernetes', 'dns', 'static'] as const;
 
@@ -89,11 +89,7 @@ export const serviceFields = {
           'Name that pods are asked for by (SNI), and that their certificates must bear.',
           'that of `dns`; with `kubernetes` and `static` no name is asked for, and only the signature is checked',
         ),
-        verify: defaulted(
-          oneOf(['on', 'off'], { true: 'on', yes: 'on', false: 'off', no: 'off', none: 'off' }),
-          'on',
-          "Whether the pods' certificates are checked; with off any will do.",
-        ),
+        verify: defaulted(onOff, 'on', "Whether the pods' certificates are checked; with off any will do."),
       },
       {
         example: '{ca: ./ca.crt, name: codec.example}',
@@ -123,6 +119,57 @@ export const serviceFields = {
     'each takes one slot',
   ),
   queue: section(map(queueFields, { example: '{max: 1000}' }), 'The queue in which requests wait.'),
+  async: optional(
+    map(
+      {
+        status: defaulted(
+          whole({ min: 200, max: 299, example: '202' }),
+          202,
+          'An answer with this status means that the pod has taken the work and goes on with it: the slot stays in use.',
+        ),
+        id: defaulted(
+          headerName,
+          'sluice-job',
+          'Header of that answer that names the job. Where it is missing, Sluice adds one.',
+        ),
+        timeout: required(
+          duration({
+            example: '2h',
+            min: 1000,
+            tooShort: 'write how long a job may take at most: 2h',
+          }),
+          'Longest time that a job keeps its slot, from the moment at which it got it. Before that the pod ends it: `POST /.well-known/sluice/jobs/ID/done` with the `sluice-job-token` that came with the request.',
+        ),
+        poll: optional(
+          path('/jobs'),
+          'Path at which a pod says which jobs it has, as a JSON list of their ids. By it jobs survive the restart of Envoy, and those that a pod has forgotten end.',
+          'pods are not asked',
+        ),
+      },
+      { example: '{timeout: 2h}', elsewhere: { header: 'write id' } },
+    ),
+    'Work that goes on after its answer. Only with `limit`.',
+    'a slot is free when the answer is over',
+  ),
+  idempotency: optional(
+    map(
+      {
+        header: defaulted(
+          headerName,
+          'idempotency-key',
+          'Header with the key that a client gives a request and its repetitions.',
+        ),
+        on_duplicate: defaulted(
+          oneOf(['join', 'conflict']),
+          'join',
+          'While a request with the key waits or runs, another one gets its answer (join), or is answered 409 at once (conflict). The same method, path and `Authorization` belong to the key.',
+        ),
+      },
+      { example: '{on_duplicate: join}' },
+    ),
+    'One pod for a request that is sent twice. Only with `limit`.',
+    'each request is one of its own',
+  ),
   timeout: section(
     map(
       {
@@ -144,6 +191,19 @@ export const serviceFields = {
       { example: '{request: 3h}', elsewhere: { queue: 'write it as queue: {timeout: 30m}' } },
     ),
     'How long things may take.',
+  ),
+  scale: section(
+    map(
+      {
+        down_after: defaulted(
+          duration({ example: '5m' }),
+          millis(0),
+          'How long fewer pods must be enough before `sluice_desired_pods` says fewer, at most 1h; it says more at once. Only with `limit`.',
+        ),
+      },
+      { example: '{down_after: 5m}' },
+    ),
+    'How many pods are asked for.',
   ),
   health: optional(
     map(
@@ -183,7 +243,18 @@ export const service = map(serviceFields, {
       then: { properties: { balance: false, max_requests: false } },
       else: {
         properties: {
-          queue: { properties: { timeout: false, priority: false, fair: false, deadline: false } },
+          async: false,
+          idempotency: false,
+          queue: {
+            properties: {
+              timeout: false,
+              place: false,
+              wait_for_body: false,
+              priority: false,
+              fair: false,
+              deadline: false,
+            },
+          },
           cost: false,
         },
       },

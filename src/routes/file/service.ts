@@ -1,6 +1,6 @@
 import type { Locator } from '../../model/locator.ts';
 import { byAddress } from '../../model/pod.ts';
-import type { Cost, Discipline, PodTls, Service, ServiceName, Slots } from '../../model/service.ts';
+import type { Cost, Discipline, Idempotency, Jobs, PodTls, Service, ServiceName, Slots } from '../../model/service.ts';
 import { map } from './map.ts';
 import { checkHeader, checkQueue, toOrder } from './queue.ts';
 import { PENDING_MAX, QUEUE_MAX } from './queue-keys.ts';
@@ -21,6 +21,14 @@ export function checkService(read: ReadService, report: Report): void {
     const fix = `remove it, or write protocol: ${protocol.value === 'h2c' ? 'h2' : 'https'}`;
     report.error(tls, { message: `means nothing with protocol ${protocol.value}`, fix });
   }
+  const poll = read.async?.value?.poll;
+  if (poll !== undefined && protocol.value !== undefined && isEncrypted(protocol.value)) {
+    const fix = 'remove it: jobs end by the token alone, or by async.timeout';
+    report.error(poll, {
+      message: `means nothing with protocol ${protocol.value}: Sluice asks pods in the clear`,
+      fix,
+    });
+  }
   const { ca, verify } = tls?.value ?? {};
   if (ca !== undefined && verify?.value === 'off') {
     report.error(ca, { message: 'is not looked at with verify: off', fix: 'remove one of the two' });
@@ -38,11 +46,23 @@ export function checkService(read: ReadService, report: Report): void {
 }
 
 /** Slots of a pod mean something where there is a limit. */
-function checkSlots({ limit, cost, static: pods }: ReadService, report: Report): void {
+function checkSlots(read: ReadService, report: Report): void {
+  const { limit, cost, static: pods, scale } = read;
   checkHeader(cost?.value?.header, report);
   if (limit !== undefined) return;
+  const { down_after: downAfter } = scale.value ?? {};
   const fix = 'remove it, or set limit';
   if (cost !== undefined) report.error(cost, { message: 'only with a limit: without one there are no slots', fix });
+  if (downAfter?.written) {
+    const message = 'only with a limit: without one it is not known how many pods are needed';
+    report.error(downAfter, { message, fix });
+  }
+  if (read.idempotency !== undefined) {
+    report.error(read.idempotency, { message: 'only with a limit: without one there is no queue', fix });
+  }
+  if (read.async !== undefined) {
+    report.error(read.async, { message: 'only with a limit: without one there are no slots to keep', fix });
+  }
   if (pods?.value?.some((pod) => pod.limit !== undefined)) {
     const message = 'a pod has a limit of its own, and the service has none';
     report.error(pods, { message, fix: 'set limit for the others, or remove it there' });
@@ -104,7 +124,8 @@ export function toService(
   read: ReadService,
   fileOf: (name: string) => string = String,
 ): Service {
-  const { health, outlier, protocol, timeout } = read;
+  const { health, outlier, protocol, timeout, scale } = read;
+  const { down_after: downAfter } = need(scale);
   const { request, connect } = need(timeout);
   const { consecutive_5xx: consecutive5xx, eject } = need(outlier);
   const check = health === undefined ? undefined : need(health);
@@ -114,6 +135,7 @@ export function toService(
     protocol: need(protocol) === 'h2c' || need(protocol) === 'h2' ? 'h2c' : 'http1',
     ...(isEncrypted(need(protocol)) ? { tls: toPodTls(read, locator, fileOf) } : {}),
     discipline: toDiscipline(read),
+    ...(need(downAfter) === 0 ? {} : { scaleDownAfter: need(downAfter) }),
     timeout: { request: need(request), connect: need(connect) },
     ...(check === undefined ? {} : { health: { path: need(check.path), interval: need(check.interval) } }),
     outlier: { consecutive5xx: need(consecutive5xx), eject: need(eject) },
@@ -124,8 +146,22 @@ function toCost({ header, default: usual }: NonNullable<NonNullable<ReadService[
   return { header: need(header).toLowerCase(), usual: need(usual) };
 }
 
-function toDiscipline({ limit, balance, max_requests: maxRequests, queue, cost }: ReadService): Discipline {
-  const { max, timeout, full_status } = need(queue);
+function toJobs({ async: read }: ReadService): { readonly jobs?: Jobs } {
+  if (read === undefined) return {};
+  const { status, id, timeout, poll } = need(read);
+  const asked = poll === undefined ? {} : { poll: need(poll) };
+  return { jobs: { status: need(status), header: need(id), timeout: need(timeout), ...asked } };
+}
+
+function toIdempotency({ idempotency: read }: ReadService): { readonly idempotency?: Idempotency } {
+  if (read === undefined) return {};
+  const { header, on_duplicate: onDuplicate } = need(read);
+  return { idempotency: { header: need(header), onDuplicate: need(onDuplicate) } };
+}
+
+function toDiscipline(read: ReadService): Discipline {
+  const { limit, balance, max_requests: maxRequests, queue, cost } = read;
+  const { max, timeout, full_status, place, wait_for_body: waitForBody } = need(queue);
   const fullStatus = need(full_status);
   if (limit === undefined) {
     const queueMax = max === undefined ? PENDING_MAX : need(max);
@@ -135,9 +171,11 @@ function toDiscipline({ limit, balance, max_requests: maxRequests, queue, cost }
     max: max === undefined ? QUEUE_MAX : need(max),
     timeout: need(timeout),
     fullStatus,
+    ...(need(place) === 'on' ? { tellPlace: true } : {}),
+    ...(waitForBody === undefined ? {} : { waitForBody: need(waitForBody) }),
     ...toOrder(need(queue)),
   };
   // The limit's shape has checked that it is a whole number above 0: what the brand stands for.
   const slots = { limit: need(limit) as Slots, ...(cost === undefined ? {} : { cost: toCost(need(cost)) }) };
-  return { kind: 'limited', ...slots, queue: line };
+  return { kind: 'limited', ...slots, queue: line, ...toJobs(read), ...toIdempotency(read) };
 }

@@ -8,6 +8,14 @@ type CrdSchema = Readonly<Record<string, unknown>>;
 /** What no schema of single keys can say, in CEL, as the API server checks it. */
 const RULES: readonly { readonly rule: string; readonly message: string }[] = [
   {
+    rule: 'has(self.limit) || !has(self.idempotency)',
+    message: 'idempotency: only with a limit: without one there is no queue',
+  },
+  {
+    rule: 'has(self.limit) || !has(self.async)',
+    message: 'async: only with a limit: without one there are no slots to keep',
+  },
+  {
     rule: '!(has(self.limit) && has(self.balance))',
     message: 'balance: only without a limit: with a limit the next request always goes to the first free pod',
   },
@@ -18,6 +26,14 @@ const RULES: readonly { readonly rule: string; readonly message: string }[] = [
   {
     rule: 'has(self.limit) || !has(self.queue) || !has(self.queue.timeout)',
     message: 'queue.timeout: only with a limit: without one nothing waits in a queue',
+  },
+  {
+    rule: 'has(self.limit) || !has(self.queue) || !has(self.queue.place)',
+    message: 'queue.place: only with a limit: without one nothing waits in a queue',
+  },
+  {
+    rule: 'has(self.limit) || !has(self.queue) || !has(self.queue.wait_for_body)',
+    message: 'queue.wait_for_body: only with a limit: without one nothing waits in a queue',
   },
 ];
 

@@ -143,6 +143,7 @@ function wasm(name: string, filename: string, config: Uint8Array, failure_policy
         reload_config: { backoff: { base_interval: '0.1s', max_interval: '1s' } },
         vm_config: { vm_id: 'sluice.queue', runtime: 'envoy.wasm.runtime.v8', code: { local: { filename } } },
         configuration: { ...typed('google.protobuf.BytesValue'), value: Buffer.from(config).toString('base64') },
+        ...(name === 'sluice.queue' && { allow_on_headers_stop_iteration: true }),
       },
     },
   };
@@ -171,7 +172,8 @@ function routes(envoy: FilterEnvoy): Json {
     match: { prefix },
     route: { cluster, timeout: envoy.timeout ?? '0s', retry_policy: envoy.retry ?? PATIENT },
   });
-  return [...others.map(({ name }) => route(`/${name}`, name)), route('/', first?.name ?? '')];
+  const ours: Json = { match: { prefix: '/.well-known/sluice/' }, direct_response: { status: 404 } };
+  return [ours, ...others.map(({ name }) => route(`/${name}`, name)), route('/', first?.name ?? '')];
 }
 
 function manager(name: string, httpFilters: readonly Json[], routeList: Json): Json {

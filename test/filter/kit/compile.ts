@@ -77,6 +77,11 @@ const SIGNATURES: Readonly<Record<keyof QueueCalls, readonly string[]>> = {
   slots: ['i32', 'i32'],
   count: ['f64', 'i32', 'i32'],
   retryAfter: ['i32', 'i32'],
+  placeOf: ['i32', 'i32', 'f64'],
+  countPlacesFrom: ['void', 'i32'],
+  expect: ['bool', 'i32', 'i32'],
+  firstWaiting: ['i32', 'i32'],
+  after: ['i32', 'i32'],
 };
 
 /** Compiles a file of the filter; `change` gets the text of each file, and '' for one that is not there. */

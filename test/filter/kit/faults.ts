@@ -214,7 +214,7 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a client that left keeps its place in the queue': {
     file: 'queue.ts',
-    from: '    if (state === WAITING) {\n      this.leave(r);',
+    from: '    if (state === WAITING) {\n      this.leave(r, false);',
     to: '    if (state === WAITING) {\n      this.waitingCount.add(s, -1);',
   },
   'abandoned requests are not counted': {
@@ -251,6 +251,26 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
     file: 'filter.ts',
     from: '(flags & LOCAL_TIMEOUT) !== 0 ? TIMED_OUT : FAILED',
     to: '(flags & LOCAL_TIMEOUT) !== 0 ? FAILED : FAILED',
+  },
+  'who leaves is still counted before those behind': {
+    file: 'queue.ts',
+    from: 'if (!starts) this.placesMoved.set(s, 1);',
+    to: 'if (starts) this.placesMoved.set(s, 1);',
+  },
+  'a job gives its slot back with its answer': {
+    file: 'queue.ts',
+    from: '    this.requestState.set(r, JOB);\n',
+    to: '    this.requestState.set(r, JOB);\n    this.podInUse.add(this.requestPod.get(r), -1);\n    this.settle(this.requestPod.get(r));\n',
+  },
+  'a job has no end': {
+    file: 'queue.ts',
+    from: 'if (r !== NONE && this.requestUntil.get(r) <= now) return r;',
+    to: 'if (r !== NONE && this.requestUntil.get(r) <= -1) return r;',
+  },
+  'an id outlives its request': {
+    file: 'places.ts',
+    from: '  if (ids.has(r)) ids.remove(r);',
+    to: '',
   },
   'those that wait for a removed service are forgotten': {
     file: 'control.ts',

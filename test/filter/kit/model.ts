@@ -32,6 +32,8 @@ interface Request {
   readonly context: number;
   readonly service: Service;
   readonly came: number;
+  /** Its `x-request-id`, by which it can be asked for; undefined: its service told no places when it came. */
+  readonly id: string | undefined;
   readonly class: number;
   readonly tenant: string | undefined;
   /** Slots that it takes, and until when it waits. */
@@ -43,6 +45,10 @@ interface Request {
   claim: Pod | undefined;
   /** Its slot is kept until then. */
   keptUntil: number | undefined;
+  /** With it its pod ends it, should it be a job. */
+  token: string | undefined;
+  /** When the time of the job is over; undefined: it is none. */
+  jobUntil: number | undefined;
 }
 
 type Deadline = 'off' | 'exact' | 'early';
@@ -55,6 +61,11 @@ interface Service {
   hold: number;
   gateway: number;
   consecutive5xx: number;
+  tellPlace: boolean;
+  /** How long a job may take; 0: there are none. */
+  jobMs: number;
+  /** Requests that have their answer, and keep their slot. */
+  readonly jobs: Set<Request>;
   /** Names of its classes; empty: it has none. */
   classes: readonly string[];
   usual: number;
@@ -106,6 +117,7 @@ class Model {
   readonly #services: readonly Service[];
   readonly #happened: Record<string, number> = {};
   #step = 0;
+  #arrivals = 0;
   #arriving: Request | undefined;
 
   constructor(code: WebAssembly.Module, seed: number) {
@@ -128,7 +140,9 @@ class Model {
   #one(): void {
     const service = this.#pick(this.#services);
     const dice = this.#random() * 100;
-    if (dice < 36) this.#arrive(service);
+    if (dice < 1) this.#ask(service);
+    else if (dice < 3) this.#endJob(service);
+    else if (dice < 36) this.#arrive(service);
     else if (dice < 66) this.#end(service);
     else if (dice < 70) this.#leaveWaiting(service);
     else if (dice < 74) this.#leaveWorking(service);
@@ -145,12 +159,20 @@ class Model {
 
   #arrive(service: Service): void {
     const before = this.#host.replies.length;
+    this.#arrivals += 1;
+    const id = `id-${this.#arrivals}`;
     const asks = this.#pick([undefined, ...CLASSES]);
     const ofRoute = this.#chance(0.1) ? this.#pick(CLASSES) : undefined;
     const tenant = this.#pick([undefined, ...TENANTS]);
     const cost = this.#pick([undefined, '1', '2', '3', '4', '0', 'x']);
     const due = this.#chance(0.3) ? this.#pick(DUES) : undefined;
-    const headers = { 'x-class': asks, 'x-tenant': tenant, 'x-cost': cost, ...due?.headers(this.#host.time) };
+    const headers = {
+      'x-class': asks,
+      'x-tenant': tenant,
+      'x-cost': cost,
+      ...due?.headers(this.#host.time),
+      'x-request-id': id,
+    };
     const properties = ofRoute === undefined ? {} : { 'xds\0route_metadata\0filter_metadata\0sluice\0class': ofRoute };
     const { context, goesOn } = this.#host.request(service.name, written(headers), properties);
     const { rules } = service.order;
@@ -158,6 +180,7 @@ class Model {
       context,
       service,
       came: this.#host.time,
+      id: service.tellPlace ? id : undefined,
       class: classOf(service, ofRoute, asks),
       tenant: rules.fair === undefined ? undefined : (tenant ?? NAMELESS),
       cost: service.known && service.costly ? costOf(cost) : 1,
@@ -167,6 +190,8 @@ class Model {
       tried: 0,
       claim: undefined,
       keptUntil: undefined,
+      token: undefined,
+      jobUntil: undefined,
     };
     if (request.tenant !== undefined) service.order.meet(request.tenant);
     if (goesOn) {
@@ -188,7 +213,10 @@ class Model {
       if (isFull || isLate || !service.order.mayStay(request.tenant)) this.#fail(`waits, and not: ${refusal}`);
       return;
     }
-    if (reply.details !== refusal && !(service.deadlines === 'early' && reply.details === 'sluice_deadline'))
+    // Once those have gone on that may, the queue may have room, and its tenant none.
+    const isTenantFull = reply.details === 'sluice_tenant_full' && !service.order.mayWait(request.tenant);
+    const isLateEarly = service.deadlines === 'early' && reply.details === 'sluice_deadline';
+    if (reply.details !== refusal && !isLateEarly && !(refusal === 'sluice_queue_full' && isTenantFull))
       this.#fail(`answered ${reply.details} in place of ${refusal}`);
     this.#settle();
     if (reply.status === 429 && !(Number(reply.headers['retry-after']) >= 1)) this.#fail('an odd refusal');
@@ -199,6 +227,26 @@ class Model {
     if (reply.details === 'sluice_deadline' && reply.status !== 504) this.#fail(`${reply.status} for a late one`);
     this.#happen(`refused: ${reply.details}`);
     this.#host.done(context);
+  }
+
+  /** A client asks where its request stands. */
+  #ask(service: Service): void {
+    const request = this.#pick([...service.order.waiting, ...service.working].filter(({ id }) => id !== undefined));
+    const before = this.#host.replies.length;
+    const path = `/.well-known/sluice/requests/${request?.id ?? 'nobody'}`;
+    const { context, goesOn } = this.#host.request('', { ':path': path });
+    const [reply] = this.#host.replies.splice(before);
+    if (goesOn || reply?.details !== 'sluice_answer') this.#fail('a question was not answered');
+    this.#host.done(context);
+    if (reply.status !== (request === undefined ? 404 : 200)) this.#fail(`a question was answered ${reply.status}`);
+    if (request === undefined) return;
+    const { position, state } = JSON.parse(reply.body);
+    const isWaiting = service.order.waiting.includes(request);
+    // Who else waits has another class, tenant or cost: then only those of one kind stand in a known order.
+    const place = isWaiting ? (isPlain(service) ? service.order.waiting.indexOf(request) + 1 : position) : 0;
+    if (position !== place || position > service.order.waiting.length || state !== (place > 0 ? 'waiting' : 'working'))
+      this.#fail(`place ${position}, ${state}, in place of ${place}`);
+    this.#happen('asked for its place');
   }
 
   /** What a request is told that may not wait; undefined: it may. */
@@ -212,6 +260,10 @@ class Model {
   #end(service: Service): void {
     const request = this.#pick(atPods(service));
     if (request === undefined) return;
+    if (service.jobMs > 0 && request.token !== undefined && this.#chance(0.3)) {
+      this.#beginJob(service, request);
+      return;
+    }
     const status = this.#pickStatus();
     const isWhole = this.#chance(0.3);
     this.#happen(`status ${status}`);
@@ -231,6 +283,46 @@ class Model {
     }
     this.#host.done(request.tried);
     this.#host.done(request.context);
+  }
+
+  /** A pod takes a job: the request has its answer, and keeps its slot. */
+  #beginJob(service: Service, request: Request): void {
+    this.#happen('a job began');
+    this.#host.connect(request.tried);
+    this.#judge(service, request.pod, 202);
+    this.#host.answer(request.tried, { ':status': '202' }, true);
+    this.#settle();
+    service.working.delete(request);
+    service.jobs.add(request);
+    request.jobUntil = this.#host.time + service.jobMs;
+    this.#host.answer(request.context, { ':status': '202', 'sluice-job': `job-${request.context}` }, true);
+    this.#settle();
+    this.#host.done(request.tried);
+    this.#host.done(request.context);
+  }
+
+  /** A pod says that a job is done; or somebody who has no token for it. */
+  #endJob(service: Service): void {
+    const request = this.#pick([...service.jobs]);
+    if (request === undefined) return;
+    const isRight = this.#chance(0.8);
+    const before = this.#host.replies.length;
+    const token = isRight ? (request.token ?? '') : '0'.repeat(32);
+    const path = `/.well-known/sluice/jobs/job-${request.context}/done`;
+    if (isRight) this.#releaseJob(request);
+    const headers = { ':method': 'POST', ':path': path, 'sluice-job-token': token };
+    const { context, goesOn } = this.#host.request('', headers);
+    const [reply] = this.#host.replies.splice(before);
+    if (goesOn || reply?.status !== (isRight ? 200 : 404)) this.#fail(`the end of a job was answered ${reply?.status}`);
+    this.#happen(isRight ? 'a job ended' : 'a job was not ended');
+    this.#settle();
+    this.#host.done(context);
+  }
+
+  #releaseJob(request: Request): void {
+    request.service.jobs.delete(request);
+    request.service.order.end(request);
+    if (request.pod !== undefined) this.#free(request.pod, request);
   }
 
   #leaveWaiting(service: Service): void {
@@ -355,6 +447,8 @@ class Model {
     service.hold = this.#chance(0.3) ? 0 : 5;
     service.gateway = this.#chance(0.3) ? 0 : 3;
     service.consecutive5xx = this.#chance(0.6) ? 0 : 4;
+    service.tellPlace = this.#chance(0.5);
+    service.jobMs = this.#chance(0.4) ? 20 + Math.floor(this.#random() * 60) : 0;
     const pods = Array.from({ length: Math.floor(this.#random() * 5) }, () => this.#randomPod());
     const unique = [...new Map(pods.map((pod) => [pod.address, pod])).values()];
     for (const pod of service.pods.values())
@@ -394,7 +488,17 @@ class Model {
       deadline: { off: 0, exact: 1, early: 2 }[service.deadlines],
       ...(service.costly && { cost: { header: 'x-cost', usual: 1, most: LIMIT_MAX } }),
     };
-    const settings = { queueMax, queueTimeoutMs, fullStatus: 429, abortHoldMs, ejection, ...priority, ...more };
+    const settings = {
+      queueMax,
+      queueTimeoutMs,
+      fullStatus: 429,
+      abortHoldMs,
+      ejection,
+      ...priority,
+      ...more,
+      tellPlace: service.tellPlace,
+      ...jobSettings(service),
+    };
     this.#sendAcked({ service: { name, settings, pods: unique } });
     if (!wasKnown && service.order.waiting.length > queueMax)
       this.#fail(`${service.order.waiting.length} of ${queueMax} wait that came before the service was known`);
@@ -420,6 +524,7 @@ class Model {
     const before = this.#host.replies.length;
     for (const pod of service.pods.values()) this.#drop(pod);
     service.known = false;
+    service.tellPlace = false;
     service.classes = [];
     service.order.set(PLAIN);
     service.deadlines = 'off';
@@ -474,7 +579,9 @@ class Model {
       );
     }
     this.#beginArriving();
-    if (this.#arriving !== undefined) this.#fail('a new request goes on out of turn');
+    // Or it is as far on as others, that did not go on.
+    if (this.#arriving !== undefined) this.#goesFirst(this.#arriving);
+    this.#arriving = undefined;
   }
 
   /** A request that goes on in the callback in which it came, if its turn has come. */
@@ -492,7 +599,7 @@ class Model {
     if (request === undefined) this.#fail('somebody goes on who does not wait');
     const { service } = request;
     const { order } = service;
-    if (!service.costly && order.next(this.#host.time) !== request)
+    if (!service.costly && !order.isNext(request, this.#host.time))
       this.#fail(`${request.context} goes on out of turn`);
     const place = order.waiting.indexOf(request);
     order.leave(request);
@@ -592,6 +699,8 @@ class Model {
     const { context, goesOn } = this.#host.try(request.context, address);
     if (!goesOn) this.#fail('the first try waits');
     request.tried = context;
+    request.token = headers['sluice-job-token'];
+    if ((request.token === undefined) !== (service.jobMs === 0)) this.#fail(`a token ${request.token}`);
     if (Object.keys(headers).some((name) => name.startsWith('x-sluice'))) this.#fail('the pod sees our headers');
   }
 
@@ -606,7 +715,12 @@ class Model {
 
   /** Slots that were kept long enough. The filter frees them, and lets pods return, with the tick that follows. */
   #expireKept(): void {
-    for (const { pods, keptAway } of this.#services) {
+    for (const { pods, keptAway, jobs } of this.#services) {
+      for (const request of jobs) {
+        if (!this.#due(request.jobUntil)) continue;
+        this.#happen('a job timed out');
+        this.#releaseJob(request);
+      }
       for (const request of keptAway.filter(({ keptUntil }) => this.#due(keptUntil))) {
         keptAway.splice(keptAway.indexOf(request), 1);
         request.service.order.end(request);
@@ -739,7 +853,8 @@ class Model {
   #drain(): void {
     for (
       let i = 0;
-      i < 10_000 && this.#services.some(({ working, order }) => working.size + order.waiting.length > 0);
+      i < 10_000 &&
+      this.#services.some(({ working, order, jobs }) => working.size + order.waiting.length + jobs.size > 0);
       i++
     ) {
       for (const service of this.#services) {
@@ -817,6 +932,9 @@ function newService(name: string, costly: boolean): Service {
     hold: 0,
     gateway: 0,
     consecutive5xx: 0,
+    tellPlace: false,
+    jobMs: 0,
+    jobs: new Set(),
     classes: [],
     usual: 0,
     order: new OrderModel(),
@@ -829,6 +947,16 @@ function newService(name: string, costly: boolean): Service {
     working: new Set(),
     changedAt: 0,
   };
+}
+
+function jobSettings({ jobMs }: Service) {
+  return jobMs === 0 ? {} : { jobStatus: 202, jobTimeoutMs: jobMs, jobHeader: 'sluice-job' };
+}
+
+/** Who came first goes first. */
+function isPlain({ classes, order, costly }: Service): boolean {
+  const isOneClass = classes.length === 0 && order.waiting.every((request) => request.class === 0);
+  return isOneClass && order.rules.fair === undefined && !costly;
 }
 
 /** The slots of a pod that its requests take. */

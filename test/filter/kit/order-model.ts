@@ -143,6 +143,15 @@ export class OrderModel<T extends Ordered> {
     return best.class === 0 && best.came <= aged.came ? best : aged;
   }
 
+  /** Whether a request may be the next one: of tenants that are equally far on, any. */
+  isNext(one: T, now: number): boolean {
+    const next = this.next(now);
+    if (next === undefined || next === one) return next === one;
+    const [flow, other] = [this.#flowOf.get(one), this.#flowOf.get(next)];
+    if (flow === undefined || other === undefined || flow.class !== other.class) return false;
+    return flow.stands && flow.waiting[0] === one && Math.abs(flow.time - other.time) < 1e-9;
+  }
+
   #first(own: number): Flow<T> | undefined {
     const standing = this.#flows.filter((flow) => flow.class === own && flow.stands);
     return standing.sort((a, b) => a.time - b.time || a.turn - b.turn)[0];

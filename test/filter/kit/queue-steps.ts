@@ -28,6 +28,11 @@ export type QueueCalls = Pick<
   | 'slots'
   | 'count'
   | 'retryAfter'
+  | 'placeOf'
+  | 'countPlacesFrom'
+  | 'expect'
+  | 'firstWaiting'
+  | 'after'
 >;
 
 /** One step: what is done, and two numbers that say with what. */
@@ -60,6 +65,11 @@ export const CALLS: readonly (keyof QueueCalls)[] = [
   'slots',
   'count',
   'retryAfter',
+  'placeOf',
+  'countPlacesFrom',
+  'expect',
+  'firstWaiting',
+  'after',
 ];
 
 /** What is known of the requests that the steps made. */
@@ -78,6 +88,7 @@ export interface Seen {
  */
 export function takeSteps(queue: QueueCalls, steps: readonly Step[], note: (value: number) => void = () => {}): Seen {
   const s = queue.addService();
+  queue.countPlacesFrom(s);
   queue.configureEjection(s, 0, 2, 30, 100);
   queue.configure(s, 6, 40, 5);
   const pods: number[] = [];
@@ -140,6 +151,13 @@ export function takeSteps(queue: QueueCalls, steps: readonly Step[], note: (valu
     }
     drain();
     for (const value of [queue.waiting(s), queue.inUse(s), queue.slots(s), queue.retryAfter(s)]) note(value);
+    let place = 0;
+    for (let r = queue.firstWaiting(s); r !== NONE; r = queue.after(r)) {
+      place += 1;
+      note(queue.placeOf(r, now));
+      if (queue.placeOf(r, now) !== place) throw new Error(`place ${queue.placeOf(r, now)} in place of ${place}`);
+    }
+    note(Number(queue.expect(s, queue.waiting(s))));
   }
   for (let i = 0; i < 12; i++) note(queue.count(s, i));
   return { ...seen, open: open.filter(({ r }) => queue.state(r) === WAITING).map(({ number }) => number) };

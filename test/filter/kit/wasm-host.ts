@@ -39,6 +39,7 @@ export class WasmHost {
   #tickAt = Number.POSITIVE_INFINITY;
   #nextContext = 100;
   #sequence = 0;
+  #filled = 0;
   readonly #cluster = new Map<number, string>();
   /** Properties that only some streams have. */
   readonly #properties = new Map<number, Readonly<Record<string, string>>>();
@@ -65,7 +66,10 @@ export class WasmHost {
   constructor(code: WebAssembly.Module, control: Partial<sluice.queue.v1.IPluginConfig> = {}) {
     const instance = new WebAssembly.Instance(code, {
       env: this.#env(),
-      wasi_snapshot_preview1: { clock_time_get: (_clock: number, _precision: bigint, at: number) => this.#clock(at) },
+      wasi_snapshot_preview1: {
+        clock_time_get: (_clock: number, _precision: bigint, at: number) => this.#clock(at),
+        random_get: (at: number, size: number) => this.#fill(at, size),
+      },
     });
     // What the module exports is fixed by the ABI: functions of numbers, and the memory.
     this.#exports = instance.exports as Exports;
@@ -249,6 +253,14 @@ export class WasmHost {
     return 0;
   }
 
+  /** Bytes that are another number each time. */
+  #fill(at: number, size: number): number {
+    this.#filled += 1;
+    const view = new DataView(this.#exports.memory.buffer, at, size);
+    for (let i = 0; i + 4 <= size; i += 4) view.setUint32(i, Math.imul(this.#filled + i, 0x9e3779b1) >>> 0, true);
+    return 0;
+  }
+
   #property(path: string): string | Uint8Array | undefined {
     const context = this.#context;
     switch (path) {
@@ -329,6 +341,8 @@ export class WasmHost {
         const value = this.headers.get(this.#context)?.[this.#text(name, nameSize)];
         return value === undefined ? MISSING : this.#give(value, data, dataSize);
       },
+      proxy_get_header_map_pairs: (_map: number, data: number, size: number) =>
+        this.#give(pairsOf(this.headers.get(this.#context) ?? {}), data, size),
       proxy_replace_header_map_value: setHeader,
       proxy_add_header_map_value: setHeader,
       proxy_remove_header_map_value: (_map: number, name: number, nameSize: number) => {
@@ -430,4 +444,19 @@ export class WasmHost {
     this.done(context);
     this.replies = this.replies.filter((reply) => reply.context !== context);
   }
+}
+
+/** Headers as proxy-wasm has them: how many, the sizes of each, then their bytes. */
+function pairsOf(headers: Readonly<Record<string, string>>): Uint8Array {
+  const pairs = Object.entries(headers).map(([name, value]) => [encoder.encode(name), encoder.encode(value)] as const);
+  const data = pairs.flatMap(([name, value]) => [...name, 0, ...value, 0]);
+  const bytes = new Uint8Array(4 + pairs.length * 8 + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, pairs.length, true);
+  for (const [index, [name, value]] of pairs.entries()) {
+    view.setUint32(4 + index * 8, name.length, true);
+    view.setUint32(8 + index * 8, value.length, true);
+  }
+  bytes.set(data, 4 + pairs.length * 8);
+  return bytes;
 }

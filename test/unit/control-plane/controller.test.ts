@@ -57,6 +57,7 @@ function world() {
     slots: undefined,
     podsOf: pods.pods,
     unhealthy: () => new Set(),
+    takenByJobs: () => 0,
     snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
     changed: (node) => events.post({ kind: 'rollout', node }),
   });
@@ -67,6 +68,7 @@ function world() {
     envoys,
     rollouts,
     checks: { follow: () => {}, stop: () => {} },
+    jobs: { follow: () => {}, stop: () => {} },
     cache,
     overrides: () => NO_OVERRIDES,
     filterProblems: () => [],

@@ -246,6 +246,7 @@ export class World {
       holdings,
       podsOf: ({ name }: Service) => this.#sources.get(name),
       unhealthy: () => NO_NAMES,
+      takenByJobs: () => 0,
       now: this.now,
     };
     for (let again = true; again; ) {
@@ -439,6 +440,10 @@ function reportOf(name: string, pods: ReadonlyMap<string, FilterPod>, waiting: n
     inUse: [...pods.values()].reduce((sum, { inUse }) => sum + inUse, 0),
     mostWaiting: 0,
     mostInUse: 0,
+    expectedWaitMs: 0,
+    coming: 0,
+    jobCount: 0,
+    jobs: [],
     counts: {
       arrived: 0,
       started: 0,

@@ -59,6 +59,10 @@ function filter(stream: number): Member {
         wait: durations,
         work: durations,
         pods: [{ address: ADDRESS, limit: 1, inUse: 1, state: 'ready', ejectedForMs: 0 }],
+        expectedWaitMs: 0,
+        coming: 0,
+        jobCount: 0,
+        jobs: [],
         isKnown: true,
         classes: [],
         tenants: [],
@@ -98,6 +102,7 @@ function world() {
     },
     podsOf: () => ({ kind: 'ready', value: [POD], problems: [] }),
     unhealthy: () => new Set(),
+    takenByJobs: () => 0,
     snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
     changed: () => {},
   });
@@ -201,6 +206,7 @@ describe('an Envoy that has just started', () => {
       slots: { members: () => (member === undefined ? [] : [member]), flush: () => {} },
       podsOf: () => ({ kind: 'ready', value: [POD], problems: [] }),
       unhealthy: () => new Set(),
+      takenByJobs: () => 0,
       snapshots: new ModelSnapshots({ filter: WASM, headers: DEFAULT_HEADER_BOUNDS }),
       changed: (node) => told.push(node),
     });

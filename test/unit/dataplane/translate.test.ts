@@ -72,6 +72,7 @@ describe('translate', () => {
     const settings = [
       'limit: 7, queue: {max: 3, timeout: 1s, full_status: 418}',
       'max_requests: 5, queue: {full_status: 503}',
+      'limit: 7, queue: {place: on}',
     ];
     for (const each of settings) {
       const after = translate(modelOf(routingOf(['a', 'c'], each)), OPTIONS, before);

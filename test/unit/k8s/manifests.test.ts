@@ -193,6 +193,15 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     expect(only(manifests, 'Service')['spec'].ports).toEqual([{ name: 'https', port: 443, targetPort: 'http' }]);
   });
 
+  test('who wants idle pods to go first gives Sluice the right to patch Pods, and no other one', () => {
+    const rules = (manifests: readonly Manifest[]) => only(manifests, 'Role')['rules'];
+    const before = renderWith('base', 'settings');
+    const manifests = renderWith('base', 'deletion-cost');
+    expect(rules(manifests)).toEqual([...rules(before), { apiGroups: [''], resources: ['pods'], verbs: ['patch'] }]);
+    expect(containers(only(manifests, 'Deployment')).sluice.args).toContain('--pod-deletion-cost');
+    expect(containers(only(before, 'Deployment')).sluice.args).not.toContain('--pod-deletion-cost');
+  });
+
   test('what the operator is told has the label that kube-prometheus-stack selects by', () => {
     const manifests = render('observability');
     expect(manifests.map(({ kind }) => kind).sort()).toEqual(['PodMonitor', 'PrometheusRule']);

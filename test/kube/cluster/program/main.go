@@ -1,6 +1,7 @@
 // The cluster that the Kubernetes tests run against, as one program with four faces: etcd, kube-apiserver, CoreDNS,
-// and those controllers of kube-controller-manager that turn pods and Services into EndpointSlices and clean up after
-// them. There is no kubelet and no scheduler: the tests say through the API on which node a pod is and how it fares.
+// and those controllers of kube-controller-manager that turn pods and Services into EndpointSlices keep
+// ReplicaSets, and clean up after them. There is no kubelet and no scheduler: the tests say through the API on which
+// node a pod is and how it fares.
 package main
 
 import (
@@ -43,6 +44,7 @@ import (
 	"k8s.io/kubernetes/pkg/controller/endpointslicemirroring"
 	"k8s.io/kubernetes/pkg/controller/garbagecollector"
 	"k8s.io/kubernetes/pkg/controller/namespace"
+	"k8s.io/kubernetes/pkg/controller/replicaset"
 	"k8s.io/kubernetes/pkg/controller/serviceaccount"
 )
 
@@ -101,6 +103,7 @@ func controllers(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	rs := replicaset.NewReplicaSetController(ctx, f.Apps().V1().ReplicaSets(), core.Pods(), cl("replicaset-controller"), replicaset.BurstReplicas)
 	nscl := cl("namespace-controller")
 	md, err := metadata.NewForConfig(cfg)
 	if err != nil {
@@ -130,6 +133,7 @@ func controllers(args []string) int {
 	go mi.Run(ctx, 5)
 	go sa.Run(ctx, 1)
 	go ns.Run(ctx, 5)
+	go rs.Run(ctx, 5)
 	for t, ok := range f.WaitForCacheSync(ctx.Done()) {
 		if !ok {
 			fmt.Fprintln(os.Stderr, "cache not synced:", t)

@@ -1,0 +1,83 @@
+// Requests that join the queue: at their headers, or later.
+import {
+  admit,
+  advance,
+  advanceArriving,
+  answerFull,
+  answerLate,
+  answerTenantFull,
+  answerTooCostly,
+  answerUnserved,
+  direct,
+  wake,
+} from './flow.ts';
+import { enter, found, foundSize, getProperty, release, resume, text } from './host.ts';
+import { forgetPlace, noteNoWait, notePlace } from './places.ts';
+import { LATE, NONE, TENANT_FULL, TOO_COSTLY, UNSERVED, WAITING, WORKING } from './queue.ts';
+import { contexts, queues, serviceOf, tellsPlace } from './state.ts';
+import { reportSoon } from './stream.ts';
+import { readTraits, requestClass, requestCost, requestDue, requestTenant } from './traits.ts';
+
+const CLUSTER_NAME = text('xds\0cluster_name');
+
+/** A request joins the queue of its service, or gets a slot at once: then it goes on. False: it does not. */
+export function queueUp(context: u32, s: i32, at: f64): bool {
+  if (s === NONE) {
+    answerUnserved();
+    return false;
+  }
+  readTraits(s, at);
+  const r = queues.arriveAs(s, requestClass, requestTenant, requestCost, requestDue, at);
+  if (r < 0) {
+    refuse(r, s);
+    return false;
+  }
+  admit(context, r);
+  if (tellsPlace(s)) notePlace(r, at);
+  if (queues.state(r) === WORKING) {
+    direct(r);
+    return true;
+  }
+  if (advanceArriving(r, at)) {
+    if (tellsPlace(s)) noteNoWait(r);
+    return true;
+  }
+  const stays = queues.stay(r);
+  if (stays === WAITING) {
+    tellIfPodless(s, at);
+    return false;
+  }
+  contexts.remove(r);
+  forgetPlace(r);
+  advance(at);
+  enter(context);
+  refuse(stays, s);
+  return false;
+}
+
+/** A request gets no place in the queue. */
+function refuse(why: i32, s: i32): void {
+  if (why === UNSERVED) answerUnserved();
+  else if (why === TENANT_FULL) answerTenantFull(s, requestTenant);
+  else if (why === TOO_COSTLY) answerTooCostly(requestCost, s);
+  else if (why === LATE) answerLate();
+  else answerFull(s);
+}
+
+/** The first request that waits where there is no pod: who starts pods is to know at once. */
+function tellIfPodless(s: i32, at: f64): void {
+  if (queues.slots(s) > 0 || queues.waiting(s) > 1) return;
+  reportSoon(at);
+  wake(at + 1, at);
+}
+
+/** A request that was held back joins now, in a callback that is about something else. */
+export function arriveLate(context: u32, at: f64): void {
+  enter(context);
+  if (!getProperty(CLUSTER_NAME)) return;
+  const s = serviceOf(found, foundSize);
+  release(found);
+  if (!queueUp(context, s, at)) return;
+  enter(context);
+  resume();
+}

@@ -1,0 +1,43 @@
+import type { JobPolls } from '../endpoints/jobs/polls.ts';
+import type { MemberId, SlotsEvent } from '../slots/events.ts';
+
+/** Tells those who ask pods for their jobs what the queue filters know of them. */
+export class JobEvents {
+  readonly #polls: Pick<JobPolls, 'hello' | 'began' | 'ended'>;
+  /** The members by their key: their node, and whether their stream is open. */
+  readonly #members = new Map<string, { readonly node: string; isOpen: boolean }>();
+
+  constructor(polls: Pick<JobPolls, 'hello' | 'began' | 'ended'>) {
+    this.#polls = polls;
+  }
+
+  /** Takes what happens on the streams of the filters. */
+  record(event: SlotsEvent): void {
+    const member = memberKey(event);
+    const { node } = event;
+    if (event.kind === 'hello') {
+      // The new VM of an Envoy that was started again takes the place of the old one.
+      const died = [...this.#members].filter(([key, one]) => key !== member && one.node === node && !one.isOpen);
+      for (const [key] of died) this.#members.delete(key);
+      this.#members.set(member, { node, isOpen: true });
+      const all = event.services.map(({ name, jobs }) => ({ member, node, service: name, jobs }));
+      this.#polls.hello(
+        all,
+        member,
+        died.map(([key]) => key),
+      );
+    } else if (event.kind === 'gone') {
+      const known = this.#members.get(member);
+      if (known !== undefined) known.isOpen = false;
+    } else if (event.kind === 'job') {
+      const { service, address, id, kind } = event.event;
+      if (kind === 'began') this.#polls.began(service, { member, node, address, id });
+      else this.#polls.ended(service, { member, address, id });
+    }
+  }
+}
+
+/** A member as one text. */
+export function memberKey({ node, epoch }: MemberId): string {
+  return `${epoch} ${node}`;
+}

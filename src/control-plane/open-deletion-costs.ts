@@ -1,0 +1,53 @@
+import { systemClock } from '../base/clock.ts';
+import { HttpApi } from '../kubernetes/http-api.ts';
+import { formatAddress } from '../model/locator.ts';
+import type { Model } from '../model/model.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { ControlPlaneOptions } from './assemble.ts';
+import { DeletionCosts, type PodWork } from './deletion-costs.ts';
+import { sourceLog } from './log-events.ts';
+
+/** Writes deletion costs from now on; undefined: they are not wanted. What is returned ends that. */
+export function openDeletionCosts(
+  { deletionCosts = false, kubeconfig, log }: Pick<ControlPlaneOptions, 'deletionCosts' | 'kubeconfig' | 'log'>,
+  { model, telemetry }: { readonly model: () => Model | undefined; readonly telemetry: Pick<Telemetry, 'now'> },
+): { stop(): void } | undefined {
+  if (!deletionCosts) return undefined;
+  const api = new HttpApi({ kubeconfig });
+  let own: string | undefined;
+  const costs = new DeletionCosts({
+    api,
+    clock: systemClock,
+    log: sourceLog(log, 'kubernetes'),
+    pods: () => podsOf(model(), telemetry, own),
+  });
+  void api.namespace().then((namespace) => {
+    if (namespace.ok) own = namespace.value;
+  });
+  costs.start();
+  return costs;
+}
+
+/** The Pods of services with a limit, as far as a queue filter tells of them. `own`: the namespace of services that name none. */
+export function podsOf(
+  model: Model | undefined,
+  telemetry: Pick<Telemetry, 'now'>,
+  own: string | undefined,
+): readonly PodWork[] {
+  const work = new Map<string, PodWork>();
+  for (const { service, pods } of model?.services ?? []) {
+    const { locator, discipline, name } = service;
+    const namespace = locator.kind === 'kubernetes' ? (locator.namespace ?? own) : undefined;
+    const has = discipline.kind === 'limited' ? telemetry.now(name) : undefined;
+    // What may be out of date decides nothing.
+    if (namespace === undefined || has === undefined || has.oldSince !== undefined) continue;
+    for (const pod of pods) {
+      if (pod.name === undefined) continue;
+      const isBusy = (has.pods.get(formatAddress(pod))?.inUse ?? 0) > 0;
+      const key = `${namespace}/${pod.name}`;
+      // A Pod may be behind two services.
+      work.set(key, { namespace, name: pod.name, isBusy: isBusy || work.get(key)?.isBusy === true });
+    }
+  }
+  return [...work.values()];
+}

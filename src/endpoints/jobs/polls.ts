@@ -1,0 +1,211 @@
+import type { Clock } from '../../base/clock.ts';
+import { Timers } from '../../base/timers.ts';
+import { formatAddress } from '../../model/locator.ts';
+import type { ServiceWithPods } from '../../model/model.ts';
+import type { Pod } from '../../model/pod.ts';
+import type { ServiceName } from '../../model/service.ts';
+import type { askJobs } from './ask.ts';
+import { type KnownJob, KnownJobs } from './known-jobs.ts';
+
+/** What `JobPolls` works with. */
+export interface JobPollsOptions {
+  readonly clock: Clock;
+  readonly ask: typeof askJobs;
+  /** Told when other slots of a service are taken by jobs than before. */
+  readonly changed: (service: ServiceName) => void;
+  /** Told of a job that a filter knows, and its pod does not any more. */
+  readonly lost: (service: ServiceName, job: KnownJob) => void;
+  /** Told once of a pod that says something else than a list of ids. */
+  readonly unreadable: (service: ServiceName, address: string) => void;
+}
+
+/** Something that a filter tells of the jobs of a service. */
+export interface MemberJobs {
+  readonly member: string;
+  readonly node: string;
+  readonly service: ServiceName;
+  readonly jobs: readonly { readonly address: string; readonly id: string }[];
+}
+
+/** What is known of one pod. */
+interface Asked {
+  /** What it said last; undefined: it has not answered yet. */
+  running: ReadonlySet<string> | undefined;
+  /** Whether it was asked at least once. */
+  isAsked: boolean;
+  /** Jobs that it did not name last time, though a filter knows them. */
+  missing: ReadonlySet<string>;
+}
+
+interface Polled {
+  service: ServiceWithPods;
+  readonly pods: Map<string, Asked>;
+  taken: ReadonlyMap<string, number>;
+  cancel: () => void;
+}
+
+/** How often pods are asked; and those that have jobs which no filter knows. */
+const INTERVAL_MS = 5000;
+const SOON_MS = 1000;
+const TIMEOUT_MS = 2000;
+
+const NOTHING: ReadonlyMap<string, number> = new Map();
+
+/** Asks the pods of services with `async.poll` which jobs they have. */
+export class JobPolls {
+  readonly #options: JobPollsOptions;
+  readonly #polled = new Map<ServiceName, Polled>();
+  readonly #known = new Map<ServiceName, KnownJobs>();
+  readonly #timers: Timers;
+
+  constructor(options: JobPollsOptions) {
+    this.#options = options;
+    this.#timers = new Timers(options.clock);
+  }
+
+  /** From now on these services count. */
+  follow(services: readonly ServiceWithPods[]): void {
+    const wanted = new Map(services.flatMap((one) => (pathOf(one) === undefined ? [] : [[one.service.name, one]])));
+    for (const [name, { cancel }] of this.#polled) {
+      if (wanted.has(name)) continue;
+      cancel();
+      this.#polled.delete(name);
+    }
+    for (const [name, service] of wanted) {
+      const polled = this.#polled.get(name);
+      if (polled?.service === service) continue;
+      if (polled === undefined) this.#begin(service);
+      else this.#change(polled, service);
+    }
+  }
+
+  /** How many slots of its pods jobs take that no filter knows, by address. */
+  taken(name: ServiceName): ReadonlyMap<string, number> {
+    return this.#polled.get(name)?.taken ?? NOTHING;
+  }
+
+  /** Whether a pod of a service with `async.poll` has not been asked yet: nobody knows what it does. */
+  isUnasked(name: ServiceName, address: string): boolean {
+    const polled = this.#polled.get(name);
+    return polled !== undefined && polled.pods.get(address)?.isAsked !== true;
+  }
+
+  /** A member says everything that it has. `died`: other members of its node that are no more. */
+  hello(all: readonly MemberJobs[], member: string, died: readonly string[]): void {
+    for (const known of this.#known.values()) {
+      known.forget(member);
+      for (const one of died) known.orphan(one);
+    }
+    const since = this.#options.clock.monotonic();
+    for (const { node, service, jobs } of all)
+      for (const { address, id } of jobs) this.#of(service).add({ member, node, address, id, since });
+    for (const name of this.#polled.keys()) this.#count(name);
+  }
+
+  /** A member says that a job has begun. */
+  began(service: ServiceName, job: Omit<KnownJob, 'since'>): void {
+    this.#of(service).add({ ...job, since: this.#options.clock.monotonic() });
+    this.#count(service);
+  }
+
+  /** A member says that a job has ended. */
+  ended(service: ServiceName, job: Pick<KnownJob, 'member' | 'address' | 'id'>): void {
+    this.#of(service).remove(job);
+  }
+
+  /** Ends all questions. */
+  stop(): void {
+    this.#timers.stop();
+    this.#polled.clear();
+  }
+
+  #of(service: ServiceName): KnownJobs {
+    let known = this.#known.get(service);
+    if (known === undefined) {
+      known = new KnownJobs();
+      this.#known.set(service, known);
+    }
+    return known;
+  }
+
+  #begin(service: ServiceWithPods): void {
+    const polled: Polled = { service, pods: new Map(), taken: NOTHING, cancel: () => {} };
+    this.#polled.set(service.service.name, polled);
+    this.#change(polled, service);
+  }
+
+  /** New pods are asked at once: until then nobody knows what they do. */
+  #change(polled: Polled, service: ServiceWithPods): void {
+    polled.service = service;
+    const present = new Set(service.pods.map(formatAddress));
+    for (const address of polled.pods.keys()) if (!present.has(address)) polled.pods.delete(address);
+    const isNew = [...present].some((address) => !polled.pods.has(address));
+    for (const address of present)
+      if (!polled.pods.has(address))
+        polled.pods.set(address, { running: undefined, isAsked: false, missing: new Set() });
+    if (!isNew) return;
+    polled.cancel();
+    void this.#round(polled);
+  }
+
+  async #round(polled: Polled): Promise<void> {
+    const { service, pods } = polled.service;
+    const { name } = service;
+    const path = pathOf(polled.service);
+    if (path === undefined) return;
+    const began = this.#options.clock.monotonic();
+    const before = [...polled.pods].map(([address, { isAsked }]) => `${address} ${isAsked}`).join();
+    await Promise.all(pods.map((pod) => this.#ask(polled, pod, { path, began })));
+    // It may have gone meanwhile.
+    if (this.#polled.get(name) !== polled) return;
+    const after = [...polled.pods].map(([address, { isAsked }]) => `${address} ${isAsked}`).join();
+    this.#count(name);
+    if (before !== after) this.#options.changed(name);
+    polled.cancel();
+    const soon = polled.taken.size > 0;
+    polled.cancel = this.#timers.after(soon ? SOON_MS : INTERVAL_MS, () => void this.#round(polled));
+  }
+
+  async #ask(
+    polled: Polled,
+    pod: Pod,
+    { path, began }: { readonly path: string; readonly began: number },
+  ): Promise<void> {
+    const { ask, unreadable } = this.#options;
+    const { name, protocol } = polled.service.service;
+    const running = await ask({ pod, path, protocol, timeoutMs: TIMEOUT_MS });
+    const address = formatAddress(pod);
+    const asked = polled.pods.get(address);
+    if (asked === undefined) return;
+    if (running === undefined && !asked.isAsked) unreadable(name, address);
+    asked.isAsked = true;
+    // Who does not answer may still work.
+    if (running === undefined) return;
+    asked.running = running;
+    const known = this.#of(name);
+    known.said(address, running);
+    const gone = known.at(address).filter(({ id, since }) => since < began && !running.has(id));
+    for (const job of gone) if (asked.missing.has(job.id)) this.#options.lost(name, job);
+    asked.missing = new Set(gone.map(({ id }) => id));
+  }
+
+  /** Counts the jobs that no filter knows. */
+  #count(name: ServiceName): void {
+    const polled = this.#polled.get(name);
+    if (polled === undefined) return;
+    const known = this.#of(name);
+    const taken = new Map<string, number>();
+    for (const [address, { running }] of polled.pods) {
+      const count = known.unknownAt(address, running);
+      if (count > 0) taken.set(address, count);
+    }
+    const isSame =
+      taken.size === polled.taken.size && [...taken].every(([at, count]) => polled.taken.get(at) === count);
+    polled.taken = taken;
+    if (!isSame) this.#options.changed(name);
+  }
+}
+
+function pathOf({ service: { discipline } }: ServiceWithPods): string | undefined {
+  return discipline.kind === 'limited' ? discipline.jobs?.poll : undefined;
+}

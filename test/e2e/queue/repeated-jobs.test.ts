@@ -1,0 +1,27 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { until } from '../kit/instant.ts';
+import { JobPod } from '../kit/job-pod.ts';
+import { startSluice } from './queue.ts';
+
+test('a request whose job still works is answered as it was; when the job is over, it is another one', async () => {
+  const pod = await JobPod.start();
+  onTestFinished(() => pod.stop());
+  const codec = { static: [pod.address], limit: 1, async: { timeout: '2h' }, idempotency: {} };
+  const sluice = await startSluice({ services: { codec }, routes: [{ match: { prefix: '/' }, service: 'codec' }] });
+  const at = `http://127.0.0.1:${sluice.port}`;
+  const send = () => fetch(`${at}/render`, { method: 'POST', headers: { 'idempotency-key': 'a' } });
+  const first = await send();
+  await first.text();
+  const again = await send();
+  expect([again.status, again.headers.get('sluice-job')]).toEqual([202, first.headers.get('sluice-job')]);
+  expect(pod.taken).toHaveLength(1);
+  const [job] = pod.taken;
+  if (job === undefined) throw new Error('one was taken');
+  pod.finish(job.id);
+  const headers = { 'sluice-job-token': job.token };
+  expect((await fetch(`${at}/.well-known/sluice/jobs/${job.id}/done`, { method: 'POST', headers })).status).toBe(200);
+  const third = await send();
+  expect(third.status).toBe(202);
+  await until(() => pod.taken.length === 2, { what: 'another job' });
+  expect(third.headers.get('sluice-job')).not.toBe(first.headers.get('sluice-job'));
+});
