@@ -35,6 +35,31 @@ services: {codec: {static: [127.0.0.1:9], limit: 2}}
 routes: [{match: {prefix: /codec}, service: codec}]
 `;
 
+/** Objects as those that docs/moving.md has people bring. */
+const serviceOf = (name: string, namespace: string) => `---
+apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {selector: {app: ${name}}, ports: [{port: 8080}]}
+`;
+const INGRESS = `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop}
+spec:
+  ingressClassName: sluice
+  rules:
+    - host: shop.example.com
+      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 8080}}}}]}
+${serviceOf('web', 'shop')}`;
+const VIRTUAL_SERVICE = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: llm, namespace: models}
+spec:
+  hosts: [llm.example.com]
+  gateways: [istio-system/public]
+  http: [{route: [{destination: {host: llm.models.svc.cluster.local, port: {number: 8080}}}]}]
+${serviceOf('llm', 'models')}`;
+
 describe('commands of the documents', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-documents-'));
   let certificates: Certificates;
@@ -45,6 +70,8 @@ describe('commands of the documents', () => {
     copyFileSync(certificates.at('sluice.crt'), join(folder, 'sluice.pem'));
     copyFileSync(certificates.at('sluice.key'), join(folder, 'sluice.key'));
     writeFileSync(join(folder, 'routes.yaml'), ROUTES);
+    writeFileSync(join(folder, 'ingress.yaml'), INGRESS);
+    writeFileSync(join(folder, 'models.yaml'), VIRTUAL_SERVICE);
     writeFileSync(join(folder, 'routes-new.yaml'), ROUTES.replace('limit: 2', 'limit: 3'));
   });
   afterAll(async () => {
