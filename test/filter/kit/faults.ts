@@ -254,8 +254,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'who leaves is still counted before those behind': {
     file: 'queue.ts',
-    from: 'if (!starts) this.placesMoved.set(s, 1);',
-    to: 'if (starts) this.placesMoved.set(s, 1);',
+    from: 'if (this.countsPlaces && !(starts && this.isPlain(s))) this.placesMoved.set(s, 1);',
+    to: 'if (this.countsPlaces && starts) this.placesMoved.set(s, 1);',
   },
   'a job gives its slot back with its answer': {
     file: 'queue.ts',
