@@ -149,6 +149,10 @@ function structural(schema: JsonKeywords): { readonly properties?: Readonly<Reco
     };
   }
   if (schema.enum !== undefined) return { ...about, type: 'string', enum: schema.enum };
+  // Names, such as those of classes; an API server takes no list without.
+  if (type === 'array') return { ...about, type, items: { type: 'string' } };
+  // By names of the user's own, such as weights of tenants: without this key an API server would drop them.
+  if (type === 'object') return { ...about, type, 'x-kubernetes-preserve-unknown-fields': true };
   // Texts may be written as numbers in the file; the API server tells them apart.
   return { ...about, type: typeof type === 'string' ? type : 'string', ...bounds };
 }
