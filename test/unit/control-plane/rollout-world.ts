@@ -12,6 +12,7 @@ import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { makeSnapshot } from '../../../src/snapshot/snapshot.ts';
 import { type Random, seeded } from '../../e2e/kit/random.ts';
 import { serviceName, serviceOf } from '../model/routing-parts.ts';
+import { podReport, serviceReport } from '../telemetry/reports.ts';
 
 const PACE: Pace = { heartbeatMs: 300, reportMs: 250, deadAfterMs: 1000 };
 const NAMES = ['a', 'b', 'c'] as const;
@@ -432,43 +433,13 @@ function limitOf({ discipline }: Service): number {
 }
 
 function reportOf(name: string, pods: ReadonlyMap<string, FilterPod>, waiting: number): ServiceReport {
-  const durations = { buckets: [], sumMs: 0 };
-  return {
-    name: serviceName(name),
+  return serviceReport(name, {
     waiting,
-    oldestWaitMs: 0,
     inUse: [...pods.values()].reduce((sum, { inUse }) => sum + inUse, 0),
-    mostWaiting: 0,
-    mostInUse: 0,
-    expectedWaitMs: 0,
-    coming: 0,
-    jobCount: 0,
-    jobs: [],
-    counts: {
-      arrived: 0,
-      started: 0,
-      answered: 0,
-      failed: 0,
-      refused: 0,
-      waitTimeouts: 0,
-      abandonedWaiting: 0,
-      abandonedWorking: 0,
-      workTimeouts: 0,
-      retried: 0,
-      ejections: 0,
-      unserved: 0,
-      deadlines: 0,
-    },
-    wait: durations,
-    work: durations,
-    pods: [...pods].map(([address, { limit, inUse, removed }]) => {
-      return { address, limit, inUse, state: removed ? 'draining' : 'ready', ejectedForMs: 0 };
-    }),
-    classes: [],
-    tenants: [],
-    busyTenants: 0,
-    isKnown: true,
-  };
+    pods: [...pods].map(([address, { limit, inUse, removed }]) =>
+      podReport(address, { limit, inUse, state: removed ? 'draining' : 'ready' }),
+    ),
+  });
 }
 
 function bytes(value: unknown): Uint8Array {

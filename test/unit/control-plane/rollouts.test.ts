@@ -12,6 +12,7 @@ import type { ToFilter } from '../../../src/slots/write-message.ts';
 import { PUSH_ORDER, TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
 import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { serviceOf } from '../model/routing-parts.ts';
+import { podReport, serviceReport } from '../telemetry/reports.ts';
 
 const POD: Pod = { ip: '10.0.0.1', port: 80, state: 'ready' };
 const ADDRESS = '10.0.0.1:80';
@@ -30,48 +31,9 @@ const model: Model = {
 function filter(stream: number): Member {
   const hello = { kind: 'hello', protocol: 1, node: 'edge', epoch: '1', codeVersion: '', memoryBytes: 0 } as const;
   const member = new Member({ ...hello, stream }, PACE);
-  const durations = { buckets: [], sumMs: 0 };
-  member.receive(
-    {
-      kind: 'service',
-      service: {
-        name: service.name,
-        waiting: 2,
-        oldestWaitMs: 0,
-        inUse: 1,
-        mostWaiting: 0,
-        mostInUse: 0,
-        counts: {
-          arrived: 0,
-          started: 0,
-          answered: 0,
-          failed: 0,
-          refused: 0,
-          waitTimeouts: 0,
-          abandonedWaiting: 0,
-          abandonedWorking: 0,
-          workTimeouts: 0,
-          retried: 0,
-          ejections: 0,
-          unserved: 0,
-          deadlines: 0,
-        },
-        wait: durations,
-        work: durations,
-        pods: [{ address: ADDRESS, limit: 1, inUse: 1, state: 'ready', ejectedForMs: 0 }],
-        expectedWaitMs: 0,
-        coming: 0,
-        jobCount: 0,
-        jobs: [],
-        isKnown: true,
-        classes: [],
-        tenants: [],
-        busyTenants: 0,
-      },
-    },
-    0,
-    '',
-  );
+  const pods = [podReport(ADDRESS, { limit: 1, inUse: 1 })];
+  const held = serviceReport(service.name, { waiting: 2, inUse: 1, mostWaiting: 0, mostInUse: 0, pods });
+  member.receive({ kind: 'service', service: held }, 0, '');
   member.receive({ kind: 'hello end' }, 0, '');
   return member;
 }

@@ -1,4 +1,3 @@
-import { parseAllDocuments } from 'yaml';
 import {
   BACKEND_TLS_POLICIES,
   GATEWAY_CLASSES,
@@ -11,14 +10,13 @@ import {
 import { gatewayApi } from '../../../../src/routes/gateway-api/translate.ts';
 import type { Condition } from '../../../../src/routes/objects/condition.ts';
 import { CONFIG_MAPS, NAMESPACES, SECRETS, SERVICES } from '../../../../src/routes/objects/core.ts';
-import { type KubeObject, keyOf, type Resource } from '../../../../src/routes/objects/object.ts';
+import { keyOf } from '../../../../src/routes/objects/object.ts';
 import { SLOT_POLICIES, slotPolicyStatuses } from '../../../../src/routes/objects/slot-policy.ts';
-import { ObjectStore } from '../../../../src/routes/objects/store.ts';
+import type { ObjectStore } from '../../../../src/routes/objects/store.ts';
 import type { Translation, TranslationContext } from '../../../../src/routes/objects/translation.ts';
+import { storeOf } from '../objects-of.ts';
 
-// Each resource has a type of its own; objects of tests are written as users write them.
-// biome-ignore lint/suspicious/noExplicitAny: see above
-const RESOURCES: readonly Resource<any>[] = [
+const RESOURCES = [
   GATEWAY_CLASSES,
   GATEWAYS,
   LISTENER_SETS,
@@ -56,16 +54,7 @@ spec: {ports: [{port: 80}]}
 
 /** Objects of a YAML text, as an API server would have them. */
 export function objectsOf(...texts: readonly string[]): ObjectStore {
-  const store = new ObjectStore();
-  for (const document of texts.flatMap((text) => parseAllDocuments(text))) {
-    const object: unknown = document.toJS();
-    if (object === null) continue;
-    const { kind } = object as { readonly kind: string };
-    const resource = RESOURCES.find((one) => one.kind === kind);
-    if (resource === undefined) throw new Error(`no resource for ${kind}`);
-    store.put(resource, resource.read(object as KubeObject));
-  }
-  return store;
+  return storeOf(RESOURCES, texts);
 }
 
 /** What these objects come to, with addresses 10.0.0.1 and 10.0.0.2. */

@@ -2,40 +2,20 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import { INGRESS_CLASSES, INGRESSES } from '../../../../src/routes/ingress/objects.ts';
 import { type IngressOptions, ingressRoutes } from '../../../../src/routes/ingress/translate.ts';
 import { DESTINATION_RULES, VIRTUAL_SERVICES } from '../../../../src/routes/istio/objects.ts';
 import { SECRETS, SERVICES } from '../../../../src/routes/objects/core.ts';
-import type { KubeObject, Resource } from '../../../../src/routes/objects/object.ts';
 import { SLOT_POLICIES } from '../../../../src/routes/objects/slot-policy.ts';
-import { ObjectStore } from '../../../../src/routes/objects/store.ts';
+import type { ObjectStore } from '../../../../src/routes/objects/store.ts';
 import type { Translation, TranslationContext } from '../../../../src/routes/objects/translation.ts';
+import { storeOf } from '../objects-of.ts';
 
-// Each resource has a type of its own; objects of tests are written as users write them.
-// biome-ignore lint/suspicious/noExplicitAny: see above
-const RESOURCES: readonly Resource<any>[] = [
-  INGRESSES,
-  INGRESS_CLASSES,
-  VIRTUAL_SERVICES,
-  DESTINATION_RULES,
-  SERVICES,
-  SECRETS,
-  SLOT_POLICIES,
-];
+const RESOURCES = [INGRESSES, INGRESS_CLASSES, VIRTUAL_SERVICES, DESTINATION_RULES, SERVICES, SECRETS, SLOT_POLICIES];
 
 /** Objects of YAML texts, as an API server would have them. */
 export function objectsOf(...texts: readonly string[]): ObjectStore {
-  const store = new ObjectStore();
-  for (const document of texts.flatMap((text) => parseAllDocuments(text))) {
-    const object: unknown = document.toJS();
-    if (object === null) continue;
-    const { kind } = object as { readonly kind: string };
-    const resource = RESOURCES.find((one) => one.kind === kind);
-    if (resource === undefined) throw new Error(`no resource for ${kind}`);
-    store.put(resource, resource.read(object as KubeObject));
-  }
-  return store;
+  return storeOf(RESOURCES, texts);
 }
 
 /** Services `web` and `api` of the namespace `shop`, port 80 called `http`. */
