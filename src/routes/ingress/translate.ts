@@ -1,8 +1,9 @@
 import { remember } from '../../base/remember.ts';
-import type { Listener, ListenerName } from '../../model/listener.ts';
+import type { ListenerName } from '../../model/listener.ts';
 import { formatObject } from '../../model/origin.ts';
 import type { Backend, ForwardRoute, NamedMatch, Route, RouteMatch } from '../../model/route.ts';
 import { SECRETS, SERVICES } from '../objects/core.ts';
+import { type EdgePorts, edgeListeners } from '../objects/edge.ts';
 import { keyOf, type Objects, originOf } from '../objects/object.ts';
 import { ObjectServices } from '../objects/object-services.ts';
 import { type Published, publishedAddresses, toLoadBalancer } from '../objects/published.ts';
@@ -23,8 +24,7 @@ import { type IngressLead, IngressServices, wordsOf } from './services.ts';
 export interface IngressOptions {
   /** Classes that are ours besides those whose controller we are: another controller's that we take the place of. */
   readonly classes: readonly string[];
-  /** Where requests are taken: over plain HTTP, and over TLS once there is a certificate. */
-  readonly ports: { readonly http: number; readonly https: number };
+  readonly ports: EdgePorts;
   /** Where clients reach Envoy. */
   readonly published: Published;
   /** `namespace/name` of the Secret for clients that ask for a name that no Ingress has a certificate for. */
@@ -56,8 +56,6 @@ export function ingressRoutes(options: IngressOptions): RouteKind {
 
 const HTTP = 'ingress/http' as ListenerName;
 const HTTPS = 'ingress/https' as ListenerName;
-
-const EVERY_ADDRESS = '0.0.0.0';
 
 /** An Ingress with what is told of it this time. */
 interface Work extends IngressLead {
@@ -93,12 +91,7 @@ function translateIngresses(
     work.reading.routes.flatMap((route) => toRoutes(work, route, { services, isSecure })),
   );
   const canaries = works.filter(({ settings }) => settings.canary !== undefined);
-  const listeners: readonly Listener[] = [
-    { name: HTTP, address: EVERY_ADDRESS, port: ports.http },
-    ...(isSecure
-      ? [{ name: HTTPS, address: EVERY_ADDRESS, port: ports.https, tls: { certificates: certificates.all } }]
-      : []),
-  ];
+  const listeners = edgeListeners({ http: HTTP, https: HTTPS }, ports, certificates.all);
   const withCanaries = canaries.reduce<readonly Route[]>((all, work) => addCanary(work, all, services), routes);
   const remarked = works.map(({ object, subject, before: known, remarks }) => ({
     object,

@@ -1,11 +1,12 @@
 import { remember } from '../../base/remember.ts';
-import type { Certificate, Listener, ListenerName } from '../../model/listener.ts';
+import type { Certificate, ListenerName } from '../../model/listener.ts';
 import { formatObject } from '../../model/origin.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Backend, ForwardRoute, Mirror, NamedMatch, Route } from '../../model/route.ts';
 import type { Protocol, Service } from '../../model/service.ts';
 import { readCertificate } from '../objects/certificate.ts';
 import { SECRETS, SERVICES, type SecretObject, type ServiceObject, type ServicePort } from '../objects/core.ts';
+import { type EdgePorts, edgeListeners } from '../objects/edge.ts';
 import { type KubeObject, keyOf, type Objects, originOf } from '../objects/object.ts';
 import { appProtocolOf, externalFault, ObjectServices } from '../objects/object-services.ts';
 import { type Place, type Remark, Remarks } from '../objects/remark.ts';
@@ -27,8 +28,7 @@ import {
 
 /** How VirtualServices are served. */
 export interface IstioOptions {
-  /** Where requests are taken: over plain HTTP, and over TLS when there is a certificate. */
-  readonly ports: { readonly http: number; readonly https: number };
+  readonly ports: EdgePorts;
   /** `namespace/name` of the TLS Secrets that clients are shown; the first one to those who ask for no name of another. */
   readonly certificates: readonly string[];
 }
@@ -66,8 +66,6 @@ export function istioRoutes(options: IstioOptions): RouteKind {
 const HTTP = 'istio/http' as ListenerName;
 const HTTPS = 'istio/https' as ListenerName;
 
-const EVERY_ADDRESS = '0.0.0.0';
-
 /** An object with what is told of it this time. */
 interface Work {
   readonly object: KubeObject;
@@ -92,12 +90,7 @@ function translateIstio(
   const said = saidByHost(rules);
   const shown = certificates.map((key) => certificateOf(objects, key, memory));
   const good = shown.filter((one) => typeof one !== 'string');
-  const listeners: readonly Listener[] = [
-    { name: HTTP, address: EVERY_ADDRESS, port: ports.http },
-    ...(good.length === 0
-      ? []
-      : [{ name: HTTPS, address: EVERY_ADDRESS, port: ports.https, tls: { certificates: good } }]),
-  ];
+  const listeners = edgeListeners({ http: HTTP, https: HTTPS }, ports, good);
   const names = listeners.map(({ name }) => name);
   const services = objects.all(VIRTUAL_SERVICES).map((object) => {
     const { routes, remarks } = remember(memory.routes, object, readRoutes);
