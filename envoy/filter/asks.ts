@@ -8,7 +8,7 @@ import { Floats, Ints } from './columns.ts';
 import { begin, enter, lineAt, lineSize, putBytes } from './host.ts';
 import { isLed, isLedElsewhere, leads } from './idempotency.ts';
 import { NONE } from './queue.ts';
-import { othersAsked, sendTo } from './sharing.ts';
+import { othersAsked, wakeMember } from './sharing.ts';
 import { membership } from './state.ts';
 import { answerJson, answerNotFound, answerOther } from './well-known.ts';
 
@@ -85,7 +85,7 @@ function hearAsk(at: usize, size: i32, now: f64): void {
   store<f64>(message + 2, number);
   const length: i32 = known && ANSWER_HEAD + lineSize() <= MESSAGE_MAX ? lineSize() : 0;
   memory.copy(message + ANSWER_HEAD, lineAt(), length);
-  sendTo(asker, message, ANSWER_HEAD + length);
+  wakeMember(asker, message, ANSWER_HEAD + length);
 }
 
 function hearAnswer(at: usize, size: i32, now: f64): void {

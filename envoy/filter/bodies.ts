@@ -2,7 +2,7 @@
 // holds no slot.
 import { Floats, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
-import { found, foundSize, getHeader, REQUEST_HEADERS, release, same, Text, text } from './host.ts';
+import { found, foundSize, getHeader, isGrpc, REQUEST_HEADERS, release, same, Text, text } from './host.ts';
 
 const NONE: i32 = -1;
 
@@ -18,8 +18,6 @@ const EXPECT = text('expect');
 const UPGRADE = text('upgrade');
 const METHOD = text(':method');
 const CONNECT = text('CONNECT');
-const CONTENT_TYPE = text('content-type');
-const GRPC = text('application/grpc');
 
 /** Some service waits for bodies, or has done so. */
 export let isAnyWaited: bool = false;
@@ -97,10 +95,7 @@ function isPlain(): bool {
     release(found);
     if (connects) return false;
   }
-  if (!getHeader(REQUEST_HEADERS, CONTENT_TYPE)) return true;
-  const grpc = foundSize >= GRPC.size && same(found, GRPC.size, GRPC);
-  release(found);
-  return !grpc;
+  return !isGrpc(REQUEST_HEADERS);
 }
 
 function hasHeader(name: Text): bool {

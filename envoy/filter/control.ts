@@ -205,16 +205,7 @@ function applyService(): Text | null {
     } else skip();
   }
   // Without settings all of them are 0.
-  if (!configured) {
-    queues.configureEjection(s, 0, 0, 0, 0);
-    queues.configure(s, 0, 0, 0);
-    setFullStatus(s, 0);
-    setTellsPlace(s, false);
-    setBodyLimit(s, 0);
-    setJobs(s, 0, 0, 0, 0);
-    setIdempotency(s, 0, 0, 0);
-    askNothing(s);
-  }
+  if (!configured) applySettings(s);
   if (broken) return UNREADABLE;
   removeUnmarked(s, mark);
   if (!wasKnown) refuseSurplus(s);

@@ -2,7 +2,7 @@
 // came. Kept while the configuration asks for it, in columns beside those of the queue.
 import { Floats, Ints } from './columns.ts';
 import { facts, traceCluster } from './config.ts';
-import { begin, lineAt, lineSize, putByte, putNumber, setProperty, Text, text } from './host.ts';
+import { begin, lineAt, lineSize, putNumber, putTenths, setProperty, Text, text } from './host.ts';
 import { tellWait } from './spans.ts';
 import { queues } from './state.ts';
 
@@ -65,12 +65,8 @@ export function tellFacts(r: i32, now: f64): void {
   setProperty(PLACE, lineAt(), lineSize());
 }
 
-/** Milliseconds with one decimal. */
 function tell(property: Text, ms: f64): void {
-  const tenths = Math.round(ms > 0 ? ms * 10 : 0) as u64;
   begin();
-  putNumber(tenths / 10);
-  putByte(46 /* . */);
-  putNumber(tenths % 10);
+  putTenths(ms);
   setProperty(property, lineAt(), lineSize());
 }

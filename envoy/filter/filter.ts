@@ -41,12 +41,12 @@ import {
   getHeader,
   getNumber,
   getProperty,
+  isGrpc,
   lineAt,
   lineSize,
   now,
   put,
-  putByte,
-  putNumber,
+  putTenths,
   REQUEST_HEADERS,
   RESPONSE_HEADERS,
   RESPONSE_TRAILERS,
@@ -75,6 +75,7 @@ import { beginJob, endOverdueJobs, forgetJob, jobStatus } from './jobs.ts';
 import { nameAt, nameSize } from './names.ts';
 import { addPlace, forgetPlace } from './places.ts';
 import { ANSWERED, FAILED, NONE, TIMED_OUT, WAITING, WORKING } from './queue.ts';
+import { beginBatch, forgetRefusal, isAnyRefused, refuseKept } from './refusals.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { tickSpans } from './spans.ts';
 import { contexts, findPod, podEntry, queues, serviceOf, tellsPlace, tries } from './state.ts';
@@ -112,7 +113,6 @@ const RESPONSE_FLAGS = text('response\0flags');
 const ROOT_ID = text('plugin_root_id');
 const STATUS = text(':status');
 const GRPC_STATUS = text('grpc-status');
-const CONTENT_TYPE = text('content-type');
 const SERVER_TIMING = text('server-timing');
 const QUEUE_DUR = text('queue;dur=');
 const TRAP = text('sluice-test-trap');
@@ -218,8 +218,10 @@ export function proxy_on_tick(root: u32): void {
   fresh();
   const at = now();
   ticked(at);
-  if (queues.grown) {
+  beginBatch();
+  if (queues.grown || queues.order.grown) {
     queues.grown = false;
+    queues.order.grown = false;
     __collect();
   }
   if (queues.soonest <= at) {
@@ -228,6 +230,7 @@ export function proxy_on_tick(root: u32): void {
     expire(at);
     queues.nextDeadline();
   }
+  refuseKept();
   answerComplete();
   const stream = tickStream(at);
   const sharing = tickSharing(at);
@@ -236,6 +239,7 @@ export function proxy_on_tick(root: u32): void {
   // Armed for what is known before `advance`: that arms for less where it leaves something.
   arm(due < queues.soonest ? due : queues.soonest, at);
   advance(at);
+  if (isAnyComplete() || isAnyRefused()) wake(at + 1, at);
 }
 
 // ---- Requests ----
@@ -435,7 +439,7 @@ function judge(r: i32, isEnd: bool, at: f64): void {
   setStatus(r, status);
   setOutcome(r, status >= 500 ? FAILED : ANSWERED, status >= 502 && status <= 504);
   if (status === 200 && isEnd) judgeGrpc(r, RESPONSE_HEADERS, at);
-  else if (status !== 200 || !queues.isSuspect(r) || !isGrpc()) queues.answered(r, status, at);
+  else if (status !== 200 || !queues.isSuspect(r) || !isGrpc(RESPONSE_HEADERS)) queues.answered(r, status, at);
 }
 
 /** Envoy answers in place of the pod; or no plugin is among the router's filters, and it is the pod's answer. */
@@ -449,14 +453,6 @@ function judgeLocal(r: i32, isEnd: bool, at: f64): void {
   else if ((flags & CONNECTION_ENDED) !== 0) queues.answered(r, 503, at);
   setOutcome(r, (flags & LOCAL_TIMEOUT) !== 0 ? TIMED_OUT : FAILED, true);
 }
-
-function isGrpc(): bool {
-  if (!getHeader(RESPONSE_HEADERS, CONTENT_TYPE)) return false;
-  const grpc = foundSize >= APPLICATION_GRPC.size && same(found, APPLICATION_GRPC.size, APPLICATION_GRPC);
-  release(found);
-  return grpc;
-}
-const APPLICATION_GRPC = text('application/grpc');
 
 /** Judges the pod by the status of gRPC, as the HTTP status that it stands for. */
 function judgeGrpc(r: i32, map: i32, at: f64): void {
@@ -473,12 +469,9 @@ function judgeGrpc(r: i32, map: i32, at: f64): void {
 }
 
 function addTiming(wait: f64): void {
-  const tenths = Math.round(wait * 10) as u64;
   begin();
   put(QUEUE_DUR);
-  putNumber(tenths / 10);
-  putByte(46 /* . */);
-  putNumber(tenths % 10);
+  putTenths(wait);
   addHeader(RESPONSE_HEADERS, SERVER_TIMING, lineAt(), lineSize());
 }
 
@@ -522,6 +515,7 @@ export function proxy_on_log(context: u32): void {
 
 /** A stream is over, whoever ended it; or a try, or a root. */
 export function proxy_on_done(context: u32): i32 {
+  forgetRefusal(context);
   const r = contexts.find(context);
   if (r === NONE) {
     const tried = tries.find(context);
@@ -579,6 +573,7 @@ export function proxy_on_queue_ready(_root: u32, token: u32): void {
 
 export function proxy_on_grpc_receive(_root: u32, token: u32, size: i32): void {
   fresh();
+  beginBatch();
   const at = now();
   onMessage(token, size, at);
   advance(at);

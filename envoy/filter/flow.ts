@@ -22,6 +22,7 @@ import {
 import { giveToken, jobStatus } from './jobs.ts';
 import { nameAt, nameSize } from './names.ts';
 import { ANSWERED, DEADLINES, NONE, POD_FORGOTTEN, SERVICE_FORGOTTEN, WORKING } from './queue.ts';
+import { BATCH, beginBatch, NO_PLACE, refuse, refuseKept, SERVICE_REMOVED } from './refusals.ts';
 import { leaveShared, shareAll } from './sharing.ts';
 import {
   contexts,
@@ -80,12 +81,6 @@ const INVALID_ARGUMENT: i32 = 3;
 const DEADLINE_EXCEEDED: i32 = 4;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNAVAILABLE: i32 = 14;
-
-/**
- * So many requests at most go on in one call into the VM. Envoy lets them go on after the call, and where one fails at once it
- * calls the VM from within, which lets the next go on, and so on: V8's stack was full at a depth of 289.
- */
-const BATCH: i32 = 48;
 
 /** How a request will have ended, once its answer is over. */
 const outcomes: Ints = new Ints();
@@ -181,6 +176,8 @@ export function advance(now: f64): void {
     // All configurations of this VM were replaced: nothing ticks any more, so nothing is kept for later.
     queues.tick(Infinity);
     expire(now);
+    beginBatch();
+    refuseKept();
   }
   do {
     if (queues.shared) shareAll(now);
@@ -191,6 +188,7 @@ export function advance(now: f64): void {
     if (s === NONE) break;
     const r = queues.start(s, now);
     if (r === NONE) continue;
+    left--;
     enter(contexts.of(r));
     // The limits were lowered while it waited.
     if (queues.state(r) !== WORKING) {
@@ -200,7 +198,6 @@ export function advance(now: f64): void {
     direct(r);
     // The one that is arriving goes on when its callback returns.
     if (r !== arriving) resume();
-    left--;
   }
   if (left === 0 && queues.nextReady() !== NONE) wake(now + 1, now);
   if (tickRoot === 0) {
@@ -328,19 +325,21 @@ export function answerUnserved(): void {
 export function refuseWaiting(s: i32): void {
   for (let r = queues.firstWaiting(s); r !== NONE; r = queues.firstWaiting(s)) {
     queues.takeOut(r);
-    enter(contexts.of(r));
-    beginHeaders();
-    begin();
-    put(SAY_REMOVED);
-    answer(503, REMOVED, UNAVAILABLE);
+    refuse(contexts.of(r), SERVICE_REMOVED, s);
   }
+}
+
+export function answerRemoved(): void {
+  beginHeaders();
+  begin();
+  put(SAY_REMOVED);
+  answer(503, REMOVED, UNAVAILABLE);
 }
 
 /** Answers those that came before the service was known and would not have got a place in its queue. */
 export function refuseSurplus(s: i32): void {
   for (let r = queues.takeSurplus(s); r !== NONE; r = queues.takeSurplus(s)) {
-    enter(contexts.of(r));
-    answerFull(s);
+    refuse(contexts.of(r), NO_PLACE, s);
   }
 }
 

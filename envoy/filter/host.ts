@@ -2,6 +2,7 @@
 //
 // What Envoy hands over lies in `scratch` until the callback ends; a larger piece is allocated, and freed by `release`. Nothing
 // here allocates once the module has started, but for such pieces.
+import { Ints } from './columns.ts';
 import {
   proxy_add_header_map_value,
   proxy_continue_stream,
@@ -129,6 +130,16 @@ export function enter(context: u32): void {
 
 // ---- Headers, properties, buffers ----
 
+/** Whether these headers are of a call of gRPC, or of an answer to one. */
+export function isGrpc(map: i32): bool {
+  if (!getHeader(map, CONTENT_TYPE)) return false;
+  const is = foundSize >= APPLICATION_GRPC.size && same(found, APPLICATION_GRPC.size, APPLICATION_GRPC);
+  release(found);
+  return is;
+}
+const CONTENT_TYPE = text('content-type');
+const APPLICATION_GRPC = text('application/grpc');
+
 export function getHeader(map: i32, name: Text): bool {
   return take(proxy_get_header_map_value(map, name.at, name.size, out, out + 4)) && foundSize > 0;
 }
@@ -233,6 +244,14 @@ export function putNumber(value: u64): void {
   lineEnd += digits;
 }
 
+/** Milliseconds with one decimal; what is below 0 is 0. */
+export function putTenths(ms: f64): void {
+  const tenths = Math.round(ms > 0 ? ms * 10 : 0) as u64;
+  putNumber(tenths / 10);
+  putByte(46 /* . */);
+  putNumber(tenths % 10);
+}
+
 /** A moment, in milliseconds since 1970, as RFC 3339 has it: `2026-11-30T14:34:25.123Z`. */
 export function putTime(ms: f64): void {
   const all = ms as u64;
@@ -330,4 +349,13 @@ export function answerWith(status: i32, details: Text, pairs: usize, pairsSize: 
 /** Calls a cluster, with the list of headers. False: it could not even be begun. */
 export function call(cluster: Text, timeoutMs: u32): bool {
   return proxy_http_call(cluster.at, cluster.size, PAIRS, headersSize(), 0, 0, 0, 0, timeoutMs, out) === OK;
+}
+
+/** Keeps a copy of these bytes at a row of two columns, in place of those that were there; size 0: none. */
+export function keepBytes(ats: Ints, sizes: Ints, row: i32, at: usize, size: i32): void {
+  if (ats.get(row) !== 0) heap.free(ats.get(row) as usize);
+  const copy: usize = size > 0 ? heap.alloc(size) : 0;
+  if (size > 0) memory.copy(copy, at, size);
+  ats.set(row, copy as i32);
+  sizes.set(row, size);
 }

@@ -17,6 +17,8 @@ import {
   getHeader,
   getPairs,
   header,
+  isGrpc,
+  keepBytes,
   put,
   REQUEST_HEADERS,
   RESPONSE_HEADERS,
@@ -30,6 +32,7 @@ import { idAt, idSize, jobHeader, jobStatus } from './jobs.ts';
 import { Keys, keyOf } from './keys.ts';
 import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
+import { mayAnswer, refuse, SAME_KEY } from './refusals.ts';
 import { queues, serviceEntry } from './state.ts';
 
 /** What a service does with a request whose key is there already. */
@@ -55,8 +58,6 @@ const METHOD = text(':method');
 const PATH = text(':path');
 const STATUS = text(':status');
 const AUTHORIZATION = text('authorization');
-const CONTENT_TYPE = text('content-type');
-const GRPC = text('application/grpc');
 const RETRY_AFTER = text('retry-after');
 const ONE = text('1');
 const DUPLICATE = text('sluice_duplicate');
@@ -78,6 +79,9 @@ const KEY_MAX: i32 = 2048;
 /** Most of an answer's body that is kept for those that have joined, and of its headers. */
 const BODY_MAX: i32 = 1048576;
 const PAIRS_MAX: i32 = 65536;
+/** Most of the bodies of all answers that are kept at a time: a VM without memory is a VM less. */
+const KEPT_MAX: i32 = 64 * 1024 * 1024;
+let kept: i32 = 0;
 const key: usize = heap.alloc(KEY_MAX);
 let keySize: i32 = 0;
 
@@ -95,6 +99,7 @@ const states: Ints = new Ints();
 const keyAts: Ints = new Ints();
 const keySizes: Ints = new Ints();
 const heads: Ints = new Ints();
+const tails: Ints = new Ints();
 const statuses: Ints = new Ints();
 const pairAts: Ints = new Ints();
 const pairSizes: Ints = new Ints();
@@ -135,14 +140,8 @@ export function setIdempotency(s: i32, mode: i32, name: usize, nameLength: i32):
     headerAts.grow(serviceRoom);
     headerSizes.grow(serviceRoom);
   }
-  if (headerAts.get(s) !== 0) heap.free(headerAts.get(s) as usize);
-  headerAts.set(s, 0);
-  headerSizes.set(s, nameLength);
+  keepBytes(headerAts, headerSizes, s, name, nameLength);
   modes.set(s, nameLength > 0 ? mode : OFF);
-  if (nameLength === 0) return;
-  const at = heap.alloc(nameLength);
-  memory.copy(at, name, nameLength);
-  headerAts.set(s, at as i32);
 }
 
 /** Whether requests of this service may have keys. */
@@ -189,11 +188,7 @@ function readKey(s: i32): bool {
   if (!getHeader(REQUEST_HEADERS, keyHeader)) return false;
   let fits = appendFound();
   // A call of gRPC has no answer that could be given twice.
-  if (getHeader(REQUEST_HEADERS, CONTENT_TYPE)) {
-    const grpc = foundSize >= GRPC.size && same(found, GRPC.size, GRPC);
-    release(found);
-    if (grpc) return false;
-  }
+  if (isGrpc(REQUEST_HEADERS)) return false;
   const entry = serviceEntry(s);
   if (!append(nameAt(entry), nameSize(entry))) fits = false;
   if (getHeader(REQUEST_HEADERS, METHOD) && !appendFound()) fits = false;
@@ -271,7 +266,7 @@ function follow(context: u32, s: i32, e: i32): void {
   } else join(context, e);
 }
 
-function answerDuplicate(): void {
+export function answerDuplicate(): void {
   beginHeaders();
   header(RETRY_AFTER, ONE.at, ONE.size);
   begin();
@@ -359,7 +354,7 @@ export function noteBody(context: u32, size: i32, isEnd: bool): void {
 
 function keepBody(e: i32, size: i32): void {
   const before = bodySizes.get(e);
-  if (before + size > BODY_MAX || !getBody(size)) {
+  if (before + size > BODY_MAX || kept + size > KEPT_MAX || !getBody(size)) {
     forgetAnswer(e);
     return;
   }
@@ -373,6 +368,7 @@ function keepBody(e: i32, size: i32): void {
   }
   memory.copy((bodyAts.get(e) as usize) + before, found, foundSize);
   bodySizes.set(e, before + foundSize);
+  kept += foundSize;
   release(found);
 }
 
@@ -390,17 +386,18 @@ export function isAnyComplete(): bool {
   return firstComplete !== NONE;
 }
 
-/** Those that have joined get the answers that are complete. */
+/** Those that have joined get the answers that are complete; as many as one call may answer, the others with the next tick. */
 export function answerComplete(): void {
   while (firstComplete !== NONE) {
     const e = firstComplete;
-    firstComplete = nextComplete.get(e);
     if (pairAts.get(e) === 0) refuseJoined(e);
-    for (let j = takeJoined(e); j !== 0; j = takeJoined(e)) {
-      enter(j);
+    while (heads.get(e) !== NONE) {
+      if (!mayAnswer()) return;
+      enter(takeJoined(e));
       const pairs = pairAts.get(e) as usize;
       answerWith(statuses.get(e), JOINED, pairs, pairSizes.get(e), bodyAts.get(e) as usize, bodySizes.get(e));
     }
+    firstComplete = nextComplete.get(e);
     states.set(e, ANSWERING);
     forgetAnswer(e);
     // Its stream is over.
@@ -436,8 +433,9 @@ export function leaveKey(context: u32, r: i32): u32 {
     linkJob(e, r);
     return 0;
   }
-  // What the pod has begun to answer is not done twice.
-  if (states.get(e) === ANSWERING) refuseJoined(e);
+  const state = states.get(e);
+  // What the pod has begun to answer is not done twice, nor what another worker may do.
+  if (state === ANSWERING || state === ASKING || state === YIELDED) refuseJoined(e);
   const next = takeJoined(e);
   if (next === 0) {
     removeEntry(e);
@@ -471,10 +469,7 @@ export function forgetKeyOfJob(r: i32): void {
 }
 
 function refuseJoined(e: i32): void {
-  for (let j = takeJoined(e); j !== 0; j = takeJoined(e)) {
-    enter(j);
-    answerDuplicate();
-  }
+  for (let j = takeJoined(e); j !== 0; j = takeJoined(e)) refuse(j, SAME_KEY, NONE);
 }
 
 // ---- Entries ----
@@ -490,10 +485,7 @@ function addEntry(context: u32): void {
     e = end++;
     if (e >= room) growEntries();
   }
-  const kept = heap.alloc(keySize);
-  memory.copy(kept, key, keySize);
-  keyAts.set(e, kept as i32);
-  keySizes.set(e, keySize);
+  keepBytes(keyAts, keySizes, e, key, keySize);
   heads.set(e, NONE);
   states.set(e, LEADING);
   contexts.add(context, e);
@@ -507,6 +499,7 @@ function growEntries(): void {
   keyAts.grow(room);
   keySizes.grow(room);
   heads.grow(room);
+  tails.grow(room);
   statuses.grow(room);
   pairAts.grow(room);
   pairSizes.grow(room);
@@ -540,6 +533,7 @@ function forgetAnswer(e: i32): void {
   if (bodyAts.get(e) !== 0) heap.free(bodyAts.get(e) as usize);
   pairAts.set(e, 0);
   bodyAts.set(e, 0);
+  kept -= bodySizes.get(e);
   bodySizes.set(e, 0);
   bodyRooms.set(e, 0);
 }
@@ -562,13 +556,9 @@ function join(context: u32, e: i32): void {
   joined.add(context, j);
   joinedTo.set(j, e);
   joinedNext.set(j, NONE);
-  let last = heads.get(e);
-  if (last === NONE) {
-    heads.set(e, j);
-    return;
-  }
-  while (joinedNext.get(last) !== NONE) last = joinedNext.get(last);
-  joinedNext.set(last, j);
+  if (heads.get(e) === NONE) heads.set(e, j);
+  else joinedNext.set(tails.get(e), j);
+  tails.set(e, j);
 }
 
 /** The first that has joined an entry, which is none of them any more; 0: there is none. */
@@ -589,6 +579,7 @@ function leaveJoined(j: i32): void {
     let before = heads.get(e);
     while (joinedNext.get(before) !== j) before = joinedNext.get(before);
     joinedNext.set(before, next);
+    if (next === NONE) tails.set(e, before);
   }
   joined.remove(j);
   joinedCount--;

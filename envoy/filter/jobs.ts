@@ -5,6 +5,7 @@ import {
   found,
   foundSize,
   getHeader,
+  keepBytes,
   REQUEST_HEADERS,
   RESPONSE_HEADERS,
   release,
@@ -70,13 +71,7 @@ export function setJobs(s: i32, status: i32, timeout: f64, header: usize, header
   }
   statuses.set(s, status);
   timeouts.set(s, timeout);
-  if (headerAts.get(s) !== 0) heap.free(headerAts.get(s) as usize);
-  headerAts.set(s, 0);
-  headerSizes.set(s, headerSize);
-  if (headerSize === 0) return;
-  const at = heap.alloc(headerSize);
-  memory.copy(at, header, headerSize);
-  headerAts.set(s, at as i32);
+  keepBytes(headerAts, headerSizes, s, header, headerSize);
 }
 
 /** The status with which a pod of this service takes a job; 0: its services has none. */
@@ -123,12 +118,12 @@ export function beginJob(r: i32, now: f64): void {
   const s = queues.serviceOf(r);
   jobHeader(s);
   if (getHeader(RESPONSE_HEADERS, idHeader) && foundSize <= ID_MAX) {
-    keepId(r, found, foundSize);
+    keepBytes(idAts, idSizes, r, found, foundSize);
     release(found);
   } else {
     random_get(bytes, OWN_ID >> 1);
     putHex(OWN_ID >> 1);
-    keepId(r, hex, OWN_ID);
+    keepBytes(idAts, idSizes, r, hex, OWN_ID);
     setHeader(RESPONSE_HEADERS, idHeader, hex, OWN_ID);
   }
   // The pod was done before its answer came here.
@@ -137,20 +132,11 @@ export function beginJob(r: i32, now: f64): void {
   if (queues.state(r) === JOB) tellJob(r, JOB_BEGAN, now);
 }
 
-function keepId(r: i32, at: usize, size: i32): void {
-  if (idAts.get(r) !== 0) heap.free(idAts.get(r) as usize);
-  const kept = heap.alloc(size);
-  memory.copy(kept, at, size);
-  idAts.set(r, kept as i32);
-  idSizes.set(r, size);
-}
-
 /** The request, or its job, is over. */
 export function forgetJob(r: i32): void {
   if (r >= room || !tokens.has(r)) return;
   tokens.remove(r);
-  if (idAts.get(r) !== 0) heap.free(idAts.get(r) as usize);
-  idAts.set(r, 0);
+  keepBytes(idAts, idSizes, r, 0, 0);
   forgetKeyOfJob(r);
 }
 
@@ -180,7 +166,8 @@ export function finishJob(id: usize, idLength: i32, token: usize, tokenSize: i32
       isEarly.set(r, 1);
       return true;
     }
-    if (!isCalled(r, id, idLength)) return false;
+    // A second word after the answer began: the job is over.
+    if (!queues.isJob(r) || !isCalled(r, id, idLength)) return false;
     end(r, failed ? FAILED : ANSWERED, failed ? JOB_FAILED : JOB_DONE, now);
     return true;
   }

@@ -31,10 +31,6 @@ export class Keys {
     return request < this.room && this.isSet.get(request) !== 0;
   }
 
-  of(request: i32): f64 {
-    return this.keys.get(request);
-  }
-
   add(request: i32, key: f64): void {
     if (request >= this.room) this.growRoom(request);
     if (this.count >= this.size) this.growBuckets();

@@ -68,7 +68,6 @@ export class Order {
   private tenantWaiting: Ints = new Ints();
   private tenantInUse: Ints = new Ints();
   private tenantWeights: Floats = new Floats();
-  private tenantStarts: Floats = new Floats();
   private tenantKept: Ints = new Ints();
   private isIdle: Ints = new Ints();
   private idleNext: Ints = new Ints();
@@ -410,7 +409,6 @@ export class Order {
     this.tenantWaiting.set(t, 0);
     this.tenantInUse.set(t, 0);
     this.tenantWeights.set(t, 1);
-    this.tenantStarts.set(t, 0);
     this.tenantKept.set(t, 0);
     const head = this.tenantHeads.get(s) - 1;
     this.tenantPrev.set(t, NONE);
@@ -469,11 +467,6 @@ export class Order {
   /** Slots that its requests have. */
   inUseOf(t: i32): i32 {
     return this.tenantInUse.get(t);
-  }
-
-  /** How many of its requests got a slot since it is known. */
-  startsOf(t: i32): f64 {
-    return this.tenantStarts.get(t);
   }
 
   private forgetTenant(t: i32): void {
@@ -588,7 +581,6 @@ export class Order {
     const time = this.flowTimes.get(flow);
     this.flowTimes.set(flow, time + (this.costOf(r) as f64) / this.tenantWeights.get(t));
     this.tenantInUse.add(t, this.costOf(r));
-    this.tenantStarts.add(t, 1);
     if (this.tenantSlotsMax.get(this.tenantService.get(t)) > 0) this.placeAll(t);
     else this.place(flow);
     // One that goes out of turn, because it has waited long enough, takes no turns from those that are less far on.
@@ -738,7 +730,6 @@ export class Order {
     this.tenantWaiting.grow(room);
     this.tenantInUse.grow(room);
     this.tenantWeights.grow(room);
-    this.tenantStarts.grow(room);
     this.tenantKept.grow(room);
     this.isIdle.grow(room);
     this.idleNext.grow(room);

@@ -292,19 +292,14 @@ export function othersAsked(at: usize, size: i32, from: usize): i32 {
   let asked = 0;
   for (let i = 0; i < membership.count; i++) {
     if (membership.member(i) === membership.me) continue;
-    sendTo(membership.member(i), at, size);
+    wakeMember(membership.member(i), at, size);
     asked++;
   }
   return asked;
 }
 
-/** Sends a message to a worker. */
-export function sendTo(member: f64, at: usize, size: i32): void {
-  wakeMember(member, at, size);
-}
-
 /** Wakes a member for a service; without a name because of the members. */
-function wakeMember(number: f64, name: usize, size: i32): void {
+export function wakeMember(number: f64, name: usize, size: i32): void {
   begin();
   put(QUEUE);
   putNumber(number as u64);

@@ -20,6 +20,7 @@ import {
 } from './host.ts';
 import { nameAt, nameSize } from './names.ts';
 import { queues, serviceEntry } from './state.ts';
+import { random_get } from './wasi_snapshot_preview1.ts';
 import {
   beginMessage,
   close,
@@ -61,10 +62,10 @@ const ids: usize = heap.alloc(32);
 const tokenAt: usize = heap.alloc(8);
 const TARGET: usize = 512;
 const target: usize = heap.alloc(TARGET);
-const pending: usize = heap.alloc(MOST_BYTES);
+// Taken with the first span.
+let pending: usize = 0;
 let pendingSize: usize = 0;
 let due: f64 = Infinity;
-let seed: u64 = 0;
 
 /** A request that has waited is over: from `came` to `slot`, or until now where it got none. */
 export function tellWait(r: i32, place: i32, slot: f64, now: f64): void {
@@ -78,7 +79,7 @@ export function tellWait(r: i32, place: i32, slot: f64, now: f64): void {
   beginMessage();
   const span = open(2);
   writeBytes(1, ids, 16);
-  nextId(wall);
+  random_get(ids + 24, 8);
   writeBytes(2, ids + 24, 8);
   writeBytes(4, ids + 16, 8);
   writeBytes(5, NAME.at, NAME.size);
@@ -97,6 +98,7 @@ export function tellWait(r: i32, place: i32, slot: f64, now: f64): void {
   close(span);
   const size = messageSize();
   if (pendingSize + size > MOST_BYTES) return;
+  if (pending === 0) pending = heap.alloc(MOST_BYTES);
   memory.copy(pending + pendingSize, messageAt(), size);
   pendingSize += size;
   if (due === Infinity) due = now + FLUSH_MS;
@@ -184,14 +186,4 @@ function byteAt(at: usize): u8 {
 
 function digit(code: u8): u32 {
   return (code >= 97 /* a */ ? code - 87 : code - 48) & 15;
-}
-
-/** An id that no other span has, at `ids + 24`: an xorshift. */
-function nextId(wall: u64): void {
-  // Two VMs do not begin in the same nanosecond.
-  if (seed === 0) seed = wall;
-  seed ^= seed >> 12;
-  seed ^= seed << 25;
-  seed ^= seed >> 27;
-  store<u64>(ids + 24, seed * 2685821657);
 }

@@ -95,6 +95,8 @@ const BASE_MS = 50;
 const MAX_MS = 120;
 /** A tick comes at the next whole millisecond. */
 const TICK = 1;
+/** The filter answers so many in place of a pod in one call. */
+const REFUSED_AT_ONCE = 48;
 const CONNECTED = 0;
 const CLIENT_LEFT = 0x4000;
 const CONNECT_FAILURE = 0x20;
@@ -118,6 +120,8 @@ class Model {
   readonly #happened: Record<string, number> = {};
   #step = 0;
   #arrivals = 0;
+  /** So many were told that they waited too long, since the newest configuration of a service. */
+  #timeouts = 0;
   #arriving: Request | undefined;
 
   constructor(code: WebAssembly.Module, seed: number) {
@@ -499,7 +503,12 @@ class Model {
       tellPlace: service.tellPlace,
       ...jobSettings(service),
     };
+    const before = service.order.waiting.length;
+    this.#timeouts = 0;
     this.#sendAcked({ service: { name, settings, pods: unique } });
+    // Many are told a batch at a time, with the ticks that follow at once.
+    for (let n = wasKnown ? 0 : before; n > REFUSED_AT_ONCE; n -= REFUSED_AT_ONCE)
+      this.#host.pass(TICK, () => this.#settle());
     if (!wasKnown && service.order.waiting.length > queueMax)
       this.#fail(`${service.order.waiting.length} of ${queueMax} wait that came before the service was known`);
   }
@@ -644,6 +653,7 @@ class Model {
     const request = service?.order.waiting.find((one) => one.context === context);
     if (service === undefined || request === undefined) this.#fail(`${context} is answered and does not wait`);
     service.order.leave(request);
+    this.#timeouts += 1;
     this.#host.done(context);
     if (details === 'sluice_deadline') {
       this.#happen('its deadline came');
@@ -670,7 +680,8 @@ class Model {
     const free = slots.reduce((sum, one) => sum + one, 0);
     const { waiting } = service.order;
     const [request] = waiting.slice(-1);
-    if (request === undefined || waiting.length - free <= service.queueMax)
+    // Those that are told with a later tick were out before others timed out.
+    if (request === undefined || waiting.length + this.#timeouts - free <= service.queueMax)
       this.#fail(`refused as one of ${waiting.length} of ${service.queueMax} with ${free} free slots`);
     service.order.leave(request);
     this.#happen('refused once known');
