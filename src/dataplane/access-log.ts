@@ -38,7 +38,11 @@ const FLAG_BITS = {
  */
 const ENDINGS: readonly (readonly [word: string, condition: string])[] = [
   ['queue full', is(DETAILS.full)],
+  ['tenant full', is(DETAILS.tenantFull)],
+  ['too costly', is(DETAILS.tooCostly)],
+  ['deadline', is(DETAILS.deadline)],
   ['waited too long', is(DETAILS.waitTimeout)],
+  ['duplicate', is(DETAILS.duplicate)],
   ['cancelled', is(DETAILS.cancelled)],
   ['service removed', is(DETAILS.removed)],
   ['not ready', is(DETAILS.noState)],
@@ -53,8 +57,9 @@ const ENDINGS: readonly (readonly [word: string, condition: string])[] = [
   ['pod failed', flags('UC', 'UR', 'LR')],
   ['queue full', flags('UO')],
   ['unreadable answer', flags('UPE')],
-  ['answered', is('via_upstream')],
-  ['answered by Envoy', is('direct_response')],
+  // The answer of a pod too, which a request with the same key got from it.
+  ['answered', is('via_upstream', DETAILS.joined)],
+  ['answered by Envoy', is('direct_response', DETAILS.answer)],
 ];
 
 function is(...details: readonly string[]): string {
@@ -135,9 +140,9 @@ export function accessLoggers(log: AccessLog | undefined): readonly Logger[] {
   return requests === 'all' ? loggers : loggers.map((logger) => ({ ...logger, filter: FAILED }));
 }
 
-/** Neither a pod's good answer nor that of a redirect. */
+/** Neither a pod's good answer, nor that of a redirect or of the filter to who asked it. */
 const FAILED = expression(
-  `response.flags != 0 || response.code >= 500 || !(response.code_details in ['via_upstream', 'direct_response'])`,
+  `response.flags != 0 || response.code >= 500 || !(response.code_details in ['via_upstream', 'direct_response', '${DETAILS.joined}', '${DETAILS.answer}'])`,
 );
 
 /** What is written of these headers, by the names of the fields. */

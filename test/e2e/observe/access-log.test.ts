@@ -201,6 +201,25 @@ test('failed requests alone, with headers', async () => {
   expect(await linesOf(path)).toHaveLength(2);
 });
 
+test('what the filter answers itself is in the log as the client was told it, and only what failed as failed', async () => {
+  const path = logFile();
+  const { sluice, pods } = await start(
+    { path, requests: 'failed' },
+    { idempotency: { header: 'x-key' }, cost: { header: 'x-cost' }, queue: { max: 2, place: 'on' } },
+  );
+  const key = { 'x-key': 'one' };
+  const first = send(sluice.port, '/codec', { ...key, 'x-request-id': 'first' });
+  await until(async () => (await pods.held()) === 1, { what: 'the first at the pod' });
+  const joined = send(sluice.port, '/codec', { ...key, 'x-request-id': 'joined' });
+  const asked = await fetch(`http://127.0.0.1:${sluice.port}/.well-known/sluice/requests/first`);
+  expect(asked.status).toBe(200);
+  expect([(await first).status, (await joined).status]).toEqual([200, 200]);
+  expect((await pods.requests()).length).toBe(1);
+  expect((await send(sluice.port, '/codec', { 'x-cost': '7', 'x-request-id': 'costly' })).status).toBe(400);
+  expect(await lineOf(path, 'costly')).toMatchObject({ status: 400, ended: 'too costly', service: 'codec' });
+  expect(await linesOf(path)).toHaveLength(1);
+});
+
 test('a client that does not name its request gets a name for it, which is in the log', async () => {
   const path = logFile();
   const { sluice } = await start({ path });
