@@ -228,4 +228,43 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
     );
     expect(text).toContain(`${space.name}/codec/80 of the Gateway API and codec of the route file have the same pods`);
   });
+
+  test('a SlotPolicy that Sluice would refuse is refused by the API server, and a good one is kept whole', async () => {
+    const space = await TestNamespace.make(cluster);
+    const create = async (keys: object) => {
+      const object = {
+        apiVersion: 'sluice.dev/v1alpha1',
+        kind: 'SlotPolicy',
+        metadata: { generateName: 'codec-' },
+        spec: { targetRefs: [{ name: 'codec' }], ...keys },
+      };
+      const path = `/apis/sluice.dev/v1alpha1/namespaces/${space.name}/slotpolicies`;
+      const { status, body } = await cluster.ask('POST', path, object, true);
+      return status === 201 ? body.spec : `${status} ${body.message}`;
+    };
+    const priority = { classes: ['high', 'low'], default: 'low', max_wait: { low: '90s' } };
+    const fair = { header: 'x-tenant', weights: { gold: 4, silver: 2 } };
+    const queue = { priority, fair, deadline: 'early' };
+    const good = { limit: 2, cost: { header: 'x-cost' }, scale: { down_after: '5m' }, queue };
+    expect(await create(good)).toMatchObject(good);
+    const bad: readonly (readonly [object, string])[] = [
+      [{ limit: 2, queue: { priority: { ...priority, classes: ['high', '-'] } } }, 'spec.queue.priority.classes[1]: '],
+      [{ limit: 2, queue: { priority: { ...priority, classes: [] } } }, 'spec.queue.priority.classes: '],
+      [
+        { limit: 2, queue: { priority: { ...priority, max_wait: { low: 'soon' } } } },
+        'spec.queue.priority.max_wait.low: ',
+      ],
+      [{ limit: 2, queue: { fair: { ...fair, weights: { gold: 1001 } } } }, 'spec.queue.fair.weights.gold: '],
+      [{ cost: { header: 'x-cost' } }, 'cost: only with a limit: without one there are no slots'],
+      [{ scale: { down_after: '5m' } }, 'scale.down_after: only with a limit: '],
+      [{ queue: { priority } }, 'queue.priority: only with a limit: without one nothing waits in a queue'],
+      [{ queue: { fair } }, 'queue.fair: only with a limit: without one nothing waits in a queue'],
+      [{ queue: { deadline: 'early' } }, 'queue.deadline: only with a limit: without one nothing waits in a queue'],
+    ];
+    for (const [keys, message] of bad) {
+      const told = await create(keys);
+      expect(told).toContain('422 ');
+      expect(told).toContain(message);
+    }
+  });
 });

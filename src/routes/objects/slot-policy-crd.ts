@@ -1,5 +1,6 @@
 import type { JsonKeywords, JsonSchema } from '../file/json-schema.ts';
 import { mapSchema } from '../file/json-schema.ts';
+import { ONLY_LIMITED } from '../file/queue.ts';
 import { settingsFields } from './service-settings.ts';
 
 /** A schema as a CustomResourceDefinition has it: structural, so each value has one type. */
@@ -24,17 +25,17 @@ const RULES: readonly { readonly rule: string; readonly message: string }[] = [
     message: 'max_requests: only without a limit: with a limit queue.max bounds how many wait',
   },
   {
-    rule: 'has(self.limit) || !has(self.queue) || !has(self.queue.timeout)',
-    message: 'queue.timeout: only with a limit: without one nothing waits in a queue',
+    rule: 'has(self.limit) || !has(self.cost)',
+    message: 'cost: only with a limit: without one there are no slots',
   },
   {
-    rule: 'has(self.limit) || !has(self.queue) || !has(self.queue.place)',
-    message: 'queue.place: only with a limit: without one nothing waits in a queue',
+    rule: 'has(self.limit) || !has(self.scale) || !has(self.scale.down_after)',
+    message: 'scale.down_after: only with a limit: without one it is not known how many pods are needed',
   },
-  {
-    rule: 'has(self.limit) || !has(self.queue) || !has(self.queue.wait_for_body)',
-    message: 'queue.wait_for_body: only with a limit: without one nothing waits in a queue',
-  },
+  ...ONLY_LIMITED.map((key) => ({
+    rule: `has(self.limit) || !has(self.queue) || !has(self.queue.${key})`,
+    message: `queue.${key}: only with a limit: without one nothing waits in a queue`,
+  })),
 ];
 
 /** The CustomResourceDefinition of SlotPolicy, from the same table of keys that the route file is read by. */
@@ -149,10 +150,14 @@ function structural(schema: JsonKeywords): { readonly properties?: Readonly<Reco
     };
   }
   if (schema.enum !== undefined) return { ...about, type: 'string', enum: schema.enum };
-  // Names, such as those of classes; an API server takes no list without.
-  if (type === 'array') return { ...about, type, items: { type: 'string' } };
-  // By names of the user's own, such as weights of tenants: without this key an API server would drop them.
-  if (type === 'object') return { ...about, type, 'x-kubernetes-preserve-unknown-fields': true };
+  if (type === 'array') {
+    const { items = true, minItems } = schema;
+    return { ...about, type, items: structural(keywords(items)), ...(minItems === undefined ? {} : { minItems }) };
+  }
+  // By names of the user's own, such as weights of tenants.
+  if (type === 'object') {
+    return { ...about, type, additionalProperties: structural(keywords(schema.additionalProperties ?? true)) };
+  }
   // Texts may be written as numbers in the file; the API server tells them apart.
   return { ...about, type: typeof type === 'string' ? type : 'string', ...bounds };
 }
