@@ -1,7 +1,7 @@
 import type { Certificate, Listener, ListenerName } from '../../model/listener.ts';
-import { readCertificate } from '../objects/certificate.ts';
+import { tlsCertificate } from '../objects/certificate.ts';
 import { type Finding, fails, holds } from '../objects/condition.ts';
-import { NAMESPACES, SECRETS } from '../objects/core.ts';
+import { NAMESPACES } from '../objects/core.ts';
 import { keyOf, type Objects, originOf } from '../objects/object.ts';
 import { addressesOf, type GatewayAddresses } from './addresses.ts';
 import { type AskedOfClients, askedOfClients, type ClientFault } from './clients.ts';
@@ -241,12 +241,6 @@ function certificateOf(parent: Parent, ref: Reference, objects: Objects): ReadCe
     const message = `no ReferenceGrant in namespace ${namespace} lets a ${parent.kind} of ${own} use Secret ${name}`;
     return bad('RefNotPermitted', message);
   }
-  const secret = objects.get(SECRETS, namespace, name);
-  if (secret === undefined) {
-    return bad('InvalidCertificateRef', `there is no Secret ${namespace}/${name} of type kubernetes.io/tls`);
-  }
-  const read = readCertificate(secret);
-  return typeof read === 'string'
-    ? bad('InvalidCertificateRef', `Secret ${namespace}/${name}: ${read}`)
-    : { kind: 'certificate', certificate: read };
+  const found = tlsCertificate(objects, keyOf({ namespace, name }));
+  return typeof found === 'string' ? bad('InvalidCertificateRef', found) : { kind: 'certificate', certificate: found };
 }

@@ -1,19 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { remember } from '../../base/remember.ts';
 import type { Certificate } from '../../model/listener.ts';
-import { readCertificate } from '../objects/certificate.ts';
-import { SECRETS, type SecretObject } from '../objects/core.ts';
+import { type InlineCertificate, tlsCertificate } from '../objects/certificate.ts';
 import { keyOf, type Objects } from '../objects/object.ts';
 import type { Remarks } from '../objects/remark.ts';
 import type { IngressTls } from './read.ts';
 
-/** Certificates as they were read before: with a thousand of them, one that changes is read. */
-export type ReadCertificates = WeakMap<SecretObject, KnownCertificate | string>;
-
-interface KnownCertificate {
-  readonly certificate: Certificate;
-  readonly x509: X509Certificate;
-}
+/** For whom certificates are, as it was read before: with a thousand of them, one that changes is read. */
+export type ReadCertificates = WeakMap<InlineCertificate, X509Certificate>;
 
 /** The certificates that clients are shown; of several Envoy takes the one for the name that a client asks for. */
 export class IngressCertificates {
@@ -27,9 +21,9 @@ export class IngressCertificates {
   constructor(objects: Objects, memory: ReadCertificates, byDefault: string | undefined) {
     this.#objects = objects;
     this.#memory = memory;
-    const found = byDefault === undefined ? undefined : this.#find(byDefault);
+    const found = byDefault === undefined ? undefined : tlsCertificate(objects, byDefault);
     this.hasDefault = typeof found === 'object';
-    if (typeof found === 'object') this.#all.set(found.name, found.certificate);
+    if (typeof found === 'object') this.#all.set(found.name, found);
   }
 
   /** The default one first, then as Ingresses named them. */
@@ -49,13 +43,14 @@ export class IngressCertificates {
           return [];
         }
         const key = keyOf({ namespace, name: one.secret });
-        const found = this.#find(key);
+        const found = tlsCertificate(this.#objects, key);
         if (typeof found === 'string') {
           remarks.refuse(one.place, found, 'make a Secret of type kubernetes.io/tls with tls.crt and tls.key');
           return this.hasDefault ? hosts : [];
         }
-        this.#all.set(found.name, found.certificate);
-        const others = one.hosts.filter((host) => !isFor(found.x509, host));
+        this.#all.set(found.name, found);
+        const x509 = remember(this.#memory, found, ({ cert }) => new X509Certificate(cert));
+        const others = one.hosts.filter((host) => !isFor(x509, host));
         if (others.length > 0) {
           const fix = `clients that ask for it get another certificate; have it made for ${others.join(', ')}`;
           remarks.refuse(one.place, `the certificate in Secret ${key} is not for ${others.join(', ')}`, fix);
@@ -64,20 +59,6 @@ export class IngressCertificates {
       }),
     );
   }
-
-  #find(key: string): (KnownCertificate & { readonly name: string }) | string {
-    const [namespace = '', name = ''] = key.split('/');
-    const secret = this.#objects.get(SECRETS, namespace, name);
-    if (secret === undefined) return `there is no Secret ${key} of type kubernetes.io/tls`;
-    const read = remember(this.#memory, secret, know);
-    return typeof read === 'string' ? `Secret ${key}: ${read}` : { name: key, ...read };
-  }
-}
-
-function know(secret: SecretObject): KnownCertificate | string {
-  const certificate = readCertificate(secret);
-  if (typeof certificate === 'string') return certificate;
-  return { certificate, x509: new X509Certificate(certificate.cert) };
 }
 
 function isFor(certificate: X509Certificate, host: string): boolean {

@@ -31,7 +31,7 @@ export interface IngressOptions {
   readonly certificate?: string;
 }
 
-/** What is kept from one translation to the next: an Ingress or Secret that is as it was is not read again. */
+/** What is kept from one translation to the next: what is as it was is not read again. */
 interface Memory {
   readonly read: WeakMap<Ingress, ReadIngress>;
   readonly certificates: ReadCertificates;

@@ -1,11 +1,11 @@
 import { remember } from '../../base/remember.ts';
-import type { Certificate, ListenerName } from '../../model/listener.ts';
+import type { ListenerName } from '../../model/listener.ts';
 import { formatObject } from '../../model/origin.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Backend, ForwardRoute, Mirror, NamedMatch, Route } from '../../model/route.ts';
 import type { Protocol, Service } from '../../model/service.ts';
-import { readCertificate } from '../objects/certificate.ts';
-import { SECRETS, SERVICES, type SecretObject, type ServiceObject, type ServicePort } from '../objects/core.ts';
+import { tlsCertificate } from '../objects/certificate.ts';
+import { SECRETS, SERVICES, type ServiceObject, type ServicePort } from '../objects/core.ts';
 import { type EdgePorts, edgeListeners } from '../objects/edge.ts';
 import { type KubeObject, keyOf, type Objects, originOf } from '../objects/object.ts';
 import { appProtocolOf, externalFault, ObjectServices } from '../objects/object-services.ts';
@@ -37,7 +37,6 @@ export interface IstioOptions {
 interface Memory {
   readonly routes: WeakMap<KubeObject, ReadRoutes>;
   readonly rules: WeakMap<KubeObject, ReadRule>;
-  readonly certificates: WeakMap<SecretObject, Certificate | string>;
 }
 
 interface ReadRoutes {
@@ -55,7 +54,7 @@ interface ReadRule {
 
 /** Routes from VirtualServices and DestinationRules. */
 export function istioRoutes(options: IstioOptions): RouteKind {
-  const memory: Memory = { routes: new WeakMap(), rules: new WeakMap(), certificates: new WeakMap() };
+  const memory: Memory = { routes: new WeakMap(), rules: new WeakMap() };
   return {
     source: 'Istio',
     resources: [VIRTUAL_SERVICES, DESTINATION_RULES, SLOT_POLICIES, SERVICES, SECRETS],
@@ -88,7 +87,7 @@ function translateIstio(
     rule: remember(memory.rules, object, readRule),
   }));
   const said = saidByHost(rules);
-  const shown = certificates.map((key) => certificateOf(objects, key, memory));
+  const shown = certificates.map((key) => tlsCertificate(objects, key));
   const good = shown.filter((one) => typeof one !== 'string');
   const listeners = edgeListeners({ http: HTTP, https: HTTPS }, ports, good);
   const names = listeners.map(({ name }) => name);
@@ -160,14 +159,6 @@ function saidByHost(rules: readonly { readonly work: Work; readonly rule: ReadRu
     }
   }
   return byHost;
-}
-
-function certificateOf(objects: Objects, key: string, memory: Memory): Certificate | string {
-  const [namespace = '', name = ''] = key.split('/');
-  const secret = objects.get(SECRETS, namespace, name);
-  if (secret === undefined) return `there is no Secret ${key} of type kubernetes.io/tls`;
-  const read = remember(memory.certificates, secret, readCertificate);
-  return typeof read === 'string' ? `Secret ${key}: ${read}` : read;
 }
 
 /** Leads a VirtualService's routes to Services. */
