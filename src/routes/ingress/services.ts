@@ -1,11 +1,10 @@
-import type { Problem } from '../../model/problem.ts';
 import type { Backend } from '../../model/route.ts';
 import type { PodTls, ServiceName } from '../../model/service.ts';
 import { SECRETS, SERVICES, type ServiceObject, type ServicePort } from '../objects/core.ts';
 import { keyOf, type Objects } from '../objects/object.ts';
 import { appProtocolOf, externalFault, type ObjectServices, serviceNameOf } from '../objects/object-services.ts';
 import type { Remarks } from '../objects/remark.ts';
-import { settle, type Words } from '../objects/service-settings.ts';
+import type { Words } from '../objects/service-settings.ts';
 import type { IngressSettings, PodTlsSaid } from './annotations.ts';
 import type { IngressBackend } from './read.ts';
 
@@ -18,31 +17,6 @@ export interface IngressLead {
   /** What its annotations say of its Services; undefined: nothing that can be read. */
   readonly words: Words | undefined;
   readonly remarks: Remarks;
-}
-
-/** What annotations of an Ingress say of its Services; what cannot be read is told, and not said. */
-export function wordsOf(
-  subject: string,
-  { service, places, tls }: IngressSettings,
-  remarks: Remarks,
-): Words | undefined {
-  if (Object.keys(service).length === 0) return undefined;
-  const words = { subject, keys: service };
-  // Whatever the Service: the settings are read the same way.
-  const settled = settle('ingress' as ServiceName, { kind: 'static', addresses: [] }, words, 'http1');
-  if (settled.ok) return words;
-  const bad = settled.errors.map((problem) => {
-    const key = firstKey(problem);
-    const place = places.get(key) ?? tls?.place;
-    if (place !== undefined) remarks.refuse(place, problem.message, problem.fix ?? 'write another value');
-    return key;
-  });
-  const good = Object.fromEntries(Object.entries(service).filter(([key]) => !bad.includes(key)));
-  return Object.keys(good).length === 0 ? undefined : { subject, keys: good };
-}
-
-function firstKey({ path = '' }: Problem): string {
-  return /^[a-z_0-9]+/.exec(path)?.[0] ?? '';
 }
 
 /** Leads Ingresses to Services: of two that say different things of one port the older counts. */

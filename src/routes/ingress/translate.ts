@@ -8,7 +8,7 @@ import { keyOf, type Objects, originOf } from '../objects/object.ts';
 import { ObjectServices } from '../objects/object-services.ts';
 import { type Published, publishedAddresses, toLoadBalancer } from '../objects/published.ts';
 import { type Place, type Remark, Remarks } from '../objects/remark.ts';
-import type { Words } from '../objects/service-settings.ts';
+import { readableWords, type Words } from '../objects/service-settings.ts';
 import { SLOT_POLICIES, slotPolicies } from '../objects/slot-policy.ts';
 import { problemsOf, toldOf } from '../objects/told.ts';
 import type { RouteKind, StatusWish, Translation, TranslationContext } from '../objects/translation.ts';
@@ -18,7 +18,7 @@ import { IngressCertificates, type ReadCertificates } from './certificates.ts';
 import { ownIngresses } from './choose.ts';
 import { INGRESS_CLASSES, INGRESSES, type Ingress } from './objects.ts';
 import { type IngressReading, type IngressRoute, readIngress } from './read.ts';
-import { type IngressLead, IngressServices, wordsOf } from './services.ts';
+import { type IngressLead, IngressServices } from './services.ts';
 
 /** How Ingresses are served. */
 export interface IngressOptions {
@@ -122,7 +122,8 @@ function statusesOf(works: readonly Work[], addresses: readonly string[]): reado
 function read(object: Ingress): ReadIngress {
   const remarks = new Remarks();
   const reading = readIngress(valueOfJson(object), remarks);
-  const words = wordsOf(formatObject(originOf('Ingress', object)), reading.settings, remarks);
+  const { service: keys, places } = reading.settings;
+  const words = readableWords({ subject: formatObject(originOf('Ingress', object)), keys }, places, remarks);
   return { reading, words, remarks: remarks.all };
 }
 

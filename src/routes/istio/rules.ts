@@ -1,7 +1,6 @@
-import type { Problem } from '../../model/problem.ts';
-import type { PodTls, ServiceName } from '../../model/service.ts';
-import type { Place, Remarks } from '../objects/remark.ts';
-import { settle, type Words } from '../objects/service-settings.ts';
+import type { PodTls } from '../../model/service.ts';
+import type { Remarks } from '../objects/remark.ts';
+import { readableWords, type Words } from '../objects/service-settings.ts';
 import type { DestinationRuleReading } from './destination-rule.ts';
 
 /** What a DestinationRule says of the pods of its host. */
@@ -15,26 +14,8 @@ export interface Said {
 
 /** Reads the settings of a rule; what cannot be used is told, and not said. */
 export function saidOf(subject: string, reading: DestinationRuleReading, remarks: Remarks): Said {
-  return { subject, words: wordsOf(subject, reading, remarks), tls: tlsOf(reading, remarks) };
-}
-
-function wordsOf(subject: string, { keys = {}, places }: DestinationRuleReading, remarks: Remarks): Words | undefined {
-  if (Object.keys(keys).length === 0) return undefined;
-  const words = { subject, keys };
-  // Whatever the Service: the settings are read the same way.
-  const settled = settle('rule' as ServiceName, { kind: 'static', addresses: [] }, words, 'http1');
-  if (settled.ok) return words;
-  const bad = settled.errors.map((problem) => tell(problem, places, remarks));
-  const good = Object.fromEntries(Object.entries(keys).filter(([key]) => !bad.includes(key)));
-  return Object.keys(good).length === 0 ? undefined : { subject, keys: good };
-}
-
-/** The first key of what is wrong. */
-function tell({ path = '', message, fix }: Problem, places: ReadonlyMap<string, Place>, remarks: Remarks): string {
-  const key = /^[a-z_0-9]+/.exec(path)?.[0] ?? '';
-  const place = places.get(key);
-  if (place !== undefined) remarks.refuse(place, message, fix ?? 'write another value');
-  return key;
+  const { keys = {}, places } = reading;
+  return { subject, words: readableWords({ subject, keys }, places, remarks), tls: tlsOf(reading, remarks) };
 }
 
 function tlsOf({ tls }: DestinationRuleReading, remarks: Remarks): Said['tls'] {

@@ -8,6 +8,7 @@ import { checkService, toService, unsaid } from '../file/service.ts';
 import { serviceFields } from '../file/service-keys.ts';
 import { readTree } from '../file/tree.ts';
 import type { KubeObject } from './object.ts';
+import type { Place, Remarks } from './remark.ts';
 
 // What of a route file's service an object may say: all but where its pods are, which the object itself is;
 // nor files, which an object has none of: BackendTLSPolicy says whom to trust.
@@ -72,6 +73,25 @@ export function settle(
   if (report.hasErrors) return fail(...withoutPositions(report.problems));
   const service = toService(name, locator, whole);
   return ok(words.keys['protocol'] === undefined ? { ...service, protocol } : service);
+}
+
+/** Everything that is wrong with the words, whatever the Service: they are read the same way for all. */
+export function faultsOf(words: Words): readonly Problem[] {
+  const settled = settle('any' as ServiceName, { kind: 'static', addresses: [] }, words, 'http1');
+  return settled.ok ? [] : settled.errors;
+}
+
+/** What of the words can be read; what cannot is told, and not said. `places`: where each first key is said. */
+export function readableWords(words: Words, places: ReadonlyMap<string, Place>, remarks: Remarks): Words | undefined {
+  if (Object.keys(words.keys).length === 0) return undefined;
+  const bad = faultsOf(words).map(({ path = '', message, fix }) => {
+    const key = /^[a-z_0-9]+/.exec(path)?.[0] ?? '';
+    const place = places.get(key);
+    if (place !== undefined) remarks.refuse(place, message, fix ?? 'write another value');
+    return key;
+  });
+  const good = Object.entries(words.keys).filter(([key]) => !bad.includes(key));
+  return good.length === 0 ? undefined : { subject: words.subject, keys: Object.fromEntries(good) };
 }
 
 /** Lines of a text that nobody has seen. */

@@ -1,9 +1,9 @@
+import { remember } from '../../base/remember.ts';
 import { formatProblem, type Problem } from '../../model/problem.ts';
-import type { ServiceName } from '../../model/service.ts';
 import { type Condition, type Finding, fails, holds, toConditions } from './condition.ts';
 import { SERVICES } from './core.ts';
 import { type KubeObject, keyOf, type Objects, type Resource, withoutManagedFields } from './object.ts';
-import { annotationWords, type Keys, settle, type Words } from './service-settings.ts';
+import { annotationWords, faultsOf, type Keys, type Words } from './service-settings.ts';
 import type { RouteKind, StatusWish } from './translation.ts';
 
 /** Settings of Services as an object of their own: direct policy attachment (GEP-713). */
@@ -46,6 +46,21 @@ export const slotPolicyStatuses: RouteKind = {
   },
 };
 
+/** A policy by itself, whatever else there is. */
+interface ReadPolicy {
+  readonly words: Words;
+  /** Everything that is wrong with the words. */
+  readonly faults: readonly string[];
+}
+
+/** Policies as they were read before: every kind of routes asks for all of them. */
+const known = new WeakMap<SlotPolicy, ReadPolicy>();
+
+function readPolicy(policy: SlotPolicy): ReadPolicy {
+  const words = { subject: `SlotPolicy ${keyOf(policy.metadata)}`, keys: keysOf(policy) };
+  return { words, faults: faultsOf(words).map(textOf) };
+}
+
 /** A policy that says something readable about its Services. */
 interface Claim {
   readonly policy: SlotPolicy;
@@ -57,9 +72,9 @@ export function slotPolicies(objects: Objects, now: string): SlotPolicies {
   const claims = new Map<string, Claim>();
   const problems: Problem[] = [];
   const statuses = objects.all(SLOT_POLICIES).map((policy): StatusWish => {
-    const subject = `SlotPolicy ${keyOf(policy.metadata)}`;
-    const words = { subject, keys: keysOf(policy) };
-    const finding = judge(policy, words, { objects, claims });
+    const read = remember(known, policy, readPolicy);
+    const { subject } = read.words;
+    const finding = judge(policy, read, { objects, claims });
     if (finding.status !== 'True' || finding.message !== '') {
       problems.push({
         severity: finding.status === 'True' ? 'warning' : 'error',
@@ -80,13 +95,9 @@ interface Judging {
   readonly claims: Map<string, Claim>;
 }
 
-function judge(policy: SlotPolicy, words: Words, { objects, claims }: Judging): Finding {
-  // Whatever the Service: the settings are read the same way.
-  const settled = settle('policy' as ServiceName, { kind: 'static', addresses: [] }, words, 'http1');
+function judge(policy: SlotPolicy, { words, faults: unreadable }: ReadPolicy, { objects, claims }: Judging): Finding {
   // Its Services count as told about all the same: without a limit that they were to have they would be flooded.
-  const faults: { readonly reason: string; readonly message: string }[] = settled.ok
-    ? []
-    : settled.errors.map((error) => ({ reason: 'Invalid', message: textOf(error) }));
+  const faults = unreadable.map((message) => ({ reason: 'Invalid', message }));
   for (const { group = '', kind = 'Service', name } of policy.spec.targetRefs) {
     if (group !== '' || kind !== 'Service') {
       faults.push({ reason: 'Invalid', message: `a SlotPolicy is about Services, not about ${kind} ${name}` });
