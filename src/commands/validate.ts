@@ -5,7 +5,7 @@ import { formatProblem, type Problem } from '../model/problem.ts';
 import { withNamedFiles } from '../routes/file/certificates.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { fileTitle } from '../routes/file/read.ts';
-import { isManifest } from '../routes/manifests/read.ts';
+import { isManifest, readManifests } from '../routes/manifests/read.ts';
 import { parseRoutes, type RoutesText, readRoutesText } from '../routes/manifests/read-routes.ts';
 import { EXIT, failWith } from './exit.ts';
 
@@ -51,28 +51,30 @@ async function checkAll(
   texts: readonly { readonly file: string; readonly text: Result<RoutesText, Problem> }[],
   withoutFiles: boolean,
 ): Promise<readonly Checked[]> {
-  const good = texts.flatMap(({ text }) => (text.ok ? [text.value] : []));
+  const manifests = texts.flatMap(({ text }) => (text.ok && isManifest(text.value.text) ? [text.value] : []));
+  const together = readManifests(manifests);
   return Promise.all(
     texts.map(async ({ file, text }): Promise<Checked> => {
       if (!text.ok) return { file, read: text };
-      const read = parseRoutes(
-        text.value,
-        process.env,
-        good.filter((other) => other !== text.value),
-      );
-      if (isManifest(text.value.text)) return { file, read: ofFile(read, fileTitle(file), good) };
+      if (manifests.includes(text.value)) return { file, read: ofFile(together, text.value, manifests) };
+      const read = parseRoutes(text.value, process.env);
       if (!read.ok || withoutFiles) return { file, read };
       return { file, read: await withNamedFiles(read.value, fileTitle(file), systemClock.now()) };
     }),
   );
 }
 
-/** What is said of this file alone, where several are read together. */
-function ofFile(read: Checked['read'], title: string, all: readonly RoutesText[]): Checked['read'] {
-  const others = new Set(all.map(({ file }) => file).filter((file) => file !== title));
-  const own = ({ subject }: Problem) => !others.has(subject);
-  if (read.ok) return ok({ ...read.value, warnings: read.value.warnings.filter(own) });
-  const errors = read.errors.filter(own);
+/** What is said of this file alone, where several are read together; what is said of all of them names it first. */
+function ofFile(read: Checked['read'], one: RoutesText, all: readonly RoutesText[]): Checked['read'] {
+  const others = all.filter((other) => other !== one).map(({ file }) => file);
+  const ownFirst = [one.file, ...others].join(', ');
+  const whole = all.map(({ file }) => file).join(', ');
+  const own = (problems: readonly Problem[]) =>
+    problems
+      .filter(({ subject }) => subject === one.file || !others.includes(subject))
+      .map((problem) => (problem.subject === whole ? { ...problem, subject: ownFirst } : problem));
+  if (read.ok) return ok({ ...read.value, warnings: own(read.value.warnings) });
+  const errors = own(read.errors);
   return fail(...(errors.length > 0 ? errors : read.errors));
 }
 

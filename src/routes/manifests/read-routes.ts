@@ -17,16 +17,9 @@ export async function readRoutesText(path: string): Promise<Result<RoutesText, P
   return text.ok ? { ok: true, value: { path, file: fileTitle(path), text: text.value } } : text;
 }
 
-/**
- * What a file's routes are: a route file's, or those of the Kubernetes objects in it, with objects of `others` beside them.
- * Errors: everything that is wrong with it.
- */
-export function parseRoutes(
-  one: RoutesText,
-  env: Environment,
-  others: readonly RoutesText[] = [],
-): Result<RouteFile, Problem> {
-  if (isManifest(one.text)) return readManifests([one, ...others.filter(({ text }) => isManifest(text))]);
+/** What a file's routes are: a route file's, or those of the Kubernetes objects in it. Errors: everything that is wrong with it. */
+export function parseRoutes(one: RoutesText, env: Environment): Result<RouteFile, Problem> {
+  if (isManifest(one.text)) return readManifests([one]);
   const baseDir = one.path === '-' ? process.cwd() : dirname(resolve(one.path));
   return parseRouteFile(one.text, { path: one.file, env, baseDir });
 }
