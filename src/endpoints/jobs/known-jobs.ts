@@ -9,65 +9,92 @@ export interface KnownJob {
   readonly since: number;
 }
 
+/** The jobs of one pod. */
+interface PodJobs {
+  readonly jobs: Map<string, KnownJob>;
+  /** Their filters are gone: until the pod was asked, they count as running. */
+  readonly orphans: Set<string>;
+  /** They have ended for their filter, though the pod may still name them. */
+  readonly ended: Set<string>;
+}
+
 /** The jobs of one service that queue filters know, and those whose filters are gone. */
 export class KnownJobs {
-  readonly #jobs = new Map<string, KnownJob>();
-  /** By pod: until it was asked, they count as running. */
-  readonly #orphans = new Map<string, Set<string>>();
-  /** By pod: they have ended for their filter, though the pod may still name them. */
-  readonly #ended = new Map<string, Set<string>>();
+  readonly #pods = new Map<string, PodJobs>();
+  readonly #isAsked: (address: string) => boolean;
+
+  /** `isAsked`: whether a pod is asked for its jobs. Of no other one will ever be heard that a job is over. */
+  constructor(isAsked: (address: string) => boolean) {
+    this.#isAsked = isAsked;
+  }
 
   /** A member knows this job. */
   add(job: KnownJob): void {
-    this.#jobs.set(keyOf(job), job);
-    this.#orphans.get(job.address)?.delete(job.id);
-    this.#ended.get(job.address)?.delete(job.id);
+    this.#change(job.address, ({ jobs, orphans, ended }) => {
+      jobs.set(keyOf(job), job);
+      orphans.delete(job.id);
+      ended.delete(job.id);
+    });
   }
 
   /** A member says that it is over. */
   remove(job: Pick<KnownJob, 'member' | 'address' | 'id'>): void {
-    this.#jobs.delete(keyOf(job));
-    const ended = this.#ended.get(job.address) ?? new Set();
-    this.#ended.set(job.address, ended.add(job.id));
+    this.#change(job.address, ({ jobs, ended }) => {
+      jobs.delete(keyOf(job));
+      if (this.#isAsked(job.address)) ended.add(job.id);
+    });
   }
 
   /** A member tells anew what it has. */
   forget(member: string): void {
-    for (const [key, job] of this.#jobs) if (job.member === member) this.#jobs.delete(key);
+    this.#takeAll(member);
   }
 
   /** A member has died: its jobs go on, and nobody knows of them. */
   orphan(member: string): void {
-    for (const [key, job] of this.#jobs) {
-      if (job.member !== member) continue;
-      this.#jobs.delete(key);
-      const orphans = this.#orphans.get(job.address) ?? new Set();
-      this.#orphans.set(job.address, orphans.add(job.id));
-    }
+    for (const { address, id } of this.#takeAll(member))
+      if (this.#isAsked(address)) this.#change(address, ({ orphans }) => orphans.add(id));
   }
 
   /** The jobs at a pod. */
   at(address: string): readonly KnownJob[] {
-    return [...this.#jobs.values()].filter((job) => job.address === address);
+    return [...(this.#pods.get(address)?.jobs.values() ?? [])];
   }
 
   /** How many of these jobs of a pod, and of those that went on without their filter, no filter knows. */
   unknownAt(address: string, running: ReadonlySet<string> | undefined): number {
-    const ids = new Set([...(running ?? []), ...(this.#orphans.get(address) ?? [])]);
+    const { orphans = [], ended = [] } = this.#pods.get(address) ?? {};
+    const ids = new Set([...(running ?? []), ...orphans]);
     for (const { id } of this.at(address)) ids.delete(id);
-    for (const id of this.#ended.get(address) ?? []) ids.delete(id);
+    for (const id of ended) ids.delete(id);
     return ids.size;
   }
 
-  /** A pod has said what it has. */
+  /** A pod has said what it has; or it is gone, and has none. */
   said(address: string, running: ReadonlySet<string>): void {
-    this.#orphans.delete(address);
-    const ended = [...(this.#ended.get(address) ?? [])].filter((id) => running.has(id));
-    if (ended.length === 0) this.#ended.delete(address);
-    else this.#ended.set(address, new Set(ended));
+    this.#change(address, ({ orphans, ended }) => {
+      orphans.clear();
+      for (const id of ended) if (!running.has(id)) ended.delete(id);
+    });
+  }
+
+  /** Takes out all that a member knows. */
+  #takeAll(member: string): readonly KnownJob[] {
+    const taken = [...this.#pods.values()].flatMap(({ jobs }) =>
+      [...jobs.values()].filter((job) => job.member === member),
+    );
+    for (const job of taken) this.#change(job.address, ({ jobs }) => jobs.delete(keyOf(job)));
+    return taken;
+  }
+
+  #change(address: string, change: (pod: PodJobs) => void): void {
+    const pod = this.#pods.get(address) ?? { jobs: new Map(), orphans: new Set(), ended: new Set() };
+    change(pod);
+    if (pod.jobs.size + pod.orphans.size + pod.ended.size > 0) this.#pods.set(address, pod);
+    else this.#pods.delete(address);
   }
 }
 
-function keyOf({ member, address, id }: Pick<KnownJob, 'member' | 'address' | 'id'>): string {
-  return `${member} ${address} ${id}`;
+function keyOf({ member, id }: Pick<KnownJob, 'member' | 'id'>): string {
+  return `${member} ${id}`;
 }

@@ -49,6 +49,7 @@ const INTERVAL_MS = 5000;
 const SOON_MS = 1000;
 const TIMEOUT_MS = 2000;
 
+const NO_JOBS: ReadonlySet<string> = new Set();
 const NOTHING: ReadonlyMap<string, number> = new Map();
 
 /** Asks the pods of services with `async.poll` which jobs they have. */
@@ -66,10 +67,11 @@ export class JobPolls {
   /** From now on these services count. */
   follow(services: readonly ServiceWithPods[]): void {
     const wanted = new Map(services.flatMap((one) => (pathOf(one) === undefined ? [] : [[one.service.name, one]])));
-    for (const [name, { cancel }] of this.#polled) {
+    for (const [name, { cancel, pods }] of this.#polled) {
       if (wanted.has(name)) continue;
       cancel();
       this.#polled.delete(name);
+      for (const address of pods.keys()) this.#of(name).said(address, NO_JOBS);
     }
     for (const [name, service] of wanted) {
       const polled = this.#polled.get(name);
@@ -122,7 +124,7 @@ export class JobPolls {
   #of(service: ServiceName): KnownJobs {
     let known = this.#known.get(service);
     if (known === undefined) {
-      known = new KnownJobs();
+      known = new KnownJobs((address) => this.#polled.get(service)?.pods.has(address) === true);
       this.#known.set(service, known);
     }
     return known;
@@ -138,7 +140,11 @@ export class JobPolls {
   #change(polled: Polled, service: ServiceWithPods): void {
     polled.service = service;
     const present = new Set(service.pods.map(formatAddress));
-    for (const address of polled.pods.keys()) if (!present.has(address)) polled.pods.delete(address);
+    for (const address of polled.pods.keys()) {
+      if (present.has(address)) continue;
+      polled.pods.delete(address);
+      this.#of(service.service.name).said(address, NO_JOBS);
+    }
     const isNew = [...present].some((address) => !polled.pods.has(address));
     for (const address of present)
       if (!polled.pods.has(address))

@@ -110,6 +110,21 @@ test('a job that has ended takes no slot, though its pod still names it', async 
   expect(taken()).toBe(0);
 });
 
+test('a pod that comes back with the address of one that is gone begins anew', async () => {
+  const { clock, state, follow, hello, job, taken } = world(new Set(['a']));
+  const member = memberAt(1);
+  hello(member);
+  follow(80);
+  await clock.advance(0);
+  job(member, 'began', 'a');
+  job(member, 'done', 'a');
+  expect(taken()).toBe(0);
+  follow(81);
+  follow(80);
+  await clock.advance(0);
+  expect([taken(), state.lost]).toEqual([1, []]);
+});
+
 test('a job that its pod does not name twice is lost; one that began meanwhile is not', async () => {
   const { clock, state, follow, hello, job } = world();
   const member = memberAt(1);
