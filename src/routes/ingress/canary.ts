@@ -39,7 +39,7 @@ export function withCanary(main: ForwardRoute, { canary, name, origin, backend }
     routes.push(only('cookie', cookieIs(cookie.value, 'always'), own));
     routes.push(only('no cookie', cookieIs(cookie.value, 'never'), main.backends));
   }
-  return [...routes, weight === undefined ? main : shared(main, backend(weight.value), weight.value)];
+  return [...routes, weight === undefined ? main : shared(main, backend(weight.value))];
 }
 
 /** Why a canary's pattern cannot be used; undefined: it can. */
@@ -47,9 +47,13 @@ export function canaryFault({ header }: Canary): string | undefined {
   return header?.pattern && regexFault({ regex: `(?:${anywhere(header.pattern.value)})` });
 }
 
-function shared(main: ForwardRoute, canary: Backend, share: number): ForwardRoute {
-  const rest = main.backends.map((backend) => ({ ...backend, weight: MILLION - share }));
-  return { ...main, backends: [...rest, canary] };
+/** Each canary of a path has its share; its own backend, the first, has what they leave. */
+function shared(main: ForwardRoute, canary: Backend): ForwardRoute {
+  const [own, ...canaries] = main.backends;
+  if (own === undefined) return main;
+  const all = [...canaries, canary];
+  const taken = all.reduce((sum, { weight }) => sum + weight, 0);
+  return { ...main, backends: [{ ...own, weight: Math.max(0, MILLION - taken) }, ...all] };
 }
 
 function exactly(name: string, text: string): NamedMatch {

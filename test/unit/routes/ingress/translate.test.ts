@@ -260,6 +260,28 @@ describe('annotations of ingress-nginx', () => {
     expect(toldTo(alone, 'canary')).toEqual([expect.stringContaining('a canary of nothing')]);
   });
 
+  it('several canaries of one path have a share each, and the path what they leave', () => {
+    const canary = (name: string, weight: number, service: string) =>
+      ingressOf(name, {
+        created: '2026-01-01T00:00:01Z',
+        spec: rules('shop.example', path('/', 'Prefix', service)),
+        annotations: { [`${NGINX}canary`]: 'true', [`${NGINX}canary-weight`]: String(weight) },
+      });
+    const weights = (one: number, other: number) =>
+      translated(
+        objectsOf(
+          SERVICES_YAML,
+          ingressOf('web', { spec: WEB }),
+          canary('one', one, 'web-canary'),
+          canary('other', other, 'api'),
+        ),
+      ).part.routes.map((route) =>
+        route.kind === 'forward' ? route.backends.map(({ weight }) => weight / 10_000) : undefined,
+      );
+    expect(weights(20, 30)).toEqual([[50, 20, 30]]);
+    expect(weights(70, 60)).toEqual([[0, 70, 60]]);
+  });
+
   it('what lets in only some is answered with 503, never opened to all nor left to another path', () => {
     for (const annotation of ['auth-url', 'whitelist-source-range', 'auth-tls-secret']) {
       const closed = annotated({ [annotation]: '10.0.0.0/8' });
