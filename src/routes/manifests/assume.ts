@@ -54,8 +54,8 @@ function collect(
       else if (typeof port['name'] === 'string')
         want(namespace, map['name'], { name: port['name'], port: UNKNOWN_PORT });
     }
-    if (key === 'backendRefs' && Array.isArray(inner)) {
-      for (const ref of inner) {
+    if (key === 'backendRefs' || key === 'backendRef') {
+      for (const ref of [inner].flat()) {
         const { name, port, namespace: other = namespace, kind = 'Service' } = Object(ref);
         if (typeof name === 'string' && typeof port === 'number' && kind === 'Service')
           want(String(other), name, { port });

@@ -51,6 +51,13 @@ test('objects of every kind, with what they refer to taken to be there, and each
   ]);
 });
 
+test('a Service that gets copies of requests is taken to be there as well', () => {
+  const mirror = '      filters: [{type: RequestMirror, requestMirror: {backendRef: {name: shadow, port: 81}}}]\n';
+  const { routing, lines } = read(ROUTE + mirror);
+  expect(routing?.services.map(({ name }) => name)).toEqual(['default/codec/80', 'default/shadow/81']);
+  expect(lines).toContainEqual(expect.stringContaining('Service default/shadow is not there'));
+});
+
 test('a limit in a Service beside them counts; a Service that has no such port is an error', () => {
   const service = (port: number) =>
     `apiVersion: v1\nkind: Service\nmetadata: {name: codec, annotations: {sluice.dev/limit: "2"}}\nspec: {ports: [{port: ${port}}]}\n`;
