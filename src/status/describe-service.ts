@@ -47,7 +47,7 @@ export function describeService(
         limit,
         slots,
         queue,
-        ...describeClasses(service, telemetry),
+        ...describeClasses(service, has, telemetry),
         ...(discipline.queue.fair && has && { tenants: { busy: has.busyTenants, most: has.tenants } }),
         pods: described,
         ...seen,
@@ -67,10 +67,10 @@ export function describeService(
 /** Its classes, and who waits in them. */
 function describeClasses(
   { name, discipline }: Service,
-  telemetry: ServiceInput['telemetry'],
+  has: ServiceNow | undefined,
+  telemetry: Pick<Telemetry, 'classTotals'>,
 ): { readonly classes?: NonNullable<LimitedStatus['classes']> } {
   if (discipline.kind !== 'limited' || discipline.queue.priority === undefined) return {};
-  const has = telemetry.now(name);
   const classes = discipline.queue.priority.classes.map((one) => {
     const { started = 0, waitMs = 0 } = telemetry.classTotals(name, one.name) ?? {};
     return {
