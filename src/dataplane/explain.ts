@@ -220,6 +220,9 @@ function facts(route: ForwardRoute, service: Service): Lines {
     ['work', limit],
     ['connect', `at most ${formatDuration(timeout.connect)} to reach a pod (timeout.connect)`],
     ['pods', describeLocator(locator)],
+    ...(locator.kind === 'kubernetes' && locator.podLimits
+      ? [['own', `a Pod with the annotation sluice.dev/limit has that limit (pod_limits)`] as const]
+      : []),
   ];
 }
 

@@ -25,12 +25,15 @@ export interface WatchHandlers {
   line(text: string): void;
 }
 
+/** How much of each object is asked for. */
+export type Part = 'whole' | 'metadata';
+
 /** The two things asked of an API server. Nothing here rejects; an aborted request is `unreachable`. */
 export interface KubeApi {
   /** The body of a GET. `path` includes the query. */
-  get(path: string, signal: AbortSignal): Promise<Result<string, ApiFailure>>;
+  get(path: string, signal: AbortSignal, part?: Part): Promise<Result<string, ApiFailure>>;
   /** A GET whose answer goes on; succeeds when the API server ends it in good order. */
-  watch(path: string, handlers: WatchHandlers, signal: AbortSignal): Promise<Result<void, ApiFailure>>;
+  watch(path: string, handlers: WatchHandlers, signal: AbortSignal, part?: Part): Promise<Result<void, ApiFailure>>;
 }
 
 /** How something is written: a new object, a whole one, or a part of one (JSON merge patch). */

@@ -1,4 +1,4 @@
-import type { ApiFailure } from './api.ts';
+import type { ApiFailure, Part } from './api.ts';
 
 /** All objects of one resource, in one namespace or in all. */
 export interface Collection<T> {
@@ -8,6 +8,8 @@ export interface Collection<T> {
   readonly label?: string;
   /** Only objects with this value of a field: `type=kubernetes.io/tls`. */
   readonly field?: string;
+  /** How much of each object is asked for; undefined: the whole. */
+  readonly part?: Part;
   /** Keeps what matters of an object; undefined: nothing of it does. May throw on what no API server would send. */
   read(object: unknown): T | undefined;
 }

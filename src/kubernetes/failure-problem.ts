@@ -3,7 +3,7 @@ import type { Problem } from '../model/problem.ts';
 import type { ApiFailure } from './api.ts';
 
 /** What Sluice reads of a namespace. */
-export type KubeResource = 'services' | 'endpointslices';
+export type KubeResource = 'services' | 'endpointslices' | 'pods';
 
 /** Something that was asked of the API server. */
 export interface Question {
@@ -12,15 +12,20 @@ export interface Question {
   readonly namespace: string;
 }
 
-const GROUP: Readonly<Record<KubeResource, string>> = { services: '', endpointslices: 'discovery.k8s.io' };
+const GROUP: Readonly<Record<KubeResource, string>> = {
+  services: '',
+  endpointslices: 'discovery.k8s.io',
+  pods: '',
+};
 
-/** The Role that Sluice needs in a namespace, as one line of YAML that `kubectl apply -f -` takes. */
-export function roleYaml(namespace: string): string {
+/** The Role that Sluice needs in a namespace, as one line of YAML that `kubectl apply -f -` takes; Pods are read only where asked for. */
+export function roleYaml(namespace: string, also: KubeResource = 'services'): string {
   const rule = (resource: KubeResource) =>
     `{apiGroups: ["${GROUP[resource]}"], resources: [${resource}], verbs: [list, watch]}`;
+  const resources = [...new Set<KubeResource>(['services', 'endpointslices', also])];
   return (
     `{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: sluice, namespace: ${namespace}}, ` +
-    `rules: [${rule('services')}, ${rule('endpointslices')}]}`
+    `rules: [${resources.map(rule).join(', ')}]}`
   );
 }
 
@@ -42,7 +47,7 @@ function forbidden({ verb, resource, namespace }: Question, message: string): Pi
   const reason = user === undefined ? `: ${message}` : '';
   return {
     message: `not allowed to ${verb} ${name} in namespace ${namespace}${who}${reason}`,
-    fix: `apply the Role ${roleYaml(namespace)} and bind it: ${bindingCommand(namespace, user)}`,
+    fix: `apply the Role ${roleYaml(namespace, resource)} and bind it: ${bindingCommand(namespace, user)}`,
   };
 }
 

@@ -120,7 +120,7 @@ class Follower<T> {
   async #page(next: string): Promise<Result<string, ApiFailure>> {
     const within = this.#within();
     const query = { limit: String(PAGE_SIZE), ...(next === '' ? {} : { continue: next }) };
-    const text = await this.#tools.api.get(this.#path(query), within.signal);
+    const text = await this.#tools.api.get(this.#path(query), within.signal, this.#collection.part);
     within.end();
     if (text.ok) this.#tools.count?.('answer');
     return text;
@@ -135,7 +135,7 @@ class Follower<T> {
       resourceVersion: this.#version,
       timeoutSeconds: String(Math.max(1, Math.ceil((this.#relistAt - clock.monotonic()) / 1000))),
     });
-    const result = await api.watch(path, this.#handlers(attempt), attempt.within.signal);
+    const result = await api.watch(path, this.#handlers(attempt), attempt.within.signal, this.#collection.part);
     attempt.within.end();
     return attempt.openedAt === undefined ? refused(result) : this.#endOf(attempt, attempt.openedAt);
   }

@@ -158,6 +158,7 @@ function serviceFacts(service: Service): Facts {
     // The addresses of a list are compared one by one.
     ...(scaleDownAfter === undefined ? {} : { 'scale.down_after': formatDuration(scaleDownAfter) }),
     pods: locator.kind === 'static' ? 'a list of addresses' : describeLocator(locator),
+    pod_limits: locator.kind === 'kubernetes' && locator.podLimits ? 'on' : undefined,
   };
 }
 

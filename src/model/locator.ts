@@ -17,6 +17,8 @@ export type Locator =
       readonly namespace?: string;
       readonly service: string;
       readonly port: KubernetesPort;
+      /** A Pod may say its own limit, by its annotation. The pods are the same either way. */
+      readonly podLimits?: true;
     }
   | { readonly kind: 'dns'; readonly host: string; readonly port: number }
   | { readonly kind: 'static'; readonly addresses: readonly StaticPod[] };

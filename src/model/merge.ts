@@ -99,11 +99,21 @@ function jobsKey(jobs: Jobs | undefined): readonly unknown[] {
 }
 
 /** A text that is equal for services that are told the same about. */
-function settingsKey({ protocol, tls, discipline, timeout, scaleDownAfter, health, outlier }: Service): string {
+function settingsKey({
+  locator,
+  protocol,
+  tls,
+  discipline,
+  timeout,
+  scaleDownAfter,
+  health,
+  outlier,
+}: Service): string {
   const own =
     discipline.kind === 'limited'
       ? [
           discipline.limit,
+          locator.kind === 'kubernetes' && locator.podLimits === true,
           discipline.cost,
           discipline.queue.max,
           discipline.queue.timeout,

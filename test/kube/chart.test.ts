@@ -33,6 +33,7 @@ const VARIANTS: readonly (readonly [string, readonly string[]])[] = [
   ['TLS', set('tls.secretName=codec-tls', 'service.port=443')],
   ['a load balancer', set('service.type=LoadBalancer', 'service.externalTrafficPolicy=Local')],
   ['deletion costs', set('podDeletionCost=true')],
+  ['limits of Pods', set('podLimits=true', 'gatewayApi.enabled=false', 'ingresses.enabled=true', 'istio.enabled=true')],
   ['other namespaces', set('watchNamespaces={ai-media,apps}')],
   [
     'everything else',

@@ -48,6 +48,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [pods]
   verbs: [patch]
 {{- end }}
+{{- include "sluice.podRules" . }}
+{{- end }}
+
+{{/* Where Pods may say their own limits. */}}
+{{- define "sluice.podRules" -}}
+{{- if .Values.podLimits }}
+- apiGroups: ['']
+  resources: [pods]
+  verbs: [list, watch]
+{{- end }}
 {{- end }}
 
 {{/* Whether routes come from objects. */}}

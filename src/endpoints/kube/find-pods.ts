@@ -1,8 +1,9 @@
 import type { Locator } from '../../model/locator.ts';
 import { normalizePods, type Pod } from '../../model/pod.ts';
 import type { Problem } from '../../model/problem.ts';
+import { type KubePod, LIMIT_ANNOTATION } from './pod-index.ts';
 import { type PortOfSlice, type PortResolution, resolvePodPort, resolveServicePort } from './resolve-port.ts';
-import type { KubeService, Slice } from './slice.ts';
+import type { KubeService, Slice, SliceEndpoint } from './slice.ts';
 
 /** A locator of pods behind a Kubernetes Service. */
 export type KubeLocator = Extract<Locator, { kind: 'kubernetes' }>;
@@ -36,17 +37,48 @@ function isDoubled(slices: readonly Slice[], family: Slice['family'], dualStack:
   return (pod) => pod !== '' && pods.has(pod);
 }
 
+/** The Pod with this uid; undefined: it is not known (yet). */
+export type PodOf = (uid: string) => KubePod | undefined;
+
+/** Where an endpoint may say its own limit. */
+interface OwnLimits {
+  readonly podOf: PodOf;
+  /** Gets the Pods that say something else: name and text. */
+  readonly unreadable: Map<string, string>;
+}
+
+/** The endpoint's own limit; undefined: it may not be used before its Pod is known, which may allow less than the service does. */
+function limitOf({ pod: uid, state }: SliceEndpoint, own: OwnLimits | undefined): Pick<Pod, 'limit'> | undefined {
+  // Endpoints that somebody else than the controller makes may have no Pod.
+  if (own === undefined || uid === '') return {};
+  const pod = own.podOf(uid);
+  // One that drains gets nothing new, and its Pod may be gone already.
+  if (pod === undefined) return state === 'draining' ? {} : undefined;
+  const { limit } = pod;
+  if (limit === undefined) return {};
+  if (typeof limit === 'number') return { limit };
+  own.unreadable.set(pod.name, limit.unreadable);
+  return {};
+}
+
 /** All pods of the slices, on their ports. */
-function podsOf(slices: readonly Slice[], portOf: PortOfSlice, knowledge: ServiceKnowledge): readonly Pod[] {
+function podsOf(
+  slices: readonly Slice[],
+  portOf: PortOfSlice,
+  { knowledge, own }: { readonly knowledge: ServiceKnowledge; readonly own: OwnLimits | undefined },
+): readonly Pod[] {
   const { family, dualStack } = knowledge.kind === 'known' ? knowledge.service : UNKNOWN_FAMILY;
   const doubled = isDoubled(slices, family, dualStack);
   const pods: Pod[] = [];
   for (const slice of slices) {
     const port = portOf(slice);
     if (port === undefined) continue;
-    for (const { ip, state, pod, name, node } of slice.endpoints) {
+    for (const endpoint of slice.endpoints) {
+      const { ip, state, pod, name, node } = endpoint;
       if (slice.family !== family && doubled(pod)) continue;
-      pods.push({ ip, port, state, ...(name && { name }), ...(node && { node }) });
+      const limit = limitOf(endpoint, own);
+      if (limit === undefined) continue;
+      pods.push({ ip, port, state, ...(name && { name }), ...(node && { node }), ...limit });
     }
   }
   return normalizePods(pods);
@@ -84,6 +116,13 @@ function absentService(
   };
 }
 
+function unreadableLimits(unreadable: ReadonlyMap<string, string>): Omit<Problem, 'subject'> {
+  const names = [...unreadable.keys()].sort();
+  const said = JSON.stringify(unreadable.get(names[0] ?? ''));
+  const message = `${LIMIT_ANNOTATION}: ${said} is no limit; that of the service holds for Pod ${someOf(names)}`;
+  return { severity: 'warning', message, fix: 'write a whole number from 1 up, in quotes: "4"' };
+}
+
 /** `kubernetes ai-media/codec`: what problems of this locator are about. */
 export function subjectOf(namespace: string, service: string): string {
   return `kubernetes ${namespace}/${service}`;
@@ -91,13 +130,14 @@ export function subjectOf(namespace: string, service: string): string {
 
 /**
  * Leads a locator to its pods: ready ones and, as long as the slices have them, terminating ones. `namespace` is the
- * locator's own or the default one; `slices` are those of its Service only.
+ * locator's own or the default one; `slices` are those of its Service only. `podOf` is asked where Pods may say their limit.
  */
 export function findPods(
   locator: KubeLocator,
   namespace: string,
   knowledge: ServiceKnowledge,
   slices: readonly Slice[],
+  podOf: PodOf = () => undefined,
 ): Finding {
   const subject = subjectOf(namespace, locator.service);
   const problems: Problem[] = [];
@@ -116,7 +156,10 @@ export function findPods(
     const { message, fix } = resolution;
     return { kind: 'unclear', problems: [...problems, { severity: 'error', subject, message, fix }] };
   }
-  const pods = podsOf(slices, resolution.portOf, knowledge);
+  const unreadable = new Map<string, string>();
+  const own = locator.podLimits === true ? { podOf, unreadable } : undefined;
+  const pods = podsOf(slices, resolution.portOf, { knowledge, own });
+  if (unreadable.size > 0) problems.push({ subject, ...unreadableLimits(unreadable) });
   if (resolution.warning !== undefined) problems.push({ severity: 'warning', subject, message: resolution.warning });
   if (!pods.some(({ state }) => state === 'ready') && knowledge.kind !== 'absent') {
     problems.push({ severity: 'warning', subject, message: noReadyPod(pods, slices) });

@@ -26,15 +26,14 @@ export function afterFinding(before: Found, finding: Finding, now: number): Foun
 }
 
 /**
- * What a locator's source says. `slices` is the health of the slices, `services` that of the Services when the locator
- * cannot do without them; `minor` are problems of what it can do without.
+ * What a locator's source says. `needed` is the health of what the locator cannot do without; `minor` are problems of what
+ * it can do without.
  */
 export function stateOf(
   found: Found,
-  { slices, services }: { readonly slices: Health; readonly services: Health | undefined },
+  needed: readonly Health[],
   minor: readonly Problem[],
 ): SourceState<readonly Pod[]> {
-  const needed = services === undefined ? [slices] : [slices, services];
   const troubles = needed.flatMap(({ trouble }) => trouble ?? []);
   const problems = distinct([...troubles.map(({ problem }) => problem), ...found.problems, ...minor]);
   if (!needed.every(({ listed }) => listed)) return { kind: 'pending', problems };

@@ -1,4 +1,4 @@
-import type { V1EndpointSlice, V1Service } from '@kubernetes/client-node';
+import type { V1EndpointSlice, V1Pod, V1Service } from '@kubernetes/client-node';
 import type { ApiFailure } from '../../kubernetes/api.ts';
 import type { Collection, CollectionSink } from '../../kubernetes/collection.ts';
 import { failureProblem, type KubeResource } from '../../kubernetes/failure-problem.ts';
@@ -9,6 +9,7 @@ import type { Pod } from '../../model/pod.ts';
 import type { SourceLog, SourceState } from '../../model/source.ts';
 import { findPods, type KubeLocator, type ServiceKnowledge } from './find-pods.ts';
 import { afterFinding, describePods, type Found, NOTHING_FOUND, sameState, stateOf } from './locator-state.ts';
+import { type KubePod, PodIndex, readPod } from './pod-index.ts';
 import { ServiceIndex } from './service-index.ts';
 import { type KubeService, readService, readSlice, SERVICE_NAME_LABEL, type Slice } from './slice.ts';
 
@@ -26,12 +27,18 @@ export interface NamespaceTools extends FollowTools {
   readonly changed: () => void;
 }
 
-/** Follows the Services and EndpointSlices of one namespace, with one watch for each of the two. */
+/** Follows the Services and EndpointSlices of one namespace, with one watch for each of the two; and Pods where their limits are wanted. */
 export class NamespacePods {
   readonly #namespace: string;
   readonly #tools: NamespaceTools;
   readonly #index = new ServiceIndex();
-  readonly #health: Record<KubeResource, Health> = { services: UNKNOWN, endpointslices: UNKNOWN };
+  readonly #pods = new PodIndex();
+  readonly #health: Record<KubeResource, Health> = { services: UNKNOWN, endpointslices: UNKNOWN, pods: UNKNOWN };
+  readonly #running = new Set<Promise<void>>();
+  /** Undefined while nothing is followed. */
+  #signal: AbortSignal | undefined;
+  /** Ends the following of Pods; undefined: they are not followed. */
+  #podsStop: AbortController | undefined;
   #entries = new Map<string, Entry>();
   /** The same: a locator stays the same object until the file changes. */
   #byLocator = new Map<KubeLocator, Entry>();
@@ -49,7 +56,7 @@ export class NamespacePods {
     this.#byService = new Map();
     this.#byLocator = new Map();
     for (const locator of locators) {
-      const key = locatorKey(locator);
+      const key = entryKey(locator);
       if (this.#entries.has(key)) continue;
       const entry = before.get(key) ?? { locator, found: NOTHING_FOUND, state: { kind: 'pending', problems: [] } };
       this.#entries.set(key, entry);
@@ -60,32 +67,77 @@ export class NamespacePods {
         entry.state = this.#stateOf(entry);
       }
     }
+    this.#followPods();
   }
 
   /** What is known of a locator; undefined when it is not wanted. */
   pods(locator: KubeLocator): SourceState<readonly Pod[]> | undefined {
-    return (this.#byLocator.get(locator) ?? this.#entries.get(locatorKey(locator)))?.state;
+    return (this.#byLocator.get(locator) ?? this.#entries.get(entryKey(locator)))?.state;
   }
 
   /** Follows until `signal` is aborted. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const path = (group: string, resource: KubeResource) =>
-      `/${group}/namespaces/${encodeURIComponent(this.#namespace)}/${resource}`;
+    this.#signal = signal;
     const services: Collection<KubeService> = {
-      path: path('api/v1', 'services'),
+      path: this.#path('api/v1', 'services'),
       // An API server answers with the type that was asked for; what it is not throws, and is handled where it is read.
       read: (object) => readService(object as V1Service),
     };
     const slices: Collection<Slice> = {
-      path: path('apis/discovery.k8s.io/v1', 'endpointslices'),
+      path: this.#path('apis/discovery.k8s.io/v1', 'endpointslices'),
       label: SERVICE_NAME_LABEL,
       // As above.
       read: (object) => readSlice(object as V1EndpointSlice),
     };
+    this.#followPods();
     await Promise.all([
       followCollection(services, this.#serviceSink(), this.#tools, signal),
       followCollection(slices, this.#sliceSink(), this.#tools, signal),
     ]);
+    this.#signal = undefined;
+    this.#podsStop?.abort();
+    await Promise.all(this.#running);
+  }
+
+  #path(group: string, resource: KubeResource): string {
+    return `/${group}/namespaces/${encodeURIComponent(this.#namespace)}/${resource}`;
+  }
+
+  /** Begins with Pods when one of the locators asks for their limits, and ends it when none does. */
+  #followPods(): void {
+    if (this.#signal === undefined || this.#signal.aborted) return;
+    const isWanted = [...this.#entries.values()].some(({ locator }) => locator.podLimits);
+    if (isWanted === (this.#podsStop !== undefined)) return;
+    this.#podsStop?.abort();
+    this.#podsStop = undefined;
+    // What is not followed is not known.
+    this.#health.pods = UNKNOWN;
+    this.#pods.replace([]);
+    if (!isWanted) return;
+    const stop = new AbortController();
+    this.#podsStop = stop;
+    const collection: Collection<KubePod> = {
+      path: this.#path('api/v1', 'pods'),
+      part: 'metadata',
+      // As in `run`.
+      read: (object) => readPod(object as V1Pod),
+    };
+    const work = followCollection(collection, this.#podSink(stop.signal), this.#tools, stop.signal);
+    this.#running.add(work);
+    work.finally(() => this.#running.delete(work));
+  }
+
+  #podSink(signal: AbortSignal): CollectionSink<KubePod> {
+    const touched = (uids: readonly string[]) => this.#index.servicesOf(uids);
+    return {
+      replaced: (items) => {
+        // Nobody asks for limits any more, or somebody does so anew.
+        if (!signal.aborted) this.#replaced('pods', touched(this.#pods.replace(items)));
+      },
+      put: (item) => this.#touched(touched(this.#pods.put(item))),
+      removed: (name) => this.#touched(touched(this.#pods.remove(name))),
+      ...this.#healthSink('pods'),
+    };
   }
 
   #serviceSink(): CollectionSink<KubeService> {
@@ -159,8 +211,11 @@ export class NamespacePods {
 
   #find(entry: Entry): void {
     if (!this.#health.endpointslices.listed || this.#waitsForServices(entry)) return;
-    const { service } = entry.locator;
-    const finding = findPods(entry.locator, this.#namespace, this.#knowledgeOf(service), this.#index.slices(service));
+    const { locator } = entry;
+    const { service } = locator;
+    if (locator.podLimits && !this.#health.pods.listed) return;
+    const [knowledge, slices] = [this.#knowledgeOf(service), this.#index.slices(service)];
+    const finding = findPods(locator, this.#namespace, knowledge, slices, (uid) => this.#pods.pod(uid));
     const before = entry.found;
     entry.found = afterFinding(before, finding, this.#tools.clock.now());
     if (entry.found.pods === before.pods) return;
@@ -182,10 +237,17 @@ export class NamespacePods {
   }
 
   #stateOf(entry: Entry): SourceState<readonly Pod[]> {
-    const { services, endpointslices: slices } = this.#health;
-    const needed = entry.locator.port.kind === 'service' || this.#waitsForServices(entry);
-    if (needed) return stateOf(entry.found, { slices, services }, []);
+    const { services, endpointslices: slices, pods } = this.#health;
+    const { port, podLimits } = entry.locator;
+    const own = podLimits ? [slices, pods] : [slices];
+    const needed = port.kind === 'service' || this.#waitsForServices(entry);
+    if (needed) return stateOf(entry.found, [...own, services], []);
     const minor = services.trouble === undefined ? [] : [{ ...services.trouble.problem, severity: 'warning' as const }];
-    return stateOf(entry.found, { slices, services: undefined }, minor);
+    return stateOf(entry.found, own, minor);
   }
+}
+
+/** Equal for locators that find the same pods with the same limits. */
+function entryKey(locator: KubeLocator): string {
+  return `${locatorKey(locator)}${locator.podLimits ? ' with their limits' : ''}`;
 }

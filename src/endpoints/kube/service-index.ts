@@ -26,6 +26,14 @@ export class ServiceIndex {
     return [...(this.#slicesOfService.get(service) ?? NONE).values()];
   }
 
+  /** The Services with one of these Pods among their endpoints. */
+  servicesOf(uids: readonly string[]): readonly string[] {
+    if (uids.length === 0) return [];
+    const wanted = new Set(uids);
+    const found = [...this.#slices.values()].filter(({ endpoints }) => endpoints.some(({ pod }) => wanted.has(pod)));
+    return unique(found.map(({ service }) => service));
+  }
+
   /** A new or changed Service. */
   putService(service: KubeService): readonly string[] {
     this.#services.set(service.name, service);

@@ -59,6 +59,11 @@ export const serviceFields = {
     'Requests one pod may hold at a time. The rest wait in a queue, first in, first out; the next one goes to the first free pod.',
     'no queue: requests are spread by `balance` and bounded by `max_requests`',
   ),
+  pod_limits: defaulted(
+    onOff,
+    'off',
+    'Whether a Pod may say a limit of its own, by its annotation `sluice.dev/limit: "4"`; the others have that of the service. For that Sluice [watches Pods](kubernetes.md#pods-of-different-size) too. Only with `limit` and `kubernetes`.',
+  ),
   protocol: defaulted(
     oneOf(['http1', 'h2c', 'https', 'h2'], {
       http: 'http1',
@@ -256,8 +261,15 @@ export const service = map(serviceFields, {
             },
           },
           cost: false,
+          pod_limits: false,
         },
       },
+    },
+    {
+      if: { required: ['kubernetes'] },
+      // biome-ignore lint/suspicious/noThenProperty: as above
+      then: {},
+      else: { properties: { pod_limits: false } },
     },
   ],
   elsewhere: {

@@ -47,12 +47,20 @@ export function checkService(read: ReadService, report: Report): void {
 
 /** Slots of a pod mean something where there is a limit. */
 function checkSlots(read: ReadService, report: Report): void {
-  const { limit, cost, static: pods, scale } = read;
+  const { limit, cost, static: pods, dns, scale, pod_limits: podLimits } = read;
   checkHeader(cost?.value?.header, report);
+  if (podLimits.written && (pods !== undefined || dns !== undefined)) {
+    const message = 'only with kubernetes: other pods have no annotations';
+    const own = pods === undefined ? '' : ', and write limits into the list: {address: 10.0.0.1:8080, limit: 4}';
+    report.error(podLimits, { message, fix: `remove it${own}` });
+  }
   if (limit !== undefined) return;
   const { down_after: downAfter } = scale.value ?? {};
   const fix = 'remove it, or set limit';
   if (cost !== undefined) report.error(cost, { message: 'only with a limit: without one there are no slots', fix });
+  if (podLimits.written) {
+    report.error(podLimits, { message: 'only with a limit: the Pods that say none need one', fix });
+  }
   if (downAfter?.written) {
     const message = 'only with a limit: without one it is not known how many pods are needed';
     report.error(downAfter, { message, fix });
@@ -104,6 +112,11 @@ function isEncrypted(protocol: ReadProtocol): boolean {
   return protocol === 'https' || protocol === 'h2';
 }
 
+/** The locator, where Pods may say their own limits if that is asked for. */
+function withPodLimits(locator: Locator, { pod_limits: podLimits }: ReadService): Locator {
+  return locator.kind === 'kubernetes' && need(podLimits) === 'on' ? { ...locator, podLimits: true } : locator;
+}
+
 function toPodTls({ tls }: ReadService, locator: Locator, fileOf: (name: string) => string): PodTls {
   const { ca, name, verify } = tls === undefined ? {} : need(tls);
   const host = locator.kind === 'dns' ? locator.host : undefined;
@@ -131,7 +144,7 @@ export function toService(
   const check = health === undefined ? undefined : need(health);
   return {
     name,
-    locator,
+    locator: withPodLimits(locator, read),
     protocol: need(protocol) === 'h2c' || need(protocol) === 'h2' ? 'h2c' : 'http1',
     ...(isEncrypted(need(protocol)) ? { tls: toPodTls(read, locator, fileOf) } : {}),
     discipline: toDiscipline(read),

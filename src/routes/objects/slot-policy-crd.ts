@@ -29,6 +29,10 @@ const RULES: readonly { readonly rule: string; readonly message: string }[] = [
     message: 'cost: only with a limit: without one there are no slots',
   },
   {
+    rule: 'has(self.limit) || !has(self.pod_limits)',
+    message: 'pod_limits: only with a limit: the Pods that say none need one',
+  },
+  {
     rule: 'has(self.limit) || !has(self.scale) || !has(self.scale.down_after)',
     message: 'scale.down_after: only with a limit: without one it is not known how many pods are needed',
   },

@@ -15,6 +15,8 @@ export interface PodSpec {
   readonly app: string;
   readonly ips: readonly string[];
   readonly ready?: boolean;
+  /** Its annotation `sluice.dev/limit`. */
+  readonly limit?: string;
   /** Ports of its container, by name. */
   readonly ports?: Readonly<Record<string, number>>;
 }
@@ -54,7 +56,7 @@ export class TestNamespace {
   }
 
   /** A pod that runs; nothing listens there unless the test sees to it. */
-  async addPod(name: string, { app, ips, ready = true, ports = {} }: PodSpec): Promise<void> {
+  async addPod(name: string, { app, ips, ready = true, limit, ports = {} }: PodSpec): Promise<void> {
     const containers = [
       {
         name: 'main',
@@ -62,9 +64,16 @@ export class TestNamespace {
         ports: Object.entries(ports).map(([portName, containerPort]) => ({ name: portName, containerPort })),
       },
     ];
-    const metadata = { name, labels: { app } };
+    const annotations = limit === undefined ? {} : { 'sluice.dev/limit': limit };
+    const metadata = { name, labels: { app }, annotations };
     await this.cluster.ask('POST', this.path('pods'), { metadata, spec: { nodeName: 'node-a', containers } });
     await this.#setStatus(name, { ready, ips });
+  }
+
+  /** Writes a Pod's own limit; null: it has none any more. */
+  async setLimit(name: string, limit: string | null): Promise<void> {
+    const metadata = { annotations: { 'sluice.dev/limit': limit } };
+    await this.cluster.ask('PATCH', this.path(`pods/${name}`), { metadata });
   }
 
   async setReady(name: string, ready: boolean): Promise<void> {

@@ -202,6 +202,17 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     expect(containers(only(before, 'Deployment')).sluice.args).not.toContain('--pod-deletion-cost');
   });
 
+  test('who wants Pods to say their limits gives Sluice the right to watch them, wherever it watches services', () => {
+    const right = { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] };
+    const rules = (manifests: readonly Manifest[], kind: string) => only(manifests, kind)['rules'];
+    const own = renderWith('base', 'pod-limits');
+    expect(rules(own, 'Role')).toEqual([...rules(renderWith('base', 'settings'), 'Role'), right]);
+    for (const folder of ['gateway-api', 'ingress', 'istio']) {
+      const before = render(folder);
+      expect(rules(renderWith(folder, 'pod-limits'), 'ClusterRole')).toEqual([...rules(before, 'ClusterRole'), right]);
+    }
+  });
+
   test('what the operator is told has the label that kube-prometheus-stack selects by', () => {
     const manifests = render('observability');
     expect(manifests.map(({ kind }) => kind).sort()).toEqual(['PodMonitor', 'PrometheusRule']);

@@ -47,6 +47,16 @@ describe('failureProblem', () => {
     expect(other.fix).toContain('--role=sluice --user=NAME');
   });
 
+  test('Pods are in the Role where they were asked for', () => {
+    const { fix } = failureProblem({ ...question, resource: 'pods' }, { kind: 'status', code: 403, message: 'no' });
+    expect(fix).toContain(roleYaml('ai', 'pods'));
+    expect(parse(roleYaml('ai', 'pods')).rules).toContainEqual({
+      apiGroups: [''],
+      resources: ['pods'],
+      verbs: ['list', 'watch'],
+    });
+  });
+
   test('the Role is YAML and gives what is asked for, no more', () => {
     expect(parse(roleYaml('ai'))).toEqual({
       apiVersion: 'rbac.authorization.k8s.io/v1',

@@ -1,10 +1,11 @@
 import { fail, ok, type Result } from '../../../src/base/result.ts';
-import type { ApiFailure, KubeApi, WatchHandlers } from '../../../src/kubernetes/api.ts';
+import type { ApiFailure, KubeApi, Part, WatchHandlers } from '../../../src/kubernetes/api.ts';
 
 /** A watch that the code under test has asked for. */
 export interface AskedWatch {
   readonly path: string;
   readonly signal: AbortSignal;
+  readonly part: Part | undefined;
   /** Accepts it. */
   open(): void;
   /** Sends one event. */
@@ -19,6 +20,7 @@ export interface AskedWatch {
 export interface AskedList {
   readonly path: string;
   readonly signal: AbortSignal;
+  readonly part: Part | undefined;
   answer(version: string, items: readonly object[], next?: string): void;
   text(text: string): void;
   fail(failure: ApiFailure): void;
@@ -29,12 +31,13 @@ export class FakeApi implements KubeApi {
   readonly lists: AskedList[] = [];
   readonly watches: AskedWatch[] = [];
 
-  get(path: string, signal: AbortSignal): Promise<Result<string, ApiFailure>> {
+  get(path: string, signal: AbortSignal, part?: Part): Promise<Result<string, ApiFailure>> {
     return new Promise((resolve) => {
       givenUp(signal, resolve);
       this.lists.push({
         path,
         signal,
+        part,
         answer: (resourceVersion, items, next = '') =>
           resolve(ok(JSON.stringify({ metadata: { resourceVersion, continue: next }, items }))),
         text: (text) => resolve(ok(text)),
@@ -43,12 +46,13 @@ export class FakeApi implements KubeApi {
     });
   }
 
-  watch(path: string, handlers: WatchHandlers, signal: AbortSignal): Promise<Result<void, ApiFailure>> {
+  watch(path: string, handlers: WatchHandlers, signal: AbortSignal, part?: Part): Promise<Result<void, ApiFailure>> {
     return new Promise((resolve) => {
       givenUp(signal, resolve);
       this.watches.push({
         path,
         signal,
+        part,
         open: handlers.open,
         line: handlers.line,
         send: (type, object) => handlers.line(JSON.stringify({ type, object })),

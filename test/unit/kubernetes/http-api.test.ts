@@ -61,6 +61,18 @@ describe('HttpApi', () => {
     expect(connections).toBe(1);
   });
 
+  test('asks for metadata alone where nothing else is wanted', async () => {
+    const seen: unknown[] = [];
+    handle = (request, response) => {
+      seen.push(request.headers.accept);
+      response.end('{}');
+    };
+    await api.get('/pods', never, 'metadata');
+    await api.watch('/pods?watch=true', { open: () => undefined, line: () => undefined }, never, 'metadata');
+    const wanted = (kind: string) => `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+    expect(seen).toEqual([wanted('PartialObjectMetadataList'), wanted('PartialObjectMetadata')]);
+  });
+
   test("a refusal has the API server's own words, and how long to stay away", async () => {
     handle = (_, response) => status(response, 429, 'too many requests', { 'retry-after': '7' });
     expect(await api.get('/', never)).toEqual({

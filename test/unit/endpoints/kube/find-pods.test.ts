@@ -6,6 +6,7 @@ import {
   type KubeLocator,
   type ServiceKnowledge,
 } from '../../../../src/endpoints/kube/find-pods.ts';
+import { readPod } from '../../../../src/endpoints/kube/pod-index.ts';
 import type { KubeService, Slice, SliceEndpoint } from '../../../../src/endpoints/kube/slice.ts';
 import { formatAddress } from '../../../../src/model/locator.ts';
 import { byAddress } from '../../../../src/model/pod.ts';
@@ -74,6 +75,39 @@ describe('findPods', () => {
         expect(new Set(numbers)).toEqual(wanted);
       }),
     );
+  });
+
+  test('Pods may say their own limits where that is asked for, and are left out until they are known', () => {
+    const slices = [
+      slice('a', [
+        at('10.0.0.1', 'ready', 'one'),
+        at('10.0.0.2', 'ready', 'silent'),
+        at('10.0.0.3', 'ready', 'unknown'),
+        at('10.0.0.4', 'draining', 'gone'),
+        at('10.0.0.5'),
+        at('10.0.0.6', 'ready', 'bad'),
+      ]),
+    ];
+    const kubePods = new Map(
+      [
+        { metadata: { name: 'codec-1', uid: 'one', annotations: { 'sluice.dev/limit': '4' } } },
+        { metadata: { name: 'codec-2', uid: 'silent' } },
+        { metadata: { name: 'codec-6', uid: 'bad', annotations: { 'sluice.dev/limit': '0' } } },
+      ].map((object) => [object.metadata.uid, readPod(object)]),
+    );
+    const asked = { ...locator, podLimits: true } as const;
+    const finding = findPods(asked, 'ai', known, slices, (uid) => kubePods.get(uid));
+    expect(finding.kind === 'found' && finding.pods.map(({ ip, limit }) => [ip, limit])).toEqual([
+      ['10.0.0.1', 4],
+      ['10.0.0.2', undefined],
+      ['10.0.0.4', undefined],
+      ['10.0.0.5', undefined],
+      ['10.0.0.6', undefined],
+    ]);
+    expect(messages(finding)).toEqual([
+      'warning: sluice.dev/limit: "0" is no limit; that of the service holds for Pod codec-6',
+    ]);
+    expect(say(findPods(locator, 'ai', known, slices, (uid) => kubePods.get(uid)))).toContain('10.0.0.3');
   });
 
   test('a dual-stack pod is taken by the family that the Service asked for first', () => {

@@ -46,34 +46,34 @@ describe('afterFinding', () => {
 describe('stateOf', () => {
   const found: Found = { pods: pods('1'), problems: [problem('own')], unclearSince: undefined };
   test('pending until everything needed was listed, with what is in the way', () => {
-    expect(stateOf(NOTHING_FOUND, { slices: UNSEEN, services: GOOD }, [])).toEqual({ kind: 'pending', problems: [] });
-    expect(stateOf(NOTHING_FOUND, { slices: GOOD, services: UNSEEN }, [])).toEqual({ kind: 'pending', problems: [] });
+    expect(stateOf(NOTHING_FOUND, [UNSEEN, GOOD], [])).toEqual({ kind: 'pending', problems: [] });
+    expect(stateOf(NOTHING_FOUND, [GOOD, UNSEEN], [])).toEqual({ kind: 'pending', problems: [] });
     const trouble = { ...bad(7), listed: false };
-    expect(stateOf(NOTHING_FOUND, { slices: trouble, services: undefined }, [])).toEqual({
+    expect(stateOf(NOTHING_FOUND, [trouble], [])).toEqual({
       kind: 'pending',
       problems: [problem('bad 7')],
     });
   });
   test('ready with its problems', () => {
-    expect(stateOf(found, { slices: GOOD, services: GOOD }, [problem('minor')])).toEqual({
+    expect(stateOf(found, [GOOD, GOOD], [problem('minor')])).toEqual({
       kind: 'ready',
       value: found.pods,
       problems: [problem('own'), problem('minor')],
     });
   });
   test('stale since the earliest trouble', () => {
-    expect(stateOf(found, { slices: bad(9), services: bad(8) }, [])).toEqual({
+    expect(stateOf(found, [bad(9), bad(8)], [])).toEqual({
       kind: 'stale',
       value: found.pods,
       problems: [problem('bad 9'), problem('bad 8'), problem('own')],
       since: 8,
     });
-    expect(stateOf(found, { slices: GOOD, services: bad(8) }, [])).toMatchObject({ kind: 'stale', since: 8 });
-    expect(stateOf({ ...found, unclearSince: 3 }, { slices: GOOD, services: bad(8) }, [])).toMatchObject({ since: 3 });
+    expect(stateOf(found, [GOOD, bad(8)], [])).toMatchObject({ kind: 'stale', since: 8 });
+    expect(stateOf({ ...found, unclearSince: 3 }, [GOOD, bad(8)], [])).toMatchObject({ since: 3 });
   });
   test('unclear with nothing to keep is ready and empty', () => {
     const nothing = { ...NOTHING_FOUND, unclearSince: 3, problems: [problem('own')] };
-    expect(stateOf(nothing, { slices: GOOD, services: GOOD }, [])).toEqual({
+    expect(stateOf(nothing, [GOOD, GOOD], [])).toEqual({
       kind: 'ready',
       value: [],
       problems: [problem('own')],

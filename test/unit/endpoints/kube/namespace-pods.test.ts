@@ -194,6 +194,65 @@ describe('NamespacePods', () => {
     );
   });
 
+  test('Pods are watched, by their metadata, while somebody asks for their limits', async () => {
+    await begin();
+    const own: KubeLocator = { ...codec, podLimits: true };
+    const withUid = (version: string, uids: readonly string[]) => ({
+      ...slice('codec', version, []),
+      endpoints: uids.map((uid, at) => ({ addresses: [`10.0.0.${at + 1}`], targetRef: { uid } })),
+    });
+    const pod = (name: string, uid: string, version: string, limit?: string) => ({
+      metadata: {
+        name,
+        uid,
+        resourceVersion: version,
+        ...(limit === undefined ? {} : { annotations: { 'sluice.dev/limit': limit } }),
+      },
+    });
+    const limits = () => {
+      const state = pods.pods(own);
+      return state === undefined || state.kind === 'pending' ? [] : state.value.map(({ limit }) => limit);
+    };
+    watch('endpointslices').send('MODIFIED', withUid('7', ['a', 'b']));
+    pods.want([codec, own]);
+    await settle();
+    expect(list('pods')).toMatchObject({ path: '/api/v1/namespaces/ai/pods?limit=250', part: 'metadata' });
+    expect([say(codec), say(own)]).toEqual(['ready 10.0.0.1:8080 10.0.0.2:8080', 'pending']);
+    list('pods').answer('8', [pod('one', 'a', '3', '4')]);
+    await settle();
+    watch('pods').open();
+    expect(watch('pods').part).toBe('metadata');
+    // The slice has told of a Pod that the other watch has not told of yet.
+    expect([say(own), limits()]).toEqual(['ready 10.0.0.1:8080', [4]]);
+    changes = 0;
+    watch('pods').send('ADDED', pod('two', 'b', '9'));
+    expect(limits()).toEqual([4, undefined]);
+    watch('pods').send('MODIFIED', pod('two', 'b', '10'));
+    watch('pods').send('ADDED', pod('other', 'c', '11', '9'));
+    expect(changes).toBe(1);
+    watch('pods').send('MODIFIED', pod('two', 'b', '12', '2'));
+    expect(limits()).toEqual([4, 2]);
+    // Made anew under its name: the slice still tells of the one before.
+    watch('pods').send('ADDED', pod('one', 'd', '13', '1'));
+    expect(limits()).toEqual([2]);
+    watch('endpointslices').send('MODIFIED', withUid('14', ['d', 'b']));
+    expect(limits()).toEqual([1, 2]);
+    await clock.advance(30_000);
+    watch('pods').end();
+    await settle();
+    watch('pods').end({ kind: 'unreachable', message: 'ECONNREFUSED' });
+    await settle();
+    expect([say(own).split(' ')[0], say(codec).split(' ')[0]]).toEqual(['stale', 'ready']);
+    pods.want([codec]);
+    const asked = () => api.lists.filter(({ path }) => path.includes('/pods?')).length;
+    expect(asked()).toBe(1);
+    await clock.advance(60_000);
+    expect(asked()).toBe(1);
+    pods.want([own]);
+    await settle();
+    expect([say(own), asked()]).toEqual(['pending', 2]);
+  });
+
   test('wanted later: known at once; no longer wanted: forgotten; still wanted: the same', async () => {
     await begin();
     const before = pods.pods(codec);

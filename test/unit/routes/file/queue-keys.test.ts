@@ -65,6 +65,20 @@ describe('who goes next', () => {
     });
   });
 
+  it('lets Pods say their own limits', () => {
+    const locatorOf = (text: string) =>
+      parsed(withService('kubernetes: {service: codec, port: 80}', 'limit: 2', text)).routing.services[0]?.locator;
+    const plain = { kind: 'kubernetes', service: 'codec', port: { kind: 'service', port: 80 } };
+    expect(locatorOf('pod_limits: on')).toEqual({ ...plain, podLimits: true });
+    expect(locatorOf('pod_limits: off')).toEqual(plain);
+    expect(said(withService(PODS, 'limit: 2', 'pod_limits: on'))).toContain(
+      'services.s.pod_limits: only with kubernetes: other pods have no annotations; remove it, and write limits into the list: {address: 10.0.0.1:8080, limit: 4}',
+    );
+    expect(said(withService('kubernetes: {service: codec, port: 80}', 'pod_limits: on'))).toContain(
+      'services.s.pod_limits: only with a limit: the Pods that say none need one; remove it, or set limit',
+    );
+  });
+
   it.each([
     [
       'queue: {priority: {classes: [high, low], default: normal}}',

@@ -48,6 +48,7 @@ describe('the table of keys', () => {
         "services.<name>.dns.port",
         "services.<name>.static",
         "services.<name>.limit",
+        "services.<name>.pod_limits",
         "services.<name>.protocol",
         "services.<name>.tls",
         "services.<name>.tls.ca",

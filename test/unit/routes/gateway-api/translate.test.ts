@@ -177,11 +177,13 @@ spec: {targetRefs: [{name: codec}], ${spec}}
         to,
         service("{sluice.dev/limit: '2'}"),
         policy('young', '2026-01-02T00:00:00Z', 'limit: 5'),
-        policy('old', '2026-01-01T00:00:00Z', 'limit: 3, queue: {max: 9}'),
+        policy('old', '2026-01-01T00:00:00Z', 'limit: 3, queue: {max: 9}, pod_limits: "on"'),
         policy('wrong', '2026-01-03T00:00:00Z', 'limit: 0, balance: random'),
       ),
     );
-    expect(translation.part.services).toMatchObject([{ discipline: { limit: 3, queue: { max: 9 } } }]);
+    expect(translation.part.services).toMatchObject([
+      { discipline: { limit: 3, queue: { max: 9 } }, locator: { podLimits: true } },
+    ]);
     expect(conditionsOf(translation, 'SlotPolicy shop/old')).toEqual(['Accepted=True Accepted']);
     expect(conditionsOf(translation, 'SlotPolicy shop/young')).toEqual(['Accepted=False Conflicted']);
     expect(conditionsOf(translation, 'SlotPolicy shop/wrong')).toEqual(['Accepted=False Invalid']);
