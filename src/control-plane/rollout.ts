@@ -81,6 +81,12 @@ export const RETURN_MS = 1000;
 /** How often is looked at what time alone may change, such as a queue that empties. */
 const RECHECK_MS = 50;
 
+/**
+ * So long after Envoy has taken its routes somebody may still come by the old ones: its workers learn of them a moment later, and
+ * who has a route already may be at a filter before the queue.
+ */
+const ON_THEIR_WAY_MS = 1000;
+
 /** A service that has left, and has had no pod for as long: who waits for it waits in vain. */
 const PODLESS_MS = 30_000;
 
@@ -130,7 +136,8 @@ export class Rollout {
   }
 
   /** Whether the filters know each service, with all pods that it has: requests may come. */
-  isToldTo(members: readonly Member[]): boolean {
+  isToldTo(all: readonly Member[]): boolean {
+    const members = all.filter(({ closedAt }) => closedAt === undefined);
     if (members.length === 0 || !this.isSettled || !members.every(({ isSynced }) => isSynced)) return false;
     return [...this.#carried.values()].every(({ name, target }) => {
       if (target?.isKnown !== true) return true;
@@ -295,7 +302,7 @@ export class Rollout {
     const limits = new Map(pods.map((pod) => [formatAddress(pod), pod.limit ?? limit]));
     const mostOf = (address: string): number => limits.get(address) ?? limit;
     const taken = this.#taken(carried, input.holdings);
-    const known = new Set(taken?.view.pods.filter(isReady).map(formatAddress));
+    const known = knownPods(carried);
     const addresses = pods.filter(isReady).map(formatAddress);
     const unhealthy = input.unhealthy(name);
     const shares = new Map(addresses.map((address) => [address, this.#share(name, address, mostOf(address), input)]));
@@ -367,15 +374,20 @@ export class Rollout {
   }
 
   /**
-   * A service without routes: it keeps its pods while somebody waits for them, and has gone when nothing is left of it.
+   * A service without routes: it keeps its pods while somebody waits for them or may still come, and has gone when nothing is left
+   * of it.
    * A service whose limit was taken away ends in the same way at the filter; Envoy has it as the model says.
    */
   #stepLeaving(carried: Carried, input: RolloutInput): void {
     const { members, now } = input;
     const { name } = carried;
-    const has = members.filter((member) => member.service(name));
+    const settings = carried.view && queueSettings(carried.view.service, carried.view.pods);
+    const mayCome = this.#mayStillCome(now);
+    // A filter that is new is told of it for those who come.
+    const has = members.filter((member) => member.service(name) ?? (mayCome && settings));
     if (has.length === 0) {
-      this.#forget(carried);
+      if (mayCome && settings !== undefined) carried.isSettled = false;
+      else this.#forget(carried);
       return;
     }
     this.#askForQueue(carried, has, now);
@@ -384,10 +396,10 @@ export class Rollout {
     if (pods.length > 0 || !isWaiting) carried.podlessSince = undefined;
     else carried.podlessSince ??= now;
     const isInVain = carried.podlessSince !== undefined && now - carried.podlessSince >= PODLESS_MS;
-    const settings = carried.view && queueSettings(carried.view.service, carried.view.pods);
+    const isKept = isWaiting || mayCome;
     for (const member of has) {
-      const slots = isWaiting ? this.#slotsOfLeaving(carried, pods, { member, input }) : NO_PODS;
-      const isOver = !isWaiting && [...member.pods(name)].length === 0;
+      const slots = isKept ? this.#slotsOfLeaving(carried, { pods, isWaiting, member, input }) : NO_PODS;
+      const isOver = !isWaiting && this.#isQuiet(name, member) && [...member.pods(name)].length === 0;
       if (isOver || isInVain) member.want([name, { kind: 'removed' }]);
       else if (settings === undefined) member.want([name, { kind: 'pods', pods: slots }]);
       else member.want([name, { kind: 'service', settings, pods: slots }]);
@@ -397,15 +409,35 @@ export class Rollout {
     const claims = isWaiting ? pods.filter(isReady).map(formatAddress) : [];
     this.#setLosing(carried, new Set([...keeps, ...claims]));
     if (carried.view !== undefined && !this.#targets.has(name)) {
-      const leaves = { ...carried.view, pods: isWaiting ? pods : NONE };
+      const leaves = { ...carried.view, pods: isKept ? pods : NONE };
       this.#setView(carried, viewOf(leaves, carried, input));
     }
     carried.isSettled = false;
   }
 
-  /** Asks how many wait, as soon as no more can come: reports are older than that. */
+  /** Whether somebody who has a route to it may still come to a service that leaves. */
+  #mayStillCome(now: number): boolean {
+    return this.#routesTakenAt === undefined || now - this.#routesTakenAt < ON_THEIR_WAY_MS;
+  }
+
+  /** Whether a member has said, when no more could come to a service that leaves, that nobody waits. */
+  #isQuiet(name: ServiceName, member: Member): boolean {
+    const service = member.service(name);
+    if (this.#routesTakenAt === undefined || service === undefined) return false;
+    return service.waiting === 0 && service.lookedAt >= this.#routesTakenAt + ON_THEIR_WAY_MS;
+  }
+
+  /** Asks how many wait, when routes are taken, and when no more can come: reports are older than that. */
   #askForQueue(carried: Carried, members: readonly Member[], now: number): void {
-    if (this.#routesTakenAt !== undefined) this.#ask(carried, members, now);
+    const since = this.#routesTakenAt;
+    if (since === undefined) return;
+    const by = this.#mayStillCome(now) ? since : since + ON_THEIR_WAY_MS;
+    const { name } = carried;
+    const unasked = members.filter((member) => {
+      const { lookedAt = Number.NEGATIVE_INFINITY, waiting = 0 } = member.service(name) ?? {};
+      return lookedAt < by || waiting > 0 || [...member.pods(name)].some((pod) => member.held(name, pod, now) > 0);
+    });
+    if (unasked.length > 0) this.#ask(carried, unasked, now);
   }
 
   /** Asks for what it has of a service now: reports may be older than what it was told. */
@@ -424,18 +456,33 @@ export class Rollout {
     return [...addresses].flatMap((address) => podAt(address) ?? []);
   }
 
+  /** Without slots while nobody waits: should somebody come, its pods are there, even if Sluice has ended meanwhile. */
   #slotsOfLeaving(
     carried: Carried,
-    pods: readonly Pod[],
-    { member, input }: { readonly member: Member; readonly input: RolloutInput },
+    {
+      pods,
+      isWaiting,
+      member,
+      input,
+    }: {
+      readonly pods: readonly Pod[];
+      readonly isWaiting: boolean;
+      readonly member: Member;
+      readonly input: RolloutInput;
+    },
   ): ReadonlyMap<string, PodSlots> {
     const { members, now } = input;
     const { name } = carried;
-    const known = new Set(this.#taken(carried, input.holdings)?.view.pods.filter(isReady).map(formatAddress));
+    this.#taken(carried, input.holdings);
+    const known = knownPods(carried);
     const slots = new Map<string, PodSlots>();
     for (const address of pods.filter(isReady).map(formatAddress)) {
       const mayChoose = member.mayChoose(name, address);
       if (!known.has(address) && !mayChoose) continue;
+      if (!isWaiting) {
+        slots.set(address, { limit: 0, unhealthy: false });
+        continue;
+      }
       const own = this.#limitOfLeaving(name, address, members);
       const gainers = this.#ownersOf(address).filter((other) => other !== name);
       // What all of them together may have is what the pod may have from now on.
@@ -445,7 +492,7 @@ export class Rollout {
       let held = 0;
       for (const other of others) for (const each of members) held += each.held(other, address, now);
       const limit = Math.max(0, Math.min(own, most - held));
-      if (mayChoose || limit > 0) slots.set(address, { limit, unhealthy: false });
+      slots.set(address, { limit, unhealthy: false });
     }
     return slots;
   }
@@ -556,6 +603,17 @@ const NONE: readonly Pod[] = [];
 
 function isReady({ state }: Pod): boolean {
   return state === 'ready';
+}
+
+/** The pods that Envoy has, whatever it takes next of what it was sent. */
+function knownPods({ taken, sent }: Carried): ReadonlySet<string> {
+  if (taken === undefined) return NO_NAMES;
+  const later = sent.filter((each) => each !== taken).map(addressesOf);
+  return new Set([...addressesOf(taken)].filter((address) => later.every((pods) => pods.has(address))));
+}
+
+function addressesOf({ view }: Sent): ReadonlySet<string> {
+  return new Set(view.pods.filter(isReady).map(formatAddress));
 }
 
 /** The highest limit of a pod: Envoy has to allow that for each. */

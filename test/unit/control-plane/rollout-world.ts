@@ -1,4 +1,4 @@
-import { Rollout, type RolloutView } from '../../../src/control-plane/rollout.ts';
+import { RETURN_MS, Rollout, type RolloutView } from '../../../src/control-plane/rollout.ts';
 import { formatAddress } from '../../../src/model/locator.ts';
 import type { Model, ServiceWithPods } from '../../../src/model/model.ts';
 import { normalizePods, type Pod } from '../../../src/model/pod.ts';
@@ -18,6 +18,10 @@ const PACE: Pace = { heartbeatMs: 300, reportMs: 250, deadAfterMs: 1000 };
 const NAMES = ['a', 'b', 'c'] as const;
 const ADDRESSES = [1, 2, 3, 4].map((port): Pod => ({ ip: '10.0.0.1', port, state: 'ready' }));
 const STEP_MS = 5;
+/** So long a request waits in the filter for a service that it was never told of. */
+const UNKNOWN_MS = 5000;
+/** A request that has its route may be at other filters, or its worker is busy. */
+const ON_ITS_WAY_MS = 400;
 
 interface FilterPod {
   limit: number;
@@ -29,6 +33,8 @@ interface FilterService {
   readonly pods: Map<string, FilterPod>;
   readonly waiting: number[];
   removed: boolean;
+  /** Whether it was configured: who waits for it otherwise is sent away after `UNKNOWN_MS`. */
+  known: boolean;
 }
 
 /** What of a snapshot Envoy uses. */
@@ -57,6 +63,8 @@ export class World {
   readonly #random: Random;
   #rollout = new Rollout();
   #member: Member | undefined;
+  /** The filter that has failed, while Sluice counts what it had. */
+  #failed: Member | undefined;
   #model: Model;
   #sources: ReadonlyMap<string, readonly Pod[]> = new Map();
   #view: RolloutView | undefined;
@@ -66,6 +74,7 @@ export class World {
   #active: Active = EMPTY;
   #envoy: { readonly at: number; readonly act: () => void }[] = [];
   readonly #filter = new Map<string, FilterService>();
+  #coming: readonly { readonly at: number; readonly route: string }[] = [];
   readonly #running: { readonly pod: FilterPod; readonly address: string; readonly service: string; endsAt: number }[] =
     [];
   /** Services that had no pod when they were last in the model: who waits for one of them waits in vain. */
@@ -73,6 +82,8 @@ export class World {
   readonly #allowed = new Map<string, number>();
   #isDown = false;
   #streams = 0;
+  #epoch = 1;
+  #awaitsFilter = false;
 
   constructor(seed: number) {
     this.#random = seeded(seed);
@@ -87,7 +98,9 @@ export class World {
       const due = this.#envoy.filter(({ at }) => at <= this.now);
       this.#envoy = this.#envoy.filter(({ at }) => at > this.now);
       for (const { act } of due) act();
+      this.#joinQueue();
       this.#endRequests();
+      this.#judgeUnknown();
       if (this.now % PACE.reportMs === 0) this.#report();
       const wakeAt = this.#rollout.wakeAt;
       if (wakeAt !== undefined && wakeAt <= this.now) this.#step();
@@ -110,6 +123,19 @@ export class World {
     this.#member?.close(this.now);
     this.#member = undefined;
     this.#envoy = [];
+  }
+
+  /** The filter fails: what it had has an answer, and another one that knows nothing takes its place. */
+  trap(): void {
+    if (this.#isDown || this.#member === undefined) return;
+    this.#member.close(this.now);
+    this.#failed = this.#member;
+    this.#member = undefined;
+    this.#filter.clear();
+    this.#running.length = 0;
+    this.#epoch++;
+    this.#later(() => this.#connectFilter(), 200);
+    this.#step();
   }
 
   restart(): void {
@@ -202,7 +228,8 @@ export class World {
     this.#streams++;
     this.#later(() => this.#connectFilter(), 60);
     // As for a returning Envoy: nothing is sent before its filter has said what it has.
-    if (this.#streams === 1) this.#step();
+    this.#awaitsFilter = this.#streams > 1;
+    this.#step();
   }
 
   #later(act: () => void, most = 20): void {
@@ -211,7 +238,15 @@ export class World {
 
   #connectFilter(): void {
     const member = new Member(
-      { kind: 'hello', protocol: 1, node: 'e', epoch: '1', stream: this.#streams, codeVersion: '', memoryBytes: 0 },
+      {
+        kind: 'hello',
+        protocol: 1,
+        node: 'e',
+        epoch: `${this.#epoch}`,
+        stream: this.#streams,
+        codeVersion: '',
+        memoryBytes: 0,
+      },
       PACE,
     );
     for (const [name, { pods, waiting, removed }] of this.#filter) {
@@ -220,12 +255,13 @@ export class World {
     }
     member.receive({ kind: 'hello end' }, this.now, '');
     this.#member = member;
+    this.#awaitsFilter = false;
     this.#rollout.join(member);
     this.#step();
   }
 
   #step(): void {
-    if (this.#isDown || (this.#streams > 1 && this.#member === undefined)) return;
+    if (this.#isDown || this.#awaitsFilter) return;
     const rollout = this.#rollout;
     rollout.setTarget(this.#model, new Set());
     const holdings = {
@@ -242,8 +278,10 @@ export class World {
           (one) => versionIn(one, typeUrl, name) === undefined,
         ),
     };
+    const { closedAt = Number.NEGATIVE_INFINITY } = this.#failed ?? {};
+    if (this.now - closedAt >= RETURN_MS) this.#failed = undefined;
     const input = {
-      members: this.#member === undefined ? [] : [this.#member],
+      members: [this.#failed, this.#member].filter((member) => member !== undefined),
       holdings,
       podsOf: ({ name }: Service) => this.#sources.get(name),
       unhealthy: () => NO_NAMES,
@@ -307,6 +345,7 @@ export class World {
     if (message.kind === 'service' || message.kind === 'pods') {
       const service = this.#service(message.name);
       service.removed = false;
+      if (message.kind === 'service') service.known = true;
       const set = message.kind === 'service' ? message.pods : message.set;
       const named = new Set([...set].map(([address]) => address));
       const remove =
@@ -322,6 +361,7 @@ export class World {
       if (service.waiting.length > 0 && !this.#podless.has(message.name))
         this.faults.push(`${this.now}: ${service.waiting.length} of ${message.name} get 503`);
       service.removed = true;
+      service.known = false;
       service.waiting.length = 0;
       for (const address of service.pods.keys()) this.#removePod(message.name, address);
       this.#forgetIfEmpty(message.name);
@@ -350,7 +390,7 @@ export class World {
   }
 
   #service(name: string): FilterService {
-    const service = this.#filter.get(name) ?? { pods: new Map(), waiting: [], removed: false };
+    const service = this.#filter.get(name) ?? { pods: new Map(), waiting: [], removed: false, known: false };
     this.#filter.set(name, service);
     return service;
   }
@@ -381,8 +421,31 @@ export class World {
     const { route } = this.#active;
     if (route === undefined) return;
     this.sent++;
-    this.#service(route).waiting.push(this.now);
+    // It has its route, whatever becomes of that now.
+    const onItsWay = this.#random() < 0.2 ? this.#random() * ON_ITS_WAY_MS : 0;
+    this.#coming = [...this.#coming, { at: this.now + onItsWay, route }];
+  }
+
+  #joinQueue(): void {
+    const due = this.#coming.filter(({ at }) => at <= this.now);
+    this.#coming = this.#coming.filter(({ at }) => at > this.now);
+    for (const { route } of due) {
+      this.#service(route).waiting.push(this.now);
+      if (!this.#active.clusters.has(route)) this.faults.push(`${this.now}: ${route} comes to no cluster`);
+    }
     this.#grant();
+  }
+
+  /** Who waits for a service that the filter was never told of. */
+  #judgeUnknown(): void {
+    for (const [
+      name,
+      {
+        known,
+        waiting: [first = this.now],
+      },
+    ] of this.#filter)
+      if (!known && this.now - first > UNKNOWN_MS) this.faults.push(`${this.now}: the filter does not know ${name}`);
   }
 
   #grant(): void {

@@ -5,7 +5,7 @@ import { World } from './rollout-world.ts';
 /** How many schedules are tried. */
 const SEEDS = 60;
 
-test('whatever is edited when, and however often Sluice ends: limits hold, nobody is lost, all slots are used', () => {
+test('whatever is edited when, and however often Sluice or the filter ends: limits hold, nobody is lost, all slots are used', () => {
   const faults: string[] = [];
   for (let seed = 1; seed <= SEEDS && faults.length === 0; seed++) {
     const random = seeded(seed * 7919);
@@ -13,8 +13,13 @@ test('whatever is edited when, and however often Sluice ends: limits hold, nobod
     world.run(300, 0.3);
     for (let times = 0; times < 12; times++) {
       const what = random();
-      if (what < 0.65) world.edit();
-      else if (what < 0.85) world.kill();
+      if (what < 0.6) world.edit();
+      else if (what < 0.7) {
+        world.trap();
+        world.run(random() * 200, 0.3);
+        world.edit();
+        world.run(1500, 0.3);
+      } else if (what < 0.85) world.kill();
       else world.restart();
       world.run(random() * 400, 0.3);
     }

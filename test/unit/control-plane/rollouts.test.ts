@@ -174,14 +174,23 @@ describe('an Envoy that has just started', () => {
     });
     rollouts.follow(model);
     const from = { stream: 1, node: ENVOY, peer: '' };
-    rollouts.recordXds([
-      { kind: 'connected', ...from, delta: true, service: '', userAgent: 'envoy', returning: has.length > 0 },
-      ...PUSH_ORDER.map((typeUrl) => ({ kind: 'asked', ...from, typeUrl }) as const),
-    ]);
+    const connect = () =>
+      rollouts.recordXds([
+        { kind: 'connected', ...from, delta: true, service: '', userAgent: 'envoy', returning: has.length > 0 },
+        ...PUSH_ORDER.map((typeUrl) => ({ kind: 'asked', ...from, typeUrl }) as const),
+      ]);
+    connect();
     const snapshot = () => rollouts.snapshotFor(ENVOY, 1);
     return {
       clock,
       told,
+      /** It is killed, and started anew at once. */
+      restarts() {
+        member?.close(clock.monotonic());
+        taken = undefined;
+        rollouts.recordXds([{ kind: 'disconnected', ...from, reason: '' }]);
+        connect();
+      },
       listeners: () => [...(snapshot()?.types[TYPE_URLS.listener].resources.keys() ?? [])].sort(),
       acks(typeUrl: TypeUrl, resources: readonly string[] = []) {
         taken = snapshot();
@@ -220,6 +229,24 @@ describe('an Envoy that has just started', () => {
     told.length = 0;
     filterAcks();
     expect(told).toEqual(['edge']);
+    expect(listeners()).toEqual(['sluice.control', 'sluice.idle']);
+  });
+
+  test('once more: its listeners wait for the new filter, whatever the one before knew', () => {
+    const { listeners, acks, filterComes, filterAcks, restarts } = starting();
+    acks(TYPE_URLS.listener);
+    filterComes();
+    filterAcks();
+    acks(TYPE_URLS.endpoints, ['codec']);
+    filterAcks();
+    expect(listeners()).toEqual(['sluice.control', 'sluice.idle']);
+    restarts();
+    expect(listeners()).toEqual(['sluice.control']);
+    acks(TYPE_URLS.endpoints, ['codec']);
+    filterComes();
+    expect(listeners()).toEqual(['sluice.control']);
+    filterAcks();
+    filterAcks();
     expect(listeners()).toEqual(['sluice.control', 'sluice.idle']);
   });
 
