@@ -7,6 +7,7 @@ import { documentCommands } from '../../scripts/docs/commands.ts';
 import { Certificates } from '../e2e/kit/certificates.ts';
 import { WHY_NOT as NO_KUBECTL, ROOT } from '../unit/k8s/kustomize.ts';
 import { TestCluster } from './kit/cluster.ts';
+import { createIstio } from './kit/istio.ts';
 import { TestNamespace } from './kit/namespace.ts';
 import { WHY_NOT as NO_CLUSTER } from './kit/skip.ts';
 
@@ -66,6 +67,16 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     // What the page about moving finds there.
     expect(type('kubectl create deployment lb-agent --image=lb-agent')).toMatchObject({ status: 0 });
     expect(type('kubectl expose deployment lb-agent --port=8080')).toMatchObject({ status: 0 });
+    await createIstio(cluster);
+    await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name: 'ai' } }, true);
+    for (const name of ['embed', 'llm', 'llm-large'])
+      expect(type(`kubectl create service clusterip ${name} -n ai --tcp=8000`)).toMatchObject({ status: 0 });
+    const moving = readFileSync(join(folder, 'docs/moving.md'), 'utf8');
+    const objects = [...moving.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = '']) => yaml);
+    const theirs = objects.filter((yaml) => /^kind: (Ingress|VirtualService)$/m.test(yaml));
+    expect(theirs).toHaveLength(2);
+    writeFileSync(join(folder, 'theirs.yaml'), theirs.join('---\n'));
+    expect(type('kubectl apply -f theirs.yaml')).toMatchObject({ status: 0 });
   });
   afterAll(async () => {
     rmSync(folder, { recursive: true, force: true });

@@ -7,7 +7,7 @@ export async function createIstio(cluster: TestCluster): Promise<void> {
   const group = 'networking.istio.io';
   for (const [kind, plural] of Object.entries(kinds)) {
     const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-    await cluster.ask('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+    const definition = {
       apiVersion: 'apiextensions.k8s.io/v1',
       kind: 'CustomResourceDefinition',
       metadata: { name: `${plural}.${group}` },
@@ -25,7 +25,9 @@ export async function createIstio(cluster: TestCluster): Promise<void> {
           },
         ],
       },
-    });
+    };
+    // Another test may have created it before.
+    await cluster.ask('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition, true);
     const isServed = async () =>
       (await cluster.ask('GET', `/apis/${group}/v1/${plural}`, undefined, true)).status === 200;
     await until(isServed, { what: `${plural} to be served` });
