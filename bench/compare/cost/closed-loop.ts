@@ -1,17 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { freePort } from '../../../test/e2e/kit/ports.ts';
-import { rounded } from '../measures/distribution.ts';
 import { opponentKinds } from '../opponents/all.ts';
-import { findProgram, InstalledProgram } from '../opponents/installed.ts';
-import { listening } from '../opponents/listening.ts';
 import type { Opponent, OpponentName } from '../opponents/opponent.ts';
-import { fillTemplate, replaceFile } from '../opponents/template.ts';
 import type { ClosedLoopResult } from '../results.ts';
 import { cpuOf, difference } from './process-cost.ts';
+import { findLoadTools, press, startQuickPods } from './wrk.ts';
 
 /** Who takes part: the two with a queue for all pods, and an Envoy without any. */
 const WHO: readonly OpponentName[] = ['sluice', 'haproxy', 'full-scan'];
@@ -29,31 +23,22 @@ export async function measureClosedLoop(
   quick: boolean,
   say: (line: string) => void,
 ): Promise<ClosedLoopResult | undefined> {
-  const [wrk, nginx] = await Promise.all([findProgram('wrk'), findProgram('nginx')]);
-  if (wrk === undefined || nginx === undefined) {
-    say(`  left out: ${wrk === undefined ? 'wrk' : 'nginx'} is not installed`);
-    return undefined;
-  }
+  const tools = await findLoadTools(say);
+  if (tools === undefined) return undefined;
   const folder = await mkdtemp(join(tmpdir(), 'sluice-compare-'));
-  const port = await freePort();
-  const pods = Array.from({ length: PODS }, (_, pod) => `127.0.39.${pod + 1}:${port}`);
-  const config = join(folder, 'pods.conf');
-  const listen = pods.map((pod) => `        listen ${pod} backlog=4096;`).join('\n');
-  await replaceFile(config, await fillTemplate('pods.conf', { FOLDER: folder, LISTEN: listen }));
-  const program = new InstalledProgram(nginx, ['-e', 'stderr', '-p', folder, '-c', config]);
+  const pods = await startQuickPods(tools, { count: PODS, network: '127.0.39', folder });
   const started: { readonly name: OpponentName; readonly opponent: Opponent }[] = [];
   try {
-    await listening(port, () => program.said, '127.0.39.1');
     for (const name of WHO) {
       const missing = await opponentKinds[name].missing();
       if (missing !== undefined) say(`  without ${name}: ${missing}`);
       else
         started.push({
           name,
-          opponent: await opponentKinds[name].start({ pods, limit: LIMIT, protocol: 'http1', folder }),
+          opponent: await opponentKinds[name].start({ pods: pods.addresses, limit: LIMIT, protocol: 'http1', folder }),
         });
     }
-    for (const { opponent } of started) await run(wrk, opponent, 1);
+    for (const { opponent } of started) await press(tools, opponent.port, { clients: CLIENTS, seconds: 1 });
     const runs: ClosedLoopResult['runs'] = [];
     const rounds = quick ? 2 : 7;
     for (let round = 0; round < rounds; round += 1) {
@@ -61,28 +46,15 @@ export async function measureClosedLoop(
         const one = started[(round + turn) % started.length];
         if (one === undefined) continue;
         const before = cpuOf(one.opponent.processes());
-        const { perSecond, requests, errors } = await run(wrk, one.opponent, quick ? 2 : 4);
+        const carried = await press(tools, one.opponent.port, { clients: CLIENTS, seconds: quick ? 2 : 4 });
         const cpuMs = difference(cpuOf(one.opponent.processes()), before);
-        runs.push({ opponent: one.name, round, perSecond, requests, errors, cpuMs });
+        runs.push({ opponent: one.name, round, ...carried, cpuMs });
       }
     }
     return { date: new Date().toISOString(), quick, pods: PODS, limit: LIMIT, clients: CLIENTS, runs };
   } finally {
     await Promise.all(started.map(({ opponent }) => opponent.stop()));
-    await program.stop();
+    await pods.stop();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function run(wrk: string, { port }: Opponent, seconds: number) {
-  const args = ['-t', '1', '-c', String(CLIENTS), '-d', `${seconds}s`, `http://127.0.0.1:${port}/`];
-  const { stdout } = await promisify(execFile)(wrk, args);
-  const number = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1] ?? 0);
-  const socketErrors =
-    /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout)?.slice(1) ?? [];
-  return {
-    perSecond: rounded(number(/Requests\/sec:\s+([\d.]+)/)),
-    requests: number(/(\d+) requests in/),
-    errors: socketErrors.reduce((sum, count) => sum + Number(count), number(/Non-2xx or 3xx responses: (\d+)/)),
-  };
 }

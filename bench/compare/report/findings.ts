@@ -1,7 +1,7 @@
 import { OPPONENTS, type OpponentName } from '../opponents/opponent.ts';
 import type { Results, Run, ScenarioResult } from '../results.ts';
 import { ms, percent } from './format.ts';
-import { errorShare, type Figure, type MedianOf, medianOf, partakers, runsOf } from './statistics.ts';
+import { errorShare, type Figure, groupsOf, type MedianOf, medianOf, partakers, runsOf } from './statistics.ts';
 
 /** A figure that is compared: the less, the better. */
 interface Compared {
@@ -14,6 +14,8 @@ interface Compared {
 
 const milliseconds = (value: number) => `${ms(value)} ms`;
 
+const OVERTAKEN: Compared = { title: 'Requests overtaken', figure: overtakenShare, format: percent, tie: 0 };
+
 const COMPARED: readonly Compared[] = [
   { title: 'Mean response', figure: ({ response }) => response.mean, format: milliseconds, tie: 0 },
   { title: 'Median response', figure: ({ response }) => response.p50, format: milliseconds, tie: 0 },
@@ -21,7 +23,7 @@ const COMPARED: readonly Compared[] = [
   { title: 'Mean wait', figure: ({ wait }) => wait.mean, format: milliseconds, tie: 0 },
   { title: 'p99 wait', figure: ({ wait }) => wait.p99, format: milliseconds, tie: 0 },
   { title: 'Slot time lost', figure: ({ lost }) => lost.share, format: percent, tie: 0.0005 },
-  { title: 'Requests overtaken', figure: overtakenShare, format: percent, tie: 0 },
+  OVERTAKEN,
   { title: 'Refused or failed', figure: errorShare, format: percent, tie: 0 },
   { title: 'Makespan', figure: ({ makespan }) => makespan, format: milliseconds, tie: 1 },
   {
@@ -31,6 +33,17 @@ const COMPARED: readonly Compared[] = [
     tie: 10,
   },
 ];
+
+/** What is compared: where requests are of groups the waits of each, and not who overtakes whom, which is what is asked for. */
+function comparedIn({ runs }: ScenarioResult): readonly Compared[] {
+  const groups = groupsOf(runs);
+  if (groups.length === 0) return COMPARED;
+  const waits = groups.flatMap((group): readonly Compared[] => [
+    { title: `Mean wait of ${group}`, figure: (run) => run.groups?.[group]?.mean, format: milliseconds, tie: 0 },
+    { title: `p99 wait of ${group}`, figure: (run) => run.groups?.[group]?.p99, format: milliseconds, tie: 0 },
+  ]);
+  return [...waits, ...COMPARED.filter((one) => one !== OVERTAKEN)];
+}
 
 /** The share of requests that a later one overtook. */
 export function overtakenShare({ order }: Run): number {
@@ -53,7 +66,7 @@ export interface NotFirst {
 /** Everything in which an opponent's median is better than Sluice's, in the order of the page. */
 export function notFirst(result: ScenarioResult): readonly NotFirst[] {
   const rivals = partakers(result, OPPONENTS).filter((name) => name !== 'sluice');
-  return COMPARED.flatMap(({ title, figure, format, tie }) => {
+  return comparedIn(result).flatMap(({ title, figure, format, tie }) => {
     const own = medianOf(runsOf(result, 'sluice'), figure);
     if (own === undefined) return [];
     const better = rivals.flatMap((opponent) => {

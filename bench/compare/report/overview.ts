@@ -5,8 +5,16 @@ import { percent, table, times } from './format.ts';
 import { type Figure, medianOf, middle, overIdeal, quotient, runsOf } from './statistics.ts';
 import { titleOf } from './titles.ts';
 
-/** Scenarios in which nobody waits, or not everybody takes part: they have their own places on the page. */
-const NOT_IN_OVERVIEW = new Set(['high-rate', 'jobs-20ms', 'jobs-100ms', 'one-pod-20ms', 'balancing']);
+/** Scenarios in which nobody waits, not everybody takes part, or who came first does not go first: they have their own places on the page. */
+const NOT_IN_OVERVIEW = new Set([
+  'high-rate',
+  'jobs-20ms',
+  'jobs-100ms',
+  'one-pod-20ms',
+  'balancing',
+  'priority',
+  'fair-shares',
+]);
 
 /** The scenarios that the first table sums up. */
 export function overviewScenarios({ scenarios }: Results): readonly ScenarioResult[] {

@@ -1,3 +1,4 @@
+import { groupsChart } from '../charts/groups.ts';
 import { growthChart } from '../charts/growth.ts';
 import { podsChart } from '../charts/pods.ts';
 import { ratioChart } from '../charts/ratio.ts';
@@ -52,6 +53,8 @@ function picturesOf(scenario: Scenario, result: ScenarioResult): ReadonlyMap<str
   switch (picture) {
     case 'response':
       return new Map([response]);
+    case 'groups':
+      return new Map([[`${name}-waits`, groupsChart(scenario.title, result)]]);
     case 'pods':
       return new Map([[`${name}-pods`, podsChart(scenario, result)], response]);
     case 'rising':

@@ -29,7 +29,7 @@ const common = {
   protocol: 'http1',
   opponents: ['sluice', 'haproxy'],
   how: 'in turn',
-  picture: 'response',
+  picture: 'groups',
   repeats: { full: 3, quick: 1 },
 } as const;
 

@@ -14,8 +14,8 @@ export interface Plan {
   readonly changes: readonly PodChange[];
 }
 
-/** Which pictures show a scenario best, beside the responses: what pods hold, or how things change as the load rises. */
-export type Picture = 'response' | 'pods' | 'rising';
+/** Which pictures show a scenario best, beside the responses: what pods hold, how things change as the load rises, or how long each group waits. */
+export type Picture = 'response' | 'pods' | 'rising' | 'groups';
 
 /** One comparison. */
 export interface Scenario {

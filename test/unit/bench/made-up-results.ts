@@ -46,13 +46,18 @@ export function madeUpResults(): Results {
   return {
     machine: { cpu: 'a processor', cores: 2, memoryGb: 8, system: 'Linux 6' },
     versions: { Node: '24.0.0', Envoy: '1.40.0' },
-    scenarios: SCENARIOS.map(({ name, opponents }) => ({
+    scenarios: SCENARIOS.map(({ name, opponents, groups }) => ({
       name,
       date: '2026-01-02T03:04:05.000Z',
       quick: false,
       skipped: {},
       runs: OPPONENTS.filter((one) => opponents.includes(one)).flatMap((one, index) =>
-        [0, 1, 2].map((repeat) => runOf(one, index, repeat)),
+        [0, 1, 2].map((repeat) => ({
+          ...runOf(one, index, repeat),
+          ...(groups && {
+            groups: Object.fromEntries(groups.map((group, at) => [group, around(10 ** at + index + repeat)])),
+          }),
+        })),
       ),
     })),
     closedLoop: {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { notFirst } from '../../../bench/compare/report/findings.ts';
 import { renderPage } from '../../../bench/compare/report/page.ts';
 import { SCENARIOS } from '../../../bench/compare/scenarios/all.ts';
-import { madeUpResults, madeUpRun } from './made-up-results.ts';
+import { around, madeUpResults, madeUpRun } from './made-up-results.ts';
 
 const { markdown, pictures } = renderPage(madeUpResults(), SCENARIOS);
 
@@ -45,6 +46,31 @@ describe('the page', () => {
   it('says where somebody else was better, and that they refuse', () => {
     const section = markdown.slice(markdown.indexOf('## Where Sluice is not first'));
     expect(section).toMatch(/\| Four requests[^|]*\| {2}\| Mean response: 106 ms, nginx 60\.0 ms<br>/);
+  });
+
+  it('shows how long each group waits, and blames nobody there for an order that was asked for', () => {
+    expect(markdown).toContain('| wait: mean, p99 | high | normal | low |');
+    expect(markdown).toContain('![Three classes of requests](benchmark/priority-waits.svg)');
+    const svg = pictures.get('priority-waits') ?? '';
+    expect(svg).toContain('low, HAProxy: mean 102 ms, p99 306 ms');
+    const results = madeUpResults();
+    const own = results.scenarios.find(({ name }) => name === 'priority');
+    if (own === undefined) throw new Error('there is one');
+    const runs = own.runs.map((run) => ({
+      ...run,
+      order: { compared: 100, pairs: 9, overtaken: run.opponent === 'sluice' ? 50 : 0, mostPlaces: 3 },
+      groups: { high: around(run.opponent === 'sluice' ? 9 : 7), low: around(run.opponent === 'sluice' ? 7 : 9) },
+    }));
+    const found = notFirst({ ...own, runs }).map(({ figure }) => figure);
+    expect(found).toEqual(expect.arrayContaining(['Mean wait of high', 'p99 wait of high']));
+    expect(found.join()).not.toMatch(/overtaken|of low/);
+    const other = results.scenarios[0];
+    if (other === undefined) throw new Error('there is one');
+    const overtaken = other.runs.map((run) => ({
+      ...run,
+      order: runs.find(({ opponent }) => opponent === run.opponent)?.order ?? run.order,
+    }));
+    expect(notFirst({ ...other, runs: overtaken }).map(({ figure }) => figure)).toContain('Requests overtaken');
   });
 
   it('compares with HAProxy, and says whether the bounds are kept', () => {
