@@ -1,6 +1,7 @@
 import { envoy, type google } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
+import { regexLiteral } from '../base/regex.ts';
 import type {
   Cors,
   ForwardRoute,
@@ -285,7 +286,7 @@ function corsOnRoute(cors: Cors): Readonly<Record<string, google.protobuf.Any.$P
   const origins = cors.origins.map((origin): envoy.type.matcher.v3.StringMatcher.$Properties => {
     if (origin === '*') return { safeRegex: { regex: '.*' } };
     if (!origin.includes('*')) return { exact: origin };
-    return { safeRegex: { regex: origin.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*') } };
+    return { safeRegex: { regex: origin.split('*').map(regexLiteral).join('.*') } };
   });
   const policy = pack(CorsPolicy, {
     allowOriginStringMatch: origins,

@@ -35,9 +35,18 @@ export function wholeMatch(regex: string, text: string): boolean {
 
 /** A regular expression in RE2's syntax (https://github.com/google/re2/wiki/Syntax), Envoy's own library for it. */
 export function checkRegex(text: string): Result<string, Complaint> {
-  if (!known.has(text)) known.set(text, complain(text));
-  const complaint = known.get(text);
+  const complaint = knownComplaint(text);
   return complaint === undefined ? ok(text) : fail(complaint);
+}
+
+/** What is wrong with a regular expression; undefined: nothing. */
+export function regexFault(text: string): string | undefined {
+  return knownComplaint(text)?.message;
+}
+
+function knownComplaint(text: string): Complaint | undefined {
+  if (!known.has(text)) known.set(text, complain(text));
+  return known.get(text);
 }
 
 function complain(text: string): Complaint | undefined {

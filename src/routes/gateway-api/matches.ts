@@ -1,6 +1,7 @@
+import { regexLiteral } from '../../base/regex.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
-import { checkRegex } from '../file/regex.ts';
+import { regexFault } from '../file/regex.ts';
 import type { GrpcMatch, HttpMatch, NamedCondition } from './objects.ts';
 
 type Conditions = Omit<RouteMatch, 'hosts'>;
@@ -46,14 +47,10 @@ function grpcPath({ type = 'Exact', service, method }: NonNullable<GrpcMatch['me
   if (type === 'RegularExpression') {
     return { kind: 'regex', regex: `/${service ?? '[^/]+'}/${method ?? '[^/]+'}` };
   }
-  if (service === undefined) return { kind: 'regex', regex: `/[^/]+/${literal(method ?? '')}` };
+  if (service === undefined) return { kind: 'regex', regex: `/[^/]+/${regexLiteral(method ?? '')}` };
   return method === undefined
     ? { kind: 'prefix', prefix: `/${service}` }
     : { kind: 'exact', path: `/${service}/${method}` };
-}
-
-function literal(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 /** Of several conditions on one name the first counts. */
@@ -72,11 +69,11 @@ function named(conditions: readonly NamedCondition[]): readonly NamedMatch[] {
 function regexFaults({ type, name, value }: NamedCondition): readonly string[] {
   if (type !== 'RegularExpression') return [];
   // The rule that a path begins with a slash is not for these.
-  const checked = checkRegex(`(?:${value})`);
-  return checked.ok ? [] : checked.errors.map(({ message }) => `${name}: ${message}`);
+  const fault = regexFault(`(?:${value})`);
+  return fault === undefined ? [] : [`${name}: ${fault}`];
 }
 
 function pathFaults(regex: string): readonly string[] {
-  const checked = checkRegex(regex);
-  return checked.ok ? [] : checked.errors.map(({ message }) => message);
+  const fault = regexFault(regex);
+  return fault === undefined ? [] : [fault];
 }

@@ -1,6 +1,7 @@
+import { regexLiteral } from '../../base/regex.ts';
 import type { Backend, ForwardRoute, NamedMatch, Route } from '../../model/route.ts';
+import { regexFault } from '../file/regex.ts';
 import type { Canary } from './annotations.ts';
-import { regexFault } from './paths.ts';
 
 /** A canary of some paths: to whom it leads, and which of their requests are its own. */
 export interface CanaryOf {
@@ -44,7 +45,7 @@ export function withCanary(main: ForwardRoute, { canary, name, origin, backend }
 
 /** Why a canary's pattern cannot be used; undefined: it can. */
 export function canaryFault({ header }: Canary): string | undefined {
-  return header?.pattern && regexFault({ regex: `(?:${anywhere(header.pattern.value)})` });
+  return header?.pattern && regexFault(`(?:${anywhere(header.pattern.value)})`);
 }
 
 /** Each canary of a path has its share; its own backend, the first, has what they leave. */
@@ -66,6 +67,5 @@ function anywhere(pattern: string): string {
 }
 
 function cookieIs(name: string, value: string): NamedMatch {
-  const literal = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return { name: 'cookie', value: { kind: 'regex', regex: `(?:.*;\\s*)?${literal}=${value}(?:\\s*;.*)?` } };
+  return { name: 'cookie', value: { kind: 'regex', regex: `(?:.*;\\s*)?${regexLiteral(name)}=${value}(?:\\s*;.*)?` } };
 }

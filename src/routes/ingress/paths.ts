@@ -1,5 +1,4 @@
 import type { PathMatch } from '../../model/route.ts';
-import { checkRegex } from '../file/regex.ts';
 
 /** The kinds of paths that an Ingress knows. */
 export type PathType = 'Exact' | 'Prefix' | 'ImplementationSpecific';
@@ -24,12 +23,6 @@ export function patternPath(written: string): PathMatch {
   const bare = written.replace(/^\^/, '');
   const isWhole = /(\$|\.[*+]\)*)$/.test(bare);
   return { kind: 'regex', regex: `(?i:${bare})${isWhole ? '' : '.*'}` };
-}
-
-/** What is wrong with a regex; undefined: nothing. */
-export function regexFault({ regex }: { readonly regex: string }): string | undefined {
-  const checked = checkRegex(regex);
-  return checked.ok ? undefined : checked.errors.map(({ message }) => message).join('; ');
 }
 
 /** Whether a path has signs that mean something in regular expressions, the dot aside. */

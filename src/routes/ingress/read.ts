@@ -1,8 +1,9 @@
 import { EVERYTHING, type Redirect, type RouteMatch } from '../../model/route.ts';
+import { regexFault } from '../file/regex.ts';
 import type { Place, Remarks } from '../objects/remark.ts';
 import type { Value } from '../objects/value.ts';
 import { type IngressSettings, readAnnotations } from './annotations.ts';
-import { looksLikeRegex, pathTypeOf, patternPath, plainPath, regexFault } from './paths.ts';
+import { looksLikeRegex, pathTypeOf, patternPath, plainPath } from './paths.ts';
 import { type Rewritten, rewritten } from './rewrite.ts';
 
 /*
@@ -135,7 +136,7 @@ class IngressReader {
     const changed =
       rewrite === undefined || redirect !== undefined ? undefined : rewritten(plain, written, rewrite.value);
     const match: RouteMatch = { ...EVERYTHING, path: changed?.path ?? plain ?? patternPath(written), hosts };
-    const fault = match.path.kind === 'regex' ? regexFault(match.path) : undefined;
+    const fault = match.path.kind === 'regex' ? regexFault(match.path.regex) : undefined;
     if (fault !== undefined) {
       backend?.done();
       this.#remarks.refuse(at, `the path ${written} is left out: ${fault}`, 'write a regular expression of RE2');

@@ -1,7 +1,9 @@
+import { regexLiteral } from '../../base/regex.ts';
 import { remember } from '../../base/remember.ts';
 import type { ListenerName } from '../../model/listener.ts';
 import { formatObject } from '../../model/origin.ts';
 import type { Backend, ForwardRoute, NamedMatch, Route, RouteMatch } from '../../model/route.ts';
+import { AUTHORITY, authorityIs } from '../objects/authority.ts';
 import { SECRETS, SERVICES } from '../objects/core.ts';
 import { type EdgePorts, edgeListeners } from '../objects/edge.ts';
 import { keyOf, type Objects, originOf } from '../objects/object.ts';
@@ -244,15 +246,11 @@ function serve(work: Work, { name, match, target }: IngressRoute, services: Ingr
   };
 }
 
-/** The host and port that a client names. */
-const AUTHORITY = ':authority';
-
 /** `*.x` is one label in an Ingress, and any depth elsewhere. */
 function oneLabel(hosts: readonly string[]): readonly NamedMatch[] {
   if (!hosts.some((host) => host.startsWith('*.'))) return [];
-  const literal = (text: string) => text.replaceAll('.', '\\.');
-  const each = hosts.map((host) => (host.startsWith('*.') ? `[^.:]+${literal(host.slice(1))}` : literal(host)));
-  return [{ name: AUTHORITY, value: { kind: 'regex', regex: `(?i:${each.join('|')})(?::[0-9]+)?` } }];
+  const each = (host: string) => (host.startsWith('*.') ? `[^.:]+${regexLiteral(host.slice(1))}` : regexLiteral(host));
+  return [authorityIs(hosts.map(each))];
 }
 
 /** All routes, with a canary's share in those that it is a canary of. */

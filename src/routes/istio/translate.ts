@@ -1,9 +1,11 @@
+import { regexLiteral } from '../../base/regex.ts';
 import { remember } from '../../base/remember.ts';
 import type { ListenerName } from '../../model/listener.ts';
 import { formatObject } from '../../model/origin.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Backend, ForwardRoute, Mirror, NamedMatch, Route } from '../../model/route.ts';
 import type { Protocol, Service } from '../../model/service.ts';
+import { authorityIs } from '../objects/authority.ts';
 import { tlsCertificate } from '../objects/certificate.ts';
 import { SECRETS, SERVICES, type ServiceObject, type ServicePort } from '../objects/core.ts';
 import { type EdgePorts, edgeListeners } from '../objects/edge.ts';
@@ -257,7 +259,7 @@ function toRoute(route: IstioRoute, { work, index, listeners, ways }: RouteTools
     origin,
     listeners,
     order: { group: work.subject, index },
-    match: { ...match, headers: [...match.headers, ...authorityIs(authority)] },
+    match: { ...match, headers: [...match.headers, ...authorityOf(authority)] },
     ...(responseHeaders && { responseHeaders }),
     ...(cors && { cors: cors.value }),
   };
@@ -288,8 +290,6 @@ function forward(
 }
 
 /** As a condition beside others: as hosts of the route it would count before the order of the VirtualService. */
-function authorityIs(hosts: readonly string[]): readonly NamedMatch[] {
-  if (hosts.length === 0) return [];
-  const each = hosts.map((host) => host.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
-  return [{ name: ':authority', value: { kind: 'regex', regex: `(?i:${each})(?::[0-9]+)?` } }];
+function authorityOf(hosts: readonly string[]): readonly NamedMatch[] {
+  return hosts.length === 0 ? [] : [authorityIs(hosts.map(regexLiteral))];
 }

@@ -1,4 +1,5 @@
 import { type Millis, parseDuration } from '../../base/duration.ts';
+import { regexLiteral } from '../../base/regex.ts';
 import {
   type Cors,
   EVERYTHING,
@@ -11,7 +12,7 @@ import {
   type Redirect,
   type RouteMatch,
 } from '../../model/route.ts';
-import { checkRegex } from '../file/regex.ts';
+import { regexFault } from '../file/regex.ts';
 import type { Place, Remarks } from '../objects/remark.ts';
 import type { Value } from '../objects/value.ts';
 import { type MeshHost, meshHost, requestHosts } from './hosts.ts';
@@ -294,7 +295,7 @@ class RouteReader {
     if (uri === undefined) return EVERYTHING.path;
     const exact = uri.textAt('exact');
     if (exact !== undefined) {
-      return anyCase ? { kind: 'regex', regex: `(?i:${literal(exact)})` } : { kind: 'exact', path: exact };
+      return anyCase ? { kind: 'regex', regex: `(?i:${regexLiteral(exact)})` } : { kind: 'exact', path: exact };
     }
     const regex = uri.textAt('regex');
     if (regex !== undefined) {
@@ -306,15 +307,14 @@ class RouteReader {
       this.#remarks.refuse(uri, 'a match by something else than exact, prefix or regex', 'write one of the three');
       return undefined;
     }
-    if (anyCase) return { kind: 'regex', regex: `(?i:${literal(prefix)}).*` };
+    if (anyCase) return { kind: 'regex', regex: `(?i:${regexLiteral(prefix)}).*` };
     return prefix.endsWith('/') ? { kind: 'prefix', prefix } : { kind: 'start', prefix };
   }
 
   #isRegex(place: Place, regex: string): boolean {
-    const checked = checkRegex(regex);
-    if (checked.ok) return true;
-    const message = checked.errors.map((error) => error.message).join('; ');
-    this.#remarks.refuse(place, `${message}, so the route is left out`, 'write one of RE2');
+    const fault = regexFault(regex);
+    if (fault === undefined) return true;
+    this.#remarks.refuse(place, `${fault}, so the route is left out`, 'write one of RE2');
     return false;
   }
 
@@ -335,7 +335,7 @@ class RouteReader {
       const value = found?.get(name);
       const exact = value?.textAt('exact');
       const prefix = value?.textAt('prefix');
-      const pattern = value?.textAt('regex') ?? (prefix === undefined ? undefined : `${literal(prefix)}.*`);
+      const pattern = value?.textAt('regex') ?? (prefix === undefined ? undefined : `${regexLiteral(prefix)}.*`);
       const own = key === 'headers' ? name.toLowerCase() : name;
       if (exact !== undefined) return { name: own, value: { kind: 'exact', text: exact } };
       if (pattern === undefined || pattern === '.*' || pattern === '') return { name: own, value: { kind: 'present' } };
@@ -411,8 +411,4 @@ class RouteReader {
 function milliseconds(text: string | undefined): Millis | undefined {
   const read = text === undefined ? undefined : parseDuration(text);
   return read?.ok ? read.value : undefined;
-}
-
-function literal(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
