@@ -1,8 +1,9 @@
 import { envoy } from '#xds';
 import type { HostPort } from '../base/host-port.ts';
 import { type AccessLog, STANDARD_OUTPUT } from '../model/access-log.ts';
-import { collectorName, DETAILS, FACTS } from './contract.ts';
-import { duration, extension, struct } from './encode.ts';
+import { collectorService } from './collector.ts';
+import { DETAILS, FACTS } from './contract.ts';
+import { extension, struct } from './encode.ts';
 import { expression } from './reply-mappers.ts';
 
 const { FileAccessLog } = envoy.extensions.access_loggers.file.v3;
@@ -172,7 +173,7 @@ function toCollector(address: HostPort, headers: readonly string[]): Logger {
   return extension('envoy.access_loggers.open_telemetry', OpenTelemetryAccessLogConfig, {
     commonConfig: {
       logName: 'sluice',
-      grpcService: { envoyGrpc: { clusterName: collectorName(address) }, timeout: duration(COLLECTOR_TIMEOUT_MS) },
+      grpcService: collectorService(address),
       transportApiVersion: ApiVersion.V3,
     },
     resourceAttributes: { values: [{ key: 'service.name', value: { stringValue: 'sluice' } }] },
@@ -180,6 +181,3 @@ function toCollector(address: HostPort, headers: readonly string[]): Logger {
     attributes: { values: attributes },
   });
 }
-
-/** Above it what was to be told is lost. */
-const COLLECTOR_TIMEOUT_MS = 5000;

@@ -9,6 +9,13 @@ const { Cluster } = envoy.config.cluster.v3;
 const { HttpProtocolOptions } = envoy.extensions.upstreams.http.v3;
 
 const CONNECT_MS = 2000;
+/** Above it what a collector was to be told is lost. */
+const TELL_MS = 5000;
+
+/** How Envoy calls a collector. */
+export function collectorService(address: HostPort): envoy.config.core.v3.GrpcService.$Properties {
+  return { envoyGrpc: { clusterName: collectorName(address) }, timeout: duration(TELL_MS) };
+}
 
 /** The cluster of a collector that takes OTLP over gRPC. */
 export function collectorCluster(address: HostPort): EncodedResource {

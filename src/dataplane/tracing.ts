@@ -1,15 +1,12 @@
 import { envoy } from '#xds';
 import type { Tracing } from '../model/tracing.ts';
+import { collectorService } from './collector.ts';
 import type { ConnectionManager } from './connection-manager.ts';
-import { collectorName } from './contract.ts';
-import { duration, extension, wrap } from './encode.ts';
+import { extension, wrap } from './encode.ts';
 
 const { OpenTelemetryConfig } = envoy.config.trace.v3;
 const { UuidRequestIdConfig } = envoy.extensions.request_id.uuid.v3;
 const { ParentBasedSamplerConfig, TraceIdRatioBasedSamplerConfig } = envoy.extensions.tracers.opentelemetry.samplers.v3;
-
-/** A collector that does not answer for so long has lost what it was told. */
-const COLLECTOR_TIMEOUT_MS = 5000;
 
 /** What has a connection manager trace its requests. The wait is a span of its own, which the queue filter writes. */
 export function tracedRequests(tracing: Tracing | undefined): ConnectionManager {
@@ -17,10 +14,7 @@ export function tracedRequests(tracing: Tracing | undefined): ConnectionManager 
   return {
     tracing: {
       provider: extension('envoy.tracers.opentelemetry', OpenTelemetryConfig, {
-        grpcService: {
-          envoyGrpc: { clusterName: collectorName(tracing.otlp) },
-          timeout: duration(COLLECTOR_TIMEOUT_MS),
-        },
+        grpcService: collectorService(tracing.otlp),
         serviceName: tracing.name,
         sampler: sampler(tracing.sample),
       }),

@@ -20,6 +20,11 @@ export function describePath(path: PathMatch): string {
   }
 }
 
+/** What is written of a path, whatever it is: `/v1/`. */
+export function writtenPath(path: PathMatch): string {
+  return path.kind === 'exact' ? path.path : path.kind === 'regex' ? path.regex : path.prefix;
+}
+
 /** `prefix /v1/, hosts infer.example, methods POST`: all conditions. */
 export function describeMatch({ path, hosts, methods, headers, query }: RouteMatch): string {
   return [

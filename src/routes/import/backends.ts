@@ -1,26 +1,27 @@
-import type { NamedMatch, RouteMatch } from '../../model/route.ts';
+import type { Position } from '../../model/problem.ts';
+import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
 import type { Value } from '../objects/value.ts';
 import type { Subject, YamlMap } from './draft.ts';
 
-/** The one of several weighted ways that gets all requests in a route file; undefined: none gets any. */
-export function heaviest(subject: Subject, ways: readonly Value[], nameOf: (way: Value) => string): Value | undefined {
-  const weightOf = (way: Value) => Number(way.textAt('weight') ?? (ways.length === 1 ? 100 : 1));
-  const open = ways.filter((way) => weightOf(way) > 0);
-  // What gets nothing is not carried over, and nothing is lost by that.
-  for (const way of ways) if (!open.includes(way)) way.done();
-  const [first, ...others] = open.toSorted((a, b) => weightOf(b) - weightOf(a));
-  if (first === undefined) return undefined;
-  const names = new Set(open.map(nameOf));
-  if (names.size > 1) {
-    const message = `weights for ${[...names].join(' and ')}: all requests go to ${nameOf(first)}`;
-    subject.refuse(
-      first.at,
-      message,
-      'a route of a route file leads to one service: use an HTTPRoute, which has weights',
-    );
+/** One of several ways that share the requests of a route. */
+export interface WeightedWay<T> {
+  readonly way: T;
+  readonly name: string;
+  readonly weight: number;
+  readonly at: Position;
+}
+
+/** The one that gets all requests in a route file; undefined: none gets any. `watched`: what Sluice may watch instead. */
+export function heaviest<T>(subject: Subject, ways: readonly WeightedWay<T>[], watched: string): T | undefined {
+  const open = ways.filter(({ weight }) => weight > 0).toSorted((a, b) => b.weight - a.weight);
+  const [first] = open;
+  const names = new Set(open.map(({ name }) => name));
+  if (first !== undefined && names.size > 1) {
+    const message = `weights for ${[...names].join(' and ')}: all requests go to ${first.name}`;
+    const fix = `a route of a route file leads to one service: let Sluice watch the ${watched}, which has weights`;
+    subject.refuse(first.at, message, fix);
   }
-  for (const other of others) if (names.size > 1) other.done();
-  return first;
+  return first?.way;
 }
 
 /** Whether a route file can say a match; what it cannot is refused, with the route. */
@@ -35,6 +36,15 @@ export function canSay(
     subject.refuse(at, message, 'a condition is an exact value, or true for any');
   }
   return patterns.length === 0;
+}
+
+/** A route file's prefixes end with a segment: what that leaves out is told. */
+export function segmentPath(subject: Subject, { at }: Pick<Value, 'at'>, path: PathMatch): PathMatch {
+  if (path.kind !== 'start') return path;
+  const { prefix } = path;
+  const message = `${prefix} took every path that begins so (${prefix}x too); here it takes ${prefix} and what is below it`;
+  subject.note(at, message, `write regex: "${prefix}.*" if that is needed`);
+  return { kind: 'prefix', prefix };
 }
 
 /** `headers` of a route, of what is set, added and removed before pods and before clients. */

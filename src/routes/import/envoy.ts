@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
+import { numeric } from '../objects/service-settings.ts';
 import type { Value } from '../objects/value.ts';
+import { changesOf, headerKeys, segmentPath } from './backends.ts';
 import type { Subject, Yaml, YamlMap } from './draft.ts';
-import { numeric } from './kube-services.ts';
 import { refuseOutOfOrder } from './order.ts';
 
 /** Whether it is a configuration of Envoy. */
@@ -434,11 +435,7 @@ class ListenerImport {
       this.#subject.refuse(match.at, 'a match by something else than a path', 'write path, prefix or regex');
       return undefined;
     }
-    if (!text.endsWith('/')) {
-      const message = `${text} took every path that begins so (${text}x too); here it takes ${text} and what is below it`;
-      this.#subject.note(prefix.at, message, `write regex: "${text}.*" if that is needed`);
-    }
-    return { kind: 'prefix', prefix: text };
+    return segmentPath(this.#subject, prefix, { kind: text.endsWith('/') ? 'prefix' : 'start', prefix: text });
   }
 
   #headers(route: Value): YamlMap {
@@ -455,19 +452,12 @@ class ListenerImport {
         else (replaces ? set : added)[name] = value;
       }
       const removed = route.list(remove).map((one) => one.text() ?? '');
-      const all = {
-        ...(Object.keys(set).length === 0 ? {} : { set }),
-        ...(Object.keys(added).length === 0 ? {} : { add: added }),
-        ...(removed.length === 0 ? {} : { remove: removed }),
-      };
-      return Object.keys(all).length === 0 ? undefined : all;
+      return changesOf(set, added, removed);
     };
-    const request = changes('request_headers_to_add', 'request_headers_to_remove');
-    const response = changes('response_headers_to_add', 'response_headers_to_remove');
-    if (request === undefined && response === undefined) return {};
-    return {
-      headers: { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) },
-    };
+    return headerKeys(
+      changes('request_headers_to_add', 'request_headers_to_remove'),
+      changes('response_headers_to_add', 'response_headers_to_remove'),
+    );
   }
 }
 

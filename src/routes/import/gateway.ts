@@ -1,10 +1,11 @@
 import type { Result } from '../../base/result.ts';
 import type { PathMatch, RouteMatch } from '../../model/route.ts';
 import { grpcMatch, httpMatch } from '../gateway-api/matches.ts';
+import { numeric } from '../objects/service-settings.ts';
 import type { Value } from '../objects/value.ts';
 import { canSay, changesOf, headerKeys, heaviest } from './backends.ts';
 import { fullName, type Subject, type YamlMap } from './draft.ts';
-import { type KubeServices, numeric } from './kube-services.ts';
+import type { KubeServices } from './kube-services.ts';
 
 /** The hosts of the Gateways in the files, by name; none: every host. */
 export class KnownGateways {
@@ -157,7 +158,11 @@ class RuleImport {
   #service(rule: Value): string | undefined {
     const refs = rule.list('backendRefs');
     const nameOf = (ref: Value) => ref.textAt('name') ?? '';
-    const ref = heaviest(this.#subject, refs, nameOf);
+    const weightOf = (ref: Value) => Number(ref.textAt('weight') ?? (refs.length === 1 ? 100 : 1));
+    const ways = refs.map((way) => ({ way, name: nameOf(way), weight: weightOf(way), at: way.at }));
+    const ref = heaviest(this.#subject, ways, 'HTTPRoute');
+    // What gets nothing here has been told, or gets nothing there either.
+    for (const one of refs) if (one !== ref) one.done();
     if (ref === undefined) {
       const fix = 'name a Service in backendRefs; here its requests are answered with 404';
       this.#subject.refuse(rule.at, 'a rule whose requests lead nowhere', fix);
@@ -166,7 +171,6 @@ class RuleImport {
     const kind = ref.textAt('kind') ?? 'Service';
     const group = ref.textAt('group') ?? '';
     const port = ref.textAt('port');
-    ref.textAt('weight');
     if (kind !== 'Service' || group !== '' || port === undefined) {
       this.#subject.refuse(ref.at, `a backend that is not a Service with its port (${kind})`, 'lead it to a Service');
       return undefined;

@@ -5,6 +5,7 @@ import { type IngressRoute, type IngressTls, readIngress } from '../ingress/read
 import { loosePrefix } from '../ingress/rewrite.ts';
 import { Remarks } from '../objects/remark.ts';
 import type { Value } from '../objects/value.ts';
+import { segmentPath } from './backends.ts';
 import type { Subject, Yaml, YamlMap } from './draft.ts';
 import type { KubeServices } from './kube-services.ts';
 
@@ -104,7 +105,7 @@ function importRoute(subject: Subject, route: IngressRoute, tools: RouteTools): 
   const { place, match, target } = route;
   const { headers, keys, services, namespace } = tools;
   if (target.kind === 'redirect') {
-    const own = { ...match, path: pathOf(subject, route, match.path), headers };
+    const own = { ...match, path: segmentPath(subject, place, match.path), headers };
     subject.route(place.at, { match: own, keys: { redirect: redirectKeys(target.redirect) } });
     return;
   }
@@ -127,15 +128,6 @@ function noteHosts(subject: Subject, routes: readonly IngressRoute[]): void {
   }
 }
 
-/** A route file's prefixes end with a segment. */
-function pathOf(subject: Subject, { place }: IngressRoute, path: PathMatch): PathMatch {
-  if (path.kind !== 'start') return path;
-  const { prefix } = path;
-  const message = `${prefix} took every path that begins so (${prefix}x too); here it takes ${prefix} and what is below it`;
-  subject.note(place.at, message, `write regex: "${prefix}.*" if that is needed`);
-  return { kind: 'prefix', prefix };
-}
-
 interface Rewrite {
   readonly path: PathMatch;
   readonly keys: YamlMap;
@@ -144,7 +136,7 @@ interface Rewrite {
 /** Undefined: no route file can say it, so the route is left out. */
 function rewriteKeys(subject: Subject, route: IngressRoute): Rewrite | undefined {
   const { place, match, target } = route;
-  const path = pathOf(subject, route, match.path);
+  const path = segmentPath(subject, place, match.path);
   if (target.kind !== 'forward' || target.rewrite === undefined) return { path, keys: {} };
   const { rewrite, written = { path: '', target: '' } } = target;
   const look = 'see that the pods understand such paths';

@@ -3,11 +3,12 @@ import { readDestinationRule } from '../istio/destination-rule.ts';
 import { hostKey, type MeshHost } from '../istio/hosts.ts';
 import { type IstioRoute, type IstioTarget, type IstioWay, readVirtualService } from '../istio/virtual-service.ts';
 import { Remarks } from '../objects/remark.ts';
+import { numeric } from '../objects/service-settings.ts';
 import type { Value } from '../objects/value.ts';
-import { canSay, changesOf, headerKeys } from './backends.ts';
+import { canSay, changesOf, headerKeys, heaviest, segmentPath } from './backends.ts';
 import type { Subject, YamlMap } from './draft.ts';
 import { redirectKeys } from './ingress.ts';
-import { type KubeServices, numeric } from './kube-services.ts';
+import type { KubeServices } from './kube-services.ts';
 import { refuseOutOfOrder } from './order.ts';
 
 /** What is kept between VirtualServices and DestinationRules: which services lead where. */
@@ -62,7 +63,7 @@ export class Mesh {
       subject.refuse(cors.place.at, 'corsPolicy is not carried over', fix);
     }
     if (!canSay(subject, place, match)) return;
-    const path = pathOf(subject, route, match.path);
+    const path = segmentPath(subject, place, match.path);
     const own: RouteMatch = { ...match, path, ...(authority.length === 0 ? {} : { hosts: authority }) };
     const headers = headersOf(route);
     switch (target.kind) {
@@ -93,7 +94,8 @@ export class Mesh {
       const fix = 'use an HTTPRoute with a RequestMirror filter, or let Sluice watch the VirtualService';
       subject.refuse(mirror.place.at, 'mirror is not carried over', fix);
     }
-    const way = heaviestWay(subject, ways);
+    const weighted = ways.map((one) => ({ way: one, name: nameOf(one), weight: one.weight, at: one.place.at }));
+    const way = heaviest(subject, weighted, 'VirtualService');
     if (way === undefined) return;
     // Several subsets of one host: all of them are its pods.
     for (const one of ways) if (one !== way && nameOf(one) === nameOf(way)) this.#lead(subject, one);
@@ -125,29 +127,6 @@ export class Mesh {
 
 function nameOf({ written, port }: IstioWay): string {
   return `${written}${port === undefined ? '' : `:${port}`}`;
-}
-
-/** The one that gets all requests; undefined: none gets any. */
-function heaviestWay(subject: Subject, ways: readonly IstioWay[]): IstioWay | undefined {
-  const open = ways.filter(({ weight }) => weight > 0).toSorted((a, b) => b.weight - a.weight);
-  const [first] = open;
-  const names = new Set(ways.filter(({ weight }) => weight > 0).map(nameOf));
-  if (first !== undefined && names.size > 1) {
-    const message = `weights for ${[...names].join(' and ')}: all requests go to ${nameOf(first)}`;
-    const fix =
-      'a route of a route file leads to one service: use an HTTPRoute, which has weights, or let Sluice watch the VirtualService';
-    subject.refuse(first.place.at, message, fix);
-  }
-  return first;
-}
-
-/** A route file's prefixes end with a segment. */
-function pathOf(subject: Subject, { place }: IstioRoute, path: PathMatch): PathMatch {
-  if (path.kind !== 'start') return path;
-  const { prefix } = path;
-  const message = `${prefix} took every path that begins so (${prefix}x too); here it takes ${prefix} and what is below it`;
-  subject.note(place.at, message, `write regex: "${prefix}.*" if that is needed`);
-  return { kind: 'prefix', prefix };
 }
 
 /** Undefined: no route file can say it, so the route is left out. */

@@ -1,7 +1,7 @@
 import type { Position } from '../../model/problem.ts';
-import { SERVICE_ANNOTATIONS } from '../objects/service-settings.ts';
+import { annotationKeys, numeric } from '../objects/service-settings.ts';
 import type { Value } from '../objects/value.ts';
-import { fullName, type Subject, type Yaml, type YamlMap } from './draft.ts';
+import { fullName, type Subject, type YamlMap } from './draft.ts';
 
 /** A port of a Service in one of the files. */
 interface KnownPort {
@@ -41,7 +41,7 @@ export class KubeServices {
       appProtocol: port.textAt('appProtocol'),
     }));
     const externalName = object.textAt('spec', 'externalName');
-    const settings = settingsOf(object.deep('metadata', 'annotations'));
+    const settings = annotationKeys((name) => object.textAt('metadata', 'annotations', name));
     this.#known.set(fullName({ namespace, name }), { ports, externalName, settings });
     object.done();
   }
@@ -80,11 +80,6 @@ export class KubeServices {
   }
 }
 
-/** A number where it is one. */
-export function numeric(text: string): Yaml {
-  return /^\d{1,9}$/.test(text) ? Number(text) : text;
-}
-
 /** Of `appProtocol`, or of a port's name as meshes read it: `grpc-api`. */
 function protocolOf(said: string | undefined): string | undefined {
   switch (said?.toLowerCase().replace(/^(grpc|http2)-(?!web).*$/, '$1')) {
@@ -97,16 +92,4 @@ function protocolOf(said: string | undefined): string | undefined {
     default:
       return undefined;
   }
-}
-
-function settingsOf(annotations: Value | undefined): YamlMap {
-  const settings: Record<string, Yaml> = {};
-  for (const [annotation, [first = '', second]] of Object.entries(SERVICE_ANNOTATIONS)) {
-    const text = annotations?.textAt(annotation);
-    if (text === undefined) continue;
-    const inner = settings[first];
-    const nested = typeof inner === 'object' ? inner : {};
-    settings[first] = second === undefined ? numeric(text) : { ...nested, [second]: numeric(text) };
-  }
-  return settings;
 }

@@ -1,7 +1,8 @@
 import { EVERYTHING } from '../../model/route.ts';
+import { numeric } from '../objects/service-settings.ts';
 import type { Value } from '../objects/value.ts';
 import type { Subject } from './draft.ts';
-import { type KubeServices, numeric } from './kube-services.ts';
+import type { KubeServices } from './kube-services.ts';
 
 /** Whether it is a `config.yaml` of k8s-service-lbagent. */
 export function isLbagent(value: Value): boolean {

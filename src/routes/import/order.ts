@@ -1,3 +1,4 @@
+import { writtenPath } from '../../model/describe.ts';
 import { byPrecedence } from '../../model/precedence.ts';
 import type { NamedMatch, PathMatch, RouteMatch } from '../../model/route.ts';
 import { literalBeginning } from '../file/regex.ts';
@@ -14,15 +15,11 @@ export function refuseOutOfOrder(subject: Subject, from: number, program: string
       .slice(0, index)
       .find((one) => byPrecedence(later.match, one.match) < 0 && overlap(one.match, later.match));
     if (earlier === undefined) return;
-    const message = `${show(later.match)} is tried before ${show(earlier.match)} (line ${earlier.origin.at.line}), which was first in ${program}`;
+    const message = `${writtenPath(later.match.path)} is tried before ${writtenPath(earlier.match.path)} (line ${earlier.origin.at.line}), which was first in ${program}`;
     const fix =
       'here an exact path comes before the longest prefix, and that before a regex: see that each request goes where it should';
     subject.refuse(later.origin.at, message, fix);
   });
-}
-
-function show({ path }: RouteMatch): string {
-  return path.kind === 'exact' ? path.path : path.kind === 'regex' ? path.regex : path.prefix;
 }
 
 /** Whether some request may be for both; certain only when it says no. */
@@ -49,6 +46,5 @@ function pathsOverlap(a: PathMatch, b: PathMatch): boolean {
 
 /** What every path of it begins with. */
 function beginning(path: PathMatch): string {
-  if (path.kind === 'exact') return path.path;
-  return path.kind === 'regex' ? literalBeginning(path.regex) : path.prefix;
+  return path.kind === 'regex' ? literalBeginning(path.regex) : writtenPath(path);
 }

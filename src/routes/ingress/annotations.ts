@@ -1,7 +1,7 @@
 import type { Cors, HeaderValue, Redirect } from '../../model/route.ts';
 import { REDIRECT_STATUSES } from '../../model/route.ts';
 import type { Place, Remarks } from '../objects/remark.ts';
-import type { Keys } from '../objects/service-settings.ts';
+import { type Keys, numeric } from '../objects/service-settings.ts';
 import type { Value } from '../objects/value.ts';
 
 /** What one annotation says, and where. */
@@ -390,11 +390,6 @@ class AnnotationReader {
       this.#remarks.refuse(annotation, `${name} is not carried over`, fix);
     }
   }
-}
-
-/** A number where it is one. */
-export function numeric(text: string): string | number {
-  return /^\d{1,9}$/.test(text) ? Number(text) : text;
 }
 
 /** A time as proxies write it, with or without a unit. */

@@ -1,5 +1,6 @@
 import { regexLiteral } from '../../base/regex.ts';
 import { remember } from '../../base/remember.ts';
+import { writtenPath } from '../../model/describe.ts';
 import type { ListenerName } from '../../model/listener.ts';
 import { formatObject } from '../../model/origin.ts';
 import type { Backend, ForwardRoute, NamedMatch, Route, RouteMatch } from '../../model/route.ts';
@@ -136,7 +137,7 @@ function tellConflicts(works: readonly Work[]): void {
     for (const { match, place } of work.reading.routes) {
       const hosts = match.hosts.length === 0 ? ['*'] : match.hosts;
       for (const host of hosts) {
-        const shown = `${host}${pathText(match)}`;
+        const shown = `${host}${writtenPath(match.path)}`;
         const key = `${match.path.kind} ${shown}`;
         const first = taken.get(key);
         if (first === undefined) {
@@ -151,10 +152,6 @@ function tellConflicts(works: readonly Work[]): void {
       }
     }
   }
-}
-
-function pathText({ path }: RouteMatch): string {
-  return path.kind === 'exact' ? path.path : path.kind === 'regex' ? path.regex : path.prefix;
 }
 
 interface RouteTools {
@@ -285,5 +282,5 @@ function addCanary(work: Work, routes: readonly Route[], services: IngressServic
 
 function isSamePath({ match }: ForwardRoute, { hosts, path }: RouteMatch): boolean {
   const isSameHost = hosts.length === 0 ? match.hosts.length === 0 : hosts.some((host) => match.hosts.includes(host));
-  return isSameHost && match.path.kind === path.kind && pathText(match) === pathText({ ...match, path });
+  return isSameHost && match.path.kind === path.kind && writtenPath(match.path) === writtenPath(path);
 }

@@ -1,5 +1,5 @@
 import type { Place, Remarks } from '../objects/remark.ts';
-import type { Keys } from '../objects/service-settings.ts';
+import { type Keys, numeric } from '../objects/service-settings.ts';
 import type { Value } from '../objects/value.ts';
 import { type MeshHost, meshHost } from './hosts.ts';
 
@@ -153,9 +153,4 @@ class PolicyReader {
       insecure: tls.textAt('insecureSkipVerify') === 'true',
     };
   }
-}
-
-/** A number where it is one. */
-function numeric(text: string): string | number {
-  return /^\d{1,9}$/.test(text) ? Number(text) : text;
 }

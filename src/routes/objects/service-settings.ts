@@ -40,19 +40,29 @@ export interface Words {
   readonly keys: Keys;
 }
 
+/** A number where it is one: annotations are always text, and the route file has numbers without quotes. */
+export function numeric(text: string): string | number {
+  return /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : text;
+}
+
+/** What a Service's annotations say, by the text of each. */
+export function annotationKeys(textOf: (annotation: string) => string | undefined): Keys {
+  const keys: Record<string, Keys[string]> = {};
+  for (const [annotation, [first = '', second]] of Object.entries(SERVICE_ANNOTATIONS)) {
+    const text = textOf(annotation);
+    if (text === undefined) continue;
+    const inner = keys[first];
+    const nested = typeof inner === 'object' ? inner : {};
+    keys[first] = second === undefined ? numeric(text) : { ...nested, [second]: numeric(text) };
+  }
+  return keys;
+}
+
 /** What a Service's annotations say; undefined: nothing. */
 export function annotationWords({ metadata }: KubeObject): Words | undefined {
-  let keys: Keys | undefined;
-  for (const [annotation, [first = '', second]] of Object.entries(SERVICE_ANNOTATIONS)) {
-    const text = metadata.annotations?.[annotation];
-    if (text === undefined) continue;
-    // Annotations are always text; numbers are written without quotes in the route file.
-    const value = /^\d+$/.test(text.trim()) ? Number(text) : text;
-    const inner = keys?.[first];
-    const nested = typeof inner === 'object' ? inner : {};
-    keys = { ...keys, [first]: second === undefined ? value : { ...nested, [second]: value } };
-  }
-  return keys && { subject: `Service ${metadata.namespace ?? ''}/${metadata.name}`, keys };
+  const keys = annotationKeys((annotation) => metadata.annotations?.[annotation]);
+  if (Object.keys(keys).length === 0) return undefined;
+  return { subject: `Service ${metadata.namespace ?? ''}/${metadata.name}`, keys };
 }
 
 /** A service that is told what the words say; `protocol` holds where they say none. Errors: everything wrong with them. */
