@@ -53,11 +53,6 @@ export function isHeaderValue(text: string): boolean {
   return text === text.trim() && /^[\t\x20-\x7e\x80-\uffff]+$/.test(text);
 }
 
-/** Whether it can be the name of a header, in small letters. */
-export function isHeaderName(text: string): boolean {
-  return /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(text);
-}
-
 /** What RFC 3986 allows in a query, besides %XX and what separates parameters. */
 const IN_QUERY = /^(?:[A-Za-z0-9\-._~!$'()*+,;:=@/?]|%[0-9A-Fa-f]{2})+$/;
 
@@ -85,21 +80,30 @@ function inQuery(
   return fail({ message, fix: `write ${encodeURIComponent(text.toWellFormed())}` });
 }
 
-/** The name of a header, in small letters as Envoy has it. */
-export function checkHeaderName(text: string): Result<string, Complaint> {
+/** What a route matches by keys of their own. */
+const OTHER_CONDITIONS: Readonly<Record<string, string>> = {
+  host: 'write match.hosts',
+  ':authority': 'write match.hosts',
+  ':method': 'write match.methods',
+  ':path': 'write match.path, match.prefix or match.regex',
+};
+
+/** The name of a header that a route matches, in small letters as Envoy has it. */
+export function checkConditionName(text: string): Result<string, Complaint> {
   const name = text.toLowerCase();
-  const elsewhere = { host: 'write match.hosts', ':authority': 'write match.hosts', ':method': 'write match.methods' }[
-    name
-  ];
-  if (elsewhere !== undefined) return fail({ message: `${name} has a key of its own`, fix: elsewhere });
-  if (name === ':path')
-    return fail({ message: ':path has a key of its own', fix: 'write match.path, match.prefix or match.regex' });
+  const fix = OTHER_CONDITIONS[name];
+  return fix === undefined ? checkHeaderName(text) : fail({ message: `${name} has a key of its own`, fix });
+}
+
+/** The name of a header, such as `example`, in small letters as Envoy has it. */
+export function checkHeaderName(text: string, example = 'x-model'): Result<string, Complaint> {
+  const name = text.toLowerCase();
   if (/^x-(sluice|envoy)-/.test(name)) {
     return fail({
       message: `${name} is internal, and taken off every request that comes in`,
       fix: 'use another header',
     });
   }
-  if (isHeaderName(name)) return ok(name);
-  return fail({ message: `not a name of a header: ${quote(text)}`, fix: 'write one such as x-model' });
+  if (/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) return ok(name);
+  return fail({ message: `not a name of a header: ${quote(text)}`, fix: `write one such as ${example}` });
 }

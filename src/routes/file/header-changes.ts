@@ -1,7 +1,7 @@
 import { fail, ok } from '../../base/result.ts';
 import type { HeaderChanges, HeaderValue } from '../../model/route.ts';
 import { dictionary, type Named, values } from './collection.ts';
-import { isHeaderName, isHeaderValue } from './conditions.ts';
+import { checkHeaderName, isHeaderValue } from './conditions.ts';
 import { map } from './map.ts';
 import { type Complaint, type Place, quote, type Report } from './report.ts';
 import { scalar, text } from './scalar.ts';
@@ -110,16 +110,14 @@ function placeOf(got: Got<unknown> | undefined): Place {
 function complainOfName(name: string): Complaint | undefined {
   if (name.startsWith(':')) return { message: `${name} is no header`, fix: pseudoFix(name) };
   if (name === 'host') return { message: 'host stays what the client asked for', fix: 'remove it' };
-  if (/^x-(sluice|envoy)-/.test(name)) return { message: `${name} is internal`, fix: 'use another header' };
   if (name === 'x-request-id') {
     return { message: `${name} is how Envoy and Sluice know a request`, fix: 'use another header' };
   }
   if (OF_THE_CONNECTION.has(name)) {
     return { message: `${name} is about a connection, which is Envoy's own`, fix: 'remove it' };
   }
-  return isHeaderName(name)
-    ? undefined
-    : { message: `not a name of a header: ${quote(name)}`, fix: 'write one such as x-tenant' };
+  const checked = checkHeaderName(name, 'x-tenant');
+  return checked.ok ? undefined : checked.errors[0];
 }
 
 function pseudoFix(name: string): string {

@@ -6,6 +6,7 @@ import { map } from './map.ts';
 import { quote } from './report.ts';
 import { bytes, duration, oneOf, text, whole } from './scalar.ts';
 import { defaulted, optional, required } from './shape.ts';
+import { headerName } from './values.ts';
 
 /** Requests that may wait in a service's queue when the file does not say. */
 export const QUEUE_MAX = 1000;
@@ -21,9 +22,6 @@ const MOST_BODY = 1024 * 1024;
 
 /** A switch. */
 export const onOff = oneOf(['on', 'off'], { true: 'on', yes: 'on', false: 'off', no: 'off', none: 'off' });
-
-/** The name of a header that the queue reads. */
-const headerName = (example: string) => text({ says: 'the name of a header', example });
 
 /** The name of a class of requests. */
 export const className = (example: string) =>

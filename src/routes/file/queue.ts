@@ -1,6 +1,5 @@
 import { millis } from '../../base/duration.ts';
 import { type Fair, MOST_CLASSES, type Priority } from '../../model/service.ts';
-import { checkHeaderName } from './conditions.ts';
 import type { queueFields } from './queue-keys.ts';
 import { enumerate, quote, type Report } from './report.ts';
 import { type Got, need, type ReadFields } from './shape.ts';
@@ -24,11 +23,9 @@ export function checkQueue(queue: ReadQueue, isLimited: boolean, report: Report)
     report.error(got, { message: 'only with a limit: without one there is no queue', fix: 'remove it, or set limit' });
   }
   if (queue.priority?.value !== undefined) checkPriority(queue.priority.value, report);
-  checkHeader(queue.fair?.value?.header, report);
 }
 
 function checkPriority(read: ReadPriority, report: Report): void {
-  checkHeader(read.header, report);
   const classes = read.classes.value;
   if (classes === undefined) return;
   if (classes.length > MOST_CLASSES) {
@@ -46,13 +43,6 @@ function checkClass(got: Got<string>, classes: readonly string[], report: Report
   if (got.value === undefined || classes.includes(got.value)) return;
   const fix = `write one of ${enumerate(classes)}, or add it to classes`;
   report.error(got, { message: `${quote(got.value)} is none of the classes`, fix });
-}
-
-/** Reports a header that requests cannot have. */
-export function checkHeader(got: Got<string> | undefined, report: Report): void {
-  const result = got?.value === undefined ? undefined : checkHeaderName(got.value);
-  if (got === undefined || result === undefined || result.ok) return;
-  for (const complaint of result.errors) report.error(got, complaint);
 }
 
 /** What the model has of a queue besides its bounds. The queue has been read without an error. */
@@ -80,7 +70,7 @@ function toFair({ header, by, metadata, weights, ...bounds }: ReadFair): Fair {
 }
 
 function toTenant({ header, by, metadata }: Pick<ReadFair, 'header' | 'by' | 'metadata'>): Fair['by'] {
-  if (header !== undefined) return { kind: 'header', name: need(header).toLowerCase() };
+  if (header !== undefined) return { kind: 'header', name: need(header) };
   if (by !== undefined) return { kind: need(by) };
   return { kind: 'metadata', path: (metadata === undefined ? [] : need(metadata)).map(need) };
 }
@@ -88,7 +78,7 @@ function toTenant({ header, by, metadata }: Pick<ReadFair, 'header' | 'by' | 'me
 function toPriority({ header, classes, default: usual, max_wait: maxWait }: ReadPriority): Priority {
   const waits = new Map((maxWait === undefined ? [] : need(maxWait)).map((got) => [got.name, need(got)]));
   return {
-    ...(header === undefined ? {} : { header: need(header).toLowerCase() }),
+    ...(header === undefined ? {} : { header: need(header) }),
     classes: need(classes).map((name) => ({ name, maxWait: waits.get(name) ?? NEVER })),
     usual: need(usual),
   };

@@ -133,7 +133,7 @@ export const serviceFields = {
           'An answer with this status means that the pod has taken the work and goes on with it: the slot stays in use.',
         ),
         id: defaulted(
-          headerName,
+          headerName('sluice-job'),
           'sluice-job',
           'Header of that answer that names the job. Where it is missing, Sluice adds one.',
         ),
@@ -160,7 +160,7 @@ export const serviceFields = {
     map(
       {
         header: defaulted(
-          headerName,
+          headerName('idempotency-key'),
           'idempotency-key',
           'Header with the key that a client gives a request and its repetitions.',
         ),

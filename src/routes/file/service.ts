@@ -2,7 +2,7 @@ import type { Locator } from '../../model/locator.ts';
 import { byAddress } from '../../model/pod.ts';
 import type { Cost, Discipline, Idempotency, Jobs, PodTls, Service, ServiceName, Slots } from '../../model/service.ts';
 import { map } from './map.ts';
-import { checkHeader, checkQueue, toOrder } from './queue.ts';
+import { checkQueue, toOrder } from './queue.ts';
 import { PENDING_MAX, QUEUE_MAX } from './queue-keys.ts';
 import { Report } from './report.ts';
 import { type service, serviceFields } from './service-keys.ts';
@@ -48,7 +48,6 @@ export function checkService(read: ReadService, report: Report): void {
 /** Slots of a pod mean something where there is a limit. */
 function checkSlots(read: ReadService, report: Report): void {
   const { limit, cost, static: pods, dns, scale, pod_limits: podLimits } = read;
-  checkHeader(cost?.value?.header, report);
   if (podLimits.written && (pods !== undefined || dns !== undefined)) {
     const message = 'only with kubernetes: other pods have no annotations';
     const own = pods === undefined ? '' : ', and write limits into the list: {address: 10.0.0.1:8080, limit: 4}';
@@ -156,7 +155,7 @@ export function toService(
 }
 
 function toCost({ header, default: usual }: NonNullable<NonNullable<ReadService['cost']>['value']>): Cost {
-  return { header: need(header).toLowerCase(), usual: need(usual) };
+  return { header: need(header), usual: need(usual) };
 }
 
 function toJobs({ async: read }: ReadService): { readonly jobs?: Jobs } {

@@ -2,7 +2,7 @@ import { fail, ok } from '../../base/result.ts';
 import { formatAddress, type StaticPod } from '../../model/locator.ts';
 import type { Slots } from '../../model/service.ts';
 import { checkDnsHost, checkIp, checkPodAddress, checkRequestHost } from './address.ts';
-import { isHeaderName } from './conditions.ts';
+import { checkHeaderName } from './conditions.ts';
 import { map } from './map.ts';
 import { checkLabel, checkPortName } from './names.ts';
 import { checkMatchedPath, checkPath } from './path.ts';
@@ -21,20 +21,11 @@ const IPV4 = '[0-9]{1,3}(\\.[0-9]{1,3}){3}';
 const IPV6 = '[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*';
 const HOST = '[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*';
 
-/** The name of a header of an answer, in small letters as Envoy has it. */
-export const headerName = text(
-  {
-    says: 'the name of a header',
-    example: 'sluice-job',
-    pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
-  },
-  (written) => {
-    const name = written.toLowerCase();
-    if (/^x-(sluice|envoy)-/.test(name)) return fail({ message: `${name} is internal`, fix: 'use another header' });
-    if (isHeaderName(name)) return ok(name);
-    return fail({ message: `not a name of a header: ${JSON.stringify(written)}`, fix: 'write one such as sluice-job' });
-  },
-);
+/** The name of a header, such as `example`, in small letters as Envoy has it. */
+export const headerName = (example: string) =>
+  text({ says: 'the name of a header', example, pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" }, (written) =>
+    checkHeaderName(written, example),
+  );
 
 /** A TCP port. */
 export const tcpPort = whole({ min: 1, max: 65_535, example: '8080' });

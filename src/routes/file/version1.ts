@@ -8,7 +8,7 @@ import type { Routing } from '../../model/routing.ts';
 import type { ServiceName } from '../../model/service.ts';
 import { checkAccessLog, toAccessLog } from './access-log.ts';
 import type { Named } from './collection.ts';
-import { checkHeaderName, checkParameterName } from './conditions.ts';
+import { checkConditionName, checkParameterName } from './conditions.ts';
 import { checkHeaderChanges, toHeaderChanges } from './header-changes.ts';
 import { type ReadRoute, reportHidden } from './hidden.ts';
 import type { version1 } from './keys.ts';
@@ -132,7 +132,7 @@ function checkPriority(
 }
 
 function checkConditionNames({ match: { value: read } }: ReadRouteKeys, report: Report): void {
-  checkNames(read?.headers?.value ?? [], checkHeaderName, report);
+  checkNames(read?.headers?.value ?? [], checkConditionName, report);
   checkNames(read?.query?.value ?? [], checkParameterName, report);
 }
 
