@@ -17,7 +17,10 @@ describe('changes of headers', () => {
     ['set: {host: a}', `${place}.set.host: host stays what the client asked for; remove it`],
     ['set: {":path": /a}', `${place}.set[":path"]: :path is no header; write rewrite, or remove it`],
     ['set: {":authority": a}', `${place}.set[":authority"]: :authority is no header; remove it`],
-    ['add: {X-Sluice-Kick: 1}', `${place}.add.X-Sluice-Kick: x-sluice-kick is internal, and taken off every request that comes in; use another header`],
+    [
+      'add: {X-Sluice-Kick: 1}',
+      `${place}.add.X-Sluice-Kick: x-sluice-kick is internal, and taken off every request that comes in; use another header`,
+    ],
     [
       'add: {x-envoy-max-retries: 1}',
       `${place}.add.x-envoy-max-retries: x-envoy-max-retries is internal, and taken off every request that comes in; use another header`,
