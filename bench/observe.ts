@@ -5,8 +5,8 @@
 // BENCH_BEFORE=FOLDER: one more, observed by the Sluice in that folder, to compare two versions in one run.
 // npm run bench:observe [-- REQUESTS_PER_SECOND WORK_MS ROUNDS SECONDS]. Judges nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, createServer, get } from 'node:http';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import { statusSchema } from '../src/status/status.ts';
 import { startEnvoy } from '../test/e2e/kit/envoy.ts';
 import { until } from '../test/e2e/kit/instant.ts';
 import { freePorts } from '../test/e2e/kit/ports.ts';
+import { cpuMs, median, sendLoad, startPods } from './observe-load.ts';
 
 const [rate = 1000, workMs = 200, rounds = 9, seconds = 4] = process.argv.slice(2).map(Number);
 /** Before each measurement the load runs for so long. */
@@ -30,10 +31,7 @@ const source = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 const names = Array.from({ length: SERVICES }, (_, index) => `svc-${index}`);
 
-const pods = createServer((_, response) => void setTimeout(() => response.end('x'), workMs));
-await new Promise<void>((resolve) => pods.listen(0, '0.0.0.0', resolve));
-const bound = pods.address();
-const podPort = typeof bound === 'object' && bound !== null ? bound.port : 0;
+const podPort = await startPods(workMs);
 
 function routeFile(port: number): string {
   const services = names.map((name, index) => {
@@ -99,36 +97,10 @@ function answers(port: number): Promise<boolean> {
   );
 }
 
-/** CPU time that all threads of a process have used, in milliseconds (finer than the 10 ms of /proc/PID/stat). */
-function cpuMs(pid: number | undefined): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const ns = threads.map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
-  );
-  return ns.reduce((sum, one) => sum + one, 0) / 1e6;
-}
-
-const agent = new Agent({ keepAlive: true, maxSockets: 4000 });
-
 /** Sends the load for so many seconds and waits for the answers; how many there were. */
-async function load(port: number, forSeconds: number): Promise<number> {
-  const began = performance.now();
-  let [sent, done, answered] = [0, 0, 0];
-  while (performance.now() - began < forSeconds * 1000) {
-    for (const due = ((performance.now() - began) / 1000) * rate; sent < due; sent++) {
-      const ended = () => done++;
-      get({ host: '127.0.0.1', port, path: `/${names[sent % SERVICES]}/some/path`, agent }, (response) => {
-        if (response.statusCode === 200) {
-          answered++;
-          noteAnswer(port);
-        }
-        response.resume().on('close', ended);
-      }).on('error', ended);
-    }
-    await sleep(5);
-  }
-  while (done < sent) await sleep(5);
-  return answered;
+function load(port: number, forSeconds: number): Promise<number> {
+  const path = (sent: number) => `/${names[sent % SERVICES]}/some/path`;
+  return sendLoad({ port, rate, seconds: forSeconds, path, onAnswer: () => noteAnswer(port) });
 }
 
 /** Percent of a core that a control plane and an Envoy use while `during` runs. */
@@ -158,12 +130,6 @@ async function checkCounts({ admin, port }: Side): Promise<void> {
   const seen = answers200.get(port) ?? 0;
   console.log(`${counted} counted of ${seen} answered${counted === seen ? '' : ': NOT THE SAME'}`);
   if (counted !== seen) process.exitCode = 1;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return ((sorted[middle] ?? Number.NaN) + (sorted[sorted.length - 1 - middle] ?? Number.NaN)) / 2;
 }
 
 const percent = (value: number) => `${value.toFixed(1)} %`;

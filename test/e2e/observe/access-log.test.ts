@@ -75,11 +75,11 @@ function send(
   });
 }
 
-/** The line of the request with this id. */
+/** The line of the request with this id: Envoy writes it within a second, not after its own 10. */
 function lineOf(path: string, id: string): Promise<Line> {
   return until(async () => (await linesOf(path)).find((line) => line['request_id'] === id), {
     what: `a line of ${id}`,
-    within: 20_000,
+    within: 6_000,
   }).catch(async (error: Error) => {
     throw new Error(`${error.message}; the log is\n${await readFile(path, 'utf8')}`);
   });

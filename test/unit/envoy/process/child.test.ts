@@ -38,7 +38,7 @@ describe('spawnEnvoy', () => {
     const args = readFileSync(join(folder, 'args'), 'utf8').split('\n');
     expect(args.slice(0, 2)).toEqual(['--config-yaml', `{"node":{"id":"it's"}}`]);
     expect(args.join(' ')).toContain(
-      '--concurrency 1 --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --log-level debug',
+      '--concurrency 1 --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --file-flush-interval-msec 1000 --log-level debug',
     );
   });
 
