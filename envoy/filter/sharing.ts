@@ -157,6 +157,8 @@ function beat(now: f64): void {
   } else if (membership.alone && queues.shared) {
     queues.shared = false;
     published = false;
+    // What the records have under its number is not kept up to date from here on, so nobody is to count it.
+    beMember(true, now);
     refreshAll();
   }
   if (membership.active !== wasActive || membership.changed) unshareAll();

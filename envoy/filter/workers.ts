@@ -357,9 +357,13 @@ export class Workers {
     this.missing = 0;
     if (this.membership.silent === 0) return;
     for (let j = 0; j < this.members; j++) {
-      if (!this.membership.isSilent(this.cells.get(this.memberAt(j) + NUMBER), now)) continue;
+      if (!this.isSilent(j, now)) continue;
       for (let i = 0; i < this.rows; i++) this.missing += (this.cells.get(this.cellAt(i, j)) as i32) >> USED_SHIFT;
     }
+  }
+
+  private isSilent(j: i32, now: f64): bool {
+    return this.membership.silent > 0 && this.membership.isSilent(this.cells.get(this.memberAt(j) + NUMBER), now);
   }
 
   // ---- Who gets the free slots ----
@@ -529,7 +533,9 @@ export class Workers {
     }
     this.elsewhere = 0;
     for (let j = 0; j < this.members; j++) {
-      if (j !== this.mine) this.elsewhere += this.cells.get(this.memberAt(j) + WAITING) as i32;
+      // Of one that is silent the guard has answered all that waited.
+      if (j === this.mine || this.isSilent(j, this.now)) continue;
+      this.elsewhere += this.cells.get(this.memberAt(j) + WAITING) as i32;
     }
   }
 }

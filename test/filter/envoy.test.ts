@@ -458,6 +458,28 @@ test('the VM traps: it is back at once, the limit holds, and those that waited a
   expect(await run.pods.peak()).toBe(1);
 });
 
+test('the VM traps once more: what it used when it was last one of two counts no more', async () => {
+  const run = await start({ pods: { count: 2 }, envoy: { control: { allowTrap: true } } });
+  const own = client(run);
+  const trap = () => own.send({ id: 'trap', at: 0, headers: { 'sluice-test-trap': '1' } });
+  const answered = () =>
+    until(async () => (await own.send({ id: 'try', at: 0, workMs: 1 })).status === 200, { what: 'an answer' });
+  await trap();
+  await answered();
+  // The dead one is a member for 8 s; then the one that is left has both slots in use, and some wait.
+  const busy = load(own, burst(6, { name: 'busy', each: { workMs: 3500 } }));
+  await pause(9500);
+  await busy;
+  await trap();
+  const since = instant();
+  await answered();
+  await run.pods.forget();
+  const results = await load(own, burst(4, { name: 'after', each: { workMs: 400 } }));
+  expect(results.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  expect(new Set((await run.pods.requests()).map(({ pod }) => pod)).size).toBe(2);
+  expect(Math.max(...results.map(({ ended }) => ended)) - since).toBeLessThan(6500);
+}, 60_000);
+
 test('the VM traps: the guard takes the one that follows it for alive', async () => {
   const run = await start({ pods: { count: 2 }, envoy: { control: { allowTrap: true } } });
   const own = client(run);

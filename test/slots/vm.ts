@@ -287,6 +287,7 @@ export class Vm {
     } else if (membership.alone && queues.shared) {
       queues.shared = false;
       this.published = false;
+      yield* this.beMember(true, now);
       this.services.forEach((_, s) => {
         queues.refresh(s);
       });

@@ -107,10 +107,9 @@ function isByEnvoy({ troubles }: History, { sent, result }: Ended): boolean {
   return isTold && troubles.some((one) => isKill(one) && overlaps(one, sent.asked, result.ended));
 }
 
-/** The filter has failed meanwhile: what it had is answered within 5 s, and counts as waiting until then. */
+/** The filter has failed meanwhile: what it had is answered within 5 s. */
 function isByTrap({ troubles }: History, { sent, result }: Ended): boolean {
-  const isTold =
-    result.status === 503 ? result.body.includes('queue failed') : result.status === 429 || result.outcome === 'failed';
+  const isTold = result.status === 503 ? result.body.includes('queue failed') : result.outcome === 'failed';
   return (
     isTold &&
     troubles.some(
