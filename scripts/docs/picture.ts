@@ -1,3 +1,5 @@
+import { queuePictures } from './queue-pictures.ts';
+
 /** The colours of one picture. */
 interface Palette {
   readonly page: string;
@@ -10,9 +12,10 @@ interface Palette {
   readonly wait: string;
 }
 
-/** The pictures of docs/how-it-works.md, by file name: what is drawn is the same in both. */
+/** The pictures of the documents, by their file names below docs. */
 export function pictures(): Readonly<Record<string, string>> {
-  return { 'how-it-works-light.svg': draw(LIGHT), 'how-it-works-dark.svg': draw(DARK) };
+  // What is drawn is the same in both.
+  return { 'how-it-works-light.svg': draw(LIGHT), 'how-it-works-dark.svg': draw(DARK), ...queuePictures() };
 }
 
 const LIGHT: Palette = {
