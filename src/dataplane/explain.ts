@@ -9,6 +9,7 @@ import {
   describePriority,
 } from '../model/describe.ts';
 import { fittingHosts } from '../model/host.ts';
+import { describeClients } from '../model/ip-range.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
 import { type Asked, changedPath, redirectTarget } from '../model/path-change.ts';
 import { byPrecedenceAt } from '../model/precedence.ts';
@@ -141,6 +142,14 @@ function arrivalNotes({ routing: { listeners }, asked, port }: ExplainInput): re
 }
 
 function routeFacts(routing: Routing, route: Route, asked: Asked): Lines {
+  const clients =
+    route.clients === undefined
+      ? []
+      : ([['clients', `${describeClients(route.clients)}; others are answered 403`]] as const);
+  return [...clients, ...targetFacts(routing, route, asked)];
+}
+
+function targetFacts(routing: Routing, route: Route, asked: Asked): Lines {
   const answers = headerFacts('answer', route.responseHeaders);
   switch (route.kind) {
     case 'redirect':

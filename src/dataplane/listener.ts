@@ -17,6 +17,7 @@ const { Listener } = envoy.config.listener.v3;
 const { HttpConnectionManager } = envoy.extensions.filters.network.http_connection_manager.v3;
 const { HeaderMutation } = envoy.extensions.http.early_header_mutation.header_mutation.v3;
 const { Cors } = envoy.extensions.filters.http.cors.v3;
+const { RBAC } = envoy.extensions.filters.http.rbac.v3;
 const { TlsInspector } = envoy.extensions.filters.listener.tls_inspector.v3;
 const { CertificateValidationContext, DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 
@@ -112,9 +113,12 @@ function requests(
       }),
     ],
     localReplyConfig: localReplies(services, { filter, headers }),
-    httpFilters: [CORS, ...publicFilters(filter)],
+    httpFilters: [CLIENTS, CORS, ...publicFilters(filter)],
   });
 }
+
+/** Rests unless a route takes only some clients: the others learn nothing, and take no slot. */
+const CLIENTS = extension('envoy.filters.http.rbac', RBAC, {});
 
 /** Rests unless a route has it answer browsers that ask before they send: such a request takes no slot. */
 const CORS = extension('envoy.filters.http.cors', Cors, {});

@@ -202,6 +202,11 @@ const ABOUT_REQUESTS: readonly Reply[] = [
     message: 'The headers of the request did not come within a minute.',
   },
   {
+    when: byDetailsFrom('rbac_access_denied'),
+    error: 'not let in',
+    message: 'The route of this request takes only some clients, by their addresses. No pod has seen it.',
+  },
+  {
     when: byDetails('upgrade_failed'),
     error: 'no such upgrade',
     message: 'Of upgrades only WebSocket is served.',

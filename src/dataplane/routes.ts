@@ -2,6 +2,7 @@ import { envoy, type google } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import { formatDuration } from '../base/duration.ts';
 import { regexLiteral } from '../base/regex.ts';
+import type { ClientRanges, IpRange } from '../model/ip-range.ts';
 import type {
   Cors,
   ForwardRoute,
@@ -39,6 +40,11 @@ import { NO_ROUTE_TIMEOUT, workTimeout } from './work-timeout.ts';
 
 const { Route: EnvoyRouteMessage, RouteConfiguration, VirtualHost: EnvoyVirtualHost } = envoy.config.route.v3;
 const { CorsPolicy } = envoy.extensions.filters.http.cors.v3;
+const { RBACPerRoute } = envoy.extensions.filters.http.rbac.v3;
+const { RBAC } = envoy.config.rbac.v3;
+
+type Principal = envoy.config.rbac.v3.Principal.$Properties;
+type FilterConfigs = Readonly<Record<string, google.protobuf.Any.$Properties>>;
 
 type EnvoyRoute = envoy.config.route.v3.Route.$Properties;
 type EnvoyRouteAction = envoy.config.route.v3.RouteAction.$Properties;
@@ -172,7 +178,10 @@ function common(route: Route): EnvoyRoute {
   return {
     name: route.name,
     match: envoyMatch(route),
-    ...(route.cors === undefined ? {} : { typedPerFilterConfig: corsOnRoute(route.cors) }),
+    typedPerFilterConfig: {
+      ...(route.clients === undefined ? {} : clientsOnRoute(route.clients)),
+      ...(route.cors === undefined ? {} : corsOnRoute(route.cors)),
+    },
     responseHeadersToAdd: [...addedHeaders(route.responseHeaders)],
     responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
   };
@@ -282,7 +291,22 @@ function mirrorPolicy({
   };
 }
 
-function corsOnRoute(cors: Cors): Readonly<Record<string, google.protobuf.Any.$Properties>> {
+function clientsOnRoute({ allowed, denied }: ClientRanges): FilterConfigs {
+  const from = (ranges: readonly IpRange[]): Principal => ({
+    orIds: {
+      ids: ranges.map(({ address, bits }) => ({ remoteIp: { addressPrefix: address, prefixLen: wrap(bits) } })),
+    },
+  });
+  const ids = [
+    ...(allowed === undefined ? [] : [from(allowed)]),
+    ...(denied.length === 0 ? [] : [{ notId: from(denied) }]),
+  ];
+  const policies = { clients: { permissions: [{ any: true }], principals: [{ andIds: { ids } }] } };
+  const rules = { action: RBAC.Action.ALLOW, policies };
+  return { 'envoy.filters.http.rbac': pack(RBACPerRoute, { rbac: { rules } }) };
+}
+
+function corsOnRoute(cors: Cors): FilterConfigs {
   const origins = cors.origins.map((origin): envoy.type.matcher.v3.StringMatcher.$Properties => {
     if (origin === '*') return { safeRegex: { regex: '.*' } };
     if (!origin.includes('*')) return { exact: origin };

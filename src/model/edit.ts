@@ -4,6 +4,7 @@ import { formatDuration } from '../base/duration.ts';
 import { formatHostPort } from '../base/host-port.ts';
 import type { AccessLog } from './access-log.ts';
 import { describeFair, describeLocator, describeMatch, describePathChange, describePriority } from './describe.ts';
+import { describeClients } from './ip-range.ts';
 import { type Certificate, FILE_LISTENER, type Listener } from './listener.ts';
 import { formatStaticPod, type Locator } from './locator.ts';
 import type { Backend, HeaderChanges, Route } from './route.ts';
@@ -255,13 +256,14 @@ function routeSummary(route: Route): string {
 }
 
 function routeFacts(route: Route): Facts {
-  const { match, listeners, responseHeaders, cors } = route;
+  const { match, listeners, responseHeaders, cors, clients } = route;
   return {
     ...targetFacts(route),
     match: describeMatch(match),
     listeners: listeners.join(' '),
     'headers.response': headersText(responseHeaders),
     cors: cors === undefined ? undefined : JSON.stringify(cors),
+    clients: clients && describeClients(clients),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Millis } from '../base/duration.ts';
+import type { ClientRanges } from './ip-range.ts';
 import type { ListenerName } from './listener.ts';
 import type { Origin } from './origin.ts';
 import type { ServiceName } from './service.ts';
@@ -136,6 +137,8 @@ interface CommonRoute {
   readonly order?: RouteOrder;
   readonly responseHeaders?: HeaderChanges;
   readonly cors?: Cors;
+  /** Undefined: it takes every client. */
+  readonly clients?: ClientRanges;
 }
 
 /** Leads the requests it matches to services. */

@@ -86,8 +86,8 @@ export class Kubelet {
     const subject = ['-subj', '/CN=node-a', '-days', '2', '-nodes', '-keyout', key, '-out', cert];
     execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...subject], { stdio: 'ignore' });
     const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
-      const [, , , pod = ''] = (request.url ?? '').split('/');
-      response.end(readFileSync(join(this.#folder, pod, 'log')));
+      const [, , namespace = '', pod = ''] = (request.url ?? '').split('/');
+      response.end(readFileSync(join(this.#folderOf(namespace, pod), 'log')));
     });
     await new Promise<void>((resolve) => server.listen(LOGS_PORT, NODE_ADDRESS, resolve));
     const status = {
@@ -145,7 +145,7 @@ export class Kubelet {
   ): Promise<string> {
     const number = this.#next++;
     const address = `10.244.${1 + Math.floor(number / 250)}.${number % 250}`;
-    const folder = join(this.#folder, pod);
+    const folder = this.#folderOf(namespace, pod);
     mkdirSync(folder, { recursive: true });
     const inside = (path: string) => join(folder, path.replaceAll('/', '_'));
     for (const [path, content] of files) writeFileSync(inside(path), content);
@@ -172,6 +172,11 @@ export class Kubelet {
     execFileSync('nsenter', [...within, 'link', 'set', 'eth0', 'up']);
     child.stdin?.end('\n');
     return address;
+  }
+
+  /** Pods of two namespaces may have the same name, and each has certificates of its own. */
+  #folderOf(namespace: string, pod: string): string {
+    return join(this.#folder, namespace, pod);
   }
 
   async #tellReady(namespace: string, pod: string, address: string): Promise<void> {

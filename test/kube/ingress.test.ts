@@ -271,9 +271,23 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Ingresses'), { timeout
       paths: ['/'],
       annotations: nginx({ 'enable-cors': 'true', 'cors-allow-origin': 'https://app.example', 'app-root': '/start' }),
     });
+    for (const [name, keys] of Object.entries({
+      inside: { 'whitelist-source-range': '192.0.2.0/24, 127.0.0.0/8' },
+      outside: { 'whitelist-source-range': '192.0.2.0/24', 'app-root': '/start' },
+      denied: { 'whitelist-source-range': '127.0.0.0/8', 'denylist-source-range': '127.0.0.1,::1' },
+    })) {
+      await ingresses.create(name, { host: `${name}.example`, paths: ['/'], annotations: nginx(keys) });
+    }
     const { port } = await start();
     await until(async () => (await get(port, 'cors.example', '/x')) === '200', { what: 'the paths to answer' });
+    await until(async () => (await get(port, 'denied.example', '/')) === '403', { what: 'the last Ingress to count' });
     await deployment.pods.forget();
+    expect(await get(port, 'inside.example', '/')).toBe('200');
+    await deployment.pods.forget();
+    expect(await get(port, 'outside.example', '/x', ['-H', 'x-forwarded-for: 192.0.2.1'])).toBe('403');
+    expect(await get(port, 'outside.example', '/')).toBe('403');
+    expect(await get(port, 'denied.example', '/')).toBe('403');
+    expect(await deployment.pods.requests()).toEqual([]);
     expect(await get(port, 'groups.example', '/Items/42/reviews/new?x=1')).toBe('200');
     expect(await get(port, 'rest.example', '/api/v1/x?y=1')).toBe('200');
     expect(await get(port, 'rest.example', '/api')).toBe('200');

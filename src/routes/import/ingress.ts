@@ -31,7 +31,13 @@ function refuseCertificate(subject: Subject, { place, hosts, secret = 'of the co
 
 /** What a route file has no key for. The headers that requests must have; undefined: the routes cannot be there. */
 function refuseSettings(subject: Subject, settings: IngressSettings): readonly NamedMatch[] | undefined {
-  const { cors, host, toHttpsAt } = settings;
+  const { cors, host, toHttpsAt, clients } = settings;
+  if (clients !== undefined && settings.closed === undefined) {
+    const message =
+      'source ranges have no place in a route file, so the routes are left out: everybody would be let in';
+    subject.refuse(clients.place.at, message, 'let Sluice watch the Ingress');
+    return undefined;
+  }
   if (cors !== undefined) {
     const fix = 'let the pods answer CORS, or let Sluice watch the Ingress';
     subject.refuse(cors.place.at, 'enable-cors has no place in a route file', fix);

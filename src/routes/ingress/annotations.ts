@@ -1,3 +1,4 @@
+import { type ClientRanges, type IpRange, parseIpRange } from '../../model/ip-range.ts';
 import type { Cors, HeaderValue, Redirect } from '../../model/route.ts';
 import { REDIRECT_STATUSES } from '../../model/route.ts';
 import type { Place, Remarks } from '../objects/remark.ts';
@@ -44,6 +45,8 @@ export interface IngressSettings {
   /** The host that pods are asked for. */
   readonly host?: Said<string>;
   readonly cors?: Said<Cors>;
+  /** Undefined: every client is let in. */
+  readonly clients?: Said<ClientRanges>;
   readonly rewrite?: Said<string>;
   readonly redirect?: Redirect;
   readonly useRegex: boolean;
@@ -90,11 +93,7 @@ const NEEDLESS: Readonly<Record<string, string>> = {
 };
 
 /** What lets in only some: without it everybody would be let in. */
-const CLOSING =
-  /^(auth-|whitelist-source-range$|denylist-source-range$|allowlist-source-range$|satisfy$|enable-global-auth$)/;
-
-/** Lists of addresses that let in everybody, as cert-manager writes them. */
-const EVERYBODY = /^\s*(0\.0\.0\.0\/0|::\/0)(\s*,\s*(0\.0\.0\.0\/0|::\/0))*\s*$/;
+const CLOSING = /^(auth-|satisfy$|enable-global-auth$)/;
 
 /** Of ingress-nginx, by the beginning of the name: what is not done here, and what to do. */
 const REFUSED: readonly (readonly [RegExp, string])[] = [
@@ -162,6 +161,7 @@ class AnnotationReader {
     const rewrite = this.#said('rewrite-target');
     const host = this.#said('upstream-vhost');
     const cors = this.#cors();
+    const clients = this.#clients();
     const appRoot = this.#nginx('app-root')?.text;
     const settings = {
       ...(tls && { tls }),
@@ -170,6 +170,7 @@ class AnnotationReader {
       ...(rewrite && { rewrite }),
       ...(host && { host }),
       ...(cors && { cors }),
+      ...(clients && { clients }),
       ...(appRoot === undefined ? {} : { appRoot }),
       requestHeaders:
         forwarded === undefined || forwarded.text === 'true'
@@ -344,6 +345,30 @@ class AnnotationReader {
     return { value: { origins, methods, headers, exposed, credentials, ...age }, place: enabled };
   }
 
+  /** Who is denied is so before who is allowed, as nginx has it. */
+  #clients(): Said<ClientRanges> | undefined {
+    const old = this.#ranges('whitelist-source-range');
+    const allowed = this.#ranges('allowlist-source-range') ?? old;
+    const denied = this.#ranges('denylist-source-range');
+    const place = allowed?.place ?? denied?.place;
+    if (place === undefined) return undefined;
+    return { value: { ...(allowed && { allowed: allowed.value }), denied: denied?.value ?? [] }, place };
+  }
+
+  #ranges(name: string): Said<readonly IpRange[]> | undefined {
+    const said = this.#said(name);
+    if (said === undefined) return undefined;
+    const { value, place } = said;
+    const texts = value.split(/[\s,]+/).filter((text) => text !== '');
+    const bad = texts.filter((text) => parseIpRange(text) === undefined);
+    if (bad.length > 0 || texts.length === 0) {
+      this.#closed = name;
+      const message = `${name} ${value} cannot be read, so the paths of this Ingress are not served: everybody would be let in`;
+      this.#remarks.refuse(place, message, 'write ranges such as 10.0.0.0/8, with commas between them');
+    }
+    return { value: texts.flatMap((text) => parseIpRange(text) ?? []), place };
+  }
+
   #balance(): void {
     const found = this.#nginx('load-balance');
     if (found === undefined) return;
@@ -381,7 +406,6 @@ class AnnotationReader {
     if (needless !== undefined) {
       this.#remarks.note(annotation, `${name} ${annotation.text} is not needed`, needless);
     } else if (CLOSING.test(name) && name !== 'auth-snippet') {
-      if (/^(white|allow)list/.test(name) && EVERYBODY.test(annotation.text)) return;
       this.#closed = name;
       const message = `${name} cannot be kept, so the paths of this Ingress are not served: everybody would be let in`;
       this.#remarks.refuse(annotation, message, 'let a proxy in front of Sluice see to it, and remove the annotation');

@@ -224,6 +224,7 @@ function serve(work: Work, { name, match, target }: IngressRoute, services: Ingr
     match: { ...match, headers: [...match.headers, ...oneLabel(match.hosts)] },
     listeners: [],
     ...(settings.cors && { cors: settings.cors.value }),
+    ...(settings.clients && { clients: settings.clients.value }),
   };
   if (settings.closed !== undefined) {
     const body = `This Ingress is not served: ${settings.closed} cannot be kept here.\n`;
@@ -256,6 +257,10 @@ function addCanary(work: Work, routes: readonly Route[], services: IngressServic
   const { canary } = settings;
   if (canary === undefined) return routes;
   const fault = canaryFault(canary);
+  if (settings.clients !== undefined) {
+    const message = 'source ranges of a canary: those of the Ingress that it is a canary of count';
+    remarks.refuse(settings.clients.place, message, 'write them there');
+  }
   if (fault !== undefined || settings.closed !== undefined) {
     if (fault !== undefined) remarks.refuse(canary.place, `canary-by-header-pattern: ${fault}`, 'write one of RE2');
     return routes;

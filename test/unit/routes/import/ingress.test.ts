@@ -213,11 +213,18 @@ test('a canary by header is a route of its own, one by weight is refused', () =>
 });
 
 test('what lets in only some is never opened to all', () => {
-  for (const annotation of ['auth-url', 'auth-type', 'whitelist-source-range', 'auth-tls-secret']) {
+  for (const annotation of ['auth-url', 'auth-type', 'satisfy', 'auth-tls-secret']) {
     const outcome = imported(ingress({ [`${NGINX}${annotation}`]: '10.0.0.0/8' }));
     expect(outcome.read.routing.routes).toEqual([]);
     expect(outcome.refused).toEqual([expect.stringContaining(`7: Ingress shop/web: ${annotation} cannot be kept`)]);
   }
+  const ranges = imported(ingress({ [`${NGINX}whitelist-source-range`]: '10.0.0.0/8' }));
+  expect(ranges.read.routing.routes).toEqual([]);
+  expect(ranges.refused).toEqual([
+    expect.stringContaining(
+      '7: Ingress shop/web: source ranges have no place in a route file, so the routes are left out',
+    ),
+  ]);
 });
 
 test.each([

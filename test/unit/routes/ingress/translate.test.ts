@@ -1,5 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
+import { describeClients } from '../../../../src/model/ip-range.ts';
 import type { Route } from '../../../../src/model/route.ts';
+import type { Translation } from '../../../../src/routes/objects/translation.ts';
 import { ingressOf, objectsOf, path, rules, SERVICES_YAML, secretFor, toldTo, translated } from './world.ts';
 
 const NGINX = 'nginx.ingress.kubernetes.io/';
@@ -283,14 +285,49 @@ describe('annotations of ingress-nginx', () => {
   });
 
   it('what lets in only some is answered with 503, never opened to all nor left to another path', () => {
-    for (const annotation of ['auth-url', 'whitelist-source-range', 'auth-tls-secret']) {
+    for (const annotation of ['auth-url', 'satisfy', 'auth-tls-secret']) {
       const closed = annotated({ [annotation]: '10.0.0.0/8' });
       expect(ways(closed.part.routes)).toEqual(['http shop.example/ → 503']);
       expect(toldTo(closed, 'web')).toEqual([expect.stringContaining(`${annotation} cannot be kept`)]);
     }
-    const everybody = annotated({ 'whitelist-source-range': '0.0.0.0/0,::/0' });
-    expect(ways(everybody.part.routes)).toEqual(['http shop.example/ → shop/web/80']);
-    expect(everybody.told).toEqual([]);
+  });
+
+  it('source ranges let in only those clients, by their addresses; what cannot be read lets in nobody', () => {
+    const clientsOf = ({ part }: Translation) => part.routes.map(({ clients }) => clients && describeClients(clients));
+    const some = annotated({ 'whitelist-source-range': '10.0.0.0/8, 192.0.2.7', 'denylist-source-range': 'fd00::/8' });
+    expect(ways(some.part.routes)).toEqual(['http shop.example/ → shop/web/80']);
+    expect(clientsOf(some)).toEqual(['only 10.0.0.0/8, 192.0.2.7/32, but not fd00::/8']);
+    const denied = annotated({ 'denylist-source-range': '10.1.0.0/16' });
+    expect(clientsOf(denied)).toEqual(['all but 10.1.0.0/16']);
+    expect([some.told, denied.told]).toEqual([[], []]);
+    // The new name of the two counts.
+    const both = { 'whitelist-source-range': '0.0.0.0/0,::/0', 'allowlist-source-range': '10.0.0.0/8' };
+    expect(clientsOf(annotated(both))).toEqual(['only 10.0.0.0/8']);
+    for (const bad of ['10.0.0.0/33', 'office', '10.0.0.0/8;10.1.0.0/16', ',']) {
+      const closed = annotated({ 'whitelist-source-range': bad });
+      expect(ways(closed.part.routes)).toEqual(['http shop.example/ → 503']);
+      expect(toldTo(closed, 'web')).toEqual([
+        expect.stringContaining(
+          `whitelist-source-range ${bad} cannot be read, so the paths of this Ingress are not served`,
+        ),
+      ]);
+    }
+    const canary = translated(
+      objectsOf(
+        SERVICES_YAML,
+        ingressOf('web', { spec: WEB, annotations: { [`${NGINX}whitelist-source-range`]: '10.0.0.0/8' } }),
+        ingressOf('canary', {
+          spec: WEB.replace('name: web', 'name: web-canary'),
+          annotations: {
+            [`${NGINX}canary`]: 'true',
+            [`${NGINX}canary-by-header`]: 'x-canary',
+            [`${NGINX}whitelist-source-range`]: '0.0.0.0/0',
+          },
+        }),
+      ),
+    );
+    expect(new Set(clientsOf(canary))).toEqual(new Set(['only 10.0.0.0/8']));
+    expect(toldTo(canary, 'canary')).toEqual([expect.stringContaining('source ranges of a canary')]);
   });
 
   it('what is not needed is told in one Event, what is not done in one each', () => {

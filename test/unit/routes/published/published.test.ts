@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { assertNever } from '../../../../src/base/assert-never.ts';
+import { describeClients } from '../../../../src/model/ip-range.ts';
 import type { Backend, Route } from '../../../../src/model/route.ts';
 import { importFiles } from '../../../../src/routes/import/import.ts';
 import { formatFinding } from '../../../../src/routes/import/write.ts';
@@ -53,7 +54,8 @@ function targetOf(route: Route): string {
         ...(requestTimeout === undefined ? [] : [`at most ${requestTimeout} ms`]),
         ...mirrors.map(({ service, perMillion }) => `${perMillion / 10_000}% mirrored to ${service}`),
       ];
-      return [to.join(' + '), ...more].join(', ') + cors;
+      const clients = route.clients === undefined ? '' : ` (${describeClients(route.clients)})`;
+      return [to.join(' + '), ...more].join(', ') + cors + clients;
     }
     default:
       return assertNever(route);
