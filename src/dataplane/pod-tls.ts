@@ -1,6 +1,8 @@
 import { envoy } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import type { PodTls, Service } from '../model/service.ts';
+import { ADS } from './connection-manager.ts';
+import { certificateName } from './contract.ts';
 import { pack } from './encode.ts';
 
 const { SubjectAltNameMatcher, UpstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
@@ -22,6 +24,10 @@ export function podTls(
       commonTlsContext: {
         alpnProtocols: [protocol === 'h2c' ? 'h2' : 'http/1.1'],
         validationContext: validation(tls),
+        // By name, so that another one closes no connection.
+        ...(tls.certificate === undefined
+          ? {}
+          : { tlsCertificateSdsSecretConfigs: [{ name: certificateName(tls.certificate), sdsConfig: ADS }] }),
       },
     }),
   };

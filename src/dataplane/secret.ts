@@ -8,7 +8,7 @@ import { resource } from './encode.ts';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 
-/** A certificate of a listener. */
+/** A certificate of a listener, or one that pods are shown. */
 export function certificateSecret(certificate: Certificate): EncodedResource {
   const name = certificateName(certificate);
   return resource(Secret, name, { name, tlsCertificate: tlsCertificate(certificate) });

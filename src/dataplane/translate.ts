@@ -133,7 +133,10 @@ function ofRouting(
   const { listeners } = routing;
   const sockets = socketsOf(listeners);
   const certificates = new Map(
-    listeners.flatMap(({ tls }) => (tls?.certificates ?? []).map((one) => [certificateName(one), one] as const)),
+    [
+      ...listeners.flatMap(({ tls }) => tls?.certificates ?? []),
+      ...routing.services.flatMap(({ tls }) => tls?.certificate ?? []),
+    ].map((one) => [certificateName(one), one] as const),
   );
   const configurations = routeConfigurations(sockets, routing, options.filter, routes);
   const resources: OfRouting = {

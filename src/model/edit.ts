@@ -163,14 +163,15 @@ function serviceFacts(service: Service): Facts {
   };
 }
 
-function tlsText({ serverName, authorities, names }: PodTls): string {
+function tlsText({ serverName, authorities, names, certificate }: PodTls): string {
   const by =
     authorities.kind === 'file'
       ? authorities.path
       : authorities.kind === 'pem'
         ? hashOf(authorities.pem)
         : authorities.kind;
-  return [serverName ?? '', by, ...names.map(({ value }) => value)].join(' ');
+  const shown = certificate === undefined ? [] : [`shown ${certificateName(certificate)}`];
+  return [serverName ?? '', by, ...names.map(({ value }) => value), ...shown].join(' ');
 }
 
 /** Enough of a text to see that it is another one. */

@@ -22,6 +22,12 @@ export function parseIpRange(text: string): IpRange | undefined {
   return most === undefined || bits === undefined || bits > most ? undefined : { address, bits };
 }
 
+/** Whether every address, IPv4 and IPv6, is in one of the ranges. */
+export function isEverybody(ranges: readonly IpRange[]): boolean {
+  const whole = ranges.filter(({ bits }) => bits === 0);
+  return whole.some(({ address }) => isIPv4(address)) && whole.some(({ address }) => isIPv6(address));
+}
+
 /** `only 10.0.0.0/8, but not 10.1.0.0/16`, for people. */
 export function describeClients({ allowed, denied }: ClientRanges): string {
   const list = (ranges: readonly IpRange[]) => ranges.map(({ address, bits }) => `${address}/${bits}`).join(', ');

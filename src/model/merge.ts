@@ -127,7 +127,7 @@ function settingsKey({
       : [discipline.balance, discipline.maxRequests, discipline.queueMax, discipline.fullStatus];
   return JSON.stringify([
     protocol,
-    [tls?.serverName, tls?.authorities, tls?.names],
+    [tls?.serverName, tls?.authorities, tls?.names, tls?.certificate && certificateKey(tls.certificate)],
     discipline.kind,
     own,
     [timeout.request, timeout.connect, scaleDownAfter],
@@ -198,11 +198,14 @@ function mergeListeners(parts: readonly RoutingPart[]) {
   return { all: [...bySocket.values()].flat(), names, refused, problems };
 }
 
+function certificateKey(one: Certificate): string {
+  return one.kind === 'files' ? `${one.cert} ${one.key}` : one.name;
+}
+
 function withCertificates(first: Listener, other: Listener): Listener {
   if (first.tls === undefined || other.tls === undefined) return first;
-  const key = (one: Certificate) => (one.kind === 'files' ? `${one.cert} ${one.key}` : one.name);
-  const known = new Set(first.tls.certificates.map(key));
-  const more = other.tls.certificates.filter((one) => !known.has(key(one)));
+  const known = new Set(first.tls.certificates.map(certificateKey));
+  const more = other.tls.certificates.filter((one) => !known.has(certificateKey(one)));
   return more.length === 0
     ? first
     : { ...first, tls: { ...first.tls, certificates: [...first.tls.certificates, ...more] } };

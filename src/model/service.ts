@@ -1,5 +1,6 @@
 import type { Brand } from '../base/brand.ts';
 import type { Millis } from '../base/duration.ts';
+import type { Certificate } from './listener.ts';
 import type { Locator } from './locator.ts';
 
 /** What the user calls a service: `[a-z0-9]` and inner `-._`, at most 63 characters; part of Envoy's cluster names. */
@@ -154,6 +155,8 @@ export interface PodTls {
     | { readonly kind: 'any' };
   /** Names of which a pod's certificate must bear one; none: it is not looked at. */
   readonly names: readonly { readonly kind: 'dns' | 'uri'; readonly value: string }[];
+  /** What pods are shown; undefined: nothing. */
+  readonly certificate?: Certificate;
 }
 
 /** What the user says about one service; who its pods are comes from its locator's source. */

@@ -15,7 +15,7 @@ interface PodTemplate {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
   readonly spec: {
     readonly containers: readonly Container[];
-    readonly volumes?: readonly { readonly name: string; readonly secret?: SecretVolume }[];
+    readonly volumes?: readonly Volume[];
   };
 }
 
@@ -24,10 +24,13 @@ interface Container {
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
-interface SecretVolume {
-  readonly secretName: string;
-  readonly items?: readonly { readonly key: string; readonly path: string }[];
+interface Volume {
+  readonly name: string;
+  readonly secret?: { readonly secretName: string; readonly items?: Items };
+  readonly configMap?: { readonly name: string; readonly items?: Items };
 }
+
+type Items = readonly { readonly key: string; readonly path: string }[];
 
 /** The bridge that all pods are at. */
 const BRIDGE = 'pods';
@@ -104,7 +107,7 @@ export class Kubelet {
       const pod = `${name}-5f6d7c8b9-pod${at}`;
       const key = `${namespace}/${pod}`;
       if (this.#pods.has(key)) continue;
-      const files = await this.#secretFiles(namespace, template);
+      const files = await this.#mountedFiles(namespace, template);
       if (files === undefined) continue;
       const object = {
         apiVersion: 'v1',
@@ -119,19 +122,21 @@ export class Kubelet {
     }
   }
 
-  /** Files of Secrets by where they are mounted; undefined: a Secret is not there yet. */
-  async #secretFiles(namespace: string, template: PodTemplate): Promise<ReadonlyMap<string, Buffer> | undefined> {
+  /** Files of Secrets and ConfigMaps by where they are mounted; undefined: one is not there yet. */
+  async #mountedFiles(namespace: string, template: PodTemplate): Promise<ReadonlyMap<string, Buffer> | undefined> {
     const files = new Map<string, Buffer>();
     const mounts = template.spec.containers.flatMap(({ volumeMounts = [] }) => volumeMounts);
-    for (const { name, secret } of template.spec.volumes ?? []) {
-      if (secret === undefined) continue;
-      const { secretName, items } = secret;
-      const path = `/api/v1/namespaces/${namespace}/secrets/${secretName}`;
+    for (const { name, secret, configMap } of template.spec.volumes ?? []) {
+      if (secret === undefined && configMap === undefined) continue;
+      const kind = secret === undefined ? `configmaps/${configMap?.name}` : `secrets/${secret.secretName}`;
+      const items = secret?.items ?? configMap?.items;
+      const path = `/api/v1/namespaces/${namespace}/${kind}`;
       const { status, body } = await this.#cluster.ask('GET', path, undefined, true);
       if (status !== 200) return undefined;
       const mount = mounts.find((one) => one.name === name)?.mountPath ?? '';
       const keys = items ?? Object.keys(body.data).map((key) => ({ key, path: key }));
-      for (const item of keys) files.set(`${mount}/${item.path}`, Buffer.from(body.data[item.key], 'base64'));
+      for (const item of keys)
+        files.set(`${mount}/${item.path}`, Buffer.from(body.data[item.key], secret === undefined ? 'utf8' : 'base64'));
     }
     return files;
   }

@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto';
+import { formatObject } from '../../model/origin.ts';
+import type { Problem } from '../../model/problem.ts';
 import type { PodTls } from '../../model/service.ts';
 import { type Finding, fails, holds, toConditions } from '../objects/condition.ts';
 import { CONFIG_MAPS, type ServicePort } from '../objects/core.ts';
-import { keyOf, type Objects } from '../objects/object.ts';
+import { keyOf, type Objects, originOf } from '../objects/object.ts';
 import type { StatusWish } from '../objects/translation.ts';
 import {
   BACKEND_TLS_POLICIES,
@@ -12,6 +14,7 @@ import {
   GROUP,
   type ParentReference,
 } from './objects.ts';
+import type { ShownToPods } from './pod-certificates.ts';
 
 /** What BackendTLSPolicies say of the pods behind a port; undefined: nothing. */
 export type SaidOfTls =
@@ -22,8 +25,8 @@ export type SaidOfTls =
 export interface BackendTls {
   /** `service`: its key (see `keyOf`). */
   of(service: string, port: ServicePort): SaidOfTls | undefined;
-  /** `gatewaysOf`: the Gateways whose routes lead to a Service. */
-  statuses(gatewaysOf: (service: string) => readonly Gateway[], now: string): readonly StatusWish[];
+  statuses(now: string): readonly StatusWish[];
+  readonly problems: readonly Problem[];
 }
 
 /** As many as the API takes. */
@@ -36,18 +39,49 @@ interface Judged {
   readonly services: readonly string[];
 }
 
+/** Who leads to the Services that policies are about. */
+export interface LeadingGateways {
+  /** Those whose routes lead to a Service (its key). */
+  readonly of: (service: string) => readonly Gateway[];
+  readonly shownBy: (gateways: readonly Gateway[]) => ShownToPods;
+}
+
 /** For each port the oldest policy counts; one that names the port goes before one for the whole Service. */
-export function backendTls(objects: Objects): BackendTls {
+export function backendTls(objects: Objects, gateways: LeadingGateways): BackendTls {
   const said = new Map<string, SaidOfTls>();
   const judged = objects.all(BACKEND_TLS_POLICIES).map((policy) => judge(policy, objects, said));
+  const torn = ({ services }: Judged) =>
+    services.flatMap((service) => {
+      const shown = gateways.shownBy(gateways.of(service));
+      return shown.kind === 'torn' ? [`Service ${service}: ${shown.message}`] : [];
+    });
   return {
-    of: (service, { name = '' }) => said.get(targetKey(service, name)) ?? said.get(targetKey(service, undefined)),
-    statuses: (gatewaysOf, now) =>
+    of: (service, { name = '' }) => {
+      const found = said.get(targetKey(service, name)) ?? said.get(targetKey(service, undefined));
+      if (found?.kind !== 'tls') return found;
+      const shown = gateways.shownBy(gateways.of(service));
+      if (shown.kind === 'torn' || shown.certificate === undefined) return found;
+      return { kind: 'tls', tls: { ...found.tls, certificate: shown.certificate } };
+    },
+    statuses: (now) =>
       judged.flatMap((one) => {
-        const gateways = [...new Set(one.services.flatMap(gatewaysOf))];
-        return policyStatus(one, gateways, now);
+        const findings = withMessages(one.findings, torn(one));
+        return policyStatus({ ...one, findings }, [...new Set(one.services.flatMap(gateways.of))], now);
       }),
+    problems: judged.flatMap((one) => {
+      const subject = formatObject(originOf('BackendTLSPolicy', one.policy));
+      const fix = 'give them the same, or lead to it through one of them';
+      return torn(one).map((message): Problem => ({ severity: 'warning', subject, message, fix }));
+    }),
   };
+}
+
+/** The policy is followed all the same. */
+function withMessages(findings: readonly Finding[], messages: readonly string[]): readonly Finding[] {
+  if (messages.length === 0) return findings;
+  return findings.map((one) =>
+    one.type === 'Accepted' && one.status === 'True' ? { ...one, message: messages.join('; ') } : one,
+  );
 }
 
 function targetKey(service: string, port: string | undefined): string {

@@ -5,6 +5,7 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   'GRPCRoute',
   'Gateway',
   'GatewayAddressEmpty',
+  'GatewayBackendClientCertificate',
   'GatewayFrontendClientCertificateValidation',
   'GatewayFrontendClientCertificateValidationInsecureFallback',
   'GatewayHTTPListenerIsolation',

@@ -101,7 +101,10 @@ export interface Gateway extends KubeObject {
     readonly addresses?: readonly GatewayAddress[];
     readonly allowedListeners?: { readonly namespaces?: NamespaceChoice };
     readonly infrastructure?: { readonly parametersRef?: Reference };
-    readonly tls?: { readonly frontend?: FrontendTls };
+    readonly tls?: {
+      readonly frontend?: FrontendTls;
+      readonly backend?: { readonly clientCertificateRef?: Reference };
+    };
   };
   readonly status?: {
     readonly addresses?: readonly GatewayAddress[];

@@ -18,6 +18,7 @@ import {
   type ParentReference,
   type RouteParentStatus,
 } from './objects.ts';
+import type { PodCertificates } from './pod-certificates.ts';
 
 function stampOf({ metadata }: KubeObject, now: string): Stamp {
   return { generation: metadata.generation ?? 1, now };
@@ -45,6 +46,7 @@ export interface GatewayFindings {
   readonly sets: readonly AttachedSet[];
   readonly listeners: readonly GatewayListener[];
   readonly addresses: GatewayAddresses;
+  readonly podCertificates: PodCertificates;
   /** How many routes are attached to each listener. */
   readonly attached: ReadonlyMap<string, number>;
   /** Listeners that Envoy could not open, and why. */
@@ -72,10 +74,12 @@ function gatewayStatus(gateway: Gateway, found: GatewayFindings): StatusWish {
       listeners.some((one) => one.parent.object === set.object && isValid(one)),
   ).length;
   const accepted = gatewayAccepted(gateway, own, assigned);
-  const findings = [accepted, gatewayProgrammed(accepted, own, assigned, found), ...insecure(gateway)];
+  const resolved = found.podCertificates.findingOf(gateway);
+  const rare = [...insecure(gateway), ...(resolved === undefined ? [] : [resolved])];
+  const findings = [accepted, gatewayProgrammed(accepted, own, assigned, found), ...rare];
   // Ours as well, and gone when there is nothing to say.
   const kept = (gateway.status?.conditions ?? []).filter(
-    ({ type }) => type !== INSECURE || insecure(gateway).length > 0,
+    ({ type }) => !RARE.includes(type) || rare.some((one) => one.type === type),
   );
   const before = { ...gateway.status, conditions: kept };
   return {
@@ -91,6 +95,9 @@ function gatewayStatus(gateway: Gateway, found: GatewayFindings): StatusWish {
 }
 
 const INSECURE = 'InsecureFrontendValidationMode';
+
+/** Conditions that few Gateways have. */
+const RARE: readonly string[] = [INSECURE, 'ResolvedRefs'];
 
 /** Whether clients of some port are served whatever certificate they show. */
 function insecure({ spec }: Gateway): readonly Finding[] {

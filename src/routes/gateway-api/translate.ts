@@ -14,13 +14,17 @@ import {
   GATEWAY_CLASSES,
   GATEWAYS,
   type Gateway,
+  GROUP,
   GRPC_ROUTES,
   type GrpcRoute,
   HTTP_ROUTES,
   type HttpRoute,
   LISTENER_SETS,
   REFERENCE_GRANTS,
+  type ReferenceGrant,
 } from './objects.ts';
+import { PodCertificates } from './pod-certificates.ts';
+import { isGranted } from './references.ts';
 import { RememberedRoutes } from './remembered.ts';
 import { translateGrpcRoute, translateHttpRoute } from './routes.ts';
 import { classStatuses, gatewayStatuses, routeStatus } from './status.ts';
@@ -60,7 +64,16 @@ function translateGatewayApi(
   const listeners = findListeners(gateways, sets, addresses, objects);
   const parents: Parents = { gateways, sets, listeners };
   const policies = slotPolicies(objects, context.now);
-  const tls = backendTls(objects);
+  const attachedTo = <T extends HttpRoute | GrpcRoute>(kind: 'HTTPRoute' | 'GRPCRoute', object: T) => {
+    return { kind, object, attachments: attach(kind, object, parents, objects) };
+  };
+  const http = objects.all(HTTP_ROUTES).map((object) => attachedTo('HTTPRoute', object));
+  const grpc = objects.all(GRPC_ROUTES).map((object) => attachedTo('GRPCRoute', object));
+  const podCertificates = new PodCertificates(gateways, objects);
+  const tls = backendTls(objects, {
+    of: gatewaysOf([...http, ...grpc], objects.all(REFERENCE_GRANTS)),
+    shownBy: (leading) => podCertificates.shownBy(leading),
+  });
   const backends = new Backends({
     objects,
     grpcTargets: grpcTargets(objects.all(GRPC_ROUTES)),
@@ -69,24 +82,18 @@ function translateGatewayApi(
     before: context.before,
   });
   const routes = [
-    ...objects.all(HTTP_ROUTES).map((object) => {
-      const attachments = attach('HTTPRoute', object, parents, objects);
-      return {
-        resource: HTTP_ROUTES,
-        object,
-        attachments,
-        ...remembered.translate('HTTPRoute', object, { attachments, backends }, translateHttpRoute),
-      };
-    }),
-    ...objects.all(GRPC_ROUTES).map((object) => {
-      const attachments = attach('GRPCRoute', object, parents, objects);
-      return {
-        resource: GRPC_ROUTES,
-        object,
-        attachments,
-        ...remembered.translate('GRPCRoute', object, { attachments, backends }, translateGrpcRoute),
-      };
-    }),
+    ...http.map(({ object, attachments }) => ({
+      resource: HTTP_ROUTES,
+      object,
+      attachments,
+      ...remembered.translate('HTTPRoute', object, { attachments, backends }, translateHttpRoute),
+    })),
+    ...grpc.map(({ object, attachments }) => ({
+      resource: GRPC_ROUTES,
+      object,
+      attachments,
+      ...remembered.translate('GRPCRoute', object, { attachments, backends }, translateGrpcRoute),
+    })),
   ];
   const attached = countAttached(routes.map(({ attachments }) => attachments));
   return {
@@ -96,13 +103,22 @@ function translateGatewayApi(
       services: [...backends.services.values()],
       implied: backends.implied,
       routes: routes.flatMap((one) => one.routes),
-      problems: backends.problems,
+      problems: [...backends.problems, ...tls.problems],
     },
     statuses: [
       ...classStatuses(objects.all(GATEWAY_CLASSES), context.now),
-      ...gatewayStatuses({ gateways, sets, listeners, addresses, attached, closed: context.closed, now: context.now }),
+      ...gatewayStatuses({
+        gateways,
+        sets,
+        listeners,
+        addresses,
+        podCertificates,
+        attached,
+        closed: context.closed,
+        now: context.now,
+      }),
       ...routes.flatMap((route) => routeStatus(route, context.now)),
-      ...tls.statuses(gatewaysOf(routes), context.now),
+      ...tls.statuses(context.now),
     ],
   };
 }
@@ -119,21 +135,29 @@ function ownGateways(objects: Objects): readonly Gateway[] {
 }
 
 /** The Gateways through which routes lead to a Service. */
-function gatewaysOf(routes: readonly AttachedRoute[]): (service: string) => readonly Gateway[] {
+function gatewaysOf(
+  routes: readonly AttachedRoute[],
+  grants: readonly ReferenceGrant[],
+): (service: string) => readonly Gateway[] {
   // Nobody asks while there is no BackendTLSPolicy.
   let found: ReadonlyMap<string, ReadonlySet<Gateway>> | undefined;
   return (service) => {
-    found ??= gatewaysByService(routes);
+    found ??= gatewaysByService(routes, grants);
     return [...(found.get(service) ?? [])];
   };
 }
 
-function gatewaysByService(routes: readonly AttachedRoute[]): ReadonlyMap<string, ReadonlySet<Gateway>> {
+function gatewaysByService(
+  routes: readonly AttachedRoute[],
+  grants: readonly ReferenceGrant[],
+): ReadonlyMap<string, ReadonlySet<Gateway>> {
   const byService = new Map<string, Set<Gateway>>();
-  for (const { object, attachments } of routes) {
+  for (const { kind, object, attachments } of routes) {
+    const from = { group: GROUP, kind, namespace: object.metadata.namespace ?? '' };
     const gateways = attachments.flatMap(({ listeners }) => listeners.map(({ gateway }) => gateway));
     for (const { backendRefs = [] } of object.spec.rules ?? []) {
-      for (const { name, namespace = object.metadata.namespace ?? '' } of backendRefs) {
+      for (const { group = '', kind: target = 'Service', name, namespace = from.namespace } of backendRefs) {
+        if (!isGranted(from, { group, kind: target, name, namespace }, grants)) continue;
         const key = keyOf({ namespace, name });
         const known = byService.get(key) ?? new Set();
         byService.set(key, known);
@@ -145,6 +169,7 @@ function gatewaysByService(routes: readonly AttachedRoute[]): ReadonlyMap<string
 }
 
 interface AttachedRoute {
+  readonly kind: 'HTTPRoute' | 'GRPCRoute';
   readonly object: HttpRoute | GrpcRoute;
   readonly attachments: readonly Attachment[];
 }

@@ -1,4 +1,4 @@
-import { type ClientRanges, type IpRange, parseIpRange } from '../../model/ip-range.ts';
+import { type ClientRanges, type IpRange, isEverybody, parseIpRange } from '../../model/ip-range.ts';
 import type { Cors, HeaderValue, Redirect } from '../../model/route.ts';
 import { REDIRECT_STATUSES } from '../../model/route.ts';
 import type { Place, Remarks } from '../objects/remark.ts';
@@ -350,9 +350,11 @@ class AnnotationReader {
     const old = this.#ranges('whitelist-source-range');
     const allowed = this.#ranges('allowlist-source-range') ?? old;
     const denied = this.#ranges('denylist-source-range');
-    const place = allowed?.place ?? denied?.place;
+    // As cert-manager writes it, who wants everybody to be let in.
+    const only = allowed === undefined || isEverybody(allowed.value) ? undefined : allowed;
+    const place = only?.place ?? denied?.place;
     if (place === undefined) return undefined;
-    return { value: { ...(allowed && { allowed: allowed.value }), denied: denied?.value ?? [] }, place };
+    return { value: { ...(only && { allowed: only.value }), denied: denied?.value ?? [] }, place };
   }
 
   #ranges(name: string): Said<readonly IpRange[]> | undefined {

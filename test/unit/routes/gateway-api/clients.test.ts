@@ -65,3 +65,68 @@ test('a listener whose authority is not there is not opened: everybody would be 
     'Programmed=False Invalid',
   ]);
 });
+
+const TO_PODS = [
+  { kind: 'Service', metadata: { namespace: 'shop', name: 'codec' }, spec: { ports: [{ port: 443 }] } },
+  {
+    kind: 'BackendTLSPolicy',
+    metadata: { namespace: 'shop', name: 'codec' },
+    spec: {
+      targetRefs: [{ group: '', kind: 'Service', name: 'codec' }],
+      validation: { hostname: 'codec.example', caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'ca' }] },
+    },
+  },
+].map((one) => stringify(one));
+
+/** A Gateway that shows pods this, with a route to `codec`. */
+function shows(name: string, clientCertificateRef?: object, namespace = 'shop'): string {
+  const listeners = [{ name: 'http', port: 80, protocol: 'HTTP', hostname: `${name}.example` }];
+  const tls = clientCertificateRef === undefined ? {} : { tls: { backend: { clientCertificateRef } } };
+  const backendRefs = [{ name: 'codec', namespace: 'shop', port: 443 }];
+  const route = { parentRefs: [{ name }], rules: [{ backendRefs }] };
+  return [
+    { kind: 'Gateway', metadata: { namespace, name }, spec: { gatewayClassName: 'sluice', listeners, ...tls } },
+    { kind: 'HTTPRoute', metadata: { namespace, name }, spec: route },
+  ]
+    .map((one) => stringify(one))
+    .join('---\n');
+}
+
+test('pods that are spoken to by TLS are shown the certificate of the Gateways that lead to them', () => {
+  const own = translated(objectsOf(...OBJECTS, ...TO_PODS, shows('a', { name: 'tls' }), shows('b', { name: 'tls' })));
+  expect(own.part.services).toMatchObject([{ name: 'shop/codec/443', tls: { certificate: { name: 'shop/tls' } } }]);
+  expect(conditionsOf(own, 'Gateway shop/a')).toEqual([
+    'Accepted=True Accepted',
+    'Programmed=True Programmed',
+    'ResolvedRefs=True ResolvedRefs',
+  ]);
+  expect(own.part.problems).toEqual([]);
+});
+
+test('no Gateway lends its certificate to another one, and a route that may not lead to a Service changes nothing', () => {
+  const torn = translated(objectsOf(...OBJECTS, ...TO_PODS, shows('a', { name: 'tls' }), shows('b')));
+  expect(torn.part.services.map(({ tls }) => tls?.certificate)).toEqual([undefined]);
+  expect(torn.part.routes).toHaveLength(2);
+  const message =
+    'Service shop/codec: its pods are shown no certificate, for the Gateways shop/a and shop/b lead to it and do not have the same clientCertificateRef';
+  expect(torn.part.problems).toMatchObject([{ severity: 'warning', subject: 'BackendTLSPolicy shop/codec', message }]);
+  expect(JSON.stringify(torn.statuses)).toContain(message);
+  const stranger = shows('b', undefined, 'elsewhere');
+  const kept = translated(objectsOf(...OBJECTS, ...TO_PODS, shows('a', { name: 'tls' }), stranger));
+  expect(kept.part.services.map(({ tls }) => tls?.certificate?.kind)).toEqual(['inline']);
+});
+
+test.each([
+  ['InvalidClientCertificateRef', { name: 'none' }, 'there is no Secret shop/none'],
+  ['InvalidClientCertificateRef', { kind: 'Bucket', name: 'tls' }, 'Bucket tls is no Secret'],
+  ['RefNotPermitted', { name: 'tls', namespace: 'other' }, 'no ReferenceGrant in namespace other'],
+])('a certificate for pods that cannot be had is %s, and the Gateway serves on without it', (reason, ref, message) => {
+  const translation = translated(objectsOf(...OBJECTS, ...TO_PODS, shows('a', ref)));
+  expect(conditionsOf(translation, 'Gateway shop/a')).toEqual([
+    'Accepted=True Accepted',
+    'Programmed=True Programmed',
+    `ResolvedRefs=False ${reason}`,
+  ]);
+  expect(JSON.stringify(translation.statuses)).toContain(message);
+  expect(translation.part.routes).toHaveLength(1);
+});

@@ -300,6 +300,8 @@ describe('annotations of ingress-nginx', () => {
     const denied = annotated({ 'denylist-source-range': '10.1.0.0/16' });
     expect(clientsOf(denied)).toEqual(['all but 10.1.0.0/16']);
     expect([some.told, denied.told]).toEqual([[], []]);
+    const everybody = annotated({ 'whitelist-source-range': '0.0.0.0/0,::/0' });
+    expect(clientsOf(everybody)).toEqual([undefined]);
     // The new name of the two counts.
     const both = { 'whitelist-source-range': '0.0.0.0/0,::/0', 'allowlist-source-range': '10.0.0.0/8' };
     expect(clientsOf(annotated(both))).toEqual(['only 10.0.0.0/8']);
