@@ -11,7 +11,6 @@ import { EventQueue } from '../src/control-plane/events.ts';
 import { loadFilter } from '../src/control-plane/filter-code.ts';
 import { ModelSnapshots } from '../src/control-plane/model-snapshots.ts';
 import { Rollouts } from '../src/control-plane/rollouts.ts';
-import { DEFAULT_HEADER_BOUNDS } from '../src/dataplane/options.ts';
 import type { PodSource } from '../src/endpoints/pod-source.ts';
 import { envoyBootstrap } from '../src/envoy/bootstrap.ts';
 import { formatAddress } from '../src/model/locator.ts';
@@ -146,7 +145,7 @@ async function changes(): Promise<void> {
     podsOf: (locator) => source.pods(locator),
     unhealthy: () => new Set(),
     takenByJobs: () => 0,
-    snapshots: new ModelSnapshots({ filter: await loadFilter('on'), headers: DEFAULT_HEADER_BOUNDS }),
+    snapshots: new ModelSnapshots({ filter: await loadFilter('on') }),
     changed: (node) => events.post({ kind: 'rollout', node }),
   });
   const controller = new Controller({

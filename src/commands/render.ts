@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { DEFAULT_HEADER_BOUNDS, type TranslateOptions } from '../dataplane/options.ts';
+import type { TranslateOptions } from '../dataplane/options.ts';
 import { translate } from '../dataplane/translate.ts';
 import { StaticSource } from '../endpoints/static.ts';
 import { formatProblem } from '../model/problem.ts';
@@ -69,7 +69,6 @@ export function renderResources(routing: Routing): string {
 /** With the filter's code left out: nobody could read it. */
 const OPTIONS: TranslateOptions = {
   filter: { kind: 'wasm', code: new Uint8Array(), version: '', guard: new Uint8Array() },
-  headers: DEFAULT_HEADER_BOUNDS,
 };
 
 /** What Envoy gets when all that is known are static pods. */

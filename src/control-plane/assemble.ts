@@ -7,7 +7,7 @@ import type { Logger } from '../base/log.ts';
 import { openToAll } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { VERSION } from '../base/version.ts';
-import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../dataplane/options.ts';
+import type { FilterOptions } from '../dataplane/options.ts';
 import type { DnsOptions } from '../endpoints/dns/source.ts';
 import { check } from '../endpoints/health/check.ts';
 import { HealthChecks } from '../endpoints/health/checks.ts';
@@ -241,7 +241,7 @@ function assemble(
     podsOf: (locator) => pods.pods(locator),
     unhealthy: (name) => checks.unhealthy(name),
     takenByJobs: (name, address) => (jobs.isUnasked(name, address) ? undefined : (jobs.taken(name).get(address) ?? 0)),
-    snapshots: new ModelSnapshots({ filter, headers: DEFAULT_HEADER_BOUNDS }),
+    snapshots: new ModelSnapshots({ filter }),
     changed: (node) => events.post({ kind: 'rollout', node }),
   });
   const objects = openObjectRoutes(options, metrics);

@@ -1,11 +1,12 @@
-import { envoy } from '#xds';
+import { envoy, google } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
+import type { HeaderBounds } from '../model/header-bounds.ts';
 import type { Service } from '../model/service.ts';
 import type { EncodedResource } from '../snapshot/resource.ts';
 import { balancing } from './balancing.ts';
 import { ADS } from './connection-manager.ts';
 import { clusterName } from './contract.ts';
-import { duration, pack, resource, wrap } from './encode.ts';
+import { duration, field, merged, pack, resource, wrap } from './encode.ts';
 import { healthChecks, outlierDetection } from './health.ts';
 import type { TranslateOptions } from './options.ts';
 import { podTls } from './pod-tls.ts';
@@ -31,8 +32,14 @@ const KEEPALIVE = { keepaliveTime: wrap(30), keepaliveInterval: wrap(10), keepal
 /** Below any server's own keep-alive, so that a request never meets a connection that is closing. */
 const IDLE_MS = 1000;
 
+/** What a cluster is made from besides its service. */
+export interface ClusterOptions extends TranslateOptions {
+  /** Of pods' answers. */
+  readonly bounds: HeaderBounds;
+}
+
 /** The cluster of a service, called as the service is. */
-export function cluster(service: Service, options: TranslateOptions): EncodedResource {
+export function cluster(service: Service, options: ClusterOptions): EncodedResource {
   const name = clusterName(service);
   return resource(Cluster, name, {
     name,
@@ -109,11 +116,23 @@ function h2Connections(limit: number, isOff: boolean): number {
   return isOff ? 1 : Math.max(2, limit);
 }
 
+/**
+ * `max_response_headers_kb` of envoy.config.core.v3.HttpProtocolOptions, its field 7: the definitions that npm has of Envoy's
+ * messages do not know it yet.
+ */
+function maxResponseHeadersKb(kilobytes: number): Uint8Array {
+  return merged(field(7, google.protobuf.UInt32Value.encode({ value: kilobytes }).finish()));
+}
+
 function podHttp(
   { discipline, protocol }: Service,
-  { headers }: TranslateOptions,
+  { bounds }: ClusterOptions,
 ): envoy.extensions.upstreams.http.v3.HttpProtocolOptions.$Properties {
-  const commonHttpProtocolOptions = { idleTimeout: duration(IDLE_MS), maxHeadersCount: wrap(headers.count) };
+  const commonHttpProtocolOptions = {
+    idleTimeout: duration(IDLE_MS),
+    maxHeadersCount: wrap(bounds.lines),
+    $unknowns: [maxResponseHeadersKb(bounds.size / 1024)],
+  };
   switch (protocol) {
     case 'http1':
       return {

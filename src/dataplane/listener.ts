@@ -1,4 +1,5 @@
 import { envoy } from '#xds';
+import { DEFAULT_HEADER_BOUNDS } from '../model/header-bounds.ts';
 import type { Certificate, ClientCertificates, Listener as PublicListener } from '../model/listener.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Socket } from '../model/sockets.ts';
@@ -52,7 +53,7 @@ const KEEPALIVE = [
 ];
 
 /** What all listeners are made from. */
-type ListenerRouting = Pick<Routing, 'services' | 'accessLog' | 'tracing'>;
+type ListenerRouting = Pick<Routing, 'services' | 'accessLog' | 'tracing' | 'headerBounds'>;
 
 /** A listener that users' requests come to. */
 export function socketListener(socket: Socket, routing: ListenerRouting, options: TranslateOptions): EncodedResource {
@@ -81,8 +82,8 @@ const BY_NAME = extension('envoy.filters.listener.tls_inspector', TlsInspector, 
 
 function requests(
   routeConfigName: string,
-  { services, accessLog, tracing }: ListenerRouting,
-  { filter, headers }: TranslateOptions,
+  { services, accessLog, tracing, headerBounds = DEFAULT_HEADER_BOUNDS }: ListenerRouting,
+  { filter }: TranslateOptions,
 ) {
   return connectionManager({
     statPrefix: PUBLIC,
@@ -102,8 +103,8 @@ function requests(
     proxy100Continue: true,
     delayedCloseTimeout: duration(CLOSE_DELAY_MS),
     requestHeadersTimeout: duration(REQUEST_HEADERS_MS),
-    maxRequestHeadersKb: wrap(headers.kilobytes),
-    commonHttpProtocolOptions: { maxHeadersCount: wrap(headers.count) },
+    maxRequestHeadersKb: wrap(headerBounds.size / 1024),
+    commonHttpProtocolOptions: { maxHeadersCount: wrap(headerBounds.lines) },
     httpProtocolOptions: { enableTrailers: true, acceptHttp10: true, defaultHostForHttp10: HOST_OF_HTTP10 },
     http2ProtocolOptions: CLIENT_HTTP2,
     upgradeConfigs: [{ upgradeType: 'websocket' }],
@@ -112,7 +113,7 @@ function requests(
         mutations: [{ removeOnMatch: { keyMatcher: { prefix: HEADER_PREFIX } } }, { remove: WORK_TIMEOUT_HEADER }],
       }),
     ],
-    localReplyConfig: localReplies(services, { filter, headers }),
+    localReplyConfig: localReplies(services, { filter }, headerBounds),
     httpFilters: [CLIENTS, CORS, ...publicFilters(filter)],
   });
 }

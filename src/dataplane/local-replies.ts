@@ -1,7 +1,8 @@
 import type { envoy } from '#xds';
+import type { HeaderBounds } from '../model/header-bounds.ts';
 import type { Service } from '../model/service.ts';
 import { DETAILS, METADATA, ROUTE_KEYS } from './contract.ts';
-import type { HeaderBounds, TranslateOptions } from './options.ts';
+import type { TranslateOptions } from './options.ts';
 import {
   anyStatus,
   byDetails,
@@ -147,8 +148,8 @@ const BY_ROUTER: readonly Reply[] = [
 ];
 
 /** By Envoy, about what of an answer or a request it cannot read. */
-function unreadable({ count, kilobytes }: HeaderBounds): readonly Reply[] {
-  const tooMuch = `more than ${count} header lines or ${kilobytes} KB of headers`;
+function unreadable({ lines, size }: HeaderBounds): readonly Reply[] {
+  const tooMuch = `more than ${lines} header lines or ${size / 1024} KB of headers`;
   return [
     {
       when: byFlags('UPE'),
@@ -226,7 +227,11 @@ const OTHER: Reply = {
  * Bodies for every answer that Envoy or the filter gives itself: JSON, or plain text for clients that ask for text, or what
  * gRPC has. `services`: those whose refusal may be met; a status other than 429 needs a mapper of its own.
  */
-export function localReplies(services: readonly Service[], { filter, headers }: TranslateOptions): LocalReplyConfig {
+export function localReplies(
+  services: readonly Service[],
+  { filter }: TranslateOptions,
+  bounds: HeaderBounds,
+): LocalReplyConfig {
   // The filter gives its refusals their status itself.
   const byEnvoy = services.filter(({ discipline }) => discipline.kind === 'balanced' || filter.kind === 'off');
   const statuses = new Set([USUAL_OTHER, ...byEnvoy.map(({ discipline }) => fullStatusOf(discipline))]);
@@ -239,7 +244,7 @@ export function localReplies(services: readonly Service[], { filter, headers }: 
     ...overflow,
     FULL_BY_ENVOY,
     ...BY_ROUTER,
-    ...unreadable(headers),
+    ...unreadable(bounds),
     ...ABOUT_REQUESTS,
     OTHER,
   ];

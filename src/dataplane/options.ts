@@ -14,18 +14,7 @@ export type FilterOptions =
   /** An Envoy without Wasm: each pod of a limited service has a queue of its own, held by Envoy's circuit breakers. */
   | { readonly kind: 'off' };
 
-/** How much of headers Envoy takes, from clients and from pods. */
-export interface HeaderBounds {
-  /** Lines. */
-  readonly count: number;
-  readonly kilobytes: number;
-}
-
 /** What the translation needs to know besides the model. */
 export interface TranslateOptions {
   readonly filter: FilterOptions;
-  readonly headers: HeaderBounds;
 }
-
-/** What servers of all kinds take is far below this. */
-export const DEFAULT_HEADER_BOUNDS: HeaderBounds = { count: 1000, kilobytes: 256 };

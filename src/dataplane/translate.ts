@@ -1,10 +1,11 @@
+import { DEFAULT_HEADER_BOUNDS, type HeaderBounds } from '../model/header-bounds.ts';
 import type { Model, ServiceWithPods } from '../model/model.ts';
 import { highestLimit, type Pod } from '../model/pod.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName } from '../model/service.ts';
 import { socketsOf } from '../model/sockets.ts';
 import { type EncodedResource, type ResourcesByType, TYPE_URLS } from '../snapshot/resource.ts';
-import { cluster } from './cluster.ts';
+import { type ClusterOptions, cluster } from './cluster.ts';
 import { collectorCluster } from './collector.ts';
 import { certificateName, collectorName, serviceOfCluster } from './contract.ts';
 import { controlListener, idleListener, selfCluster } from './control-listener.ts';
@@ -49,7 +50,9 @@ interface Fixed {
 export function translate({ routing, services }: Model, options: TranslateOptions, before?: Translation): Translation {
   const last = before?.options === options ? before : undefined;
   const fixed = last?.fixed ?? translateFixed(options);
-  const translated = translateServices(services, options, last?.services ?? []);
+  const bounds = headerBoundsOf(routing);
+  const isSameBounds = last !== undefined && sameBounds(bounds, headerBoundsOf(last.routing));
+  const translated = translateServices(services, { ...options, bounds }, isSameBounds ? last.services : []);
   const sameServices = translated === last?.services;
   if (sameServices && routing === last?.routing) return last;
   const { resources: was } = last ?? {};
@@ -160,10 +163,18 @@ function ofRoutingAsBefore(was: ResourcesByType): OfRouting {
   };
 }
 
+function headerBoundsOf({ headerBounds = DEFAULT_HEADER_BOUNDS }: Routing): HeaderBounds {
+  return headerBounds;
+}
+
+function sameBounds(a: HeaderBounds, b: HeaderBounds): boolean {
+  return a.lines === b.lines && a.size === b.size;
+}
+
 /** The very same array when nothing has changed. */
 function translateServices(
   services: readonly ServiceWithPods[],
-  options: TranslateOptions,
+  options: ClusterOptions,
   before: readonly TranslatedService[],
 ): readonly TranslatedService[] {
   // Mostly each is where it was; after an edit of the route file each is somewhere under its name.
@@ -178,7 +189,7 @@ function translateServices(
 
 function translateService(
   { service, pods }: ServiceWithPods,
-  options: TranslateOptions,
+  options: ClusterOptions,
   before: TranslatedService | undefined,
 ): TranslatedService {
   if (before?.service === service && before.pods === pods) return before;

@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import { stringify } from 'yaml';
 import type { HostPort } from '../base/host-port.ts';
 import { STATISTICS_TAG, XDS_CLUSTER } from '../dataplane/contract.ts';
-import { DEFAULT_HEADER_BOUNDS } from '../dataplane/options.ts';
 import type { AdminPlace } from './admin-place.ts';
 import { REQUIRED_ARGUMENTS } from './command-line.ts';
 import { type XdsTls, xdsTransportSocket } from './xds-tls.ts';
@@ -91,8 +90,6 @@ function layeredRuntime(): Json {
           'envoy.reloadable_features.least_request_lb_count_pending_requests': true,
           // Envoy's own bound on a regular expression's program is 100: `/[a-z]{50}/[0-9]{60}` is over it already.
           're2.max_program_size.error_level': 100_000,
-          // Of a pod's answer; Envoy's own bound is 60.
-          'envoy.reloadable_features.max_response_headers_size_kb': DEFAULT_HEADER_BOUNDS.kilobytes,
         },
       },
     ],

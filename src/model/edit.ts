@@ -4,6 +4,7 @@ import { formatDuration } from '../base/duration.ts';
 import { formatHostPort } from '../base/host-port.ts';
 import type { AccessLog } from './access-log.ts';
 import { describeFair, describeLocator, describeMatch, describePathChange, describePriority } from './describe.ts';
+import { DEFAULT_HEADER_BOUNDS, type HeaderBounds } from './header-bounds.ts';
 import { describeClients } from './ip-range.ts';
 import { type Certificate, FILE_LISTENER, type Listener } from './listener.ts';
 import { formatStaticPod, type Locator } from './locator.ts';
@@ -45,6 +46,7 @@ export function describeEdit(before: Routing, after: Routing): readonly string[]
     ...changes(before.listeners, after.listeners, listeners),
     ...oneLine(factChanges(accessLogFacts(before.accessLog), accessLogFacts(after.accessLog))),
     ...oneLine(factChanges(tracingFacts(before.tracing), tracingFacts(after.tracing))),
+    ...oneLine(factChanges(headerFacts(before.headerBounds), headerFacts(after.headerBounds))),
     ...changes(before.services, after.services, { ...services, more: podChanges }),
     ...changes(before.routes, after.routes, routes),
     ...orderChange(before.routes, after.routes),
@@ -102,6 +104,10 @@ function tracingFacts(tracing: Tracing | undefined): Facts {
   if (tracing === undefined) return {};
   const { otlp, sample, name } = tracing;
   return { 'tracing.otlp': formatHostPort(otlp), 'tracing.sample': String(sample), 'tracing.name': name };
+}
+
+function headerFacts({ lines, size }: HeaderBounds = DEFAULT_HEADER_BOUNDS): Facts {
+  return { 'header_bounds.lines': String(lines), 'header_bounds.size': `${size / 1024}KiB` };
 }
 
 function oneLine(parts: readonly string[]): readonly string[] {

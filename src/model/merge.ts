@@ -31,6 +31,7 @@ export function merge(parts: readonly RoutingPart[], canonical: Canonical = (loc
     return part.routes.flatMap((route) => renamed(route, names, listeners.refused));
   });
   const accessLog = parts.find((part) => part.accessLog !== undefined)?.accessLog;
+  const headerBounds = parts.find((part) => part.headerBounds !== undefined)?.headerBounds;
   const tracing = parts.find((part) => part.tracing !== undefined)?.tracing;
   return {
     routing: {
@@ -39,6 +40,7 @@ export function merge(parts: readonly RoutingPart[], canonical: Canonical = (loc
       routes: routes.sort(byRoutePrecedence),
       ...(accessLog === undefined ? {} : { accessLog }),
       ...(tracing === undefined ? {} : { tracing }),
+      ...(headerBounds === undefined ? {} : { headerBounds }),
     },
     problems: [...parts.flatMap(({ problems }) => problems), ...services.problems, ...listeners.problems],
     refused: listeners.refused,

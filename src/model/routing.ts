@@ -1,4 +1,5 @@
 import type { AccessLog } from './access-log.ts';
+import type { HeaderBounds } from './header-bounds.ts';
 import type { Listener } from './listener.ts';
 import type { Problem } from './problem.ts';
 import type { Route } from './route.ts';
@@ -16,6 +17,8 @@ export interface Routing {
   readonly accessLog?: AccessLog;
   /** The same of spans; undefined: none are made. */
   readonly tracing?: Tracing;
+  /** At all listeners, and of all pods' answers; undefined: `DEFAULT_HEADER_BOUNDS`. */
+  readonly headerBounds?: HeaderBounds;
 }
 
 /** What one source of routes wants: the route file, or all objects of one kind. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { snapshotOf } from '../../src/commands/render.ts';
-import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../../src/dataplane/options.ts';
+import type { FilterOptions } from '../../src/dataplane/options.ts';
 import { envoyBootstrap } from '../../src/envoy/bootstrap.ts';
 import { SnapshotCache } from '../../src/snapshot/cache.ts';
 import { PUSH_ORDER } from '../../src/snapshot/resource.ts';
@@ -50,7 +50,7 @@ function snapshotOfCase(name: string, filter: FilterOptions): Snapshot {
   const listeners = routing.listeners.map((listener) => ({ ...listener, port: 0 }));
   const { accessLog } = routing;
   const log = accessLog?.file && { accessLog: { ...accessLog, file: { ...accessLog.file, path: '/dev/null' } } };
-  return snapshotOf({ ...routing, listeners, ...log }, { filter, headers: DEFAULT_HEADER_BOUNDS });
+  return snapshotOf({ ...routing, listeners, ...log }, { filter });
 }
 
 describe.each([wasmFilter(), { kind: 'off' } as const])('a real Envoy accepts, filter $kind', (filter) => {

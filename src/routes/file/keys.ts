@@ -1,5 +1,6 @@
 import { accessLog } from './access-log.ts';
 import { dictionary, list } from './collection.ts';
+import { headerBounds } from './header-bounds.ts';
 import { map } from './map.ts';
 import { route } from './route-keys.ts';
 import { textOrNothing, whole } from './scalar.ts';
@@ -70,6 +71,11 @@ export const version1 = map(
       tracing,
       'Traces of requests, at all listeners, with the wait as a span of its own: [what a trace shows](operations.md#tracing).',
       'no spans; a `traceparent` passes through',
+    ),
+    header_bounds: optional(
+      headerBounds,
+      'How much of headers is taken, from clients at all listeners and from pods. A request with more gets a 431, an answer with more becomes a 502.',
+      '1,000 lines and 256 KiB',
     ),
     services: optional(
       dictionary(service, {

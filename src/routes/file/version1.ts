@@ -9,6 +9,7 @@ import type { ServiceName } from '../../model/service.ts';
 import { checkAccessLog, toAccessLog } from './access-log.ts';
 import type { Named } from './collection.ts';
 import { checkConditionName, checkParameterName } from './conditions.ts';
+import { toHeaderBounds } from './header-bounds.ts';
 import { checkHeaderChanges, toHeaderChanges } from './header-changes.ts';
 import { type ReadRoute, reportHidden } from './hidden.ts';
 import type { version1 } from './keys.ts';
@@ -199,7 +200,7 @@ export function warnOfVersion1({ services, routes }: ReadFile, report: Report): 
 
 /** The file as the model has it. It must have been checked, without an error. */
 export function toRouting(
-  { listen, access_log: accessLog, tracing, services, routes }: ReadFile,
+  { listen, access_log: accessLog, tracing, header_bounds: headerBounds, services, routes }: ReadFile,
   baseDir: string,
 ): Routing {
   const { address, port, tls } = need(listen);
@@ -232,6 +233,7 @@ export function toRouting(
       .sort((a, b) => byPrecedence(a.match, b.match)),
     ...(accessLog === undefined ? {} : { accessLog: toAccessLog(accessLog, baseDir) }),
     ...(tracing === undefined ? {} : { tracing: toTracing(tracing) }),
+    ...(headerBounds === undefined ? {} : { headerBounds: toHeaderBounds(headerBounds) }),
   };
 }
 

@@ -114,6 +114,37 @@ test('odd answers pass, or are a 502 that says so, and take no pod from anybody'
   expect(podEvents).toEqual([]);
 });
 
+test('header_bounds are those of requests and of answers', async () => {
+  const pod = await rawPod({
+    lines: headed(manyLines(60)),
+    big: headed(`X-Big: ${'x'.repeat(20_000)}`),
+    few: headed(manyLines(30)),
+    ok: write(OK),
+  });
+  const { port, podEvents } = await startStage(`${codecRoutes([pod])}\nheader_bounds: {lines: 50, size: 16KiB}\n`);
+  const ask = (path: string, ...more: string[]) => rawAsk(port, get(path, ...more), { until: /\}|ok\n/ });
+  const sayings = 'more than 50 header lines or 16 KB of headers';
+  for (const path of ['/lines', '/big']) {
+    const { status, text } = await ask(path);
+    expect([status, text], path).toEqual([502, expect.stringContaining(sayings)]);
+  }
+  for (const more of [manyLines(60).split('\r\n'), [`X-Big: ${'x'.repeat(20_000)}`]]) {
+    const { status, text } = await ask('/ok', ...more);
+    expect([status, text]).toEqual([431, expect.stringContaining(sayings)]);
+  }
+  expect([(await ask('/few')).status, (await ask('/ok')).status]).toEqual([200, 200]);
+  expect(podEvents).toEqual([]);
+});
+
+test('header_bounds may be higher than usual', async () => {
+  const pod = await rawPod({ big: headed(`X-Big: ${'x'.repeat(900_000)}`), lines: headed(manyLines(3000)) });
+  const { port } = await startStage(`${codecRoutes([pod])}\nheader_bounds: {lines: 4000, size: 1MiB}\n`);
+  for (const path of ['/big', '/lines']) {
+    const { status } = await rawAsk(port, get(path, `X-Big: ${'x'.repeat(400_000)}`), { until: /ok\n/ });
+    expect(status, path).toBe(200);
+  }
+});
+
 test('a pod that is to speak HTTP/2 and speaks something else is a 502 as well, and is not taken from anybody', async () => {
   const greetings = ['SSH-2.0-OpenSSH_9\r\n', 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'];
   for (const greeting of greetings) {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { snapshotOf } from '../../../src/commands/render.ts';
-import { DEFAULT_HEADER_BOUNDS, type FilterOptions } from '../../../src/dataplane/options.ts';
+import type { FilterOptions } from '../../../src/dataplane/options.ts';
 import { envoyBootstrap } from '../../../src/envoy/bootstrap.ts';
 import { formatAddress } from '../../../src/model/locator.ts';
 import type { Routing } from '../../../src/model/routing.ts';
@@ -80,8 +80,7 @@ export async function startStage(routes: string, filter: FilterOptions = wasmFil
   const xds = bound.ok ? bound.value[0] : undefined;
   if (xds === undefined) throw new Error('the xDS server does not start');
   onTestFinished(() => server.stop());
-  const publish = (one: FilterOptions) =>
-    cache.set(snapshotOf(routing, { filter: one, headers: DEFAULT_HEADER_BOUNDS }));
+  const publish = (one: FilterOptions) => cache.set(snapshotOf(routing, { filter: one }));
   publish(filter);
   const admin = { host: '127.0.0.1', port: 0 };
   const envoy = await startEnvoy(envoyBootstrap({ nodeId: 'http', nodeCluster: 'test', xds, admin }));

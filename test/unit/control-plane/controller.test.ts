@@ -6,7 +6,6 @@ import { Controller } from '../../../src/control-plane/controller.ts';
 import { EventQueue } from '../../../src/control-plane/events.ts';
 import { ModelSnapshots } from '../../../src/control-plane/model-snapshots.ts';
 import { Rollouts } from '../../../src/control-plane/rollouts.ts';
-import { DEFAULT_HEADER_BOUNDS } from '../../../src/dataplane/options.ts';
 import type { Locator } from '../../../src/model/locator.ts';
 import { NO_OVERRIDES } from '../../../src/model/overrides.ts';
 import type { Pod } from '../../../src/model/pod.ts';
@@ -58,7 +57,7 @@ function world() {
     podsOf: pods.pods,
     unhealthy: () => new Set(),
     takenByJobs: () => 0,
-    snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
+    snapshots: new ModelSnapshots({ filter: { kind: 'off' } }),
     changed: (node) => events.post({ kind: 'rollout', node }),
   });
   const controller = new Controller({

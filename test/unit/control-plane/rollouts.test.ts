@@ -3,7 +3,6 @@ import { FakeClock } from '../../../src/base/clock.ts';
 import { ModelSnapshots } from '../../../src/control-plane/model-snapshots.ts';
 import type { Holdings } from '../../../src/control-plane/rollout.ts';
 import { Rollouts } from '../../../src/control-plane/rollouts.ts';
-import { DEFAULT_HEADER_BOUNDS } from '../../../src/dataplane/options.ts';
 import type { Model } from '../../../src/model/model.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import type { ServiceName } from '../../../src/model/service.ts';
@@ -65,7 +64,7 @@ function world() {
     podsOf: () => ({ kind: 'ready', value: [POD], problems: [] }),
     unhealthy: () => new Set(),
     takenByJobs: () => 0,
-    snapshots: new ModelSnapshots({ filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS }),
+    snapshots: new ModelSnapshots({ filter: { kind: 'off' } }),
     changed: () => {},
   });
   rollouts.follow(model);
@@ -169,7 +168,7 @@ describe('an Envoy that has just started', () => {
       podsOf: () => ({ kind: 'ready', value: [POD], problems: [] }),
       unhealthy: () => new Set(),
       takenByJobs: () => 0,
-      snapshots: new ModelSnapshots({ filter: WASM, headers: DEFAULT_HEADER_BOUNDS }),
+      snapshots: new ModelSnapshots({ filter: WASM }),
       changed: (node) => told.push(node),
     });
     rollouts.follow(model);

@@ -3,8 +3,8 @@ import { envoy } from '#xds';
 import { accessLoggers } from '../../../src/dataplane/access-log.ts';
 import { DETAILS } from '../../../src/dataplane/contract.ts';
 import { localReplies } from '../../../src/dataplane/local-replies.ts';
-import { DEFAULT_HEADER_BOUNDS } from '../../../src/dataplane/options.ts';
 import type { AccessLog } from '../../../src/model/access-log.ts';
+import { DEFAULT_HEADER_BOUNDS } from '../../../src/model/header-bounds.ts';
 
 const { FileAccessLog } = envoy.extensions.access_loggers.file.v3;
 const { ExpressionFilter } = envoy.extensions.access_loggers.filters.cel.v3;
@@ -36,7 +36,7 @@ function expressionOf({ extensionFilter }: Filter): string {
 
 /** `error` of answers, by the details that they are told from others by. */
 function errors(): ReadonlyMap<string, string> {
-  const { mappers } = localReplies([], { filter: { kind: 'off' }, headers: DEFAULT_HEADER_BOUNDS });
+  const { mappers } = localReplies([], { filter: { kind: 'off' } }, DEFAULT_HEADER_BOUNDS);
   return new Map(
     (mappers ?? []).flatMap(({ filter, bodyFormatOverride }) => {
       const error = bodyFormatOverride?.jsonFormat?.fields?.['error']?.stringValue;

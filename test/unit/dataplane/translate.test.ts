@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_HEADER_BOUNDS, type TranslateOptions } from '../../../src/dataplane/options.ts';
+import type { TranslateOptions } from '../../../src/dataplane/options.ts';
 import { translate, withoutServices } from '../../../src/dataplane/translate.ts';
 import type { Model, ServiceWithPods } from '../../../src/model/model.ts';
 import type { Pod } from '../../../src/model/pod.ts';
@@ -10,7 +10,6 @@ import { type EncodedResource, TYPE_URLS } from '../../../src/snapshot/resource.
 
 const OPTIONS: TranslateOptions = {
   filter: { kind: 'wasm', code: new Uint8Array([1]), version: 'one', guard: new Uint8Array() },
-  headers: DEFAULT_HEADER_BOUNDS,
 };
 
 function routingOf(services: readonly string[], settings = 'limit: 1'): Routing {
@@ -92,6 +91,17 @@ describe('translate', () => {
     const listener = (list: readonly EncodedResource[]) => list.find(({ name }) => name === 'public');
     expect(listener(after[TYPE_URLS.listener])).toEqual(listener(before[TYPE_URLS.listener]));
     expect(after[TYPE_URLS.cluster]).toEqual(before[TYPE_URLS.cluster]);
+  });
+
+  test('other bounds of headers change clusters and listeners, the same bounds in other words do not', () => {
+    const model = modelOf(routingOf(['a']));
+    const before = translate(model, OPTIONS);
+    const bounded = (lines: number, of = model) =>
+      translate({ ...of, routing: { ...of.routing, headerBounds: { lines, size: 262_144 } } }, OPTIONS, before)
+        .resources;
+    expect(bounded(1000)).toEqual(before.resources);
+    expect(bounded(50)[TYPE_URLS.cluster]).not.toEqual(before.resources[TYPE_URLS.cluster]);
+    expect(bounded(50)[TYPE_URLS.listener]).not.toEqual(before.resources[TYPE_URLS.listener]);
   });
 
   test('an Envoy that does not carry a service has neither its cluster nor its endpoints, but its routes', () => {
