@@ -321,9 +321,8 @@ export class Rollout {
           shares.get(address) ?? most,
           jobs === undefined ? has : Math.max(0, most - jobs),
         );
-        // An idle pod stays, so that it is back at once when its order is taken back.
-        if (isIdle || share > 0 || has > 0)
-          slots.set(address, { limit: isIdle ? 0 : share, unhealthy: unhealthy.has(address) });
+        // Without slots it is told as well: who knows nothing but the filter, as after a start, is to know whose pods they are.
+        slots.set(address, { limit: isIdle ? 0 : share, unhealthy: unhealthy.has(address) });
       }
       member.want([name, { kind: 'service', settings, pods: slots }]);
     }

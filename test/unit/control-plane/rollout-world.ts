@@ -140,7 +140,7 @@ export class World {
 
   restart(): void {
     if (!this.#isDown) return;
-    // Of such a service nobody knows any more where its pods are, should it have left the model meanwhile.
+    // Where the pods are that the filter was not told of nobody knows, should their service have left the model meanwhile.
     for (const [name, { pods }] of this.#filter) if (pods.size === 0) this.#podless.add(name);
     this.#isDown = false;
     this.#rollout = new Rollout();

@@ -6,6 +6,7 @@ import { Rollouts } from '../../../src/control-plane/rollouts.ts';
 import type { Model } from '../../../src/model/model.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import type { ServiceName } from '../../../src/model/service.ts';
+import type { ServiceReport } from '../../../src/slots/events.ts';
 import { Member } from '../../../src/slots/member.ts';
 import type { ToFilter } from '../../../src/slots/write-message.ts';
 import { PUSH_ORDER, TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
@@ -198,19 +199,22 @@ describe('an Envoy that has just started', () => {
       refuses(typeUrl: TypeUrl) {
         rollouts.recordXds([{ kind: 'nacked', ...from, typeUrl, version: '', resources: [], message: 'no wasm' }]);
       },
-      /** Its filter comes, with nothing. */
-      filterComes() {
+      /** Its filter comes, and has these. */
+      filterComes(services: readonly ServiceReport[] = []) {
         const hello = { protocol: 1, node: 'edge', epoch: '1', stream: 1, codeVersion: '', memoryBytes: 0 } as const;
         member = new Member({ kind: 'hello', ...hello }, PACE);
+        for (const each of services) member.receive({ kind: 'service', service: each }, 0, '');
         member.receive({ kind: 'hello end' }, 0, '');
         const about = { codeVersion: '', memoryBytes: 0, services: [], peer: '' };
         rollouts.recordSlots([{ kind: 'hello', node: 'edge', epoch: '1', ...about }]);
       },
-      /** Its filter applies all that it is told. */
+      /** Its filter applies all that it is told, which is returned. */
       filterAcks() {
-        const { sequence = 0 } = member?.takeMessages(0).at(-1) ?? {};
+        const messages = member?.takeMessages(0) ?? [];
+        const { sequence = 0 } = messages.at(-1) ?? {};
         const events = member?.receive({ kind: 'ack', sequence }, 0, '') ?? [];
         rollouts.recordSlots(events);
+        return messages.map(({ message }) => message);
       },
     };
   }
@@ -247,6 +251,20 @@ describe('an Envoy that has just started', () => {
     filterAcks();
     filterAcks();
     expect(listeners()).toEqual(['sluice.control', 'sluice.idle']);
+  });
+
+  test('is told which pods a renamed service has before that may use them: should it have another name next, that is known', () => {
+    const { listeners, acks, filterComes, filterAcks } = starting(['public']);
+    listeners();
+    const pods = [podReport(ADDRESS, { limit: 1, inUse: 1 })];
+    filterComes([serviceReport('before', { waiting: 2, inUse: 1, pods })]);
+    filterAcks();
+    acks(TYPE_URLS.endpoints, ['codec']);
+    const told = filterAcks();
+    const slots = new Map([[ADDRESS, { limit: 0, unhealthy: false }]]);
+    expect(told.map((message) => message.kind === 'pods' && message.name === 'codec' && message.set)).toContainEqual([
+      ...slots,
+    ]);
   });
 
   test('gets them without a filter when it refuses that, or when it does not come', async () => {
