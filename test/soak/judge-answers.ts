@@ -98,13 +98,10 @@ function explanation(history: History, one: Ended): boolean {
   );
 }
 
-/**
- * Envoy was killed meanwhile, or was not there. One that starts may have the routes of an edit a moment before its clusters.
- */
+/** Envoy was killed meanwhile, or was not there. */
 function isByEnvoy({ troubles }: History, { sent, result }: Ended): boolean {
   const isKill = (one: Trouble) => one.kind === 'envoy' && one.how === 'kill';
-  const isTold = result.outcome === 'failed' || (result.status === 503 && result.body.includes('not carried here'));
-  return isTold && troubles.some((one) => isKill(one) && overlaps(one, sent.asked, result.ended));
+  return result.outcome === 'failed' && troubles.some((one) => isKill(one) && overlaps(one, sent.asked, result.ended));
 }
 
 /** The filter has failed meanwhile: what it had is answered within 5 s. */

@@ -60,7 +60,6 @@ const EDIT_MS = 2500;
 const POD_MS = 7000;
 const PLANE_MS = 20_000;
 const BURST_MS = 9000;
-const RENAME_MS = 8000;
 
 /** The schedule of a seed: the same for the same seed and length. */
 export function scheduleOf(seed: number, ms: number): Schedule {
@@ -104,7 +103,6 @@ class Draft {
   #names = 0;
   #planeFreeAt = 0;
   readonly #podFreeAt = new Map<number, number>();
-  readonly #renamedAt = new Map<Lane, number>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -196,16 +194,8 @@ class Draft {
   #edit(at: number): void {
     const lane = this.#one(LANES);
     const choice = this.#random();
-    const isRename = choice >= 0.5 && choice < 0.62;
     if (choice < 0.2) this.#move(at);
-    else if (!isRename || this.#mayRename(at, lane)) this.#change(at, lane, this.#changeOf(lane, choice));
-  }
-
-  /** A service that is renamed again before its pods have been handed over, while Sluice is away, is not known by anybody. */
-  #mayRename(at: number, lane: Lane): boolean {
-    if (at - (this.#renamedAt.get(lane) ?? Number.NEGATIVE_INFINITY) < RENAME_MS) return false;
-    this.#renamedAt.set(lane, at);
-    return true;
+    else this.#change(at, lane, this.#changeOf(lane, choice));
   }
 
   #changeOf(lane: Lane, choice: number): LaneChange {

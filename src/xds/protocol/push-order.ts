@@ -71,8 +71,8 @@ export function takeRequest<H extends Held, Request>(
  *
  * Listeners and routes wait for the answer to new or changed clusters: Envoy withholds it until they are warm
  * (ClusterManagerImpl::updateClusterCounts), so that no route leads to a cluster that cannot be used yet. What a
- * request asks for never waits, nor do endpoints, extensions and secrets, which warming needs. `release` ends the wait for
- * clients that do not answer.
+ * request asks for does not wait, but for routes while clusters have changed since the first ones; nor do endpoints, extensions
+ * and secrets, which warming needs. `release` ends the wait for clients that do not answer.
  */
 export function nextPush<H extends Held, Request>(
   step: StepFunction<H, Request>,
@@ -85,6 +85,7 @@ export function nextPush<H extends Held, Request>(
     for (const typeUrl of phase === 'hold' ? [...PUSH_ORDER, ...others] : [...REMOVAL_ORDER, ...others]) {
       const type = state.types.get(typeUrl);
       if (type === undefined) continue;
+      if (typeUrl === TYPE_URLS.routes && awaitsChangedClusters(state)) continue;
       const removals = isOnlyOneLeft(state, typeUrl, target.snapshot) ? 'send' : phase;
       const scope = REFER_TO_CLUSTERS.includes(typeUrl) && awaitsClusters(state) ? 'owed' : 'all';
       const nonce = `${state.nonces + 1}`;
@@ -112,7 +113,7 @@ export function isHeldBack<H extends Held>(state: StreamState<H>, snapshot: Snap
     awaitsClusters(state) &&
     REFER_TO_CLUSTERS.some((typeUrl) => {
       const type = state.types.get(typeUrl);
-      return type !== undefined && type.added !== of(snapshot, typeUrl).version;
+      return type !== undefined && (type.added !== of(snapshot, typeUrl).version || isOwing(type));
     })
   );
 }
@@ -172,6 +173,11 @@ function isOnlyOneLeft<H extends Held>(state: StreamState<H>, typeUrl: string, s
 
 function awaitsClusters<H extends Held>(state: StreamState<H>): boolean {
   return state.types.get(TYPE_URLS.cluster)?.unanswered.some((response) => response.awaited) ?? false;
+}
+
+/** An Envoy that starts may ask for its routes when an edit has just changed what it has taken. */
+function awaitsChangedClusters<H extends Held>(state: StreamState<H>): boolean {
+  return awaitsClusters(state) && state.types.get(TYPE_URLS.cluster)?.ackedVersion !== '';
 }
 
 function of(snapshot: Snapshot, typeUrl: string): TypeSnapshot {

@@ -86,6 +86,22 @@ describe('nextPush', () => {
     expect([...state.types.values()].map(({ sequence }) => sequence)).toEqual([1, 1, 1, 1, 1, 1]);
   });
 
+  test('routes that are asked for while clusters have changed wait for the answer to those', () => {
+    const first = ask(newStreamState<Held>(), TYPE_URLS.cluster, { subscribe: ['*'] });
+    const ack = (state: State) =>
+      ask(state, TYPE_URLS.cluster, { nonce: state.types.get(TYPE_URLS.cluster)?.lastNonce ?? '' });
+    let state = ack(drain(first, everyType('a'))[0]);
+    let sent: readonly string[];
+    [state, sent] = drain(state, everyType('b'), 1);
+    expect(sent).toEqual(['Cluster +b -a']);
+    state = ask(state, TYPE_URLS.routes, { subscribe: ['b'] });
+    [state, sent] = drain(state, everyType('b'), 1);
+    expect(sent).toEqual([]);
+    expect(isHeldBack(state, everyType('b'))).toBe(true);
+    expect(drain(release(state), everyType('b'), 1)[1][0]).toBe('RouteConfiguration +b');
+    expect(drain(ack(state), everyType('b'), 1)[1]).toEqual(['RouteConfiguration +b']);
+  });
+
   test('a refusal of the clusters and the end of patience let the others go as well', () => {
     const [changed] = drain(acked(drain(subscribed(), everyType('a'))[0]), everyType('b'), 1);
     const nonce = changed.types.get(TYPE_URLS.cluster)?.lastNonce ?? '';
