@@ -20,6 +20,15 @@ import { readTraits, requestClass, requestCost, requestDue, requestTenant } from
 
 const CLUSTER_NAME = text('xds\0cluster_name');
 
+/** Whether the request of this context leads to a service: then `service` is it; NONE: there are too many. */
+export function isRouted(): bool {
+  if (!getProperty(CLUSTER_NAME)) return false;
+  service = serviceOf(found, foundSize);
+  release(found);
+  return true;
+}
+export let service: i32 = NONE;
+
 /** A request joins the queue of its service, or gets a slot at once: then it goes on. False: it does not. */
 export function queueUp(context: u32, s: i32, at: f64): bool {
   if (s === NONE) {
@@ -74,10 +83,7 @@ function tellIfPodless(s: i32, at: f64): void {
 /** A request that was held back joins now, in a callback that is about something else. */
 export function arriveLate(context: u32, at: f64): void {
   enter(context);
-  if (!getProperty(CLUSTER_NAME)) return;
-  const s = serviceOf(found, foundSize);
-  release(found);
-  if (!queueUp(context, s, at)) return;
+  if (!isRouted() || !queueUp(context, service, at)) return;
   enter(context);
   resume();
 }

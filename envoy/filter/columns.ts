@@ -23,11 +23,6 @@ export class Ints {
     grown.set(this.values);
     this.values = grown;
   }
-
-  /** Sets `count` numbers from `start` on to 0. */
-  clear(start: i32, count: i32): void {
-    this.values.fill(0, start, start + count);
-  }
 }
 
 /** Numbers by index, for times and totals. All are 0 at first. */

@@ -1,6 +1,5 @@
 // The calls of proxy-wasm 0.2.1 that the filter makes. The file's name is the module that Envoy has them in.
 
-export declare function proxy_log(level: i32, text: usize, size: usize): i32;
 export declare function proxy_get_current_time_nanoseconds(result: usize): i32;
 export declare function proxy_set_tick_period_milliseconds(ms: u32): i32;
 export declare function proxy_set_effective_context(context: u32): i32;
@@ -82,7 +81,6 @@ export declare function proxy_grpc_send(token: u32, message: usize, size: usize,
 export declare function proxy_grpc_cancel(token: u32): i32;
 export declare function proxy_define_metric(type: i32, name: usize, size: usize, id: usize): i32;
 export declare function proxy_increment_metric(id: u32, by: i64): i32;
-export declare function proxy_record_metric(id: u32, value: u64): i32;
 export declare function proxy_get_shared_data(
   key: usize,
   keySize: usize,

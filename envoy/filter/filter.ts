@@ -1,6 +1,6 @@
 // What Envoy calls: the callbacks of proxy-wasm 0.2.1.
 
-import { arriveLate, queueUp } from './arrivals.ts';
+import { arriveLate, isRouted, queueUp, service } from './arrivals.ts';
 import { askOthers, forgetAsk, KEY } from './asks.ts';
 import { beginBody, COMING, forgetBody, HERE, isAnyWaited, takeBody } from './bodies.ts';
 import { Ints } from './columns.ts';
@@ -41,6 +41,7 @@ import {
   getHeader,
   getNumber,
   getProperty,
+  getWholeNumber,
   isGrpc,
   lineAt,
   lineSize,
@@ -50,7 +51,6 @@ import {
   REQUEST_HEADERS,
   RESPONSE_HEADERS,
   RESPONSE_TRAILERS,
-  release,
   removeHeader,
   same,
   text,
@@ -78,7 +78,7 @@ import { ANSWERED, FAILED, NONE, TIMED_OUT, WAITING, WORKING } from './queue.ts'
 import { beginBatch, forgetRefusal, isAnyRefused, refuseKept } from './refusals.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { tickSpans } from './spans.ts';
-import { contexts, findPod, podEntry, queues, serviceOf, tellsPlace, tries } from './state.ts';
+import { contexts, findPod, podEntry, queues, tellsPlace, tries } from './state.ts';
 import {
   called,
   epochTag,
@@ -106,7 +106,6 @@ const KEEP_BODY: i32 = 2;
 /** The trailers do not go on: StopIteration. */
 const KEEP_TRAILERS: i32 = 1;
 
-const CLUSTER_NAME = text('xds\0cluster_name');
 const UPSTREAM_ADDRESS = text('upstream\0address');
 const UPSTREAM_LOCAL_ADDRESS = text('upstream\0local_address');
 const RESPONSE_FLAGS = text('response\0flags');
@@ -248,9 +247,7 @@ export function proxy_on_request_headers(context: u32, _count: i32, end: i32): i
   fresh();
   const role = context === newest && newestRole !== 0 ? newestRole : askRole();
   if (role === ROLE_QUEUE) return arrive(context, end === 0);
-  if (role === ROLE_TRY) {
-    return onTry(context);
-  }
+  if (role === ROLE_TRY) return onTry(context);
   return role === ROLE_CONTROL ? onCall(context) : CONTINUE;
 }
 
@@ -263,9 +260,8 @@ function askRole(): i32 {
 function arrive(context: u32, hasBody: bool): i32 {
   if (allowTrap && getHeader(REQUEST_HEADERS, TRAP)) unreachable();
   const at = now();
-  if (!getProperty(CLUSTER_NAME)) return answerWellKnown(context, at) ? PAUSE : CONTINUE;
-  const s = serviceOf(found, foundSize);
-  release(found);
+  if (!isRouted()) return answerWellKnown(context, at) ? PAUSE : CONTINUE;
+  const s = service;
   if (s !== NONE && isKeyed(s)) {
     if (lead(context, s) === FOLLOWS) return PAUSE;
     if (keyed && askOthers(context, KEY, keyAt(), keyLength(), at)) {
@@ -298,11 +294,9 @@ export function proxy_on_request_trailers(context: u32, _count: i32): i32 {
 
 /** As much as is waited for of the body of a request is here. Whether it goes on at once. */
 function arriveWithBody(context: u32): bool {
-  if (!getProperty(CLUSTER_NAME)) return true;
-  const s = serviceOf(found, foundSize);
-  release(found);
-  if (s !== NONE) queues.changed(s);
-  return queueUp(context, s, now());
+  if (!isRouted()) return true;
+  if (service !== NONE) queues.changed(service);
+  return queueUp(context, service, now());
 }
 
 function isInQueue(context: u32): bool {
@@ -425,17 +419,9 @@ function onAnswer(r: i32, isEnd: bool): void {
   if (isEnd) endAnswer(r, at);
 }
 
-function statusAt(start: usize): i32 {
-  return (
-    ((load<u8>(start) as i32) - 48) * 100 +
-    ((load<u8>(start + 1) as i32) - 48) * 10 +
-    ((load<u8>(start + 2) as i32) - 48)
-  );
-}
-
 /** The pod has answered. gRPC says with the trailers how it went. */
 function judge(r: i32, isEnd: bool, at: f64): void {
-  const status = getHeader(RESPONSE_HEADERS, STATUS) ? statusAt(found) : 0;
+  const status = getWholeNumber(RESPONSE_HEADERS, STATUS);
   setStatus(r, status);
   setOutcome(r, status >= 500 ? FAILED : ANSWERED, status >= 502 && status <= 504);
   if (status === 200 && isEnd) judgeGrpc(r, RESPONSE_HEADERS, at);
@@ -457,13 +443,10 @@ function judgeLocal(r: i32, isEnd: bool, at: f64): void {
 /** Judges the pod by the status of gRPC, as the HTTP status that it stands for. */
 function judgeGrpc(r: i32, map: i32, at: f64): void {
   let status: i32 = 200;
-  if (getHeader(map, GRPC_STATUS) && foundSize <= 2) {
-    const first = (load<u8>(found) as i32) - 48;
-    const code = foundSize === 1 ? first : first * 10 + (load<u8>(found + 1) as i32) - 48;
-    if (code === 14) status = 503;
-    else if (code === 4) status = 504;
-    else if (code === 2 || code === 13 || code === 15) status = 500;
-  }
+  const code = getWholeNumber(map, GRPC_STATUS);
+  if (code === 14) status = 503;
+  else if (code === 4) status = 504;
+  else if (code === 2 || code === 13 || code === 15) status = 500;
   if (status >= 500) setOutcome(r, FAILED, false);
   queues.answered(r, status, at);
 }

@@ -13,7 +13,6 @@ import {
   proxy_get_property,
   proxy_get_shared_data,
   proxy_http_call,
-  proxy_log,
   proxy_remove_header_map_value,
   proxy_replace_header_map_value,
   proxy_send_local_response,
@@ -32,7 +31,6 @@ export const GRPC_MESSAGE: i32 = 5;
 const RESPONSE_BODY: i32 = 1;
 
 const OK: i32 = 0;
-const WARN: i32 = 3;
 const MONOTONIC: i32 = 1;
 /** Bytes of memory beyond which nothing more is taken from Envoy. The module may have 512 MiB. */
 const MEMORY_BOUND: usize = 448 << 20;
@@ -187,6 +185,26 @@ export function getBody(size: i32): bool {
   return getBuffer(RESPONSE_BODY, size) && foundSize > 0;
 }
 
+/** A whole number of at most nine digits; -1: it is something else. */
+export function wholeNumber(at: usize, size: i32): i32 {
+  if (size < 1 || size > 9) return -1;
+  let value: i32 = 0;
+  for (let i = 0; i < size; i++) {
+    const digit = (load<u8>(at + i) as i32) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** The value of a header that is a whole number; 0: it is something else, or not there. */
+export function getWholeNumber(map: i32, name: Text): i32 {
+  if (!getHeader(map, name)) return 0;
+  const value = wholeNumber(found, foundSize);
+  release(found);
+  return value < 0 ? 0 : value;
+}
+
 export function same(at: usize, size: i32, other: Text): bool {
   return size === other.size && memory.compare(at, other.at, size) === 0;
 }
@@ -290,11 +308,6 @@ export function lineAt(): usize {
 
 export function lineSize(): i32 {
   return lineEnd;
-}
-
-/** Envoy logs what was put together. */
-export function warn(): void {
-  proxy_log(WARN, line, lineEnd);
 }
 
 // ---- Answers and calls ----

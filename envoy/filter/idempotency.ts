@@ -16,6 +16,7 @@ import {
   getBody,
   getHeader,
   getPairs,
+  getWholeNumber,
   header,
   isGrpc,
   keepBytes,
@@ -294,18 +295,13 @@ export function noteHeaders(context: u32, isEnd: bool): void {
 }
 
 function keepHeaders(e: i32): void {
-  let status: i32 = 0;
-  if (getHeader(RESPONSE_HEADERS, STATUS) && foundSize === 3) {
-    for (let i = 0; i < 3; i++) status = status * 10 + (load<u8>(found + i) as i32) - 48;
-    release(found);
-  }
+  const status = getWholeNumber(RESPONSE_HEADERS, STATUS);
   statuses.set(e, status);
-  if (status === 0 || !getPairs(RESPONSE_HEADERS) || foundSize > PAIRS_MAX) {
-    release(found);
-    return;
+  if (status === 0 || !getPairs(RESPONSE_HEADERS)) return;
+  if (foundSize <= PAIRS_MAX) {
+    pairAts.set(e, heap.alloc(foundSize) as i32);
+    pairSizes.set(e, copyPairs(found, pairAts.get(e) as usize));
   }
-  pairAts.set(e, heap.alloc(foundSize) as i32);
-  pairSizes.set(e, copyPairs(found, pairAts.get(e) as usize));
   release(found);
 }
 
@@ -475,9 +471,7 @@ function refuseJoined(e: i32): void {
 // ---- Entries ----
 
 function addEntry(context: u32): void {
-  if (seed === 0) {
-    seed = ((wallClock() / 1000) as i32) | 1;
-  }
+  if (seed === 0) seed = ((wallClock() / 1000) as i32) | 1;
   let e = free;
   if (e !== NONE) {
     free = nextFree.get(e);

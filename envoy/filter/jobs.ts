@@ -74,7 +74,7 @@ export function setJobs(s: i32, status: i32, timeout: f64, header: usize, header
   keepBytes(headerAts, headerSizes, s, header, headerSize);
 }
 
-/** The status with which a pod of this service takes a job; 0: its services has none. */
+/** The status with which a pod of this service takes a job; 0: its service has none. */
 export function jobStatus(s: i32): i32 {
   return s < serviceRoom ? statuses.get(s) : 0;
 }
@@ -117,10 +117,10 @@ export function beginJob(r: i32, now: f64): void {
   if (!tokens.has(r)) return;
   const s = queues.serviceOf(r);
   jobHeader(s);
-  if (getHeader(RESPONSE_HEADERS, idHeader) && foundSize <= ID_MAX) {
-    keepBytes(idAts, idSizes, r, found, foundSize);
-    release(found);
-  } else {
+  const isNamed = getHeader(RESPONSE_HEADERS, idHeader) && foundSize <= ID_MAX;
+  if (isNamed) keepBytes(idAts, idSizes, r, found, foundSize);
+  release(found);
+  if (!isNamed) {
     random_get(bytes, OWN_ID >> 1);
     putHex(OWN_ID >> 1);
     keepBytes(idAts, idSizes, r, hex, OWN_ID);

@@ -245,7 +245,7 @@ export class Order {
     if (this.isAside(r)) {
       this.asides.set(r, 0);
       if (this.flowOfRequest(r) !== NONE) {
-        this.use(r, -1);
+        this.use(this.tenantOf(r), -this.costOf(r));
         this.leaveTenant(r);
       }
     } else if (this.flowOfRequest(r) !== NONE) this.leaveFlow(r);
@@ -256,13 +256,13 @@ export class Order {
     this.asides.set(r, 1);
     if (this.flowOfRequest(r) === NONE) return;
     this.takeFromFlow(r);
-    this.use(r, 1);
+    this.use(this.tenantOf(r), this.costOf(r));
   }
 
-  private use(r: i32, by: i32): void {
-    const t = this.flowTenant.get(this.flowOfRequest(r));
-    this.tenantInUse.add(t, by * this.costOf(r));
-    if (this.tenantSlotsMax.get(this.tenantService.get(t)) > 0) this.placeAll(t);
+  /** A tenant has so many slots more, or less. */
+  private use(t: i32, slots: i32): void {
+    this.tenantInUse.add(t, slots);
+    if (this.isBounded(this.tenantService.get(t))) this.placeAll(t);
   }
 
   /** It is one of the others again. */
@@ -276,7 +276,7 @@ export class Order {
     if (first === NONE) this.flowTails.set(flow, r);
     else this.flowPrev.set(first, r);
     this.flowHeads.set(flow, r);
-    this.use(r, -1);
+    this.use(this.tenantOf(r), -this.costOf(r));
     this.place(flow);
   }
 
@@ -294,8 +294,7 @@ export class Order {
     const t = this.tenantOf(r);
     if (t === NONE) return;
     this.tenants.set(r, 0);
-    this.tenantInUse.add(t, -this.costOf(r));
-    if (this.tenantSlotsMax.get(this.tenantService.get(t)) > 0) this.placeAll(t);
+    this.use(t, -this.costOf(r));
     this.idleIfEmpty(t);
   }
 
@@ -423,7 +422,7 @@ export class Order {
   setWeight(t: i32, weight: f64): void {
     this.tenantWeights.set(t, weight);
     this.tenantKept.set(t, 1);
-    if (this.isIdle.get(t) !== 0) this.takeFromIdle(t);
+    this.busy(t);
   }
 
   /** Whether one more of its requests may wait. */
@@ -557,7 +556,7 @@ export class Order {
   }
 
   private leaveTenant(r: i32): void {
-    const t = this.flowTenant.get(this.flowOfRequest(r));
+    const t = this.tenantOf(r);
     this.flows.set(r, 0);
     this.tenantWaiting.add(t, -1);
     this.idleIfEmpty(t);
@@ -581,7 +580,7 @@ export class Order {
     const time = this.flowTimes.get(flow);
     this.flowTimes.set(flow, time + (this.costOf(r) as f64) / this.tenantWeights.get(t));
     this.tenantInUse.add(t, this.costOf(r));
-    if (this.tenantSlotsMax.get(this.tenantService.get(t)) > 0) this.placeAll(t);
+    if (this.isBounded(this.tenantService.get(t))) this.placeAll(t);
     else this.place(flow);
     // One that goes out of turn, because it has waited long enough, takes no turns from those that are less far on.
     const root = this.roots.get(q);

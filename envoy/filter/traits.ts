@@ -13,6 +13,7 @@ import {
   Text,
   text,
   wallClock,
+  wholeNumber,
 } from './host.ts';
 import { addName, findName, nameAt, nameSize, numberOf, removeName } from './names.ts';
 import { CLASSES } from './order.ts';
@@ -121,18 +122,6 @@ function readCost(s: i32): i32 {
   const cost = wholeNumber(found, foundSize);
   release(found);
   return cost < 1 ? usualCosts.get(s) : cost;
-}
-
-/** A whole number of at most nine digits; -1: it is something else. */
-function wholeNumber(at: usize, size: i32): i32 {
-  if (size < 1 || size > 9) return -1;
-  let value: i32 = 0;
-  for (let i = 0; i < size; i++) {
-    const digit = (load<u8>(at + i) as i32) - 48;
-    if (digit < 0 || digit > 9) return -1;
-    value = value * 10 + digit;
-  }
-  return value;
 }
 
 /** Until when a request may wait; Infinity: it does not say. */

@@ -58,6 +58,32 @@ test('a request takes no memory: 100,000 of them', () => {
   expect(host.memory).toBeLessThan(1 * MIB);
 });
 
+test('headers of pods that are much too long take no memory', () => {
+  const host = connected();
+  const long = 'x'.repeat(40_000);
+  const jobs = { jobStatus: 202, jobTimeoutMs: 60_000, jobHeader: 'sluice-job' };
+  host.send({ service: { ...service('work', 10), settings: { ...settings, ...jobs } } });
+  const one = (headers: Record<string, string>) => {
+    const { context } = host.request('work');
+    const { context: tried } = host.try(context, host.headers.get(context)?.['x-sluice-pod'] ?? '');
+    host.connect(tried);
+    host.answer(tried, headers, true);
+    host.answer(context, headers, true);
+    host.done(tried);
+    host.done(context);
+  };
+  const both = () => {
+    one({ ':status': '200', 'content-type': 'application/grpc', 'grpc-status': long });
+    one({ ':status': '202', 'sluice-job': long });
+    host.pass(60_000);
+    host.sent = [];
+  };
+  for (let i = 0; i < 10; i++) both();
+  const before = host.memory;
+  for (let i = 0; i < 200; i++) both();
+  expect(host.memory).toBe(before);
+});
+
 test('services and pods that come and go leave no memory behind', () => {
   const host = connected();
   const round = (count: number) => {

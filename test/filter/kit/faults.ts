@@ -64,8 +64,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'the slots of a tenant are never given back': {
     file: 'order.ts',
-    from: 'this.tenantInUse.add(t, -this.costOf(r));',
-    to: 'this.tenantInUse.add(t, 0);',
+    from: 'this.use(t, -this.costOf(r));',
+    to: 'this.use(t, 0);',
   },
   'a request takes one slot whatever it costs': {
     file: 'queue.ts',
