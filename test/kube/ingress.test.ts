@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync } from 'node:fs';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,6 +114,42 @@ function getTls(port: number, host: string, path: string): Promise<string> {
   });
 }
 
+/** A connection of HTTP/2 over TLS, and how its end was announced. */
+class Http2Connection {
+  readonly ends: string[] = [];
+  readonly #session: ClientHttp2Session;
+  readonly #host: string;
+
+  private constructor(session: ClientHttp2Session, host: string) {
+    this.#session = session;
+    this.#host = host;
+    for (const end of ['goaway', 'close', 'error']) session.on(end, () => this.ends.push(end));
+  }
+
+  static async open(port: number, host: string): Promise<Http2Connection> {
+    const session = connect(`https://127.0.0.1:${port}`, { servername: host, rejectUnauthorized: false });
+    await once(session, 'connect');
+    return new Http2Connection(session, host);
+  }
+
+  get protocol(): string | undefined {
+    return this.#session.alpnProtocol;
+  }
+
+  /** The status of the answer; undefined: there is none. */
+  get(path: string): Promise<number | undefined> {
+    return new Promise((resolve) => {
+      const stream = this.#session.request({ ':path': path, ':authority': this.#host });
+      stream.on('response', (headers) => stream.resume().on('end', () => resolve(headers[':status'])));
+      stream.on('error', () => resolve(undefined)).end();
+    });
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+}
+
 /** Creates a TLS Secret for a host, or replaces its contents. */
 async function putSecret(space: TestNamespace, name: string, host: string, subject: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-ingress-'));
@@ -182,10 +220,24 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Ingresses'), { timeout
     expect(await getTls(tlsPort, 'a.shop.test', '/')).toBe('200 star');
     // One label, not two.
     expect(await getTls(tlsPort, 'b.a.shop.test', '/')).toMatch(/^404/);
+    // HTTP/2 is agreed on, and a new certificate leaves the connection and the request that runs over it alone.
+    const kept = await Http2Connection.open(tlsPort, 'shop.example');
+    expect(kept.protocol).toBe('h2');
+    const [pod = ''] = deployment.running;
+    await deployment.pods.setWork(pod, 2000);
+    const running = kept.get('/running');
+    await until(async () => (await deployment.pods.requests()).some(({ path }) => path === '/running'), {
+      what: 'the request to reach the pod',
+    });
+    await deployment.pods.setWork(pod, 0);
     await putSecret(space, 'shop-tls', 'shop.example', 'second');
     await until(async () => (await getTls(tlsPort, 'shop.example', '/')) === '200 second', {
       what: 'the new certificate',
     });
+    expect(await running).toBe(200);
+    expect(await kept.get('/after')).toBe(200);
+    expect(kept.ends).toEqual([]);
+    kept.close();
     await until(async () => JSON.stringify(await ingresses.status('plain')).includes('192.0.2.7'), {
       what: 'the status',
     });
