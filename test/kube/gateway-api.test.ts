@@ -200,23 +200,53 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
     const good = `http://${GATEWAY}:8081/good`;
     await until(async () => (await get(good)) === 200, { what: 'the good route to answer' });
 
+    const backendRefs = [
+      { name: 'absent', port: 80 },
+      { name: 'codec', port: 81 },
+      { name: 'codec', namespace: 'default', port: 80 },
+      { name: 'b', group: 'storage.example', kind: 'Bucket' },
+    ];
     await gateways.create('HTTPRoute', 'bad', {
-      parentRefs: [{ name: 'edge' }],
-      rules: [{ matches: [{ path: { value: '/bad' } }], backendRefs: [{ name: 'absent', port: 80 }] }],
+      parentRefs: [{ name: 'edge' }, { name: 'edge', sectionName: 'none' }],
+      rules: [
+        { matches: [{ path: { value: '/bad' } }], backendRefs },
+        {
+          matches: [{ path: { type: 'RegularExpression', value: '/(?<x' } }],
+          backendRefs: [{ name: 'codec', port: 80 }],
+        },
+        {
+          matches: [{ path: { value: '/extended' } }],
+          filters: [{ type: 'ExtensionRef', extensionRef: { group: 'g.example', kind: 'K', name: 'n' } }],
+          backendRefs: [{ name: 'codec', port: 80 }],
+        },
+      ],
     });
     await cluster.ask('PATCH', space.path('services/codec'), {
       metadata: { annotations: { 'sluice.dev/limit': '5' } },
     });
     await until(async () => (await get(`http://${GATEWAY}:8081/bad`)) === 500, { what: 'the bad route to answer 500' });
     expect(await get(good)).toBe(200);
-    expect(await gateways.conditions('bad')).toEqual(['Accepted=True', 'ResolvedRefs=False']);
+    expect(await get(`http://${GATEWAY}:8081/extended`)).toBe(500);
+    expect(await gateways.conditions('bad')).toEqual(['Accepted=True', 'ResolvedRefs=False', 'PartiallyInvalid=True']);
+    const told = JSON.stringify((await cluster.ask('GET', gateways.path('httproutes/bad'))).body.status.parents);
+    for (const fault of [
+      'NoMatchingParent',
+      `there is no Service ${space.name}/absent`,
+      `Service ${space.name}/codec has no TCP port 81`,
+      `no ReferenceGrant in namespace default lets a HTTPRoute of ${space.name} use Service codec`,
+      'Bucket of storage.example b cannot be a backend',
+      'rules[1] is left out: not a regular expression of RE2',
+      'rules[2] is answered with 500: its filter ExtensionRef is not known here',
+    ]) {
+      expect(told).toContain(fault);
+    }
     const notes = async () => {
       const { body } = await cluster.ask('GET', `/apis/events.k8s.io/v1/namespaces/${space.name}/events`);
       const events: readonly { readonly regarding: { readonly name: string }; readonly note: string }[] = body.items;
       return events.filter(({ regarding }) => regarding.name === 'bad').map(({ note }) => note);
     };
-    await until(async () => (await notes()).length > 0, { what: 'the Event' });
-    expect(await notes()).toEqual([`ResolvedRefs: there is no Service ${space.name}/absent`]);
+    const isTold = async () => (await notes()).some((note) => note.startsWith('ResolvedRefs: there is no Service'));
+    await until(isTold, { what: 'the Event' });
     const text = JSON.stringify(
       await until(
         async () => {

@@ -184,6 +184,9 @@ export interface HttpRule {
   readonly filters?: readonly Filter[];
   readonly backendRefs?: readonly WeightedBackend[];
   readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
+  /** Of the experimental channel, as the next one. */
+  readonly retry?: unknown;
+  readonly sessionPersistence?: unknown;
 }
 
 export interface GrpcMatch {

@@ -26,6 +26,8 @@ interface Rule {
   readonly filters: HttpRule['filters'];
   readonly backendRefs: readonly WeightedBackend[];
   readonly requestTimeout?: Millis;
+  /** What of it is not done, and why. */
+  readonly undone: readonly string[];
 }
 
 /** The routes of an HTTPRoute, at the listeners that it is attached to. */
@@ -45,6 +47,7 @@ export function translateHttpRoute(
       filters,
       backendRefs,
       ...(timeout === undefined ? {} : { requestTimeout: timeout }),
+      undone: undoneOf(rule),
     };
   });
   return translate({ kind: 'HTTPRoute', object, hosts: object.spec.hostnames ?? [] }, rules, attachments, backends);
@@ -58,9 +61,19 @@ export function translateGrpcRoute(
 ): TranslatedRoute {
   const rules = (object.spec.rules ?? []).map(({ matches = [], filters, backendRefs = [] }: GrpcRule, index): Rule => {
     const read = (matches.length === 0 ? [{}] : matches).map(grpcMatch);
-    return { path: `rules[${index}]`, matches: read, filters, backendRefs };
+    return { path: `rules[${index}]`, matches: read, filters, backendRefs, undone: [] };
   });
   return translate({ kind: 'GRPCRoute', object, hosts: object.spec.hostnames ?? [] }, rules, attachments, backends);
+}
+
+/** Of the experimental channel, where somebody has that. */
+function undoneOf({ retry, sessionPersistence }: HttpRule): readonly string[] {
+  return [
+    ...(retry === undefined
+      ? []
+      : ['retry: a request that no pod has seen goes to another pod by itself, one that a pod has seen never']),
+    ...(sessionPersistence === undefined ? [] : ['sessionPersistence: the next request goes to the first free pod']),
+  ];
 }
 
 /** The shorter of the two: a request is tried once, so both bound the same. 0: no limit. */
@@ -137,6 +150,7 @@ function translateRule(source: RouteSource, rule: Rule, { from, attachments, bac
     invalid: [
       ...bad.map((message) => `${rule.path} is left out: ${message}`),
       ...unknown.map((type) => `${rule.path} is answered with 500: its filter ${type} is not known here`),
+      ...rule.undone.map((text) => `${rule.path}.${text}`),
     ],
   };
 }

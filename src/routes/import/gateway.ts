@@ -45,6 +45,13 @@ export class KnownGateways {
       const fix = 'write it to files and name them: listen: {port: 443, tls: {cert: ./tls.crt, key: ./tls.key}}';
       subject.refuse(tls.at, `the certificate in Secret ${secrets} is not in a route file`, fix);
     }
+    for (const [side, what] of [
+      ['frontend', 'clients are not asked for certificates'],
+      ['backend', 'pods are shown no certificate'],
+    ] as const) {
+      const found = gateway.deep('spec', 'tls', side);
+      if (found !== undefined) subject.refuse(found.at, `tls.${side}: ${what}`, 'let Sluice watch the Gateway');
+    }
     gateway.done();
   }
 
@@ -96,7 +103,13 @@ class RuleImport {
   }
 
   run(rule: Value): void {
-    rule.skip('name', 'retry');
+    rule.skip('name');
+    const retry = rule.get('retry')?.done();
+    if (retry !== undefined) {
+      const message =
+        'retry: a request that no pod has seen goes to another pod by itself, one that a pod has seen never';
+      this.#subject.note(retry.at, message, 'let clients repeat what may be repeated');
+    }
     const matches = this.#matches(rule);
     const filters = rule.list('filters');
     const unknown = filters.filter((filter) => this.#isRefused(filter));

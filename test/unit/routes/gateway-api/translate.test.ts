@@ -77,6 +77,8 @@ spec:
     - {name: codec, namespace: other, port: 80}
     - {kind: Bucket, group: storage, name: b}
     - {name: codec, port: 80}
+    retry: {attempts: 3}
+    sessionPersistence: {sessionName: s}
   - filters: [{type: ExtensionRef, extensionRef: {group: g, kind: K, name: n}}]
     matches: [{path: {value: /extended}}]
 ---
@@ -103,6 +105,8 @@ spec:
       'Bucket of storage b cannot be a backend; a Service can',
       'rules[0] is left out: not a regular expression of RE2',
       'rules[1] is answered with 500: its filter ExtensionRef is not known here',
+      'rules[0].retry: a request that no pod has seen goes to another pod by itself, one that a pod has seen never',
+      'rules[0].sessionPersistence: the next request goes to the first free pod',
     ]) {
       expect(text).toContain(fault);
     }

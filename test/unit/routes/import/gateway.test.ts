@@ -81,6 +81,7 @@ spec:
   listeners:
     - {name: http, port: 80, protocol: HTTP}
     - {name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: shop-tls}]}}
+  tls: {frontend: {default: {}}, backend: {clientCertificateRef: {name: own}}}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -102,11 +103,13 @@ spec:
   expect(outcome.refused.map((line) => line.replace(/; .*/, ''))).toEqual([
     '1: Gateway public: listeners at ports 80, 443: all routes are at 80',
     '7: Gateway public: the certificate in Secret shop-tls is not in a route file',
-    '15: HTTPRoute web: x by a regular expression, so the route is left out',
-    '16: HTTPRoute web: the filter RequestMirror is not carried over',
-    '17: HTTPRoute web: weights for blue and green: all requests go to blue',
-    '18: HTTPRoute web: sessionPersistence has no place in a route file',
-    '20: HTTPRoute web: the filter ExtensionRef is not carried over, so the rule is left out',
-    '22: HTTPRoute web: a rule whose requests lead nowhere',
+    '8: Gateway public: tls.frontend: clients are not asked for certificates',
+    '8: Gateway public: tls.backend: pods are shown no certificate',
+    '16: HTTPRoute web: x by a regular expression, so the route is left out',
+    '17: HTTPRoute web: the filter RequestMirror is not carried over',
+    '18: HTTPRoute web: weights for blue and green: all requests go to blue',
+    '19: HTTPRoute web: sessionPersistence has no place in a route file',
+    '21: HTTPRoute web: the filter ExtensionRef is not carried over, so the rule is left out',
+    '23: HTTPRoute web: a rule whose requests lead nowhere',
   ]);
 });
