@@ -207,7 +207,7 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
       { name: 'b', group: 'storage.example', kind: 'Bucket' },
     ];
     await gateways.create('HTTPRoute', 'bad', {
-      parentRefs: [{ name: 'edge' }, { name: 'edge', sectionName: 'none' }],
+      parentRefs: ['http', 'none'].map((sectionName) => ({ name: 'edge', sectionName })),
       rules: [
         { matches: [{ path: { value: '/bad' } }], backendRefs },
         {

@@ -1,6 +1,7 @@
 import type { Backend } from '../../model/route.ts';
 import type { PodTls, ServiceName } from '../../model/service.ts';
-import { SECRETS, SERVICES, type ServiceObject, type ServicePort } from '../objects/core.ts';
+import { tlsCertificate } from '../objects/certificate.ts';
+import { SECRETS, SERVICES, type SecretObject, type ServiceObject, type ServicePort } from '../objects/core.ts';
 import { keyOf, type Objects } from '../objects/object.ts';
 import { appProtocolOf, externalFault, type ObjectServices, serviceNameOf } from '../objects/object-services.ts';
 import type { Remarks } from '../objects/remark.ts';
@@ -78,23 +79,40 @@ export class IngressServices {
   /** Undefined: in the clear, as far as the Ingress says. A text: why they cannot be spoken to. */
   #tls({ settings: { tls }, namespace }: IngressLead): PodTls | string | undefined {
     if (tls === undefined) return undefined;
-    const asked = tls.name === undefined ? {} : { serverName: tls.name };
+    const shown = this.#shown(tls, namespace);
+    if (typeof shown === 'string') return shown;
+    const asked = { ...(tls.name !== undefined && { serverName: tls.name }), ...shown };
     if (!tls.verify) return { ...UNCHECKED, ...asked };
     const names = tls.name === undefined ? [] : [{ kind: 'dns' as const, value: tls.name }];
     if (tls.secret === undefined) return { ...asked, authorities: { kind: 'system' }, names };
-    const pem = this.#authority(tls, namespace);
-    return pem === undefined
+    const pem = textIn(this.#secret(tls, namespace), 'ca.crt');
+    return pem === ''
       ? `there is no Secret ${tls.secret.value} of type kubernetes.io/tls with ca.crt, to check the pods by`
       : { ...asked, authorities: { kind: 'pem', pem }, names };
   }
 
-  #authority({ secret }: PodTlsSaid, own: string): string | undefined {
+  /** What pods are shown; a text: why it cannot be had. */
+  #shown(tls: PodTlsSaid, own: string): Pick<PodTls, 'certificate'> | string {
+    if (tls.secret === undefined) return {};
+    const secret = this.#secret(tls, own);
+    if (secret === undefined)
+      return `there is no Secret ${tls.secret.value} of type kubernetes.io/tls in namespace ${own}`;
+    // One that holds nothing but an authority.
+    if (textIn(secret, 'tls.crt') === '') return {};
+    const certificate = tlsCertificate(this.#objects, keyOf(secret.metadata));
+    return typeof certificate === 'string' ? certificate : { certificate };
+  }
+
+  #secret({ secret }: PodTlsSaid, own: string): SecretObject | undefined {
     const [namespace = '', name] = (secret?.value ?? '').split('/');
     // An Ingress may not use what is in another namespace.
     if (name !== undefined && namespace !== own) return undefined;
-    const data = this.#objects.get(SECRETS, own, name ?? namespace)?.data?.['ca.crt'];
-    return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
+    return this.#objects.get(SECRETS, own, name ?? namespace);
   }
+}
+
+function textIn(secret: SecretObject | undefined, key: string): string {
+  return Buffer.from(secret?.data?.[key] ?? '', 'base64').toString('utf8');
 }
 
 /** As ingress-nginx does it where nothing is said. */

@@ -214,6 +214,31 @@ describe('annotations of ingress-nginx', () => {
     expect(https.part.services).toMatchObject([
       { protocol: 'http1', tls: { serverName: 'pods.example', authorities: { kind: 'any' }, names: [] } },
     ]);
+    const secured = (secret: string, more: Readonly<Record<string, string>> = {}) =>
+      translated(
+        objectsOf(
+          SERVICES_YAML,
+          secretFor('own', ['sluice.example']),
+          ingressOf('web', {
+            spec: WEB,
+            annotations: Object.fromEntries(
+              Object.entries({ 'backend-protocol': 'HTTPS', 'proxy-ssl-secret': secret, ...more }).map(
+                ([key, value]) => [`${NGINX}${key}`, value],
+              ),
+            ),
+          }),
+        ),
+      );
+    const shown = secured('shop/own');
+    expect(shown.part.services).toMatchObject([
+      { tls: { authorities: { kind: 'any' }, certificate: { kind: 'inline', name: 'shop/own' } } },
+    ]);
+    expect(shown.told).toEqual([]);
+    // No authority in it, or nothing that an Ingress of this namespace may use: nobody is let through to the wrong pods.
+    for (const wrong of [secured('own', { 'proxy-ssl-verify': 'on' }), secured('other/own'), secured('none')]) {
+      expect(ways(wrong.part.routes)).toEqual(['http shop.example/ → nobody']);
+      expect(toldTo(wrong, 'web')).toEqual([expect.stringContaining('there is no Secret')]);
+    }
     const limited = SERVICES_YAML.replace(
       'name: web}',
       'name: web, annotations: {sluice.dev/limit: "3", sluice.dev/connect-timeout: 1s}}',
