@@ -91,7 +91,7 @@ export function run({ members, delay, work, slack }: Scenario): Figures {
   const agenda = new Agenda();
   const coordinator = new Coordinator({ term: 1, lease: false });
   const services = [{ name: 'work', pods: PODS }];
-  const nodes = Array.from({ length: members }, (_, i) => new EnvoyNode(`m${i}`, 1, services));
+  const nodes = Array.from({ length: members }, (_, i) => new EnvoyNode(`m${i}`, 1, services, slack));
   const jobs: Job[] = [];
   const atPlace = nodes.map(() => new Map<number, Job>());
   const lastSent = new Map<string, number>();
@@ -132,7 +132,7 @@ export function run({ members, delay, work, slack }: Scenario): Figures {
     agenda.at(agenda.now + job.work, () => {
       job.ended = agenda.now;
       atPlace[i]?.delete(place);
-      nodes[i]?.members[0]?.end(place, agenda.now);
+      nodes[i]?.end(place, agenda.now);
       flush();
     });
   }
@@ -145,7 +145,6 @@ export function run({ members, delay, work, slack }: Scenario): Figures {
   coordinator.configure(new Map([['work', new Map(PODS.map((pod) => [pod, 1]))]]), 0);
   nodes.forEach((node, i) => {
     coordinator.acknowledged(node.key, 'work', new Set(PODS), 0);
-    for (const member of node.members) member.slack = slack;
     node.open(0);
     coordinator.opened(i);
   });
@@ -157,10 +156,10 @@ export function run({ members, delay, work, slack }: Scenario): Figures {
     const i = Math.floor(random() * members);
     jobs.push(job);
     agenda.at(arrival, () => {
-      const member = nodes[i]?.members[0];
-      if (member === undefined) return;
+      const node = nodes[i];
+      if (node === undefined) return;
       // The request may start inside this call, so its place is known before `begin` looks for it.
-      atPlace[i]?.set(member.arrive(agenda.now), job);
+      atPlace[i]?.set(node.arrive(0, agenda.now), job);
       flush();
     });
   }

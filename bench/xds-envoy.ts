@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { systemClock } from '../src/base/clock.ts';
-import { millis } from '../src/base/duration.ts';
 import { makeLogger } from '../src/base/log.ts';
 import { Controller } from '../src/control-plane/controller.ts';
 import { EventQueue } from '../src/control-plane/events.ts';
@@ -115,8 +114,8 @@ async function changes(): Promise<void> {
   });
   const envoys = new Envoys({
     clock,
-    log,
-    graceMs: millis(30_000),
+    hasFilter: () => true,
+    hasOthers: () => false,
     ask: () => false,
     drop: () => {},
     changed: (nodes) => events.post({ kind: 'ownership', nodes }),
@@ -153,6 +152,8 @@ async function changes(): Promise<void> {
     routes,
     pods: source,
     envoys,
+    // One Envoy has all slots.
+    sharing: { follow: () => {}, recordJobs: () => {}, problems: () => [] },
     rollouts,
     checks: { follow: () => {}, stop: () => {} },
     jobs: { follow: () => {}, stop: () => {} },

@@ -2,6 +2,7 @@
 //
 // A message is read twice: first whether it can be read, then it is applied. So one that cannot be read changes nothing.
 import { setBodyLimit } from './bodies.ts';
+import { applyGrant, applyRecall, applyShare } from './coordination.ts';
 import { cancelWaiting, drainEvents, refuseSurplus, refuseWaiting } from './flow.ts';
 import { begin, put, Text, text } from './host.ts';
 import { setIdempotency } from './idempotency.ts';
@@ -15,11 +16,13 @@ import {
   queues,
   removeUnmarked,
   serviceOf,
+  servicesEnd,
   setFullStatus,
   setPod,
   setTellsPlace,
+  shares,
 } from './state.ts';
-import { acknowledge, applied, reject, welcome } from './stream.ts';
+import { acknowledge, applied, reject, renew, tellEnded, welcome } from './stream.ts';
 import { applyCost, applyDeadline, applyFair, applyPriority, askNothing } from './traits.ts';
 import {
   broken,
@@ -50,6 +53,10 @@ const PODS_DELTA: u32 = 5;
 const HEARTBEAT: u32 = 7;
 const LIST_WAITING: u32 = 8;
 const CANCEL_REQUEST: u32 = 9;
+const SHARE: u32 = 10;
+const SLOTS: u32 = 11;
+const GIVEN_UP: u32 = 12;
+const ASK_ENDED: u32 = 13;
 const END_JOB: u32 = 20;
 // Fields of Settings that are messages.
 const EJECTION: u32 = 5;
@@ -60,6 +67,15 @@ const COST: u32 = 13;
 /** Of Priority, and of Fair. */
 const CLASS: u32 = 2;
 const WEIGHT: u32 = 6;
+
+// Kinds of a SlotChange.
+const GRANT: i32 = 0;
+const RECALL: i32 = 1;
+const ELSEWHERE: i32 = 2;
+const NOBODY_ELSEWHERE: i32 = 3;
+const ACKNOWLEDGED: i32 = 4;
+const ALONE: i32 = 5;
+const NOT_ALONE: i32 = 6;
 
 /** Counts the messages with pods, so that those of the newest can be told from the others. */
 let mark: i32 = 0;
@@ -73,7 +89,7 @@ export function applyMessage(at: usize, size: i32, now: f64): void {
   for (let field = nextField(); field !== 0; field = nextField()) {
     if (field === 1) {
       sequence = readNumber();
-    } else if (field <= CANCEL_REQUEST || field === END_JOB) {
+    } else if (field <= ASK_ENDED || field === END_JOB) {
       readBytes();
       kind = field;
       bodyAt = bytesAt;
@@ -90,7 +106,7 @@ export function applyMessage(at: usize, size: i32, now: f64): void {
   drainEvents(now);
   applied(sequence);
   // A heartbeat needs none.
-  if (kind !== HEARTBEAT) acknowledge(now);
+  if (kind !== HEARTBEAT) acknowledge(kind === SLOTS, now);
 }
 
 /** Whether the messages within a message end where they say. */
@@ -99,7 +115,8 @@ function isReadable(kind: u32, at: usize, size: i32): bool {
   for (let field = nextField(); field !== 0; field = nextField()) {
     const pod = (kind === SERVICE && field === 3) || (kind === PODS_DELTA && field === 2);
     const settings = kind === SERVICE && field === 2;
-    if (!pod && !settings) {
+    const slots = kind === SLOTS && field === 1;
+    if (!pod && !settings && !slots) {
       skip();
       continue;
     }
@@ -148,6 +165,12 @@ function apply(kind: u32, now: f64): Text | null {
   else if (kind === LIST_WAITING) list(now);
   else if (kind === CANCEL_REQUEST) cancel();
   else if (kind === END_JOB) endJob(now);
+  else if (kind === SHARE) applyTerm(now);
+  else if (kind === SLOTS) applySlots(now);
+  else if (kind === GIVEN_UP) {
+    shares.declaredDead(shares.stream, servicesEnd());
+    renew(now);
+  } else if (kind === ASK_ENDED && readName()) tellEnded(foundAt, foundSize, now);
   return null;
 }
 
@@ -226,6 +249,8 @@ function applySettings(s: i32): void {
   let keyHeaderAt: usize = 0;
   let keyHeaderSize: i32 = 0;
   let keyMode: i32 = 0;
+  let slack: f64 = 0;
+  let own: bool = false;
   queues.configureEjection(s, 0, 0, 0, 0);
   askNothing(s);
   for (let field = nextField(); field !== 0; field = nextField()) {
@@ -263,13 +288,17 @@ function applySettings(s: i32): void {
       const outer = enterMessage();
       applyCost(s);
       leaveMessage(outer);
-    } else skip();
+    } else if (field === 6) slack = readNumber();
+    else if (field === 7) own = readBool();
+    else skip();
   }
   setTellsPlace(s, tellPlace);
   setBodyLimit(s, bodyLimit);
   setJobs(s, jobStatus, jobTimeout, jobHeaderAt, jobHeaderSize);
   setIdempotency(s, keyMode, keyHeaderAt, keyHeaderSize);
   queues.configure(s, queueMax, queueTimeout, abortHold);
+  shares.setSlack(s, slack);
+  queues.setOwnSlots(s, own);
   setFullStatus(s, fullStatus);
 }
 
@@ -337,6 +366,67 @@ function applyDelta(): Text | null {
     } else skip();
   }
   return complete ? null : TOO_MANY;
+}
+
+// ---- Slots that several Envoys share ----
+
+function applyTerm(now: f64): void {
+  let term: f64 = 0;
+  let window: i32 = 0;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) term = readNumber();
+    else if (field === 2) window = readInt();
+    else skip();
+  }
+  applyShare(term, window, now);
+}
+
+function applySlots(now: f64): void {
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field !== 1) {
+      skip();
+      continue;
+    }
+    const outer = enterMessage();
+    applySlotChange(now);
+    leaveMessage(outer);
+  }
+}
+
+function applySlotChange(now: f64): void {
+  let service: usize = 0;
+  let serviceSize: i32 = 0;
+  let pod: usize = 0;
+  let podSize: i32 = 0;
+  let kind: i32 = GRANT;
+  let request: f64 = 0;
+  let slots: i32 = 0;
+  let age: f64 = 0;
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 1) {
+      readBytes();
+      service = bytesAt;
+      serviceSize = bytesSize;
+    } else if (field === 2) kind = readInt();
+    else if (field === 3) {
+      readBytes();
+      pod = bytesAt;
+      podSize = bytesSize;
+    } else if (field === 4) request = readNumber();
+    else if (field === 5) slots = readInt();
+    else if (field === 6) age = readNumber() / 1000;
+    else skip();
+  }
+  if (kind === GRANT) applyGrant(service, serviceSize, pod, podSize, request, now);
+  else if (kind === RECALL) applyRecall(service, serviceSize, pod, podSize, slots);
+  else if (kind === ALONE || kind === NOT_ALONE) shares.setAlone(shares.stream, kind === ALONE, servicesEnd());
+  else {
+    const s = findService(service, serviceSize);
+    if (s === NONE) return;
+    if (kind === ELSEWHERE) shares.oldestElsewhere(shares.stream, s, age, now);
+    else if (kind === NOBODY_ELSEWHERE) shares.oldestElsewhere(shares.stream, s, Infinity, now);
+    else if (kind === ACKNOWLEDGED) shares.acknowledged(shares.stream, s, slots);
+  }
 }
 
 function list(now: f64): void {

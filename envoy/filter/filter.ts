@@ -5,6 +5,7 @@ import { askOthers, forgetAsk, KEY } from './asks.ts';
 import { beginBody, COMING, forgetBody, HERE, isAnyWaited, takeBody } from './bodies.ts';
 import { Ints } from './columns.ts';
 import { allowTrap, configure, ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './config.ts';
+import { numberProcess } from './coordination.ts';
 import { isKept, tellFacts } from './facts.ts';
 import {
   advance,
@@ -152,6 +153,7 @@ export function proxy_on_vm_start(_root: u32, _size: i32): i32 {
   fresh();
   startEpoch();
   createShared();
+  numberProcess();
   return 1;
 }
 

@@ -1,5 +1,6 @@
 // From the queues to Envoy: requests that go on, requests that are answered, and the tick.
 import { Ints } from './columns.ts';
+import { shareOut } from './coordination.ts';
 import { noteArrival, noteEnd, noteStart } from './facts.ts';
 import {
   answer,
@@ -59,6 +60,7 @@ const TOO_MANY = text('sluice_too_many_requests');
 const REMOVED = text('sluice_service_removed');
 const RENEWED = text('sluice_filter_renewed');
 const CANCELLED = text('sluice_cancelled');
+const POD_REMOVED = text('sluice_pod_removed');
 
 const SAY_FULL = text('The queue of this service is full. Try again in ');
 const SAY_SECONDS = text(' s.\n');
@@ -74,6 +76,9 @@ const SAY_NO_STATE = text('Envoy does not know the pods of this service: Sluice 
 const SAY_TOO_MANY = text('Envoy has more requests than it has memory for.\n');
 const SAY_REMOVED = text('This service was removed while the request waited.\n');
 const SAY_RENEWED = text('The queue in Envoy was replaced by a newer one while the request waited. Try again.\n');
+const SAY_POD_REMOVED = text(
+  'The first pod could not be reached, and the next one has just been removed. Try again.\n',
+);
 const SAY_CANCELLED = text('The request was cancelled while it waited.\n');
 
 // Statuses of gRPC.
@@ -199,6 +204,10 @@ export function advance(now: f64): void {
     // The one that is arriving goes on when its callback returns.
     if (r !== arriving) resume();
   }
+  if (queues.coordinated) {
+    refuseClaims();
+    shareOut(now);
+  }
   if (left === 0 && queues.nextReady() !== NONE) wake(now + 1, now);
   if (tickRoot === 0) {
     refuseStranded();
@@ -319,6 +328,18 @@ export function answerUnserved(): void {
   begin();
   put(SAY_TOO_MANY);
   answer(503, TOO_MANY, UNAVAILABLE);
+}
+
+/** While Envoys share slots, nobody has one of a pod that was removed: answers the tries that would go there. */
+function refuseClaims(): void {
+  for (let r = queues.hopelessClaim(); r !== NONE; r = queues.hopelessClaim()) {
+    queues.unclaim(r);
+    enter(tries.of(r));
+    beginHeaders();
+    begin();
+    put(SAY_POD_REMOVED);
+    answer(503, POD_REMOVED, UNAVAILABLE);
+  }
 }
 
 /** Answers those that wait for a service that is removed. */

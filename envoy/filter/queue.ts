@@ -86,6 +86,9 @@ const UNHEALTHY_BIT: i32 = 2;
 const EJECTED_BIT: i32 = 4;
 const TRYING_BIT: i32 = 8;
 
+/** More than there are requests. */
+const PLACES: f64 = 1048576;
+
 /** How much the newest duration counts, at least, in the usual work of a service. */
 const NEWEST: f64 = 0.02;
 /** In a longer queue places are counted anew at most so often, in milliseconds. */
@@ -117,6 +120,15 @@ export class Queues {
    * alone, and services with a change that concerns the others are listed until `takeUnshared`. `refresh` all after a change.
    */
   shared: bool = false;
+  /**
+   * Other Envoys use the same pods (shares.ts). Then a slot is free here only where this Envoy holds it, requests start up to a time
+   * of arrival (`setGate`), services with a change that concerns the others are listed until `takeUnshared`, and requests that begin
+   * or cease to wait until `clearNews`. `refresh` all after a change.
+   */
+  coordinated: bool = false;
+  /** Requests that wait or claim a slot and that nobody was told of, and those that do so no more although somebody was told. */
+  joinedCount: i32 = 0;
+  leftCount: i32 = 0;
   /** Nothing is due before: `tick` and `expire` may be left until then. `nextDeadline` brings it up to date. */
   soonest: f64 = Infinity;
 
@@ -183,6 +195,9 @@ export class Queues {
   private unsharedHead: i32 = NONE;
   private starting: bool = false;
   private elsewhereCount: Ints = new Ints();
+  private gates: Floats = new Floats();
+  private passes: Ints = new Ints();
+  private ownSlots: Ints = new Ints();
 
   // Pods.
   private podRoom: i32 = 0;
@@ -206,6 +221,11 @@ export class Queues {
   private podNews: Ints = new Ints();
   private podClaims: Ints = new Ints();
   private podClaimsGranted: Ints = new Ints();
+  // While coordinated. Held: slots of this Envoy; owed: those that are called back; lost: requests that still run in slots which were
+  // taken away when this Envoy was given up.
+  private podHeld: Ints = new Ints();
+  private podOwed: Ints = new Ints();
+  private podLost: Ints = new Ints();
 
   // Requests.
   private requestRoom: i32 = 0;
@@ -234,6 +254,15 @@ export class Queues {
   private claimHeld: Ints = new Ints();
   private claimHead: i32 = NONE;
   private claimTail: i32 = NONE;
+  // The name of a request is its serial number times PLACES, plus its place: a late message never means another request.
+  private serial: f64 = 0;
+  private requestName: Floats = new Floats();
+  private requestTold: Ints = new Ints();
+  private joinedRoom: i32 = 0;
+  private joinedRequests: Ints = new Ints();
+  private leftRoom: i32 = 0;
+  private leftNames: Floats = new Floats();
+  private leftServices: Ints = new Ints();
 
   // What happened since `clearEvents`.
   eventCount: i32 = 0;
@@ -289,6 +318,9 @@ export class Queues {
     this.ejectedCounts.set(s, 0);
     this.lastFreed.set(s, NONE);
     this.elsewhereCount.set(s, 0);
+    this.gates.set(s, Infinity);
+    this.passes.set(s, 0);
+    this.ownSlots.set(s, 0);
     this.changed(s);
     return s;
   }
@@ -474,6 +506,9 @@ export class Queues {
     this.podGranted.set(p, 0);
     this.podClaims.set(p, 0);
     this.podClaimsGranted.set(p, 0);
+    this.podHeld.set(p, 0);
+    this.podOwed.set(p, 0);
+    this.podLost.set(p, 0);
     const turn = this.turns.get(s);
     if (turn === NONE) {
       this.podNext.set(p, p);
@@ -588,7 +623,8 @@ export class Queues {
     }
     const first = this.waitingCount.get(s) === 0;
     const bound = tenant !== NONE && !this.order.mayStart(tenant, cost);
-    const p = first && !bound && !this.shared && this.freeSlots.get(s) > 0 ? this.choose(s, cost) : NONE;
+    const mayStart = first && !bound && !this.shared && now <= this.gates.get(s);
+    const p = mayStart && this.freeSlots.get(s) > 0 ? this.choose(s, cost) : NONE;
     if (p === NONE && !this.isDecidedLater(s)) {
       const full = this.isKnown(s) && this.waitingCount.get(s) >= this.queueMax.get(s);
       if (full || (tenant !== NONE && !this.order.mayWait(tenant))) {
@@ -656,6 +692,7 @@ export class Queues {
    * that has ended instead takes more slots than any pod has: it is to be answered, and counts as refused.
    */
   start(s: i32, now: f64): i32 {
+    if (!this.mightStart(s)) return this.stopped(s);
     const r = this.choosePair(s, now);
     if (r === NONE) {
       this.unready(s);
@@ -667,6 +704,7 @@ export class Queues {
       this.addCount(s, REFUSED);
       return r;
     }
+    if (this.passes.get(s) > 0) this.passes.add(s, -1);
     // The record of the service has it already.
     this.starting = true;
     this.leave(r, true);
@@ -710,7 +748,7 @@ export class Queues {
       if (cost > this.costMax.get(s) && cost > 1) return r;
       this.chosenPod = this.choose(s, cost);
       if (this.chosenPod !== NONE) return r;
-      if (this.shared) return NONE;
+      if (this.shared || this.isShared(s)) return NONE;
       if (kept !== NONE) {
         // One of a higher class does not wait for one of a lower one.
         if (this.order.rankOf(r, s, now) >= this.order.rankOf(kept, s, now)) return NONE;
@@ -750,8 +788,8 @@ export class Queues {
   }
 
   /** Whether it is worth looking whether somebody may start. */
-  private mightStart(s: i32): bool {
-    if (this.waitingCount.get(s) === 0) return false;
+  mightStart(s: i32): bool {
+    if (this.waitingCount.get(s) === 0 || !this.isGateOpen(s)) return false;
     if (this.freeSlots.get(s) > 0) return true;
     const kept = this.keptRequests.get(s);
     return kept !== NONE && this.keptFree.get(s) >= this.order.costOf(kept);
@@ -845,6 +883,7 @@ export class Queues {
 
   private freeSlotsOf(p: i32, slots: i32): void {
     this.podInUse.add(p, -slots);
+    if (this.podLost.get(p) > 0) this.podLost.set(p, this.podLost.get(p) > slots ? this.podLost.get(p) - slots : 0);
     this.settle(p);
     this.forgetPodIfIdle(p);
   }
@@ -1162,6 +1201,9 @@ export class Queues {
     if (this.claimTail === NONE) this.claimHead = r;
     else this.claimNext.set(this.claimTail, r);
     this.claimTail = r;
+    // What is on its way for the request as it waited in the queue does not mean this.
+    this.nameAnew(r);
+    this.noteJoined(r);
     if (this.hasCosts) this.claimHeld.set(r, this.heldAt(r, p) - 1);
     this.podClaims.add(p, this.claimedBy(r));
     this.settle(p);
@@ -1217,6 +1259,7 @@ export class Queues {
     else this.claimNext.set(before, next);
     if (next === NONE) this.claimTail = before;
     this.requestClaim.set(r, NONE);
+    this.noteLeft(r);
     this.podClaims.add(p, -this.claimedBy(r));
   }
 
@@ -1265,13 +1308,13 @@ export class Queues {
 
   /** The record of the service is to be brought up to date. */
   unshared(s: i32): void {
-    if (!this.shared || this.starting || this.isUnshared.get(s) !== 0) return;
+    if ((!this.shared && !this.coordinated) || this.starting || this.isUnshared.get(s) !== 0) return;
     this.isUnshared.set(s, 1);
     this.unsharedNext.set(s, this.unsharedHead);
     this.unsharedHead = s;
   }
 
-  /** `shared` has changed: everything of the service is counted anew. */
+  /** `shared` or `coordinated` has changed: everything of the service is counted anew. */
   refresh(s: i32): void {
     let p = this.turns.get(s);
     for (let left = this.podCounts.get(s); left > 0; left--) {
@@ -1285,6 +1328,167 @@ export class Queues {
     this.unshared(s);
   }
 
+  // ---- Slots that are shared with other Envoys ----
+
+  /** Requests of the service may start that arrived by then. */
+  setGate(s: i32, at: f64): void {
+    this.gates.set(s, at);
+    this.ready(s);
+  }
+
+  /** The first of the queue may start whatever the gate says: so many times, until the service is shared next. */
+  pass(s: i32): void {
+    this.passes.add(s, 1);
+    this.ready(s);
+  }
+
+  /** All slots of its pods are this filter's own, also while those of others are shared. */
+  setOwnSlots(s: i32, own: bool): void {
+    if (this.hasOwnSlots(s) === own) return;
+    this.ownSlots.set(s, own ? 1 : 0);
+    this.refresh(s);
+  }
+
+  hasOwnSlots(s: i32): bool {
+    return this.ownSlots.get(s) !== 0;
+  }
+
+  private isShared(s: i32): bool {
+    return this.coordinated && this.ownSlots.get(s) === 0;
+  }
+
+  clearPasses(s: i32): void {
+    this.passes.set(s, 0);
+  }
+
+  held(p: i32): i32 {
+    return this.podHeld.get(p);
+  }
+
+  setHeld(p: i32, slots: i32): void {
+    this.podHeld.set(p, slots);
+    this.settle(p);
+    this.forgetPodIfIdle(p);
+  }
+
+  /** So many of the slots that are held are called back. */
+  owed(p: i32): i32 {
+    return this.podOwed.get(p);
+  }
+
+  setOwed(p: i32, slots: i32): void {
+    this.podOwed.set(p, slots);
+    this.settle(p);
+  }
+
+  /** Those of the held slots that have a request. */
+  used(p: i32): i32 {
+    return this.podInUse.get(p) - this.podLost.get(p);
+  }
+
+  /** Requests that still run in slots which were taken away. */
+  lost(p: i32): i32 {
+    return this.podLost.get(p);
+  }
+
+  setLost(p: i32, requests: i32): void {
+    this.podLost.set(p, requests);
+  }
+
+  private nameAnew(r: i32): void {
+    this.serial += 1;
+    this.requestName.set(r, this.serial * PLACES + (r as f64));
+    this.requestTold.set(r, 0);
+  }
+
+  /** The name of a request in messages. */
+  nameOf(r: i32): f64 {
+    return this.requestName.get(r);
+  }
+
+  /** The request of this name that waits or claims a slot, or NONE. */
+  named(name: f64): i32 {
+    const r = (name % PLACES) as i32;
+    if (r >= this.requestEnd || this.requestName.get(r) !== name) return NONE;
+    return this.isWaiting(r) || this.isClaiming(r) ? r : NONE;
+  }
+
+  /** Whether others were told that it waits. */
+  isTold(r: i32): bool {
+    return this.requestTold.get(r) !== 0;
+  }
+
+  setTold(r: i32, told: bool): void {
+    this.requestTold.set(r, told ? 1 : 0);
+  }
+
+  /** The pod whose slot it claims, or NONE. */
+  claimOf(r: i32): i32 {
+    return this.requestClaim.get(r);
+  }
+
+  /** A request that claims a slot of a pod that gets no requests any more, or NONE: it will get none. */
+  hopelessClaim(): i32 {
+    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
+      const p = this.requestClaim.get(r);
+      if (!this.isShared(this.podService.get(p))) continue;
+      if ((this.podBits.get(p) & REMOVED_BIT) !== 0 || this.podLimit.get(p) === 0) return r;
+    }
+    return NONE;
+  }
+
+  /** Any request that claims a slot, or NONE; with `nextClaim` all of them. */
+  firstClaim(): i32 {
+    return this.claimHead;
+  }
+
+  nextClaim(r: i32): i32 {
+    return this.claimNext.get(r);
+  }
+
+  /** A request that waits or claims since `clearNews`; it may be told already, or wait no more. */
+  joined(i: i32): i32 {
+    return this.joinedRequests.get(i);
+  }
+
+  leftName(i: i32): f64 {
+    return this.leftNames.get(i);
+  }
+
+  leftService(i: i32): i32 {
+    return this.leftServices.get(i);
+  }
+
+  clearNews(): void {
+    this.joinedCount = 0;
+    this.leftCount = 0;
+  }
+
+  /** It is to be told that this request waits. */
+  noteJoined(r: i32): void {
+    if (!this.isShared(this.requestService.get(r))) return;
+    this.requestTold.set(r, 0);
+    const i = this.joinedCount++;
+    if (i >= this.joinedRoom) {
+      this.joinedRoom = i < 8 ? 16 : i * 2;
+      this.joinedRequests.grow(this.joinedRoom);
+    }
+    this.joinedRequests.set(i, r);
+  }
+
+  private noteLeft(r: i32): void {
+    if (!this.coordinated || this.requestTold.get(r) === 0) return;
+    this.requestTold.set(r, 0);
+    const i = this.leftCount++;
+    if (i >= this.leftRoom) {
+      this.leftRoom = i < 8 ? 16 : i * 2;
+      this.leftNames.grow(this.leftRoom);
+      this.leftServices.grow(this.leftRoom);
+    }
+    this.leftNames.set(i, this.requestName.get(r));
+    this.leftServices.set(i, this.requestService.get(r));
+  }
+
   // ---- The queue ----
 
   private join(r: i32): void {
@@ -1296,6 +1500,7 @@ export class Queues {
       this.requestPlace.set(r, this.startSerials.get(s) + this.waitingCount.get(s));
       if (!this.isPlain(s)) this.placesMoved.set(s, 1);
     }
+    this.noteJoined(r);
     // Otherwise each request waits for a moment, see `stay`.
     if (!this.isDecidedLater(s)) this.noteWaiting(s);
     if (this.waitOf(s) > 0) this.time(s, this.order.came(r) + this.waitOf(s));
@@ -1316,6 +1521,7 @@ export class Queues {
     this.deadlines.remove(r);
     this.order.leave(r, s);
     this.waitingCount.add(s, -1);
+    this.noteLeft(r);
     this.unshared(s);
     this.changed(s);
   }
@@ -1467,7 +1673,8 @@ export class Queues {
     const inUse = this.podInUse.get(p);
     let slots = (bits & (REMOVED_BIT | UNHEALTHY_BIT | EJECTED_BIT)) !== 0 ? 0 : this.podLimit.get(p);
     if ((bits & TRYING_BIT) !== 0 && slots > 1) slots = 1;
-    const free: i32 = slots > inUse ? slots - inUse : 0;
+    let free: i32 = slots > inUse ? slots - inUse : 0;
+    if (this.isShared(s)) free = this.heldOf(p, free);
     let usable: i32 = this.shared ? this.grantedOf(p, free) : free - this.settleClaims(p, free);
     if (this.keptPods.get(s) === p) usable = this.settleKept(s, slots, usable);
     this.slotCount.add(s, slots - this.podSlots.get(p));
@@ -1480,10 +1687,16 @@ export class Queues {
     this.changed(s);
   }
 
+  private heldOf(p: i32, free: i32): i32 {
+    const idle = this.podHeld.get(p) - this.used(p) - this.podOwed.get(p);
+    if (idle < 0) return 0;
+    return free < idle ? free : idle;
+  }
+
   /** The free slots of a pod that keeps them for one request: none for the others, as long as it can have so many. */
   private settleKept(s: i32, slots: i32, usable: i32): i32 {
     const cost = this.order.costOf(this.keptRequests.get(s));
-    if (slots >= cost && !this.shared) {
+    if (slots >= cost && !this.shared && !this.isShared(s)) {
       this.keptFree.set(s, usable);
       return 0;
     }
@@ -1509,6 +1722,7 @@ export class Queues {
     // Envoy has chosen it a moment before it heard that the pod gets no new requests.
     if ((this.podBits.get(p) & REMOVED_BIT) !== 0 || this.podLimit.get(p) === 0)
       slots = inUse === 0 ? this.mostClaimed(p) : 0;
+    if (this.isShared(this.podService.get(p))) slots = this.podHeld.get(p) - this.used(p) - this.podOwed.get(p);
     if (slots < 0) slots = 0;
     const granted = claims < slots ? claims : slots;
     this.podClaimsGranted.set(p, granted);
@@ -1591,6 +1805,8 @@ export class Queues {
 
   private forgetPodIfIdle(p: i32): void {
     if ((this.podBits.get(p) & REMOVED_BIT) === 0 || this.podInUse.get(p) + this.podClaims.get(p) > 0) return;
+    // A slot is given back, or told of: it is not forgotten.
+    if (this.coordinated && this.podHeld.get(p) > 0) return;
     const s = this.podService.get(p);
     const next = this.podNext.get(p);
     if (next === p) {
@@ -1614,6 +1830,18 @@ export class Queues {
   }
 
   // ---- Lists ----
+
+  private stopped(s: i32): i32 {
+    this.unready(s);
+    return NONE;
+  }
+
+  /** Somebody who waits arrived so early that he may start, as far as other Envoys are concerned. */
+  private isGateOpen(s: i32): bool {
+    if (this.gates.get(s) === Infinity || this.passes.get(s) > 0) return true;
+    const r = this.order.oldest(s);
+    return r !== NONE && this.order.came(r) <= this.gates.get(s);
+  }
 
   /** Nobody of the service may start until something changes. */
   private unready(s: i32): void {
@@ -1715,6 +1943,7 @@ export class Queues {
     this.requestMapped.set(r, 1);
     this.requestPod.set(r, NONE);
     this.requestClaim.set(r, NONE);
+    this.nameAnew(r);
     return r;
   }
 
@@ -1740,6 +1969,8 @@ export class Queues {
     if (this.countsPlaces) this.requestPlace.grow(room);
     this.requestClaim.grow(room);
     this.claimNext.grow(room);
+    this.requestName.grow(room);
+    this.requestTold.grow(room);
     this.grown = true;
   }
 
@@ -1769,6 +2000,9 @@ export class Queues {
     this.podGranted.grow(room);
     this.podClaims.grow(room);
     this.podClaimsGranted.grow(room);
+    this.podHeld.grow(room);
+    this.podOwed.grow(room);
+    this.podLost.grow(room);
     this.podNews.grow(room);
     this.grown = true;
   }
@@ -1821,6 +2055,9 @@ export class Queues {
     this.unsharedNext.grow(room);
     this.isUnshared.grow(room);
     this.elsewhereCount.grow(room);
+    this.gates.grow(room);
+    this.passes.grow(room);
+    this.ownSlots.grow(room);
     this.grown = true;
   }
 }

@@ -30,6 +30,7 @@ import {
 import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
 import { findService, membership, queues, serviceEntry, servicesEnd, workers } from './state.ts';
+import { ended } from './stream.ts';
 
 const OK: i32 = 0;
 
@@ -96,7 +97,7 @@ export function setSharingRoot(context: u32): void {
  */
 export function retireShared(now: f64): void {
   if (!joined || workers.retired) return;
-  if (!queues.shared) publish(now);
+  if (!queues.shared && !queues.coordinated) publish(now);
   workers.retired = true;
   for (let i = 0; i < TRIES; i++) {
     if (!readMembers()) return;
@@ -119,6 +120,7 @@ export function leaveShared(): void {
     if (writeMembers()) break;
   }
   joined = false;
+  ended();
   wakeOthers();
 }
 
@@ -152,7 +154,7 @@ function beat(now: f64): void {
   nextBeat = now + BEAT_MS;
   const wasActive = membership.active;
   if (!beMember(false, now)) return;
-  if (!membership.alone && !queues.shared) {
+  if (!membership.alone && !queues.shared && !queues.coordinated) {
     share(now);
   } else if (membership.alone && queues.shared) {
     queues.shared = false;
@@ -184,6 +186,11 @@ function unshareAll(): void {
   for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.unshared(s);
 }
 
+/** Several Envoys share the slots from now on: what the records say of this VM stays as it is. */
+export function leaveRecords(): void {
+  queues.shared = false;
+}
+
 function refreshAll(): void {
   for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.refresh(s);
 }
@@ -205,6 +212,7 @@ function beMember(renew: bool, now: f64): bool {
 
 /** Brings the records of all services up to date whose changes concern other workers. False: it goes on with the next tick. */
 export function shareAll(now: f64): bool {
+  if (!queues.shared) return true;
   for (let s = queues.takeUnshared(); s !== NONE; s = queues.takeUnshared()) {
     if (shareService(s, now)) continue;
     queues.unshared(s);

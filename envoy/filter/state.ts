@@ -8,9 +8,11 @@ import { keyOf } from './keys.ts';
 import { Membership } from './membership.ts';
 import { addName, findName, numberOf, removeName } from './names.ts';
 import { NONE, Queues } from './queue.ts';
+import { Shares } from './shares.ts';
 import { Workers } from './workers.ts';
 
 export const queues: Queues = new Queues();
+export const shares: Shares = new Shares(queues);
 export const membership: Membership = new Membership();
 export const workers: Workers = new Workers(queues, membership);
 /** The streams of clients, and the tries that the router makes for them: at most one at a time for each. */
@@ -67,6 +69,7 @@ export function serviceOf(at: usize, size: i32): i32 {
   clearBodies(s);
   setJobs(s, 0, 0, 0, 0);
   setIdempotency(s, 0, 0, 0);
+  shares.add(s);
   return s;
 }
 

@@ -5,6 +5,7 @@
 // root that opened it, and ends with it.
 import { codeVersion, selfCluster, xdsCluster } from './config.ts';
 import { applyMessage } from './control.ts';
+import { handBack, processNumber } from './coordination.ts';
 import { proxy_grpc_cancel, proxy_grpc_send, proxy_grpc_stream } from './env.ts';
 import {
   begin,
@@ -20,9 +21,11 @@ import {
   lineAt,
   lineSize,
   put,
+  putBytes,
   putNumber,
   release,
   share,
+  shared,
   Text,
   text,
   wallClock,
@@ -30,7 +33,7 @@ import {
 import { idAt, idSize } from './jobs.ts';
 import { nameAt, nameSize } from './names.ts';
 import { isFull, writeService } from './reports.ts';
-import { podEntry, queues, serviceEntry, servicesEnd } from './state.ts';
+import { podEntry, queues, serviceEntry, servicesEnd, shares } from './state.ts';
 import { updateStatistics } from './statistics.ts';
 import { beginMessage, close, messageAt, messageSize, open, writeBytes, writeFixed64, writeNumber } from './wire.ts';
 
@@ -49,12 +52,17 @@ const SELF = text('sluice.control');
 const ALIVE = text('sluice.alive.');
 const ALIVE_MS: f64 = 400;
 const RETIRED: u64 = 0xffffffff;
+const ENDED: u64 = 0xfffffffe;
+/** A VM that gave no sign of life for so long has trapped, and the guard has ended its requests. */
+const SILENT_MS: f64 = 8000;
 const SELF_DETAILS = text('sluice_self.');
 /** With it a VM calls itself. */
 export const VM_HEADER = text('x-sluice-vm');
 
 /** Bytes that may be sent while nothing is heard of Sluice. Reports wait beyond that. */
 const UNHEARD_MAX: f64 = 262144;
+/** So many messages about slots are acknowledged at once. */
+const ACK_EVERY: f64 = 100;
 /** Until `Welcome` says otherwise. */
 const REPORT_MS: f64 = 1000;
 const HEARTBEAT_MS: f64 = 300;
@@ -71,12 +79,15 @@ const RETRY_MAX_MS: f64 = 2000;
 
 /** Made when the VM started. */
 let epoch: u64 = 0;
+/** What Sluice calls this VM: another number once it has been given up. */
+let life: u64 = 0;
 /** A part of it, which marks what this VM writes into requests. */
 export const epochTag: Text = text('.000000');
 
 /** The VM has started: from here on it has a name. */
 export function startEpoch(): void {
   epoch = wallClock();
+  life = epoch;
   begin();
   put(SELF_DETAILS);
   putNumber(epoch);
@@ -138,8 +149,27 @@ export function setCaller(context: u32): void {
 export function rootDeleted(context: u32): void {
   if (caller === context) caller = 0;
   if (root !== context) return;
+  if (isOpen) handBack(lastHeard);
   root = 0;
   isOpen = false;
+  shares.close(servicesEnd());
+}
+
+/** Whether something can be sent. */
+export function isStreamOpen(): bool {
+  return isOpen;
+}
+
+/** The stream is of no use: another one follows. */
+export function giveUpStream(now: f64): void {
+  if (isOpen) disconnect();
+  lost(now);
+}
+
+/** Sluice has given this VM up: it is another one from now on. */
+export function renew(now: f64): void {
+  life = wallClock();
+  giveUpStream(now);
 }
 
 /** The call to itself has arrived: this is the VM of a worker. */
@@ -205,9 +235,10 @@ export function send(now: f64): void {
   unheard += size as f64;
 }
 
-/** Acknowledges what was applied. */
-export function acknowledge(now: f64): void {
+/** Acknowledges what was applied; what `mayWait` goes with a later one. */
+export function acknowledge(mayWait: bool, now: f64): void {
   if (!isOpen || sequence === acked) return;
+  if (mayWait && sequence - acked < ACK_EVERY) return;
   acked = sequence;
   beginMessage();
   const ack = open(4);
@@ -262,6 +293,40 @@ export function reject(upTo: f64, now: f64): void {
 export function retire(): void {
   alive = RETIRED;
   shareAlive();
+}
+
+/** Its last request is over as well. */
+export function ended(): void {
+  alive = ENDED;
+  shareAlive();
+}
+
+const askedEpoch: usize = heap.alloc(24);
+let askedSize: i32 = 0;
+let askedAlive: u64 = 0;
+let askedSince: f64 = 0;
+
+/** Answers whether another VM of this Envoy has ended. */
+export function tellEnded(at: usize, size: i32, now: f64): void {
+  if (size > 24) return;
+  begin();
+  put(ALIVE);
+  putBytes(at, size);
+  const value = shared();
+  const same = size === askedSize && memory.compare(at, askedEpoch, size) === 0 && value === askedAlive;
+  if (!same) {
+    memory.copy(askedEpoch, at, size);
+    askedSize = size;
+    askedAlive = value;
+    askedSince = now;
+  }
+  const silent = value !== RETIRED && now - askedSince >= SILENT_MS;
+  if (value !== ENDED && !silent) return;
+  beginMessage();
+  const message = open(12);
+  writeBytes(1, at, size);
+  close(message);
+  send(now);
 }
 
 function shareAlive(): void {
@@ -340,6 +405,7 @@ function connect(now: f64): void {
   isOpen = true;
   isWelcome = false;
   streams += 1;
+  shares.open(servicesEnd());
   sequence = 0;
   acked = 0;
   lastHeard = now;
@@ -373,10 +439,12 @@ function hello(now: f64): void {
     writeBytes(2, found, foundSize);
     release(found);
   }
-  writeFixed64(3, epoch);
+  writeFixed64(3, life);
   writeNumber(4, streams);
   writeBytes(5, codeVersion.at, codeVersion.size);
   writeNumber(6, (memory.size() as f64) * 65536);
+  writeNumber(7, queues.coordinated ? 1 : 0);
+  writeFixed64(8, processNumber());
   close(message);
   send(now);
   introduced = 0;
@@ -451,4 +519,5 @@ function lost(now: f64): void {
   isOpen = false;
   isWelcome = false;
   nextTry = now + retryDelay;
+  shares.close(servicesEnd());
 }

@@ -1,13 +1,15 @@
 import { fail, ok, type Result } from '../base/result.ts';
 
 /** What may be ordered. */
-export const ORDERS = ['pause', 'resume', 'drain', 'undrain', 'cancel'] as const;
+export const ORDERS = ['pause', 'resume', 'drain', 'undrain', 'cancel', 'forget'] as const;
 
 /** An order of an operator. */
 export type OperatorOrder =
   | { readonly kind: 'pause' | 'resume'; readonly service: string }
   /** `pod`: `10.0.0.1:80`, an IP address for all its ports, or its name in Kubernetes. */
   | { readonly kind: 'drain' | 'undrain'; readonly pod: string }
+  /** `envoy`: the node id of one that has ended for good. */
+  | { readonly kind: 'forget'; readonly envoy: string }
   /** `request`: its number in the queue, or its `x-request-id`. */
   | { readonly kind: 'cancel'; readonly service: string; readonly request: string };
 
@@ -46,7 +48,9 @@ export interface Orders {
 export function parseOrder(path: string, query: URLSearchParams): Result<OperatorOrder, string> | undefined {
   const kind = ORDERS.find((one) => path === `/${one}`);
   if (kind === undefined) return undefined;
-  const [service, pod, request] = ['service', 'pod', 'request'].map((name) => query.get(name) || undefined);
+  const [service, pod, request, envoy] = ['service', 'pod', 'request', 'envoy'].map(
+    (name) => query.get(name) || undefined,
+  );
   switch (kind) {
     case 'pause':
     case 'resume':
@@ -54,6 +58,8 @@ export function parseOrder(path: string, query: URLSearchParams): Result<Operato
     case 'drain':
     case 'undrain':
       return pod === undefined ? fail('Say which pod: ?pod=ADDRESS.') : ok({ kind, pod });
+    case 'forget':
+      return envoy === undefined ? fail('Say which Envoy: ?envoy=NODE-ID.') : ok({ kind, envoy });
     case 'cancel':
       if (service === undefined || request === undefined) return fail('Say which: ?service=NAME&request=ID.');
       return ok({ kind, service, request });

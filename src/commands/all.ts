@@ -5,7 +5,7 @@ import { addDemoPod } from './demo-pod.ts';
 import { addExplain } from './explain.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
-import { addDrain, addPause, addResume, addUndrain } from './orders.ts';
+import { addDrain, addForget, addPause, addResume, addUndrain } from './orders.ts';
 import { addQueue } from './queue.ts';
 import { addRender } from './render.ts';
 import { addRun } from './run.ts';
@@ -31,6 +31,7 @@ export function addCommands(program: Command): void {
     addResume,
     addDrain,
     addUndrain,
+    addForget,
     addSchema,
     addCompletion,
     addDemoPod,

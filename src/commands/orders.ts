@@ -55,22 +55,36 @@ export function addUndrain(program: Command): void {
   });
 }
 
+/** `sluice forget ENVOY`. */
+export function addForget(program: Command): void {
+  addOrder(program, {
+    name: 'forget',
+    argument: '<envoy>',
+    of: 'envoy',
+    description: 'say that an Envoy which is away has ended for good: its slots go to the others',
+    example: 'sluice forget edge-1',
+  });
+}
+
 interface Order {
   readonly name: string;
   readonly argument: string;
-  readonly of: 'service' | 'pod';
+  readonly of: 'service' | 'pod' | 'envoy';
   readonly description: string;
   readonly example: string;
 }
+
+const NAMES = {
+  service: 'its name',
+  pod: 'its address, its IP address for all its ports, or its name in Kubernetes',
+  envoy: 'its node id',
+} as const;
 
 function addOrder(program: Command, { name, argument, of, description, example }: Order): void {
   program
     .command(name)
     .description(description)
-    .argument(
-      argument,
-      of === 'pod' ? 'its address, its IP address for all its ports, or its name in Kubernetes' : 'its name',
-    )
+    .argument(argument, NAMES[of])
     .addOption(adminOption())
     .addHelpText('after', `\nExample:\n  ${example}\n${WHO}`)
     .action(async (what: string, { admin = DEFAULT_ADMIN }: Options) => {

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { formatDuration, type Millis } from '../base/duration.ts';
+import type { Millis } from '../base/duration.ts';
 import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { type LogLevel, makeLogger } from '../base/log.ts';
-import { DEFAULT_OWNER_GRACE, startControlPlane } from '../control-plane/assemble.ts';
+import { startControlPlane } from '../control-plane/assemble.ts';
 import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
@@ -27,7 +27,7 @@ interface Options extends DnsFlags, XdsSecurityFlags, ObjectFlags {
   readonly routes?: string;
   readonly xds: readonly BindAddress[];
   readonly admin?: HostPort;
-  readonly ownerGrace: Millis;
+  readonly slotsReclaim?: Millis;
   readonly filter: 'on' | 'off';
   readonly allowTrap?: boolean;
   readonly kubeconfig?: string;
@@ -61,11 +61,9 @@ export function addServe(program: Command): void {
     )
     .addOption(
       new Option(
-        '--owner-grace <duration>',
-        'how long an Envoy that has lost its connection keeps its services, before another Envoy gets them',
-      )
-        .argParser(durationArgument)
-        .default(DEFAULT_OWNER_GRACE, formatDuration(DEFAULT_OWNER_GRACE)),
+        '--slots-reclaim <duration>',
+        'where several Envoys share slots: after how long the slots of one that has lost its connection are given to the others; if it still runs, its pods get more than their limit (default: never)',
+      ).argParser(durationArgument),
     )
     .addOption(filterOption())
     .addOption(new Option('--allow-trap', 'a request may end the queue filter, for tests').hideHelp())
@@ -84,7 +82,7 @@ export function addServe(program: Command): void {
 }
 
 async function serve(options: Options): Promise<void> {
-  const { routes, xds, admin = DEFAULT_ADMIN, ownerGrace, filter, kubeconfig, logLevel } = options;
+  const { routes, xds, admin = DEFAULT_ADMIN, slotsReclaim, filter, kubeconfig, logLevel } = options;
   if (routes === undefined && !wantsObjects(options)) {
     failWith(EXIT.badInput, [
       'Name a route file with --routes, or take routes from objects with --gateway-api, --ingress or --istio.',
@@ -107,7 +105,7 @@ async function serve(options: Options): Promise<void> {
     xds,
     xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,
-    ownerGrace,
+    slotsReclaim,
     filter,
     allowTrap: options.allowTrap,
     kubeconfig,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { systemClock } from '../base/clock.ts';
-import { type Millis, millis } from '../base/duration.ts';
+import type { Millis } from '../base/duration.ts';
 import type { Logger } from '../base/log.ts';
 import { openToAll } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
@@ -14,11 +14,14 @@ import { HealthChecks } from '../endpoints/health/checks.ts';
 import { askJobs } from '../endpoints/jobs/ask.ts';
 import { JobPolls } from '../endpoints/jobs/polls.ts';
 import { formatProblem } from '../model/problem.ts';
+import type { ServiceName } from '../model/service.ts';
 import { Envoys } from '../nodes/envoys.ts';
 import { LastGoodFile } from '../routes/file/last-good.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
+import { MemberRegister } from '../slots/register.ts';
 import { SlotsServer } from '../slots/server.ts';
+import { Sharing } from '../slots/sharing.ts';
 import type { Pace } from '../slots/write-message.ts';
 import { SnapshotCache } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
@@ -37,6 +40,7 @@ import { loadFilter } from './filter-code.ts';
 import { filterProblems, PATIENCE_MS } from './filter-problems.ts';
 import { collectLessOften } from './heap.ts';
 import { JobEvents, memberKey } from './job-events.ts';
+import { KeptFile } from './kept-file.ts';
 import { EventLog, logRecentEvents, noteXdsEvent } from './log-events.ts';
 import { MergedRoutes } from './merged-routes.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
@@ -60,8 +64,8 @@ export interface ControlPlaneOptions {
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
   readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'guard' | 'maxAgeMs'>;
-  /** How long an Envoy that is gone keeps its services; `DEFAULT_OWNER_GRACE` when left out. */
-  readonly ownerGrace?: Millis;
+  /** The slots of an Envoy that has been away for so long are given to others; undefined: never. */
+  readonly slotsReclaim?: Millis | undefined;
   /** Where health, status and metrics are served. */
   readonly admin: AdminAddress;
   /** Further names by which people ask there; see `isTrustedRequest`. */
@@ -99,12 +103,6 @@ export interface StartFailure {
   readonly message: string;
 }
 
-/**
- * An Envoy that runs and can reach Sluice is back within a second or two, one that is started again within some more;
- * one that only lost the way to Sluice still sends its pods requests, so nobody else should too soon.
- */
-export const DEFAULT_OWNER_GRACE = millis(30_000);
-
 const clock = systemClock;
 
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
@@ -119,15 +117,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const file = await routeFile?.load();
   if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
-  const { server, controller, envoys, observation, metrics, operator, telemetry } = assemble(options, routeFile, {
-    file: file?.value ?? {},
-    filter,
-  });
+  const { server, controller, envoys, sharing, observation, metrics, operator, telemetry } = assemble(
+    options,
+    routeFile,
+    {
+      file: file?.value ?? {},
+      filter,
+    },
+  );
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
   const giveUp = async (errors: readonly string[]) => {
     observation.stop();
     await server.stop(0);
     envoys.stop();
+    sharing.stop();
     return failed('failed', errors);
   };
   const bound = await server.start();
@@ -156,6 +159,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       await Promise.all([server.stop(), admin.value.stop()]);
       // After the server: for each Envoy that goes with it they would wait for its return.
       envoys.stop();
+      sharing.stop();
       await running;
     },
   });
@@ -181,12 +185,34 @@ function assemble(
     clock,
     guard,
     ...(options.pace && { pace: options.pace }),
+    refusal: (hello) => sharing.refusal(hello),
     onEvent: (event) => {
       jobEvents.record(event);
+      sharing.record(event);
+      if (event.kind === 'hello') envoys.recordFilter(event.node);
+      if (event.kind === 'holding' || event.kind === 'changes' || event.kind === 'ended') return;
       telemetry.record(event);
       waiting.record(event);
       events.post({ kind: 'slots', event });
     },
+  });
+  const sharing = new Sharing({
+    clock,
+    log,
+    register: new MemberRegister({
+      kept:
+        options.stateDir === undefined
+          ? undefined
+          : new KeptFile(statePath(options.stateDir, 'members', options.routes ?? 'objects')),
+      onFault: (reason) =>
+        log.error({ reason }, 'after a restart Envoys that hold slots and are away will not be waited for'),
+    }),
+    reclaimMs: options.slotsReclaim,
+    takenByJobs: (service, address) => takenByJobs(service, address),
+    ended: (members) => jobEvents.died(members),
+    members: (node) => slots.members(node),
+    flush: (member) => slots.flush(member),
+    changed: () => events.post({ kind: 'sharing' }),
   });
   const server = new XdsServer({
     ...options.xdsSecurity,
@@ -195,6 +221,7 @@ function assemble(
     clock,
     onEvent: (event) => {
       // Before all else: what an Envoy is given depends on what it says.
+      if (event.kind === 'connected') rollouts.connects(event.node.id, event.returning);
       envoys.record(event);
       metrics.recordXdsEvent(event);
       eventLog.record(event);
@@ -206,8 +233,8 @@ function assemble(
   });
   const envoys = new Envoys({
     clock,
-    log,
-    graceMs: options.ownerGrace ?? DEFAULT_OWNER_GRACE,
+    hasFilter: (node, registered) => sharing.hasFilter(node, registered),
+    hasOthers: (node) => sharing.hasOthers(node),
     ask: (stream) => server.ask(stream),
     drop: (stream, reason) => server.drop(stream, reason),
     changed: (nodes) => events.post({ kind: 'ownership', nodes }),
@@ -233,6 +260,8 @@ function assemble(
       log.warn({ service, pod }, 'does not say which jobs it has: async.poll must answer 200 with a JSON list of ids'),
   });
   const jobEvents = new JobEvents(jobs);
+  const takenByJobs = (service: ServiceName, address: string) =>
+    jobs.isUnasked(service, address) ? undefined : (jobs.taken(service).get(address) ?? 0);
   const rollouts = new Rollouts({
     clock,
     envoys,
@@ -240,7 +269,7 @@ function assemble(
     slots: filter.kind === 'off' ? undefined : slots,
     podsOf: (locator) => pods.pods(locator),
     unhealthy: (name) => checks.unhealthy(name),
-    takenByJobs: (name, address) => (jobs.isUnasked(name, address) ? undefined : (jobs.taken(name).get(address) ?? 0)),
+    takenByJobs,
     snapshots: new ModelSnapshots({ filter }),
     changed: (node) => events.post({ kind: 'rollout', node }),
   });
@@ -263,7 +292,7 @@ function assemble(
     flush: (member) => slots.flush(member),
   });
   const store = new OverrideStore({
-    path: options.stateDir && overridesPath(options.stateDir, options.routes ?? 'objects'),
+    path: options.stateDir && statePath(options.stateDir, 'orders', options.routes ?? 'objects'),
     clock,
     changed: () => events.post({ kind: 'sources' }),
     onFault: (reason) => log.error({ reason }, 'orders of operators cannot be kept: they are lost with a restart'),
@@ -280,6 +309,7 @@ function assemble(
     routes,
     pods,
     envoys,
+    sharing,
     rollouts,
     checks,
     jobs,
@@ -302,23 +332,24 @@ function assemble(
     telemetry,
     isFilterOff: () => filter.kind === 'off',
     overrides: () => store.current(),
+    sharing,
     clock,
   });
   const operator = new Operator({
     model: () => controller.state().model,
     store,
     waiting,
+    sharing,
     telemetry,
     isFilterOff: filter.kind === 'off',
   });
-  metrics.watchWithheld(() => envoys.withheld());
-  return { server, controller, envoys, observation, metrics, operator, telemetry };
+  return { server, controller, envoys, sharing, observation, metrics, operator, telemetry };
 }
 
-/** Each route file has its own. */
-function overridesPath(folder: string, routes: string): string {
+/** What is kept over a restart; each route file has its own. */
+function statePath(folder: string, what: string, routes: string): string {
   const id = createHash('sha256').update(resolve(routes)).digest('hex').slice(0, 12);
-  return join(folder, `orders-${id}.json`);
+  return join(folder, `${what}-${id}.json`);
 }
 
 function failed(kind: StartFailure['kind'], messages: readonly string[]): Result<never, StartFailure> {

@@ -15,6 +15,7 @@ import type { ServiceName } from '../model/service.ts';
 import type { Source } from '../model/source.ts';
 import type { Envoys } from '../nodes/envoys.ts';
 import { summarizeEnvoys } from '../nodes/summary.ts';
+import { type Sharing, sharedServices } from '../slots/sharing.ts';
 import type { SnapshotCache } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
 import type { ControllerEvent, EventQueue } from './events.ts';
@@ -28,6 +29,8 @@ export interface ControllerOptions {
   readonly routes: Source<Routing>;
   readonly pods: PodSource;
   readonly envoys: Pick<Envoys, 'follow' | 'problems'>;
+  /** Who shares the slots of the services. */
+  readonly sharing: Pick<Sharing, 'follow' | 'recordJobs' | 'problems'>;
   readonly rollouts: Rollouts;
   /** Who asks pods whether they are well. */
   readonly checks: Pick<HealthChecks, 'follow' | 'stop'>;
@@ -108,23 +111,27 @@ export class Controller {
 
   #take(events: readonly ControllerEvent[]): void {
     if (this.#stopped) return;
-    const { rollouts } = this.#options;
+    const { rollouts, sharing } = this.#options;
     if (events.some(({ kind }) => kind === 'sources')) this.#trigger.poke();
     const xds = events.flatMap((each) => (each.kind === 'xds' ? [each.event] : []));
     const slots = events.flatMap((each) => (each.kind === 'slots' ? [each.event] : []));
     const health = events.flatMap((each) => (each.kind === 'health' ? [each.service] : []));
+    // Before a filter that has come is told anything: its Envoy may get more services by that.
+    this.#options.cache.reselect(new Set(events.flatMap((each) => (each.kind === 'ownership' ? [...each.nodes] : []))));
     if (slots.length > 0) rollouts.recordSlots(slots);
-    if (health.length > 0) rollouts.recordHealth(health);
+    if (health.length > 0) {
+      // Jobs that no filter knows take slots.
+      sharing.recordJobs();
+      rollouts.recordHealth(health);
+    }
     if (xds.length > 0) rollouts.recordXds(xds);
-    const owners = events.flatMap((each) => (each.kind === 'ownership' ? [...each.nodes] : []));
-    const sent = events.flatMap((each) => (each.kind === 'rollout' ? [each.node] : []));
-    this.#options.cache.reselect(new Set([...owners, ...sent]));
+    this.#options.cache.reselect(new Set(events.flatMap((each) => (each.kind === 'rollout' ? [each.node] : []))));
     if (events.some(mayChangeProblems)) this.#problems.poke();
     if (events.some(mayMissFilter)) this.#missingFilters.poke();
   }
 
   #reconcile(): void {
-    const { routes, pods, rollouts, envoys, checks, jobs } = this.#options;
+    const { routes, pods, rollouts, envoys, sharing, checks, jobs } = this.#options;
     const file = routes.state();
     if (file.kind === 'pending') {
       this.#tellProblems();
@@ -150,6 +157,7 @@ export class Controller {
       jobs.follow(model.services);
       rollouts.follow(model);
       envoys.follow(model.services);
+      sharing.follow(sharedServices(model.services));
       checks.follow(model.services);
       this.#publish();
     }
@@ -191,11 +199,11 @@ export class Controller {
 
   /** Problems are logged when they come and when they go, not again and again. */
   #tellProblems(): void {
-    const { log, routes, envoys, filterProblems } = this.#options;
+    const { log, routes, envoys, sharing, filterProblems } = this.#options;
     const found = [
       ...routes.state().problems,
       ...(this.#reconciled?.wanted.problems ?? []),
-      ...summarizeEnvoys([...envoys.problems(), ...filterProblems()]),
+      ...summarizeEnvoys([...envoys.problems(), ...sharing.problems(), ...filterProblems()]),
     ];
     const before = new Set(this.#state.problems.map(formatProblem));
     const now = new Set(found.map(formatProblem));
@@ -225,6 +233,7 @@ function mayChangeProblems(event: ControllerEvent): boolean {
     case 'rollout':
       return false;
     case 'ownership':
+    case 'sharing':
       return true;
     case 'xds':
       return event.event.kind === 'nacked' || event.event.kind === 'disconnected' || event.event.kind === 'connected';

@@ -6,8 +6,10 @@ import type { XdsEvent } from '../xds/protocol/event.ts';
 export type ControllerEvent =
   /** The routes, or the pods of a service, are not what they were. */
   | { readonly kind: 'sources' }
-  /** These Envoys may own other services than before, or other problems are to be told of some. */
+  /** These Envoys may be to get other services than before, or other problems are to be told of some. */
   | { readonly kind: 'ownership'; readonly nodes: ReadonlySet<string> }
+  /** Other problems are to be told of slots that Envoys share. */
+  | { readonly kind: 'sharing' }
   /** An Envoy is to be sent something else: its rollout has gone on. */
   | { readonly kind: 'rollout'; readonly node: string }
   /** Other pods of a service fail their health checks than before, or other slots of them are taken by jobs. */

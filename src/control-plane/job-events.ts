@@ -3,11 +3,11 @@ import type { MemberId, SlotsEvent } from '../slots/events.ts';
 
 /** Tells those who ask pods for their jobs what the queue filters know of them. */
 export class JobEvents {
-  readonly #polls: Pick<JobPolls, 'hello' | 'began' | 'ended'>;
+  readonly #polls: Pick<JobPolls, 'hello' | 'began' | 'ended' | 'died'>;
   /** The members by their key: their node, and whether their stream is open. */
   readonly #members = new Map<string, { readonly node: string; isOpen: boolean }>();
 
-  constructor(polls: Pick<JobPolls, 'hello' | 'began' | 'ended'>) {
+  constructor(polls: Pick<JobPolls, 'hello' | 'began' | 'ended' | 'died'>) {
     this.#polls = polls;
   }
 
@@ -34,6 +34,13 @@ export class JobEvents {
       if (kind === 'began') this.#polls.began(service, { member, node, address, id });
       else this.#polls.ended(service, { member, address, id });
     }
+  }
+
+  /** These members are known to have ended: their jobs may go on. */
+  died(members: readonly MemberId[]): void {
+    const keys = members.map(memberKey);
+    for (const key of keys) this.#members.delete(key);
+    this.#polls.died(keys);
   }
 }
 

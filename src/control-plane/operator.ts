@@ -3,6 +3,7 @@ import { fail, ok, type Result } from '../base/result.ts';
 import { formatAddress } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
 import type { ServiceName } from '../model/service.ts';
+import type { Sharing } from '../slots/sharing.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { OverrideStore } from './override-store.ts';
 import type { WaitingAt, WaitingRequests } from './waiting-requests.ts';
@@ -12,6 +13,8 @@ export interface OperatorOptions {
   readonly model: () => Model | undefined;
   readonly store: OverrideStore;
   readonly waiting: Pick<WaitingRequests, 'list' | 'cancel'>;
+  /** Takes the slots of an Envoy that has ended for good. */
+  readonly sharing: Pick<Sharing, 'forget'>;
   /** Tells it in the log and among the events. */
   readonly telemetry: Pick<Telemetry, 'tell'>;
   /** Whether Envoys work without the queue filter: then there is no queue to ask, and nobody to stop. */
@@ -40,6 +43,8 @@ export class Operator implements Orders {
       case 'drain':
       case 'undrain':
         return this.#drainOrUndrain(order.kind, order.pod, by);
+      case 'forget':
+        return this.#forget(order.envoy, by);
       case 'cancel':
         return this.#cancel(order.service, order.request, by);
     }
@@ -101,6 +106,25 @@ export class Operator implements Orders {
     if (done.length === 0)
       return ok(`${names} is drained already, by ${store.current().drained.get(names)?.by ?? by}.`);
     return ok(`${names} gets no new request and finishes what it has. Take it back with: sluice undrain ${pod}`);
+  }
+
+  #forget(envoy: string, by: string): Result<string, string> {
+    const { sharing, telemetry } = this.#options;
+    switch (sharing.forget(envoy)) {
+      case 'connected':
+        return fail(`Envoy ${envoy} is connected: it has not ended.`);
+      case 'unknown':
+        return fail(`No Envoy ${envoy} is away. sluice status names those that are.`);
+      case 'forgotten':
+        telemetry.tell({
+          kind: 'command',
+          node: envoy,
+          message: `forgotten by ${by}: it has ended, and its slots are free`,
+        });
+        return ok(
+          `Envoy ${envoy} is forgotten, and its slots are free. If it still runs, its pods get more than their limit.`,
+        );
+    }
   }
 
   async #cancel(service: string, wanted: string, by: string): Promise<Result<string, string>> {

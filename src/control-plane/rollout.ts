@@ -508,7 +508,7 @@ export class Rollout {
   }
 
   /**
-   * Another Envoy has it: here nobody waits for it, and Envoy answers that its cluster is not there. As long as it is, who
+   * This Envoy must not have it, or is not there for it: here nobody waits for it, and Envoy answers that its cluster is not there. As long as it is, who
    * is let go would get to a pod, so nobody is.
    */
   #pass(name: ServiceName, { members, holdings }: RolloutInput): void {
@@ -590,11 +590,13 @@ const PASSED: Wanted = {
     timeoutMs: 0,
     fullStatus: 503,
     abortHoldMs: 0,
+    slackMs: 0,
     ejection: { consecutive5xx: 0, consecutiveGateway: 0, baseMs: 1, maxMs: 1 },
     tellPlace: false,
     waitForBodyBytes: 0,
     jobs: undefined,
     idempotency: undefined,
+    ownSlots: true,
   },
   pods: new Map([['0.0.0.0:1', { limit: 1_000_000_000, unhealthy: false }]]),
 };

@@ -20,7 +20,7 @@ import { type Holdings, RETURN_MS, Rollout, type RolloutView } from './rollout.t
 /** What `Rollouts` works with. */
 export interface RolloutsOptions {
   readonly clock: Clock;
-  readonly envoys: Pick<Envoys, 'given' | 'isReturning' | 'ownedByOthers'>;
+  readonly envoys: Pick<Envoys, 'given' | 'isReturning' | 'withheldFrom' | 'needsFilter'>;
   /** What the client of a stream has taken. */
   readonly holdings: (stream: number) => Holdings | undefined;
   /** The filters in an Envoy, and the way to them. Undefined: none, Envoys queue by themselves. */
@@ -59,6 +59,9 @@ const REMEMBER_MS = 30_000;
 /** How long after it has the control listener an Envoy waits for its filter: one that does not come then does not come. */
 const OPEN_MS = 5000;
 
+/** Beside Envoys that share slots it waits longer, as without its filter it could only refuse requests: it may just be busy. */
+const OPEN_BESIDE_MS = 30_000;
+
 /** What there is to listen for before an Envoy takes requests: the filter begins there. */
 const CONTROL = new Set([CONTROL_LISTENER]);
 
@@ -94,7 +97,12 @@ export class Rollouts {
     const model = this.#model;
     if (model === undefined || given.kind === 'waits') return undefined;
     const { snapshots } = this.#options;
-    if (given.kind === 'visitor') return this.#whole && snapshots.of(this.#whole, given.absent);
+    if (given.kind !== 'envoy') {
+      const whole = this.#whole && snapshots.of(this.#whole, given.absent);
+      return given.kind === 'silent' && this.#options.slots !== undefined
+        ? whole && this.#closedSnapshot(whole)
+        : whole;
+    }
     const running = this.#running.get(node.id) ?? this.#start(node.id);
     if (running.model !== model || running.absent !== given.absent) {
       running.model = model;
@@ -114,6 +122,14 @@ export class Rollouts {
   /** Where the pods of services are found that have left the model, and that an Envoy still has requests for. */
   leaving(): readonly Locator[] {
     return [...this.#running.values()].flatMap(({ rollout }) => rollout.leaving.map(({ locator }) => locator));
+  }
+
+  /**
+   * A client connects, before anything is given to it. If Envoy was started again, what the one before had, and that it took
+   * requests, says nothing of it.
+   */
+  connects(node: string, isReturning: boolean): void {
+    if (!isReturning && !this.#streams.has(node)) this.#forget(node);
   }
 
   /** Takes note of what Envoys answer. */
@@ -172,7 +188,7 @@ export class Rollouts {
     if (member === undefined || running === undefined) return;
     // Its filter is back before it is: what was given away meanwhile it must not go on using.
     if (!this.#streams.has(node))
-      running.absent = new Set([...running.absent, ...this.#options.envoys.ownedByOthers(node)]);
+      running.absent = new Set([...running.absent, ...this.#options.envoys.withheldFrom(node)]);
     running.rollout.join(member);
   }
 
@@ -200,9 +216,13 @@ export class Rollouts {
     this.#streams.delete(node);
     this.#timers.after(REMEMBER_MS, () => {
       if (this.#streams.has(node)) return;
-      this.#running.get(node)?.cancel();
-      this.#running.delete(node);
+      this.#forget(node);
     });
+  }
+
+  #forget(node: string): void {
+    this.#running.get(node)?.cancel();
+    this.#running.delete(node);
   }
 
   /** Without a filter nothing has to be waited for. */
@@ -235,9 +255,13 @@ export class Rollouts {
   #openLater(node: string): void {
     const running = this.#running.get(node);
     if (running === undefined || running.isOpen) return;
-    this.#timers.after(OPEN_MS, () => {
+    const open = () => {
       if (this.#running.get(node) === running) this.#open(node);
+    };
+    this.#timers.after(OPEN_MS, () => {
+      if (!this.#options.envoys.needsFilter(node)) open();
     });
+    this.#timers.after(OPEN_BESIDE_MS, open);
   }
 
   /** Whether the client of a stream takes requests already. */

@@ -115,7 +115,7 @@ const BY_ROUTER: readonly Reply[] = [
     // Without `retry-after`: this Envoy will not soon have it.
     when: byFlags('NC'),
     error: 'not carried here',
-    message: `This Envoy does not carry ${SERVICE}: another Envoy has it, or the node metadata of this one leaves it out (sluice status tells). No pod has seen the request.`,
+    message: `This Envoy does not carry ${SERVICE}: its node metadata leaves it out, or slots cannot be shared with it (sluice status tells). No pod has seen the request.`,
   },
   {
     // UMSDR. Its status is 408 while the request is still being sent.

@@ -1,48 +1,49 @@
 import type { Clock } from '../base/clock.ts';
-import type { Millis } from '../base/duration.ts';
-import type { Logger } from '../base/log.ts';
 import { remember } from '../base/remember.ts';
 import { Timers } from '../base/timers.ts';
 import type { Problem } from '../model/problem.ts';
-import type { ServiceName } from '../model/service.ts';
+import type { Service, ServiceName } from '../model/service.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
 import type { XdsEvent } from '../xds/protocol/event.ts';
 import { chosenServices } from './chosen-services.ts';
-import { type NodeId, type Owned, Owners, sameServices, wants } from './ownership.ts';
-import { type EnvoyState, envoyProblems } from './problems.ts';
+import { type EnvoyState, envoyProblems, isThereFor, type NodeId } from './problems.ts';
 import { tooOldRelease } from './release.ts';
 import { SameNodeId, type SameNodeIdOptions } from './same-node-id.ts';
 
 /** What `Envoys` works with. */
 export interface EnvoysOptions extends Pick<SameNodeIdOptions, 'ask' | 'drop'> {
   readonly clock: Clock;
-  readonly log: Logger;
-  /** How long an Envoy without a stream keeps its services. */
-  readonly graceMs: Millis;
+  /** Whether an Envoy has a queue filter: one that is connected now, or `registered` one that may come back. */
+  readonly hasFilter: (node: string, registered: boolean) => boolean;
+  /** Whether filters of other Envoys may use slots. */
+  readonly hasOthers: (node: string) => boolean;
   /** Told when these Envoys may be to get something else than before (or none, but other problems are to be told). */
   readonly changed: (nodes: ReadonlySet<string>) => void;
 }
 
 /**
  * What the client of a stream is given: nothing, or all but these services. `visitor`: it is no Envoy that takes
- * requests, so nothing has to be kept in order with what it does.
+ * requests, so nothing has to be kept in order with what it does. `silent`: it may be a busy Envoy, and must not take requests yet.
  */
 export type Given =
   | { readonly kind: 'waits' }
-  | { readonly kind: 'envoy' | 'visitor'; readonly absent: ReadonlySet<ServiceName> };
+  | { readonly kind: 'envoy' | 'visitor' | 'silent'; readonly absent: ReadonlySet<ServiceName> };
 
-/**
- * How long after a start Envoys that had services are waited for: they come back within a second (see the bootstrap).
- * Until then an Envoy that returns gets no more than it had.
- */
+/** What is known of the services that are there. */
+export type Services = readonly { readonly service: Pick<Service, 'name' | 'discipline'> }[];
+
+/** How long after a start the filters of Envoys that had a configuration are waited for: they come back within a second. */
 const RETURN_MS = 3000;
 
 /** An Envoy that has clusters asks for its listeners in the same breath. */
 const ASKS_MS = 1000;
 
-/** Who asks for listeners and has not answered by then owns nothing: it is no Envoy. */
+/** Who asks for listeners and has not answered by then is no Envoy, if there are others. */
 const PROOF_MS = 1000;
+
+/** So long an Envoy without a queue filter, which cannot share slots, keeps its services when it has lost its connection. */
+const GRACE_MS = 30_000;
 
 interface Known extends EnvoyState {
   readonly userAgent: string;
@@ -50,13 +51,17 @@ interface Known extends EnvoyState {
   readonly sameId: SameNodeId;
   /** It had a configuration when it came. */
   returning: boolean;
-  /** Undefined: not said. */
-  holds: ReadonlySet<ServiceName> | undefined;
   /**
    * Whether it takes requests: whoever does asks for listeners, and answers. `asked`: it has not answered yet.
-   * `silent`: it has not for so long that it is none.
+   * `silent`: it has not for so long that it is no Envoy.
    */
   listens: 'no' | 'asked' | 'silent' | 'yes';
+  /** It has a queue filter, which counts its slots with those of others. */
+  hasFilter: boolean;
+  /** What it said it has when it came; undefined: not said. */
+  holds: ReadonlySet<string> | undefined;
+  /** It has rejected the filter: there is none to wait for. */
+  isRefused: boolean;
   /** When it came, in monotonic milliseconds. */
   readonly since: number;
   /** Ends the wait for its return. */
@@ -64,24 +69,27 @@ interface Known extends EnvoyState {
 }
 
 const NONE: ReadonlySet<ServiceName> = new Set();
-const NOBODY: ReadonlySet<string> = new Set();
-const NOTHING: Owned = [];
+const NOTHING: Services = [];
 
-/** Which Envoys are there, and which services each of them gets. */
+/**
+ * Which Envoys are there, and which services each of them gets: those that it is there for. Services with a limit are used by
+ * several Envoys only where all of them have the queue filter, since these share the slots; an Envoy without has them alone.
+ */
 export class Envoys {
   readonly #options: EnvoysOptions;
   readonly #known = new Map<NodeId, Known>();
-  readonly #owners = new Owners();
-  /** What each Envoy does not get, as it owns now; the same object as long as it is the same. */
   readonly #given = new Map<NodeId, ReadonlySet<ServiceName>>();
+  /** Envoys that have services with a limit, and whose filter is not known; by node, the services that they are there for. */
+  readonly #alone = new Map<NodeId, ReadonlySet<string> | undefined>();
+  /** Envoys that can share slots. */
+  readonly #filtered = new Set<NodeId>();
   readonly #timers: Timers;
   readonly #startedAt: number;
-  #owned: Owned = NOTHING;
-  /** The services with a limit: what those do not get that own nothing. */
-  #limited: ReadonlySet<ServiceName> = NONE;
+  #services: Services = NOTHING;
+  #limited: readonly ServiceName[] = [];
+  #allLimited: ReadonlySet<ServiceName> = NONE;
   #problems: readonly Problem[] | undefined;
-  /** `over`: whoever comes now may have what nobody has. */
-  #returns: 'none' | 'awaited' | 'over' = 'none';
+  #isWaitingForReturns = false;
 
   constructor(options: EnvoysOptions) {
     this.#options = options;
@@ -98,23 +106,35 @@ export class Envoys {
     else if (event.kind === 'holds') this.#holds(id, event);
     else if (event.kind === 'disconnected') this.#disconnected(id, event.stream);
     else if (event.kind === 'alive') this.#known.get(id)?.sameId.heard(event.stream);
+    else if (event.kind === 'nacked' && event.typeUrl === TYPE_URLS.extension) this.#refusedFilter(id);
     else if (event.kind === 'acked' || event.kind === 'nacked') this.#answered(id, event);
   }
 
+  /** The queue filter of an Envoy has connected. */
+  recordFilter(node: string): void {
+    const known = this.#known.get(node as NodeId);
+    if (known === undefined || known.hasFilter || !this.#options.hasFilter(node, known.returning)) return;
+    known.hasFilter = true;
+    known.isRefused = false;
+    this.#change(known);
+  }
+
   /** Takes the services that are there from now on. */
-  follow(owned: Owned): void {
-    const before = this.#owned;
-    if (sameServices(before, owned)) return;
-    this.#owned = owned;
-    this.#problems = undefined;
-    const limited = owned.flatMap(({ service }) => (service.discipline.kind === 'limited' ? [service.name] : []));
-    const isSame = limited.length === this.#limited.size && limited.every((name) => this.#limited.has(name));
+  follow(services: Services): void {
+    const before = this.#services;
+    const same = (is: (a: Services[number]['service'], b: Services[number]['service'] | undefined) => boolean) =>
+      before.length === services.length && services.every(({ service }, at) => is(service, before[at]?.service));
+    if (same((a, b) => a === b)) return;
     // With the same names everybody goes on with what he has.
-    if (isSame && sameNames(before, owned)) return;
-    if (!isSame) this.#limited = new Set(limited);
+    const isSame = same((a, b) => a.name === b?.name && a.discipline.kind === b.discipline.kind);
+    this.#services = services;
+    this.#problems = undefined;
+    if (isSame) return;
+    this.#limited = services.flatMap(({ service: { name, discipline } }) =>
+      discipline.kind === 'limited' ? [name] : [],
+    );
+    this.#allLimited = new Set(this.#limited);
     this.#given.clear();
-    // Whom a new service goes to, and from whom it is withheld, is known only now.
-    if (this.#owners.follow(this.#limited)) this.#options.changed(NOBODY);
   }
 
   /** What a node is given now; one that is not known stands for an Envoy that has everything. */
@@ -122,17 +142,20 @@ export class Envoys {
     const known = this.#known.get(id as NodeId);
     if (known === undefined) return { kind: 'visitor', absent: NONE };
     if (known.tooOld !== undefined || this.#mayBeAboutToSay(known)) return { kind: 'waits' };
-    if (this.#waitsForOwners(known)) return { kind: 'waits' };
-    const whose = isCandidate(known) ? known.sameId.whose(stream) : 'another';
+    const whose = isEnvoy(known) ? known.sameId.whose(stream) : 'another';
     if (whose === 'unknown') return { kind: 'waits' };
-    if (whose === 'another') return { kind: 'visitor', absent: this.#absentFrom(known, NONE) };
-    const absent = remember(this.#given, known.id, () => this.#absentFrom(known, this.#owners.of(known.id)));
-    return { kind: 'envoy', absent };
+    if (whose === 'another') {
+      const kind = known.listens === 'silent' ? 'silent' : 'visitor';
+      return { kind, absent: this.#absentFrom(known, this.#limited) };
+    }
+    return { kind: 'envoy', absent: remember(this.#given, known.id, () => this.#absent(known)) };
   }
 
-  /** The services with a limit that others have, so that no filter in this Envoy may use them, whether it has come yet or not. */
-  ownedByOthers(id: string): ReadonlySet<ServiceName> {
-    return new Set([...this.#owners.all].flatMap(([name, owner]) => (owner === id ? [] : [name])));
+  /** The services with a limit that no filter in this Envoy may use, whether Envoy itself has come yet or not. */
+  withheldFrom(id: string): ReadonlySet<ServiceName> {
+    const others = this.#aloneBeside(id as NodeId);
+    if (others.length === 0) return NONE;
+    return new Set(this.#limited.filter((name) => others.some((other) => isThereFor(other, name))));
   }
 
   /** Whether an Envoy had a configuration when it came. */
@@ -140,18 +163,10 @@ export class Envoys {
     return this.#known.get(id as NodeId)?.returning ?? false;
   }
 
-  /** By node, how many services with a limit it is there for that it, or another of its id, does not get. */
-  withheld(): ReadonlyMap<NodeId, number> {
-    const owned = this.#owners.all;
-    return new Map(
-      this.#listening().map((known): readonly [NodeId, number] => {
-        const own = known.sameId.others > 0 ? NONE : this.#owners.of(known.id);
-        if (known.services === undefined) return [known.id, owned.size - own.size];
-        // A name that somebody owns is the name of a service.
-        const names = [...known.services] as ServiceName[];
-        return [known.id, names.filter((name) => owned.has(name) && !own.has(name)).length];
-      }),
-    );
+  /** Whether an Envoy gets some services only once its filter has come, because others share their slots. */
+  needsFilter(id: string): boolean {
+    const known = this.#known.get(id as NodeId);
+    return known !== undefined && !known.hasFilter && !known.isRefused && this.#withheld(known).length > 0;
   }
 
   /** How many Envoys get nothing because they are too old. */
@@ -163,10 +178,9 @@ export class Envoys {
   problems(): readonly Problem[] {
     this.#problems ??= envoyProblems({
       envoys: [...this.#known.values()],
-      listening: this.#listening(),
-      byOwner: this.#owners.byOwner,
-      existing: this.#owned === NOTHING ? undefined : new Set(this.#owned.map(({ service }) => service.name)),
-      graceMs: this.#options.graceMs,
+      alone: [...this.#alone.keys()],
+      withheld: new Map(this.#listening().map((known) => [known.id, this.#withheld(known)])),
+      existing: this.#services === NOTHING ? undefined : new Set(this.#services.map(({ service }) => service.name)),
     });
     return this.#problems;
   }
@@ -183,7 +197,9 @@ export class Envoys {
   #connected(id: NodeId, event: XdsEvent & { readonly kind: 'connected' }): void {
     const before = this.#known.get(id);
     before?.cancel();
-    const { clock, ask, drop } = this.#options;
+    const { clock, ask, drop, hasFilter } = this.#options;
+    const returning = (before?.returning ?? false) || event.returning;
+    const isNew = before === undefined || before.streams.size === 0;
     const known: Known = {
       id,
       ...chosenServices(event.node.metadata),
@@ -191,10 +207,12 @@ export class Envoys {
       tooOld: tooOldRelease(event.userAgent),
       streams: before?.streams ?? new Set(),
       sameId: before?.sameId ?? new SameNodeId({ clock, ask, drop, changed: () => this.#tell([id]) }),
-      returning: (before?.returning ?? false) || event.returning,
-      holds: before?.holds,
+      returning,
       listens: before?.listens ?? 'no',
-      since: before !== undefined && before.streams.size > 0 ? before.since : clock.monotonic(),
+      hasFilter: (!isNew && before.hasFilter) || hasFilter(id, returning),
+      holds: isNew ? undefined : before.holds,
+      isRefused: !isNew && before.isRefused,
+      since: isNew ? clock.monotonic() : before.since,
       cancel: () => {},
     };
     known.streams.add(event.stream);
@@ -202,27 +220,22 @@ export class Envoys {
     // It may be there for other services than before.
     this.#given.delete(id);
     if (known.returning) {
-      // A timer may be a fraction of a millisecond early.
-      this.#timers.after(ASKS_MS + 1, () => this.#options.changed(new Set([id])));
+      this.#timers.after(ASKS_MS, () => this.#options.changed(new Set([id])));
       if (this.#areReturning()) this.#waitForReturns();
     }
     // A visitor changes nothing for anybody else.
-    if (isCandidate(known) || hasProblem(known)) this.#change(known);
+    if (isEnvoy(known) || hasProblem(known)) this.#change(known);
   }
 
-  /** After a start: once all that come back are there, what they do not hold may go to anybody. */
+  /** After a start: once all that come back are there, what was kept from them is not any more. */
   #waitForReturns(): void {
-    if (this.#returns !== 'none') return;
-    this.#returns = 'awaited';
-    this.#timers.after(this.#startedAt + RETURN_MS - this.#options.clock.monotonic(), () => {
-      // Whatever the clock says: a timer may be a fraction of a millisecond early.
-      this.#returns = 'over';
-      const returned = [...this.#known.values()].filter(({ returning }) => returning);
-      this.#tell(returned.flatMap((known) => [known.id, ...this.#assign(known)]));
-    });
+    if (this.#isWaitingForReturns) return;
+    this.#isWaitingForReturns = true;
+    const returned = () => [...this.#known.values()].flatMap(({ id, returning }) => (returning ? [id] : []));
+    this.#timers.after(this.#startedAt + RETURN_MS - this.#options.clock.monotonic(), () => this.#tell(returned()));
   }
 
-  /** Who asks for listeners takes requests: it may own services. */
+  /** Who asks for listeners takes requests. */
   #asked(id: NodeId, { typeUrl, stream }: XdsEvent & { readonly kind: 'asked' }): void {
     const known = this.#known.get(id);
     if (known === undefined || !isProxy(known)) return;
@@ -256,50 +269,83 @@ export class Envoys {
   }
 
   #listening(): readonly Known[] {
-    return [...this.#known.values()].filter((known) => isCandidate(known) && known.streams.size > 0);
+    return [...this.#known.values()].filter((known) => isEnvoy(known) && known.streams.size > 0);
   }
 
-  /** The services an Envoy does not get: those it is not there for, and those with a limit that are not its `own`. */
-  #absentFrom({ services }: Known, own: ReadonlySet<ServiceName>): ReadonlySet<ServiceName> {
-    if (services === undefined) {
-      // Thousands of Envoys that own nothing share one set.
-      if (own.size === 0) return this.#limited;
-      return own.size === this.#limited.size ? NONE : new Set([...this.#limited].filter((name) => !own.has(name)));
+  /** The services that an Envoy is not there for, and those with a limit that it must not have. */
+  #absentFrom(known: Known, withheld: readonly ServiceName[]): ReadonlySet<ServiceName> {
+    if (known.services === undefined) {
+      // Thousands of Envoys share one set.
+      if (withheld.length === this.#limited.length) return this.#allLimited;
+      return withheld.length === 0 ? NONE : new Set(withheld);
     }
-    const absent = this.#owned.filter(({ service: { name } }) => {
-      return !wants({ services }, name) || (this.#limited.has(name) && !own.has(name));
-    });
-    return new Set(absent.map(({ service }) => service.name));
+    const mustNot = new Set(withheld);
+    return new Set(
+      this.#services.flatMap(({ service: { name } }) => (!isThereFor(known, name) || mustNot.has(name) ? [name] : [])),
+    );
+  }
+
+  #absent(known: Known): ReadonlySet<ServiceName> {
+    const withheld = this.#withheld(known);
+    const isSome = this.#limited.filter((name) => isThereFor(known, name)).length > withheld.length;
+    if (!known.hasFilter && isSome) this.#alone.set(known.id, known.services);
+    return this.#absentFrom(known, withheld);
+  }
+
+  /** The services with a limit that it is there for, and must not have: slots are not shared with an Envoy without a filter. */
+  #withheld(known: Known): readonly ServiceName[] {
+    const alone = this.#aloneBeside(known.id);
+    const filtered = known.hasFilter || this.#alone.has(known.id) ? [] : this.#filteredBeside(known.id);
+    const others = [...alone, ...filtered];
+    if (others.length === 0) return [];
+    if (known.services === undefined && others.some(({ services }) => services === undefined)) return this.#limited;
+    return this.#limited.filter((name) => isThereFor(known, name) && others.some((other) => isThereFor(other, name)));
+  }
+
+  #aloneBeside(id: NodeId): readonly Pick<Known, 'services'>[] {
+    return [...this.#alone].flatMap(([other, services]) => (other === id ? [] : [{ services }]));
+  }
+
+  /** The Envoys with a filter, beside which one without must not use their services. */
+  #filteredBeside(id: NodeId): readonly Pick<Known, 'services'>[] {
+    const others = [...this.#filtered].flatMap((other) => (other === id ? [] : (this.#known.get(other) ?? [])));
+    // One that is away may be there for all services.
+    return others.length === 0 && this.#options.hasOthers(id) ? [{ services: undefined }] : others;
   }
 
   /**
-   * Who has had a configuration says in its first messages what it has, and that it takes requests: before that it must
-   * lose nothing.
+   * Who has had a configuration says in its first messages what it has, and that it takes requests, and its filter comes back:
+   * before that it must lose nothing.
    */
   #mayBeAboutToSay(known: Known): boolean {
     if (!known.returning || !isProxy(known)) return false;
-    if (known.holds === undefined && this.#areReturning()) return true;
-    return known.listens === 'no' && this.#options.clock.monotonic() - known.since < ASKS_MS;
+    if (this.#areReturning() && (known.holds === undefined || this.#holdsNothing(known))) return true;
+    if (known.listens === 'no') return this.#options.clock.monotonic() - known.since < ASKS_MS;
+    return !known.hasFilter && !known.isRefused && this.#areReturning();
   }
 
-  /**
-   * While others may be about to return, a service that nobody owns may be theirs. Until that is known an Envoy that has had a
-   * configuration keeps it: with routes to a service that it does not get it would refuse what it can serve (a service was
-   * renamed while the control plane was away).
-   */
-  #waitsForOwners(known: Known): boolean {
-    // Not by the clock: those that wait are looked at a moment after the others are no longer waited for.
-    if (!known.returning || !isCandidate(known)) return false;
-    return [...this.#owners.free].some((name) => wants(known, name));
+  /** Of two with one node id the one that has the services goes first, and may be about to come. */
+  #holdsNothing(known: Known): boolean {
+    const own = this.#limited.filter((name) => isThereFor(known, name));
+    return own.length > 0 && !own.some((name) => known.holds?.has(name));
   }
 
   #holds(id: NodeId, { names, stream }: XdsEvent & { readonly kind: 'holds' }): void {
     const known = this.#known.get(id);
     if (known === undefined) return;
     // A cluster is called as its service.
-    known.holds = new Set(names as ServiceName[]);
-    const isClaim = this.#owned === NOTHING || [...known.holds].some((name) => this.#limited.has(name));
+    known.holds = new Set(names);
+    const isClaim = this.#services === NOTHING || this.#limited.some((name) => known.holds?.has(name));
     if (isClaim && this.#areReturning()) known.sameId.claimed(stream);
+    this.#change(known);
+  }
+
+  /** It has no Wasm, or cannot run ours. */
+  #refusedFilter(id: NodeId): void {
+    const known = this.#known.get(id);
+    if (known === undefined) return;
+    known.isRefused = true;
+    known.hasFilter &&= this.#options.hasFilter(id, false);
     this.#change(known);
   }
 
@@ -308,75 +354,43 @@ export class Envoys {
     if (known === undefined || !known.streams.delete(stream)) return;
     known.sameId.closed(stream);
     if (known.streams.size > 0) return;
-    // Who never took a request may be forgotten at once.
-    if (!isCandidate(known) || known.listens !== 'yes') {
+    if (!this.#alone.has(id)) {
       this.#forget(known);
       return;
     }
-    known.cancel = this.#options.clock.after(this.#options.graceMs, () => this.#gone(known));
+    known.cancel = this.#options.clock.after(GRACE_MS, () => this.#forget(known));
     this.#change(known);
   }
 
   #forget(known: Known): void {
-    known.sameId.stop();
-    const isOfInterest = isCandidate(known) || hasProblem(known);
-    const changed = this.#remove(known);
-    if (isOfInterest) this.#tell(changed);
-  }
-
-  #gone(known: Known): void {
-    const { log, graceMs } = this.#options;
-    const services = [...this.#owners.of(known.id)];
-    this.#tell(this.#remove(known));
-    if (services.length === 0) return;
-    log.warn(
-      { node: known.id, services, graceMs },
-      'this Envoy has been gone for so long that others may get its services; if it still runs, its pods may get more than their limit until it is back',
-    );
-  }
-
-  #remove(known: Known): ReadonlySet<NodeId> {
     this.#known.delete(known.id);
-    const changed = this.#owners.remove(known.id);
-    for (const id of [known.id, ...changed]) this.#given.delete(id);
-    return changed;
+    known.sameId.stop();
+    if (isEnvoy(known) || hasProblem(known)) this.#change(known);
+    else this.#given.delete(known.id);
   }
 
-  /** An Envoy is otherwise than before: finds what it owns now, and tells of it. */
+  /** An Envoy is otherwise than before. That concerns others where it is one that shares slots, or one that cannot. */
   #change(known: Known): void {
-    const { free } = this.#owners;
-    const before = free.size;
-    const changed = this.#assign(known);
-    const waiting = free.size < before && this.#areReturning() ? this.#waitingForOwners() : [];
-    this.#tell([known.id, ...changed, ...waiting]);
+    const { id } = known;
+    const isThere = this.#known.get(id) === known && isEnvoy(known);
+    const [wasAlone, wasFiltered] = [this.#alone.has(id), this.#filtered.has(id)];
+    if (!isThere || known.hasFilter) this.#alone.delete(id);
+    if (isThere && known.hasFilter) this.#filtered.add(id);
+    else this.#filtered.delete(id);
+    const isNoMoreAlone = wasAlone && !this.#alone.has(id);
+    // Where all have a filter, one more changes nothing for them.
+    const isOtherFilter = wasFiltered !== this.#filtered.has(id) && this.#known.size > this.#filtered.size;
+    this.#tell(isNoMoreAlone || isOtherFilter ? [...this.#known.keys(), id] : [id]);
   }
 
-  /** Envoys that wait no more, perhaps, as something has an owner now. */
-  #waitingForOwners(): readonly NodeId[] {
-    const isOver = this.#owners.free.size === 0;
-    return [...this.#known.values()].flatMap(({ id, returning, services }) =>
-      returning && (isOver || services !== undefined) ? [id] : [],
-    );
-  }
-
-  /** Returns who owns other services than before. */
-  #assign(known: Known): ReadonlySet<NodeId> {
-    const { id, services, streams, holds = NONE, returning } = known;
-    const waits = returning && this.#areReturning();
-    const changed = isCandidate(known)
-      ? this.#owners.set({ id, services, connected: streams.size > 0, holds, waits })
-      : this.#owners.remove(id);
-    for (const other of changed) this.#given.delete(other);
-    return changed;
-  }
-
-  #tell(nodes: Iterable<NodeId>): void {
+  #tell(nodes: readonly NodeId[]): void {
+    for (const id of nodes) this.#given.delete(id);
     this.#problems = undefined;
     this.#options.changed(new Set(nodes));
   }
 
   #areReturning(): boolean {
-    return this.#returns !== 'over' && this.#options.clock.monotonic() - this.#startedAt < RETURN_MS;
+    return this.#options.clock.monotonic() - this.#startedAt < RETURN_MS;
   }
 }
 
@@ -385,14 +399,10 @@ function isProxy({ userAgent }: Known): boolean {
   return !/^grpc/i.test(userAgent);
 }
 
-function isCandidate(known: Known): boolean {
+function isEnvoy(known: Known): boolean {
   return isProxy(known) && known.tooOld === undefined && (known.listens === 'asked' || known.listens === 'yes');
 }
 
 function hasProblem({ unreadable, tooOld }: Known): boolean {
   return unreadable || tooOld !== undefined;
-}
-
-function sameNames(a: Owned, b: Owned): boolean {
-  return a.length === b.length && a.every(({ service }, at) => service.name === b[at]?.service.name);
 }

@@ -1,72 +1,70 @@
-import { formatDuration, type Millis } from '../base/duration.ts';
+import type { Brand } from '../base/brand.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
 import type { ChosenServices } from './chosen-services.ts';
-import type { NodeId } from './ownership.ts';
 import { OLDEST_ENVOY } from './release.ts';
 import type { SameNodeId } from './same-node-id.ts';
+
+/** How an Envoy is called. */
+export type NodeId = Brand<string, 'NodeId'>;
 
 /** What is known of one Envoy. */
 export interface EnvoyState extends ChosenServices {
   readonly id: NodeId;
-  /** Open streams; empty: it has lost its connection. */
-  readonly streams: ReadonlySet<number>;
   /** Which of its streams are of other Envoys that say they are this one. */
   readonly sameId: Pick<SameNodeId, 'others'>;
   /** The release it says it is, where that is one that breaks what Sluice promises. */
   readonly tooOld: string | undefined;
+  /** It has a queue filter. */
+  readonly hasFilter: boolean;
 }
 
 /** What problems are looked for in. */
 export interface EnvoyProblemsInput {
   readonly envoys: readonly EnvoyState[];
-  /** Those of them that take requests and have a stream. */
-  readonly listening: readonly EnvoyState[];
-  /** The services with a limit that each Envoy has: nobody else gets them. */
-  readonly byOwner: ReadonlyMap<NodeId, ReadonlySet<ServiceName>>;
+  /** Envoys that have services with a limit without a filter. */
+  readonly alone: readonly NodeId[];
+  /** By node, the services with a limit that it does not get beside Envoys with which it cannot share slots. */
+  readonly withheld: ReadonlyMap<NodeId, readonly ServiceName[]>;
   /** The services of the route file; undefined while they are not known. */
   readonly existing: ReadonlySet<string> | undefined;
-  /** How long an Envoy without a stream keeps its services. */
-  readonly graceMs: Millis;
 }
 
 /** More services than this are counted, not named. */
 const MOST_NAMED = 5;
 
-/** Everything about the Envoys that somebody has to mend. */
-export function envoyProblems(input: EnvoyProblemsInput): readonly Problem[] {
-  return [
-    ...withheldFrom(input),
-    ...input.envoys.flatMap((envoy) => [
-      ...unreadable(envoy),
-      ...unknownServices(envoy, input),
-      ...twins(envoy),
-      ...tooOld(envoy),
-    ]),
-  ];
+/** Whether an Envoy is there for the service. */
+export function isThereFor({ services }: Pick<EnvoyState, 'services'>, name: ServiceName): boolean {
+  return services === undefined || services.has(name);
 }
 
-/** Who does not get services that another Envoy has. */
-function withheldFrom({ envoys, listening, byOwner, graceMs }: EnvoyProblemsInput): readonly Problem[] {
-  // Once for all of them: there may be thousands.
-  const lost = new Set(envoys.filter(({ streams }) => streams.size === 0).map(({ id }) => id));
-  const fix = 'name the services of each Envoy in its node metadata (sluice bootstrap --service), or run one Envoy';
-  const message = (owner: NodeId, names: readonly ServiceName[]) => {
-    const isLost = lost.has(owner)
-      ? ` (it has lost its connection, and keeps them for ${formatDuration(graceMs)})`
-      : '';
-    return `does not get ${listed(names)}, which Envoy ${owner} has${isLost}: slots are not shared between Envoys yet, so with both of them pods would get twice the limit`;
-  };
-  const ofAll = new Map([...byOwner].map(([owner, names]) => [owner, message(owner, [...names])]));
-  return listening.flatMap(({ id, services }) =>
-    [...byOwner].flatMap(([owner, all]): readonly Problem[] => {
-      if (owner === id) return [];
-      const names = services === undefined ? undefined : [...all].filter((name) => services.has(name));
-      if (names?.length === 0) return [];
-      const text = names === undefined ? ofAll.get(owner) : message(owner, names);
-      return text === undefined ? [] : [{ severity: 'error', subject: `Envoy ${id}`, message: text, fix }];
-    }),
-  );
+/** Everything about the Envoys that somebody has to mend. */
+export function envoyProblems(input: EnvoyProblemsInput): readonly Problem[] {
+  return input.envoys.flatMap((envoy) => [
+    ...withheldFrom(envoy, input),
+    ...unreadable(envoy),
+    ...unknownServices(envoy, input),
+    ...twins(envoy),
+    ...tooOld(envoy),
+  ]);
+}
+
+function withheldFrom({ id, hasFilter }: EnvoyState, { withheld, alone }: EnvoyProblemsInput): readonly Problem[] {
+  const names = withheld.get(id) ?? [];
+  if (names.length === 0) return [];
+  const others = alone.filter((other) => other !== id);
+  const why =
+    hasFilter || others.length > 0
+      ? `Envoy ${others.join(', ')} has no queue filter, so slots cannot be shared with it`
+      : 'its queue filter has not connected, so it cannot share slots with the other Envoys';
+  return [
+    {
+      severity: 'error',
+      subject: `Envoy ${id}`,
+      message: `does not get ${listed(names)}: ${why}`,
+      fix: 'run Envoys with the Wasm extension (the official images have it), and Sluice without --filter off',
+    },
+  ];
 }
 
 function unreadable(envoy: EnvoyState): readonly Problem[] {
@@ -94,7 +92,7 @@ function twins({ id, sameId: { others } }: EnvoyState): readonly Problem[] {
     {
       severity: 'error',
       subject: `Envoy ${id}`,
-      message: `${others + 1} Envoys say that this is their node id; only the first gets services with a limit, as slots are not shared between Envoys yet`,
+      message: `${others + 1} Envoys say that this is their node id; only the first gets services with a limit, as slots are counted by it`,
       fix: 'give each Envoy a node id of its own (sluice bootstrap --node-id)',
     },
   ];

@@ -1,6 +1,6 @@
 // The coordinator of shared slots: several Envoys use the same pods, and each slot of a pod (its address, one of `limit`) is held
 // by exactly one of them, the members, or is on its way. The coordinator moves slots between members, and orders the queue.
-// A member's side is envoy/filter/member.ts.
+// A member's side is envoy/filter/shares.ts.
 //
 // Pure: no clock and no I/O. The caller passes the time (milliseconds of its own clock) and delivers what it said (`take`).
 // The numbers of the rules are those of docs/shared-slots.md.
@@ -13,8 +13,8 @@ export interface HeldService {
   readonly service: string;
   /** Slots by pod, idle and in use. */
   readonly held: readonly (readonly [pod: string, slots: number])[];
-  /** Requests that wait, by name, with their ages in milliseconds. */
-  readonly waiting: readonly (readonly [request: number, age: number])[];
+  /** Requests that wait, by name, with their ages in milliseconds, and the only pod that one can use if there is one. */
+  readonly waiting: readonly (readonly [request: number, age: number, pod?: string | undefined])[];
 }
 
 /** From a member to the coordinator. */
@@ -25,7 +25,14 @@ export type MemberMessage =
       readonly stream: number;
       readonly services: readonly HeldService[];
     }
-  | { readonly kind: 'waits'; readonly service: string; readonly request: number; readonly age: number }
+  /** `pod`: Envoy tries it again, at this one. */
+  | {
+      readonly kind: 'waits';
+      readonly service: string;
+      readonly request: number;
+      readonly age: number;
+      readonly pod?: string | undefined;
+    }
   | { readonly kind: 'left'; readonly service: string; readonly request: number }
   | { readonly kind: 'released'; readonly service: string; readonly pod: string };
 
@@ -80,17 +87,25 @@ interface Waiter {
   readonly arrived: number;
   readonly request: number;
   readonly member: Member;
+  /** The only pod that it can use; undefined: any. */
+  readonly pod: string | undefined;
 }
 
 interface SharedService {
   readonly name: string;
   limits: ReadonlyMap<string, number>;
+  /** Pods whose slots are not made for now. */
+  unknown: ReadonlySet<string>;
   /** Slots that nobody holds: given back or made, on the way to the next holder. */
   readonly inHand: Map<string, number>;
   /** Oldest first. */
   waiting: Waiter[];
 }
 
+/** Slots by service and pod. */
+type Limits = ReadonlyMap<string, ReadonlyMap<string, number>>;
+
+const NO_PODS: ReadonlySet<string> = new Set();
 const NO_LIMITS: ReadonlyMap<string, number> = new Map();
 
 export class Coordinator {
@@ -136,13 +151,21 @@ export class Coordinator {
     this.settleAll();
   }
 
-  /** All services with the limits of their pods. A pod that is not named has limit 0 (rule 4). */
-  configure(services: ReadonlyMap<string, ReadonlyMap<string, number>>, now: number): void {
+  /**
+   * All services with the limits of their pods. A pod that is not named has limit 0 (rule 4). `unknown`: of these pods, by service,
+   * it is not known yet what else uses them: no slot of theirs is made.
+   */
+  configure(services: Limits, now: number, unknown: ReadonlyMap<string, ReadonlySet<string>> = new Map()): void {
     this.now = now;
+    this.setServices(services);
+    for (const service of this.services.values()) service.unknown = unknown.get(service.name) ?? NO_PODS;
+    this.settleAll();
+  }
+
+  private setServices(services: Limits): void {
     this.configured = true;
     for (const service of this.services.values()) if (!services.has(service.name)) service.limits = NO_LIMITS;
     for (const [name, limits] of services) this.service(name).limits = limits;
-    this.settleAll();
   }
 
   /** The limits of one service have changed. */
@@ -161,11 +184,14 @@ export class Coordinator {
     this.settle(this.service(name));
   }
 
-  /** The death of a member is proven: its process is reaped, its container has ended, its Pod object is gone (rule 8). */
-  died(key: MemberKey, now: number): void {
+  /**
+   * The death of members is proven: their process is reaped, their container has ended, their Pod object is gone (rule 8).
+   * `services`: the limits as they are without them.
+   */
+  died(keys: readonly MemberKey[], now: number, services?: Limits): void {
     this.now = now;
-    if (this.dead.has(key)) return;
-    this.bury(key);
+    for (const key of keys) if (!this.dead.has(key)) this.bury(key);
+    if (services !== undefined && this.configured) this.setServices(services);
     this.settleAll();
   }
 
@@ -213,7 +239,7 @@ export class Coordinator {
     if (member === undefined) return;
     const service = this.service(message.service);
     if (message.kind === 'released') this.released(service, member, message.pod);
-    else if (message.kind === 'waits') this.join(service, member, message.request, message.age);
+    else if (message.kind === 'waits') this.join(service, member, message);
     else this.leave(service, shareOf(member, service.name), message.request);
     this.settle(service);
   }
@@ -233,6 +259,19 @@ export class Coordinator {
   /** The slots of a service that nobody holds. */
   inHand(service: string): ReadonlyMap<string, number> {
     return this.services.get(service)?.inHand ?? NO_LIMITS;
+  }
+
+  /** All slots of each service that exist, by pod: in hand, and those of all members. */
+  totals(): Map<string, Map<string, number>> {
+    const totals = new Map([...this.services].map(([name, { inHand }]) => [name, new Map(inHand)]));
+    for (const { shares } of this.members.values()) {
+      for (const [name, { held }] of shares) {
+        const pods = totals.get(name) ?? new Map<string, number>();
+        totals.set(name, pods);
+        for (const [pod, slots] of held) add(pods, pod, slots);
+      }
+    }
+    return totals;
   }
 
   /** How many requests are known to wait. */
@@ -257,7 +296,7 @@ export class Coordinator {
     this.connections.set(connection, member);
     this.replaceShares(member, hello.services);
     for (const { service, waiting } of hello.services) {
-      for (const [request, age] of waiting) this.join(this.service(service), member, request, age);
+      for (const [request, age, pod] of waiting) this.join(this.service(service), member, { request, age, pod });
     }
     this.missing?.delete(member.key);
     this.settleAll();
@@ -310,9 +349,13 @@ export class Coordinator {
 
   // ---- The queue ----
 
-  private join(service: SharedService, member: Member, request: number, age: number): void {
+  private join(
+    service: SharedService,
+    member: Member,
+    { request, age, pod }: { readonly request: number; readonly age: number; readonly pod?: string | undefined },
+  ): void {
     const arrived = this.now - age;
-    const waiter: Waiter = { arrived, request, member };
+    const waiter: Waiter = { arrived, request, member, pod };
     const share = shareOf(member, service.name);
     if (share.waiting.has(request)) return;
     share.waiting.set(request, waiter);
@@ -377,7 +420,7 @@ export class Coordinator {
     this.giveToWaiting(service);
     this.tellElsewhere(service);
     this.spread(service);
-    this.recall(service, excess);
+    this.recall(service, excess, this.toMove(service));
     for (const [pod, slots] of service.inHand) if (slots === 0) service.inHand.delete(pod);
   }
 
@@ -391,7 +434,7 @@ export class Coordinator {
     for (const pod of pods) {
       const surplus = this.total(service, pod) - (service.limits.get(pod) ?? 0);
       if (surplus < 0) {
-        if (this.complete()) this.ask(service, pod, -surplus);
+        if (this.complete() && !service.unknown.has(pod)) this.ask(service, pod, -surplus);
         continue;
       }
       const burnt = Math.min(service.inHand.get(pod) ?? 0, surplus);
@@ -425,7 +468,9 @@ export class Coordinator {
   private giveToWaiting(service: SharedService): void {
     for (const [pod] of service.inHand) {
       while ((service.inHand.get(pod) ?? 0) > 0) {
-        const first = service.waiting.find((waiter) => this.mayUse(waiter.member, service, pod));
+        const first = service.waiting.find(
+          (waiter) => (waiter.pod ?? pod) === pod && this.mayUse(waiter.member, service, pod),
+        );
         if (first === undefined) break;
         this.leave(service, shareOf(first.member, service.name), first.request);
         this.give(service, first.member, pod, first.request);
@@ -465,12 +510,40 @@ export class Coordinator {
     }
   }
 
+  /**
+   * One slot that goes to a member which has none, from the one that has the most: so that none is left without one when the coordinator
+   * is away. Only while nobody waits, as else slots go to those that do.
+   */
+  private toMove(service: SharedService): { readonly from: Member; readonly pod: string } | undefined {
+    if (service.waiting.length > 0 || this.connections.size < 2) return undefined;
+    const slotsOf = (member: Member) => sum(member.shares.get(service.name)?.held.values() ?? []);
+    const members = [...this.connections.values()];
+    const poor = members.find((member) => {
+      return (
+        slotsOf(member) === 0 &&
+        [...service.limits].some(([pod, limit]) => limit > 0 && this.mayUse(member, service, pod))
+      );
+    });
+    if (poor === undefined) return undefined;
+    const from = members.reduce((most, member) => (slotsOf(member) > slotsOf(most) ? member : most));
+    if (slotsOf(from) < 2) return undefined;
+    for (const [pod, held] of from.shares.get(service.name)?.held ?? []) {
+      if (held > 0 && (service.limits.get(pod) ?? 0) > 0 && this.mayUse(poor, service, pod)) return { from, pod };
+    }
+    return undefined;
+  }
+
   /** Calls slots back from every connected member: whoever has an idle one gives it first. What comes too much is given again. */
-  private recall(service: SharedService, excess: ReadonlyMap<string, number>): void {
+  private recall(
+    service: SharedService,
+    excess: ReadonlyMap<string, number>,
+    toMove: { readonly from: Member; readonly pod: string } | undefined,
+  ): void {
     for (const [connection, member] of this.connections) {
       const share = shareOf(member, service.name);
       for (const [pod, held] of share.held) {
-        const slots = Math.min(held, excess.get(pod) ?? 0);
+        const moves = toMove?.from === member && toMove.pod === pod ? 1 : 0;
+        const slots = Math.min(held, (excess.get(pod) ?? 0) + moves);
         if (slots !== (share.recalled.get(pod) ?? 0)) {
           share.recalled.set(pod, slots);
           this.send(connection, { kind: 'recall', service: service.name, pod, slots });
@@ -499,7 +572,7 @@ export class Coordinator {
   private service(name: string): SharedService {
     const known = this.services.get(name);
     if (known !== undefined) return known;
-    const service = { name, limits: NO_LIMITS, inHand: new Map(), waiting: [] };
+    const service = { name, limits: NO_LIMITS, unknown: NO_PODS, inHand: new Map(), waiting: [] };
     this.services.set(name, service);
     return service;
   }

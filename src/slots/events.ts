@@ -1,4 +1,5 @@
 import type { ServiceName } from '../model/service.ts';
+import type { HeldService, MemberMessage } from './coordinator.ts';
 
 /** A virtual machine of the queue filter: one worker of one Envoy. Another start of it has another epoch. */
 export interface MemberId {
@@ -142,6 +143,9 @@ export interface WaitingRequest {
   readonly tenant: string;
 }
 
+/** What has changed of the slots that several Envoys share. */
+export type SlotChange = Exclude<MemberMessage, { readonly kind: 'hello' }>;
+
 /** What happens on the streams of queue filters. */
 export type SlotsEvent = MemberId &
   (
@@ -174,6 +178,12 @@ export type SlotsEvent = MemberId &
     | { readonly kind: 'acked'; readonly services: ReadonlySet<ServiceName> }
     /** It has been told everything, and has applied it. */
     | { readonly kind: 'synced' }
+    /** What it holds of the slots that several Envoys share, and who waits there; some services at a time. */
+    | { readonly kind: 'holding'; readonly services: readonly HeldService[]; readonly isComplete: boolean }
+    /** What of that has changed. */
+    | { readonly kind: 'changes'; readonly changes: readonly SlotChange[] }
+    /** Another filter of the same Envoy has ended. */
+    | { readonly kind: 'ended'; readonly ended: string }
     /** Its stream has ended; the member itself may go on with what it knows. */
     | { readonly kind: 'gone'; readonly reason: string }
   );

@@ -1,8 +1,9 @@
 import type { ServiceName } from '../model/service.ts';
-import type { MemberId, PodReport, ServiceReport, SlotsEvent } from './events.ts';
+import type { CoordinatorMessage } from './coordinator.ts';
+import type { MemberId, PodEvent, PodReport, ServiceReport, SlotsEvent } from './events.ts';
 import type { FromFilter, Hello } from './read-message.ts';
 import { type PodSlots, type QueueSettings, sameSettings, type Wanted, type WantedService } from './wanted.ts';
-import type { Pace, ToFilter } from './write-message.ts';
+import type { Pace, SlotsMessage, ToFilter } from './write-message.ts';
 
 /** A pod as a member has it, as far as Sluice knows. */
 interface MemberPod {
@@ -19,6 +20,8 @@ interface MemberPod {
   inUse: number;
   /** When the question was asked that was answered with `inUse`; before that it is as was reported. */
   lookedAt: number;
+  /** The member gives it no request for a while. */
+  isEjected: boolean;
 }
 
 /** A service as a member has it, as far as Sluice knows. */
@@ -43,6 +46,9 @@ export interface Numbered {
 /** More messages than this without an acknowledgement, and only the newest state is kept for later. */
 const MOST_UNACKED = 1000;
 
+/** So many slots that were given back may be unacknowledged at a member that shares. */
+const WINDOW = 1;
+
 /** So many questions may be open. */
 const MOST_QUERIES = 1000;
 
@@ -61,6 +67,8 @@ export class Member {
   /** Which services the messages were about that are not acknowledged yet, oldest first. */
   #unacked: (readonly [number, ServiceName])[] = [];
   readonly #requests: ToFilter[] = [];
+  /** The term of the coordinator, while it is to be said. */
+  #term: number | undefined;
   /** Which service a query is about, by its number. */
   readonly #asked = new Map<number, { readonly service: ServiceName; readonly at: number }>();
   #queries = 0;
@@ -77,6 +85,11 @@ export class Member {
     this.#hello = hello;
     this.#pace = pace;
     this.id = { node: hello.node, epoch: hello.epoch };
+  }
+
+  /** How it introduced itself. */
+  get hello(): Hello {
+    return this.#hello;
   }
 
   /** Whether it has said everything that it has. */
@@ -126,13 +139,16 @@ export class Member {
         for (const service of message.services) this.#report(service);
         return [{ ...this.id, kind: 'report', services: message.services, memoryBytes: message.memoryBytes }];
       case 'pod':
-        if (message.event.kind === 'forgotten') this.#forget(message.event.service, message.event.address);
+        this.#happened(message.event);
         return [{ ...this.id, kind: 'pod', event: message.event }];
       case 'job':
         return [{ ...this.id, kind: 'job', event: message.event }];
       case 'waiting list':
         return this.#waitingList(message);
       case 'rejected':
+      case 'holding':
+      case 'changes':
+      case 'ended':
         return [{ ...this.id, ...message }];
       case 'hello':
       case 'heartbeat':
@@ -164,6 +180,31 @@ export class Member {
     this.#mayBeSynced = true;
   }
 
+  /** What a coordinator says to it. */
+  share(messages: readonly CoordinatorMessage[]): void {
+    let changes: SlotsMessage[] = [];
+    const say = (message?: ToFilter) => {
+      if (changes.length > 0) this.#requests.push({ kind: 'slots', changes });
+      changes = [];
+      if (message !== undefined) this.#requests.push(message);
+    };
+    for (const message of messages) {
+      // Before anything else is said to it: without a term all slots of its pods would be its own.
+      if (message.kind === 'welcome') this.#term = message.term;
+      else if (message.kind === 'dead') say({ kind: 'given up' });
+      else changes.push(message);
+    }
+    say();
+  }
+
+  /** Pods of a service that it would give a request now: its Envoy has their endpoints, and it has not ejected them. */
+  usable(name: ServiceName): ReadonlySet<string> {
+    const pods = [...(this.#services.get(name)?.pods ?? [])].filter(
+      ([, pod]) => !pod.removed && pod.ackedAt !== undefined && pod.limit > 0 && !pod.unhealthy && !pod.isEjected,
+    );
+    return new Set(pods.map(([address]) => address));
+  }
+
   /** Asks it something. */
   request(message: ToFilter): void {
     this.#requests.push(message);
@@ -187,6 +228,10 @@ export class Member {
     if (this.#greeted === 'not yet') {
       say({ kind: 'welcome', pace: this.#pace });
       this.#greeted = 'welcome';
+    }
+    if (this.#term !== undefined) {
+      say({ kind: 'share', term: this.#term, window: WINDOW });
+      this.#term = undefined;
     }
     for (const name of this.#dirty) {
       if (this.#sequence - this.#acked >= MOST_UNACKED) break;
@@ -330,6 +375,12 @@ export class Member {
     if (service?.removed && service.sequence <= this.#acked && service.pods.size === 0) this.#services.delete(name);
   }
 
+  #happened({ kind, service, address }: PodEvent): void {
+    if (kind === 'forgotten') this.#forget(service, address);
+    const pod = this.#services.get(service)?.pods.get(address);
+    if (pod !== undefined) pod.isEjected = kind === 'ejected';
+  }
+
   #forget(name: ServiceName, address: string): void {
     const service = this.#services.get(name);
     // It may have been added again since.
@@ -401,6 +452,7 @@ export class Member {
       ackedAt: undefined,
       inUse: pod?.inUse ?? 0,
       lookedAt: pod?.lookedAt ?? Number.NEGATIVE_INFINITY,
+      isEjected: pod?.isEjected ?? false,
     });
     return true;
   }
@@ -439,6 +491,7 @@ function introduced({ limit, inUse, state }: PodReport): MemberPod {
   const removed = state === 'draining';
   const unhealthy = state === 'unhealthy';
   // What it says is so: nothing of it has to be waited for.
+  const isEjected = state === 'ejected';
   const at = { sequence: 0, ackedAt: Number.NEGATIVE_INFINITY, lookedAt: Number.NEGATIVE_INFINITY };
-  return { limit, unhealthy, removed, ceiling: removed ? inUse : Math.max(limit, inUse), inUse, ...at };
+  return { limit, unhealthy, removed, ceiling: removed ? inUse : Math.max(limit, inUse), inUse, isEjected, ...at };
 }

@@ -1,5 +1,6 @@
 import { sluice } from '#xds';
 import type { ServiceName } from '../model/service.ts';
+import type { HeldService } from './coordinator.ts';
 import type {
   ClassReport,
   Counts,
@@ -11,10 +12,11 @@ import type {
   PodReport,
   PodUse,
   ServiceReport,
+  SlotChange,
   WaitingRequest,
 } from './events.ts';
 
-const { FilterMessage, PodState, PodEvent: Event, JobEvent: JobEvents } = sluice.queue.v1;
+const { Change, FilterMessage, PodState, PodEvent: Event, JobEvent: JobEvents } = sluice.queue.v1;
 
 /** How a filter introduces itself. */
 export interface Hello {
@@ -25,6 +27,10 @@ export interface Hello {
   readonly stream: number;
   readonly codeVersion: string;
   readonly memoryBytes: number;
+  /** It shares its slots with other Envoys. */
+  readonly shares: boolean;
+  /** This start of its Envoy, as text; `0`: it does not say. */
+  readonly process: string;
 }
 
 /** What a filter says. `unknown`: something of a newer protocol. */
@@ -45,12 +51,17 @@ export type FromFilter =
       readonly pods: readonly PodInUse[];
     }
   | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }
+  | { readonly kind: 'holding'; readonly services: readonly HeldService[]; readonly isComplete: boolean }
+  | { readonly kind: 'changes'; readonly changes: readonly SlotChange[] }
+  | { readonly kind: 'ended'; readonly ended: string }
   | { readonly kind: 'unknown' };
 
 /** Reads a `FilterMessage`. Throws on bytes that are none. */
 export function readMessage(bytes: Uint8Array): FromFilter {
   const message = FilterMessage.decode(bytes);
   const { hello, memberService, ack, report, podEvent, waitingList, rejected, jobEvent } = message;
+  const { holding, changes, ended } = message;
+  if (changes) return { kind: 'changes', changes: (changes.changes ?? []).map(slotChange) };
   if (report) {
     return {
       kind: 'report',
@@ -75,6 +86,14 @@ export function readMessage(bytes: Uint8Array): FromFilter {
     };
   }
   if (jobEvent) return { kind: 'job', event: jobEventOf(jobEvent) };
+  if (holding) {
+    return {
+      kind: 'holding',
+      services: (holding.services ?? []).map(heldService),
+      isComplete: holding.complete ?? false,
+    };
+  }
+  if (ended) return { kind: 'ended', ended: ended.epoch ?? '' };
   if (rejected) return { kind: 'rejected', sequence: number(rejected.sequence), reason: rejected.reason ?? '' };
   return { kind: 'unknown' };
 }
@@ -88,7 +107,26 @@ function helloOf(hello: sluice.queue.v1.Hello.$Shape): Hello {
     stream: hello.stream ?? 0,
     codeVersion: hello.codeVersion ?? '',
     memoryBytes: number(hello.memoryBytes),
+    shares: hello.shares ?? false,
+    process: `${hello.process ?? 0}`,
   };
+}
+
+function heldService(held: sluice.queue.v1.HeldService.$Properties): HeldService {
+  return {
+    service: held.service ?? '',
+    held: (held.pods ?? []).map(({ address, slots }) => [address ?? '', slots ?? 0] as const),
+    waiting: (held.waiting ?? []).map(
+      ({ request, ageUs, pod }) => [number(request), number(ageUs) / 1000, pod || undefined] as const,
+    ),
+  };
+}
+
+function slotChange({ service = '', kind, request, ageUs, pod }: sluice.queue.v1.Change.$Properties): SlotChange {
+  const named = service ?? '';
+  if (kind === Change.Kind.LEFT) return { kind: 'left', service: named, request: number(request) };
+  if (kind === Change.Kind.RELEASED) return { kind: 'released', service: named, pod: pod ?? '' };
+  return { kind: 'waits', service: named, request: number(request), age: number(ageUs) / 1000, pod: pod || undefined };
 }
 
 function serviceReport(report: sluice.queue.v1.ServiceReport.$Shape): ServiceReport {

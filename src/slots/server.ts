@@ -10,7 +10,7 @@ import { rawMethod } from '../base/raw-method.ts';
 import { Timers } from '../base/timers.ts';
 import type { MemberId, SlotsEvent } from './events.ts';
 import { Member } from './member.ts';
-import { type FromFilter, readMessage } from './read-message.ts';
+import { type FromFilter, type Hello, readMessage } from './read-message.ts';
 import { type Pace, type ToFilter, writeMessage } from './write-message.ts';
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
@@ -21,6 +21,8 @@ export interface SlotsServerOptions {
   /** Who may speak for which node; anybody for any by default. */
   readonly guard?: NodeGuard | undefined;
   readonly pace?: Pace;
+  /** Why a filter is not welcome; undefined: it is. */
+  readonly refusal?: (hello: Hello) => string | undefined;
   /** Told of everything that happens on the streams; must not throw. */
   readonly onEvent: (event: SlotsEvent) => void;
 }
@@ -137,6 +139,11 @@ export class SlotsServer {
     const refusal = (this.#options.guard ?? openToAll)(stream.call, message.node);
     if (refusal !== undefined) {
       this.#fail(stream, status.PERMISSION_DENIED, refusal);
+      return;
+    }
+    const unwelcome = this.#options.refusal?.(message);
+    if (unwelcome !== undefined) {
+      this.#fail(stream, status.FAILED_PRECONDITION, unwelcome);
       return;
     }
     stream.member = new Member(message, this.#pace);

@@ -15,6 +15,8 @@ export interface QueueSettings {
   readonly timeoutMs: number;
   readonly fullStatus: number;
   readonly abortHoldMs: number;
+  /** How much younger than the oldest of another Envoy its own first may be and still go. */
+  readonly slackMs: number;
   readonly ejection: Ejection;
   readonly priority?: Priority;
   readonly fair?: Fair;
@@ -29,6 +31,8 @@ export interface QueueSettings {
   readonly jobs: JobSettings | undefined;
   /** Undefined: each request is one of its own. */
   readonly idempotency: Idempotency | undefined;
+  /** Its slots are never shared with other Envoys. */
+  readonly ownSlots: boolean;
 }
 
 /** How jobs begin, and when they end at the latest. */
@@ -63,6 +67,9 @@ export type WantedService = readonly [ServiceName, Wanted];
 /** How long a slot stays taken after its client has given up: until the pod has heard of it. */
 export const ABORT_HOLD_MS = 5;
 
+/** Less exact order between Envoys, and fewer slots that move. */
+const SLACK_MS = 20;
+
 /** A pod that breaks off this many answers in a row, or answers them as a gateway does that has nobody behind it. */
 const CONSECUTIVE_GATEWAY = 3;
 
@@ -79,6 +86,7 @@ export function queueSettings({ discipline, outlier }: Service, pods: readonly P
     timeoutMs: timeout,
     fullStatus,
     abortHoldMs: ABORT_HOLD_MS,
+    slackMs: SLACK_MS,
     ejection: {
       consecutive5xx: outlier.consecutive5xx,
       consecutiveGateway: CONSECUTIVE_GATEWAY,
@@ -97,6 +105,7 @@ export function queueSettings({ discipline, outlier }: Service, pods: readonly P
     ...(fair === undefined ? {} : { fair }),
     ...(deadline === undefined ? {} : { deadline }),
     ...(cost === undefined ? {} : { cost: { ...cost, most: highestLimit(limit, pods) } }),
+    ownSlots: false,
   };
 }
 
@@ -115,6 +124,8 @@ export function sameSettings(a: QueueSettings, b: QueueSettings): boolean {
     a.jobs?.status === b.jobs?.status &&
     a.jobs?.timeoutMs === b.jobs?.timeoutMs &&
     a.jobs?.header === b.jobs?.header &&
+    a.slackMs === b.slackMs &&
+    a.ownSlots === b.ownSlots &&
     x.consecutive5xx === y.consecutive5xx &&
     x.consecutiveGateway === y.consecutiveGateway &&
     x.baseMs === y.baseMs &&

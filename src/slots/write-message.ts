@@ -1,9 +1,10 @@
 import { sluice } from '#xds';
 import { assertNever } from '../base/assert-never.ts';
 import type { Fair, Priority, ServiceName } from '../model/service.ts';
+import type { CoordinatorMessage } from './coordinator.ts';
 import type { PodSlots, QueueSettings } from './wanted.ts';
 
-const { ControlMessage, Deadline } = sluice.queue.v1;
+const { ControlMessage, Deadline, SlotChange } = sluice.queue.v1;
 
 /** How often the two sides speak, in milliseconds. */
 export interface Pace {
@@ -34,7 +35,16 @@ export type ToFilter =
   | { readonly kind: 'heartbeat' }
   | { readonly kind: 'list waiting'; readonly query: number; readonly service: ServiceName; readonly most: number }
   | { readonly kind: 'cancel'; readonly service: ServiceName; readonly id: number }
-  | { readonly kind: 'end job'; readonly service: ServiceName; readonly address: string; readonly id: string };
+  | { readonly kind: 'end job'; readonly service: ServiceName; readonly address: string; readonly id: string }
+  /** Several Envoys share the slots. */
+  | { readonly kind: 'share'; readonly term: number; readonly window: number }
+  | { readonly kind: 'slots'; readonly changes: readonly SlotsMessage[] }
+  | { readonly kind: 'given up' }
+  /** Whether another filter of the same Envoy has ended. */
+  | { readonly kind: 'ask ended'; readonly epoch: string };
+
+/** What a coordinator says that does not stand alone. */
+export type SlotsMessage = Exclude<CoordinatorMessage, { readonly kind: 'welcome' | 'dead' }>;
 
 /** The bytes of a `ControlMessage`. */
 export function writeMessage(message: ToFilter, sequence: number): Buffer {
@@ -65,6 +75,33 @@ function content(message: ToFilter): sluice.queue.v1.ControlMessage.$Properties 
       return { cancelRequest: { service: message.service, id: message.id } };
     case 'end job':
       return { endJob: { service: message.service, address: message.address, id: message.id } };
+    case 'share':
+      return { share: { term: message.term, window: message.window } };
+    case 'slots':
+      return { slots: { changes: message.changes.map(slotChange) } };
+    case 'given up':
+      return { givenUp: {} };
+    case 'ask ended':
+      return { askEnded: { epoch: message.epoch } };
+  }
+}
+
+function slotChange(message: SlotsMessage): sluice.queue.v1.SlotChange.$Properties {
+  const { Kind } = SlotChange;
+  switch (message.kind) {
+    case 'grant':
+      return { kind: Kind.GRANT, service: message.service, pod: message.pod, request: message.request };
+    case 'recall':
+      return { kind: Kind.RECALL, service: message.service, pod: message.pod, slots: message.slots };
+    case 'oldest elsewhere': {
+      const { service, age } = message;
+      if (age === undefined) return { kind: Kind.NOBODY_ELSEWHERE, service };
+      return { kind: Kind.ELSEWHERE, service, ageUs: Math.max(0, Math.floor(age * 1000)) };
+    }
+    case 'acknowledged':
+      return { kind: Kind.ACKNOWLEDGED, service: message.service, slots: message.slots };
+    case 'alone':
+      return { kind: message.alone ? Kind.ALONE : Kind.NOT_ALONE };
   }
 }
 

@@ -5,8 +5,10 @@ import type { Order, Overrides } from '../model/overrides.ts';
 import type { Pod } from '../model/pod.ts';
 import type { Service } from '../model/service.ts';
 import type { SourceState } from '../model/source.ts';
+import type { SharingState } from '../slots/sharing.ts';
 import type { PodReading } from '../telemetry/member-state.ts';
 import type { ServiceNow, Telemetry } from '../telemetry/telemetry.ts';
+import { describeShared } from './describe-sharing.ts';
 import { describeSource, moment } from './describe-source.ts';
 import type { LimitedStatus, PodStatus, ServiceStatus } from './status.ts';
 
@@ -16,11 +18,12 @@ export interface ServiceInput {
   readonly telemetry: Pick<Telemetry, 'now' | 'traffic' | 'classTotals' | 'mostWanted'>;
   readonly podsOf: (locator: Locator) => SourceState<readonly Pod[]>;
   readonly overrides: Overrides;
+  readonly sharing: SharingState;
 }
 
 /** One service and its pods, as its source and the queue filters tell of them. `active`: Envoy has been told of it. */
 export function describeService(
-  { now, telemetry, podsOf, overrides }: ServiceInput,
+  { now, telemetry, podsOf, overrides, sharing }: ServiceInput,
   { service, pods }: Pick<ServiceWithPods, 'service' | 'pods'>,
   active: boolean,
 ): ServiceStatus {
@@ -37,6 +40,7 @@ export function describeService(
       const most = telemetry.mostWanted(name, service.scaleDownAfter ?? 0);
       const numbers = describeNumbers(has, { limit, most, now });
       const traffic = telemetry.traffic(name);
+      const shared = describeShared(sharing, name);
       const seen = { ...numbers, ...(has && traffic && { traffic }) };
       return {
         name,
@@ -46,6 +50,7 @@ export function describeService(
         ...(paused && { paused: describeOrder(paused) }),
         limit,
         slots,
+        ...(shared && { shared }),
         queue,
         ...describeClasses(service, has, telemetry),
         ...(discipline.queue.fair && has && { tenants: { busy: has.busyTenants, most: has.tenants } }),

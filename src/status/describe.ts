@@ -5,12 +5,14 @@ import type { Pod } from '../model/pod.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
 import type { SourceState } from '../model/source.ts';
+import type { SharingState } from '../slots/sharing.ts';
 import type { NodeIdentity } from '../snapshot/cache.ts';
 import type { RecentEvent } from '../telemetry/events.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type ConnectedNode, describeNode, nodeProblems } from './describe-node.ts';
 import { describeRouting } from './describe-routes.ts';
 import { describeService } from './describe-service.ts';
+import { describeSharing } from './describe-sharing.ts';
 import { describeSource, moment } from './describe-source.ts';
 import type { ReadinessInput } from './readiness.ts';
 import type { EventStatus, ServiceStatus, Status } from './status.ts';
@@ -31,6 +33,8 @@ export interface StatusInput {
   readonly nodes: readonly ConnectedNode[];
   readonly configuration: { readonly version: string; readonly publishedAt: number } | undefined;
   readonly telemetry: Pick<Telemetry, 'now' | 'traffic' | 'classTotals' | 'mostWanted' | 'members' | 'events'>;
+  /** How Envoys share slots. */
+  readonly sharing: SharingState;
   /** Whether an Envoy works without the queue filter by its user's choice. */
   readonly isFilterOff: (node: NodeIdentity) => boolean;
 }
@@ -42,6 +46,7 @@ const MOST_EVENTS = 100;
 export function describeStatus(input: StatusInput): Status {
   const { version, routeFile, configuration, telemetry, now, model } = input;
   const context = { members: telemetry.members(), isFilterOff: input.isFilterOff };
+  const sharing = describeSharing(input.sharing);
   const nodes = input.nodes.map((node) => describeNode(node, context)).sort((a, b) => (a.id < b.id ? -1 : 1));
   return {
     version,
@@ -55,6 +60,7 @@ export function describeStatus(input: StatusInput): Status {
     services: describeServices(input),
     orders: describeOrders(input.overrides),
     nodes,
+    ...(sharing && { sharing }),
     problems: [...input.problems, ...nodeProblems(nodes)],
     events: telemetry.events(MOST_EVENTS).map(describeEvent),
   };

@@ -57,6 +57,7 @@ function facts(service: ServiceStatus): readonly (readonly [string, string])[] {
   return [
     ...(paused === undefined ? [] : [['paused', `by ${paused.by}, ${paused.at}`] as const]),
     ['limit', `${limit} a pod, ${service.slots} ${service.slots === 1 ? 'slot' : 'slots'} now`],
+    ...sharedFact(service),
     ['queue', `at most ${queue.max} wait, ${longest}`],
     ...(expectedWaitMs === undefined
       ? []
@@ -67,6 +68,13 @@ function facts(service: ServiceStatus): readonly (readonly [string, string])[] {
     ...minute(service),
     ...(oldSince === undefined ? [] : [['numbers', `of ${oldSince}: the queue filter is not connected`] as const]),
   ];
+}
+
+function sharedFact({ shared }: LimitedStatus): readonly (readonly [string, string])[] {
+  if (shared === undefined) return [];
+  const held = shared.held.map(({ node, slots }) => `${node} ${slots}`).join(', ');
+  const missing = shared.missing === 0 ? '' : `; ${shared.missing} missing: nobody can use them`;
+  return [['held by', `${held}${missing}`]];
 }
 
 function classTable(service: ServiceStatus, paint: Paint): readonly string[] {

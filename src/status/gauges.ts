@@ -53,7 +53,7 @@ const SERVICE_GAUGES: readonly ServiceGauge[] = [
 
 /** The metrics that are read from the status, in Prometheus' text format. Pure: what is gone has no series. */
 export function gauges(status: Status): string {
-  const { at, routeFile, services, nodes, problems } = status;
+  const { at, routeFile, services, nodes, problems, sharing } = status;
   const count = (severity: 'error' | 'warning') => problems.filter((problem) => problem.severity === severity).length;
   return exposition([
     plain(
@@ -62,6 +62,15 @@ export function gauges(status: Status): string {
       routeFile.state === 'ready' ? 1 : 0,
     ),
     plain('sluice_xds_connected_nodes', 'Envoys that are connected.', nodes.length),
+    {
+      name: 'sluice_members',
+      type: 'gauge',
+      help: 'Queue filters that share slots: connected, joining (have not said yet what they hold), away (may hold slots). None: one Envoy has all slots.',
+      lines: (['connected', 'joining', 'away'] as const).flatMap((state) => {
+        const count = sharing?.members.filter((member) => member.state === state).length;
+        return count === undefined ? [] : [series('sluice_members', label('state', state), count)];
+      }),
+    },
     {
       name: 'sluice_problems',
       type: 'gauge',

@@ -4,7 +4,6 @@ import { gauges } from './gauges.ts';
 import { type AskingSource, type SourceEvent, SourceMetrics } from './source-metrics.ts';
 import type { Status } from './status.ts';
 import { trafficMetrics } from './traffic-metrics.ts';
-import { addWithheldGauge, type Withheld } from './withheld-gauge.ts';
 import { XdsMetrics, type XdsTraffic } from './xds-metrics.ts';
 
 /** Metrics of Node's that break Prometheus' naming rules: gauges that are called `_total`. */
@@ -85,11 +84,6 @@ export class Metrics {
   /** Counts what came of a write of an object's status. */
   recordStatusWrite(result: 'changed' | 'same' | 'failed'): void {
     this.#statuses.inc({ result });
-  }
-
-  /** From now on tells which services Envoys do not get, as `withheld` says. Call it once. */
-  watchWithheld(withheld: () => Withheld): void {
-    addWithheldGauge(this.#registry, withheld);
   }
 
   /** The media type of `text`. */

@@ -6,6 +6,7 @@ import type { Pod } from '../model/pod.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Source, SourceState } from '../model/source.ts';
+import type { SharingState } from '../slots/sharing.ts';
 import type { NodeIdentity, SnapshotCache } from '../snapshot/cache.ts';
 import { type Sample, SLICE_MS } from '../telemetry/history.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -37,6 +38,8 @@ export interface Observed {
   readonly isFilterOff: (node: NodeIdentity) => boolean;
   /** What operators have ordered. */
   readonly overrides: () => Overrides;
+  /** How Envoys share slots. */
+  readonly sharing: { state(): SharingState };
   readonly clock: Clock;
 }
 
@@ -57,8 +60,20 @@ const WHOLE: NodeIdentity = { id: '', cluster: '', metadata: {} };
  * must hear of a publication first.
  */
 export function observe(observed: Observed): Observation {
-  const { version, routeFile, pods, controller, cache, server, metrics, telemetry, isFilterOff, overrides, clock } =
-    observed;
+  const {
+    version,
+    routeFile,
+    pods,
+    controller,
+    cache,
+    server,
+    metrics,
+    telemetry,
+    isFilterOff,
+    overrides,
+    sharing,
+    clock,
+  } = observed;
   const startedAt = clock.now();
   let configuration: { readonly version: string; readonly publishedAt: number } | undefined;
   let model: Model | undefined;
@@ -92,6 +107,7 @@ export function observe(observed: Observed): Observation {
       ...common(),
       ...controller.state(),
       overrides: overrides(),
+      sharing: sharing.state(),
       version,
       startedAt,
       podsOf: (locator) => pods.pods(locator),

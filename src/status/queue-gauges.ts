@@ -62,6 +62,19 @@ export const QUEUE_GAUGES: readonly ServiceGauge[] = [
     ({ inUse }) => inUse,
   ),
   gauge('sluice_slots', 'Requests that may be at all pods of a service together.', ({ slots }) => slots),
+  gauge(
+    'sluice_slots_missing',
+    'Slots that nobody can use: the Envoy that holds them is away, or it is not known yet who holds them.',
+    ({ shared }) => shared?.missing,
+  ),
+  {
+    name: 'sluice_slots_held',
+    help: 'Slots of a service that an Envoy holds, while several share them.',
+    read: (service) =>
+      service.kind === 'limited'
+        ? (service.shared?.held ?? []).map(({ node, slots }) => [[label('node', node)], slots])
+        : [],
+  },
   gauge('sluice_slots_in_use', 'Requests that are at the pods of a service.', ({ inUse }) => inUse),
   gauge(
     'sluice_slots_in_use_peak',

@@ -144,6 +144,16 @@ const service = z.discriminatedUnion('kind', [
     tenants: z.exactOptional(z.object({ busy: z.number(), most: z.array(tenant).readonly() })),
     /** Requests that may be at all its pods together now. */
     slots: z.number(),
+    /**
+     * Only while several Envoys share slots: how many each of them holds, and how many nobody can use, as the Envoy that holds them is
+     * away or it is not known yet who holds them.
+     */
+    shared: z.exactOptional(
+      z.object({
+        held: z.array(z.object({ node: z.string(), slots: z.number() })).readonly(),
+        missing: z.number(),
+      }),
+    ),
     /** Requests at its pods now; absent, as is what follows, while no queue filter reports. */
     inUse: z.exactOptional(z.number()),
     /** Requests that wait now. */
@@ -271,6 +281,23 @@ export const statusSchema = z.object({
     .readonly(),
   /** The Envoys that are connected, by id. */
   nodes: z.array(node).readonly(),
+  /** Only while several Envoys share slots: the term of the coordinator, which is this Sluice, and its members. */
+  sharing: z.exactOptional(
+    z.object({
+      term: z.number(),
+      members: z
+        .array(
+          z.object({
+            node: z.string(),
+            /** `joining`: it has not said yet what it holds. `away`: it may hold slots, and has no stream. */
+            state: z.enum(['connected', 'joining', 'away']),
+            /** Only when away: from when. */
+            since: z.exactOptional(moment),
+          }),
+        )
+        .readonly(),
+    }),
+  ),
   /** Everything that is wrong, those of the route file and the sources included. */
   problems: z.array(problem).readonly(),
   /** What happened in the last hour, newest first; only so many. */

@@ -135,6 +135,9 @@ export class Telemetry {
       case 'acked':
       case 'synced':
       case 'waiting list':
+      case 'holding':
+      case 'changes':
+      case 'ended':
         break;
       default:
         assertNever(event);
@@ -378,34 +381,20 @@ function tenantsOf(parts: readonly Part[]): readonly TenantReport[] {
   return [...sums.values()].sort((a, b) => size(b) - size(a)).slice(0, MOST_TENANTS);
 }
 
-/** The workers of an Envoy share the limit of a pod; several Envoys have one each. */
+/** Members share the limit of a pod: the workers of an Envoy, and several Envoys. */
 function podsOf(parts: readonly Part[]): ReadonlyMap<string, PodReading> {
-  const nodes = Map.groupBy(parts, ({ member }) => member.id.node);
-  const ofNodes = [...nodes.values()].map((workers) =>
-    joined(
-      workers.map(({ has }) => has.pods),
-      Math.max,
-    ),
-  );
-  return joined(ofNodes, (one, other) => one + other);
-}
-
-function joined(
-  all: readonly ReadonlyMap<string, PodReading>[],
-  limitOf: (one: number, other: number) => number,
-): ReadonlyMap<string, PodReading> {
-  const [only, ...others] = all;
+  const [only, ...others] = parts;
   // Mostly there is one Envoy with one worker, and its pods may be tens of thousands.
-  if (only !== undefined && others.length === 0) return only;
+  if (only !== undefined && others.length === 0) return only.has.pods;
   const pods = new Map<string, PodReading>();
-  for (const [address, pod] of all.flatMap((part) => [...part])) {
+  for (const [address, pod] of parts.flatMap(({ has }) => [...has.pods])) {
     const other = pods.get(address);
     if (other === undefined) {
       pods.set(address, pod);
       continue;
     }
     const worse = WORST.indexOf(pod.state) < WORST.indexOf(other.state) ? pod : other;
-    pods.set(address, { ...worse, limit: limitOf(pod.limit, other.limit), inUse: pod.inUse + other.inUse });
+    pods.set(address, { ...worse, limit: Math.max(pod.limit, other.limit), inUse: pod.inUse + other.inUse });
   }
   return pods;
 }

@@ -7,7 +7,8 @@ export interface PlantedFault {
 }
 
 const COORDINATOR = 'src/slots/coordinator.ts';
-const MEMBER = 'envoy/filter/member.ts';
+const MEMBER = 'envoy/filter/shares.ts';
+const QUEUE = 'envoy/filter/queue.ts';
 const NODE = 'test/slots/node.ts';
 const WORLD = 'test/slots/world.ts';
 
@@ -16,7 +17,12 @@ export const FAULTS: readonly PlantedFault[] = [
   {
     name: 'slots are taken back when a stream breaks',
     file: COORDINATOR,
-    changes: [['this.forgetWaiting(member);\n    this.settleAll();', 'member.shares.clear();\n    this.settleAll();']],
+    changes: [
+      [
+        'this.forgetWaiting(member);\n    this.settleAll();',
+        'this.forgetWaiting(member);\n    member.shares.clear();\n    this.settleAll();',
+      ],
+    ],
   },
   {
     name: 'a member that was given up may come back',
@@ -51,7 +57,7 @@ export const FAULTS: readonly PlantedFault[] = [
     file: COORDINATOR,
     changes: [
       [
-        'const slots = Math.min(held, excess.get(pod) ?? 0);',
+        'const slots = Math.min(held, (excess.get(pod) ?? 0) + moves);',
         'const slots = Math.min(held, excess.get(pod) ?? 0); (excess as Map<string, number>).set(pod, (excess.get(pod) ?? 0) - slots);',
       ],
     ],
@@ -69,26 +75,46 @@ export const FAULTS: readonly PlantedFault[] = [
   { name: 'a member accepts an old term', file: MEMBER, changes: [['if (term < this.term) {', 'if (term < 0) {']] },
   {
     name: 'a slot that is called back is started',
-    file: MEMBER,
+    file: QUEUE,
     changes: [
       [
-        'const idle = this.heldSlots.get(pod) - used - this.owedSlots.get(pod);',
-        'const idle = this.heldSlots.get(pod) - used;',
+        'const idle = this.podHeld.get(p) - this.used(p) - this.podOwed.get(p);',
+        'const idle = this.podHeld.get(p) - this.used(p);',
+      ],
+    ],
+  },
+  {
+    name: 'another try needs no slot that is held',
+    file: QUEUE,
+    changes: [['slots = this.podHeld.get(p) - this.used(p) - this.podOwed.get(p);', 'slots = 1;']],
+  },
+  {
+    name: 'nobody is told that a try needs a slot',
+    file: QUEUE,
+    changes: [['this.nameAnew(r);\n    this.noteJoined(r);', 'this.nameAnew(r);']],
+  },
+  {
+    name: 'a slot in use is free',
+    file: QUEUE,
+    changes: [
+      [
+        'const idle = this.podHeld.get(p) - this.used(p) - this.podOwed.get(p);',
+        'const idle = this.podHeld.get(p) - this.podOwed.get(p);',
       ],
     ],
   },
   {
     name: 'a grant starts nobody while older ones wait elsewhere',
     file: MEMBER,
-    changes: [['      this.begin(this.head, pod);\n    }\n    this.advance', '    }\n    this.advance']],
+    changes: [['if (this.queues.isWaiting(r)) this.queues.pass(s);', '']],
   },
   {
     name: 'a slot in use is given back',
     file: MEMBER,
     changes: [
       [
-        'while (this.owedSlots.get(pod) > 0 && this.heldSlots.get(pod) > this.usedSlots.get(pod)) this.release(pod);',
-        'while (this.owedSlots.get(pod) > 0 && this.heldSlots.get(pod) > 0) this.release(pod);',
+        'while (this.queues.owed(p) > 0 && this.isIdle(p)) this.release(s, p);',
+        'while (this.queues.owed(p) > 0 && this.queues.held(p) > 0) this.release(s, p);',
       ],
     ],
   },
@@ -96,7 +122,10 @@ export const FAULTS: readonly PlantedFault[] = [
     name: 'a release is lost without a break',
     file: MEMBER,
     changes: [
-      ['this.tell(RELEASED, pod as f64, 0);', 'if (this.messageCount % 3 != 0) this.tell(RELEASED, pod as f64, 0);'],
+      [
+        '    this.message(RELEASED, s, 0, 0, p);',
+        '    if (this.messageCount % 3 !== 0) this.message(RELEASED, s, 0, 0, p);',
+      ],
     ],
   },
   {
@@ -104,8 +133,8 @@ export const FAULTS: readonly PlantedFault[] = [
     file: NODE,
     changes: [
       [
-        'const held = pods.flatMap((pod, i) => (this.held(index, i) > 0 ? [[pod, this.held(index, i)] as const] : []));',
-        'const held = pods.flatMap((pod, i) => { const idle = this.held(index, i) - this.used(index, i); return idle > 0 ? [[pod, idle] as const] : []; });',
+        'const held = pods.flatMap((pod, i) => (this.held(s, i) > 0 ? [[pod, this.held(s, i)] as const] : []));',
+        'const held = pods.flatMap((pod, i) => { const idle = this.held(s, i) - this.used(s, i); return idle > 0 ? [[pod, idle] as const] : []; });',
       ],
     ],
   },
@@ -123,7 +152,7 @@ export const FAULTS: readonly PlantedFault[] = [
   {
     name: 'a new member does not read the term',
     file: WORLD,
-    changes: [['service.term = Math.max(service.term, this.term);', 'service.term = Math.max(service.term, 0);']],
+    changes: [['member.node.readTerm(this.term);', '']],
   },
 ];
 
@@ -136,7 +165,6 @@ export const DEPOSED: PlantedFault = {
 
 const WORKERS = 'envoy/filter/workers.ts';
 const MEMBERSHIP = 'envoy/filter/membership.ts';
-const QUEUE = 'envoy/filter/queue.ts';
 const VM = 'test/slots/vm.ts';
 
 /** Faults in what the workers of one Envoy share. Random steps find them. */

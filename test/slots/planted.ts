@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { DEPOSED, FAULTS, type PlantedFault, WORKER_FAULTS } from './faults.ts';
 
 const { values, positionals } = parseArgs({
-  options: { steps: { type: 'string', default: '3000000' } },
+  options: { steps: { type: 'string', default: '30000000' } },
   allowPositionals: true,
 });
 const fault = [...FAULTS, ...WORKER_FAULTS, DEPOSED].find(({ name }) => name === positionals[0]);

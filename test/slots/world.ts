@@ -19,6 +19,7 @@ const WEIGHTS = {
   arrive: 14,
   end: 12,
   abort: 3,
+  retry: 3,
   toCoordinator: 26,
   toMember: 26,
   breakStream: 2,
@@ -112,6 +113,8 @@ interface Request {
   state: 'waiting' | 'working';
   /** Where it runs; undefined for one whose slot was given up by consent. */
   pod: string | undefined;
+  /** The only pod that it may have: Envoy tries it there. */
+  wants: string | undefined;
 }
 
 export interface WorldOptions {
@@ -164,9 +167,9 @@ export class World {
 
   /** A request of a service arrives at a member. */
   arriveAt(member: MemberProcess, service: number): void {
-    const place = member.node.members[service]?.arrive(this.clock(member)) ?? -1;
+    const place = member.node.arrive(service, this.clock(member));
     const id = ++this.requests;
-    this.open.set(id, { service, member, place, state: 'waiting', pod: undefined });
+    this.open.set(id, { service, member, place, state: 'waiting', pod: undefined, wants: undefined });
     member.requests.set(`${service}/${place}`, id);
     this.flushMember(member);
   }
@@ -193,8 +196,28 @@ export class World {
     this.open.delete(id);
     if (request.pod !== undefined) this.count(request.pod, -1);
     request.member.requests.delete(`${request.service}/${request.place}`);
-    request.member.node.members[request.service]?.end(request.place, this.clock(request.member));
+    request.member.node.end(request.place, this.clock(request.member));
     this.flushMember(request.member);
+  }
+
+  /** The pod of a request cannot be reached, and Envoy tries it at another one. */
+  private retry(a: number, b: number): void {
+    const request = this.open.get(pick(this.requestsIn('working'), a) ?? -1);
+    if (request === undefined) return;
+    const { member, service } = request;
+    const all = SERVICES[service]?.pods ?? [];
+    const wants = pick(
+      all.filter((pod) => pod !== request.pod && member.endpoints.has(pod) && (this.limits.get(pod) ?? 0) > 0),
+      b,
+    );
+    if (wants === undefined) return;
+    if (request.pod !== undefined) this.count(request.pod, -1);
+    request.state = 'waiting';
+    request.pod = undefined;
+    request.wants = wants;
+    member.node.retry(request.place, all.indexOf(wants), this.clock(member));
+    this.flushMember(member);
+    this.seen('retries');
   }
 
   private started(member: MemberProcess, start: Start): void {
@@ -202,7 +225,9 @@ export class World {
     const request = this.open.get(id);
     if (request?.state !== 'waiting') throw new Broken('a request starts that does not wait');
     if (!member.endpoints.has(start.pod)) throw new Broken('a request starts on a pod that its Envoy does not have');
+    if ((request.wants ?? start.pod) !== start.pod) throw new Broken('a request starts elsewhere than Envoy tries it');
     request.state = 'working';
+    request.wants = undefined;
     this.seen('starts');
     // A member that was given up, and lives: what it starts is over the limit by consent.
     if (member.proven) return;
@@ -370,7 +395,7 @@ export class World {
       member.phase = 'registered';
       return;
     }
-    for (const service of member.node.members) service.term = Math.max(service.term, this.term);
+    member.node.readTerm(this.term);
     member.phase = 'ready';
   }
 
@@ -535,7 +560,7 @@ export class World {
   }
 
   tellDeath(process: CoordinatorProcess, key: string): void {
-    process.coordinator.died(key, this.clock(process));
+    process.coordinator.died([key], this.clock(process));
     this.flushCoordinator(process);
   }
 
@@ -670,14 +695,18 @@ export class World {
   }
 
   private judge(): void {
-    SERVICES.forEach(({ pods }, service) => {
-      const waiting = [...this.open.values()].filter((it) => it.state === 'waiting' && it.service === service).length;
+    const coordinator = this.coordinators.find(({ alive }) => alive)?.coordinator;
+    SERVICES.forEach(({ name, pods }, service) => {
+      const open = [...this.open.values()].filter((it) => it.state === 'waiting' && it.service === service);
       pods.forEach((pod, index) => {
+        const waiting = open.filter(({ wants }) => wants === undefined || wants === pod).length;
         const living = this.members.filter(({ alive }) => alive);
         const held = living.reduce((total, { node }) => total + node.held(service, index), 0);
         const used = living.reduce((total, { node }) => total + node.used(service, index), 0);
         const limit = this.limits.get(pod) ?? 0;
-        if (held !== limit && !(held > limit && held === used)) {
+        // While one waits that can only use another pod, idle slots stay with the coordinator.
+        const inHand = open.some(({ wants }) => wants !== undefined) ? (coordinator?.inHand(name).get(pod) ?? 0) : 0;
+        if (held + inHand !== limit && !(held > limit && held === used)) {
           throw new Broken(`slots of ${pod}: ${held} held, ${used} in use, limit ${limit}`);
         }
         if (held > used && waiting > 0)
@@ -707,9 +736,11 @@ export class World {
       }
     }
     SERVICES.forEach(({ pods }, service) => {
-      const waiting = [...this.open.values()].filter((it) => it.service === service).length;
-      if (waiting > 0 && pods.some((pod) => (this.limits.get(pod) ?? 0) > 0))
-        throw new Broken(`${waiting} wait for ever`);
+      const waiting = [...this.open.values()].filter((it) => it.service === service);
+      for (const { wants } of waiting) {
+        const usable = pods.filter((pod) => (wants ?? pod) === pod && (this.limits.get(pod) ?? 0) > 0);
+        if (usable.length > 0) throw new Broken(`${waiting.length} wait for ever`);
+      }
     });
   }
 

@@ -172,6 +172,7 @@ function factsOf(view, at) {
       `${inUse ?? '?'} of ${many(slots, 'slot')}, at most ${mostInUse} in the last minute`,
       slots === 0 ? 'bad' : '',
     ],
+    ...heldBy(view),
     ['Queue', `room for ${queue.max.toLocaleString('en')}${longest}`],
     ...(desiredPods === undefined ? [] : [['Wanted', `${many(desiredPods, 'pod')} would serve all at once`]]),
     ...(waitMs ? [['Wait', `p50 ${short(waitMs.p50)}, p99 ${short(waitMs.p99)}`]] : []),
@@ -184,6 +185,14 @@ function factsOf(view, at) {
       ? []
       : [['Numbers', `${age(at - Date.parse(oldSince))} old: the queue filter is not connected`, 'bad']]),
   ];
+}
+
+/** Who holds the slots that several Envoys share. */
+function heldBy({ shared }) {
+  if (shared === undefined) return [];
+  const held = shared.held.map(({ node, slots }) => `${node} ${slots}`).join(', ');
+  if (shared.missing === 0) return [['Held by', held]];
+  return [['Held by', `${held}; ${many(shared.missing, 'slot')} missing: nobody can use them`, 'bad']];
 }
 
 function minute({

@@ -94,14 +94,18 @@ export class JobPolls {
 
   /** A member says everything that it has. `died`: other members of its node that are no more. */
   hello(all: readonly MemberJobs[], member: string, died: readonly string[]): void {
-    for (const known of this.#known.values()) {
-      known.forget(member);
-      for (const one of died) known.orphan(one);
-    }
+    for (const known of this.#known.values()) known.forget(member);
+    this.died(died);
     const since = this.#options.clock.monotonic();
     for (const { node, service, jobs } of all)
       for (const { address, id } of jobs) this.#of(service).add({ member, node, address, id, since });
     for (const name of this.#polled.keys()) this.#count(name);
+  }
+
+  /** These members are no more, and their jobs may go on. */
+  died(members: readonly string[]): void {
+    for (const known of this.#known.values()) for (const member of members) known.orphan(member);
+    if (members.length > 0) for (const name of this.#polled.keys()) this.#count(name);
   }
 
   /** A member says that a job has begun. */

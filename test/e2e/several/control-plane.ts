@@ -15,17 +15,19 @@ export class ControlPlane {
   /** Where Envoys connect. */
   readonly xds: { readonly host: string; readonly port: number };
   process: SluiceProcess;
+  readonly #file: string;
   #serving: LogLine | undefined;
 
   /** The port on 127.0.0.1 where its Envoys take requests, all of them: the kernel spreads connections over them. */
   readonly traffic: number;
 
   private constructor(
-    { traffic, xds, host }: { readonly traffic: number; readonly xds: number; readonly host: string },
+    place: { readonly traffic: number; readonly xds: number; readonly host: string; readonly file: string },
     args: readonly string[],
   ) {
-    this.traffic = traffic;
-    this.xds = { host, port: xds };
+    this.traffic = place.traffic;
+    this.#file = place.file;
+    this.xds = { host: place.host, port: place.xds };
     this.#arguments = args;
     this.process = new SluiceProcess(args);
   }
@@ -35,8 +37,8 @@ export class ControlPlane {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-several-'));
     const [traffic = 0, xds = 0] = await freePorts(2);
     const file = join(folder, 'routes.yaml');
-    await writeFile(file, typeof routes === 'string' ? routes : routeFileText(routes, traffic));
-    const plane = new ControlPlane({ traffic, xds, host }, [
+    await writeFile(file, textOf(routes, traffic));
+    const plane = new ControlPlane({ traffic, xds, host, file }, [
       ...['serve', '--routes', file, '--xds', `${host}:${xds}`],
       ...['--admin', '127.0.0.1:0', '--log-level', 'debug', ...more],
     ]);
@@ -48,9 +50,14 @@ export class ControlPlane {
     return plane;
   }
 
+  /** Writes other routes. */
+  async edit(routes: RouteFile): Promise<void> {
+    await writeFile(this.#file, textOf(routes, this.traffic));
+  }
+
   /** Kills it and starts it again in the same place. */
   async restart(): Promise<void> {
-    await this.process.end('SIGKILL');
+    if (this.process.exit === undefined) await this.process.end('SIGKILL');
     this.process = new SluiceProcess(this.#arguments);
     await this.#serves();
   }
@@ -93,6 +100,10 @@ export class ControlPlane {
   async #serves(): Promise<void> {
     this.#serving = await this.process.logged('it serves', ({ msg }) => msg === 'serving');
   }
+}
+
+function textOf(routes: RouteFile, traffic: number): string {
+  return typeof routes === 'string' ? routes : routeFileText(routes, traffic);
 }
 
 /** The clusters that an Envoy has and that are of a service's pods or line, without their settings' hash, sorted. */

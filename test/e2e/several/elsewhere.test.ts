@@ -26,7 +26,7 @@ function ask(port: number, headers: Readonly<Record<string, string>>): Promise<r
 }
 
 const MESSAGE =
-  'This Envoy does not carry codec: another Envoy has it, or the node metadata of this one leaves it out (sluice status tells). No pod has seen the request.';
+  'This Envoy does not carry codec: its node metadata leaves it out, or slots cannot be shared with it (sluice status tells). No pod has seen the request.';
 
 test('a request that comes to an Envoy which does not carry its service is told so', async () => {
   const plane = await ControlPlane.start({
@@ -35,7 +35,7 @@ test('a request that comes to an Envoy which does not carry its service is told 
   });
   const owner = await plane.envoy('owner');
   await expect.poll(() => clustersOf(owner), patience).toEqual(['codec']);
-  const other = await plane.envoy('other');
+  const other = await plane.envoy('other', { services: ['blog'] });
   await expect.poll(() => plane.problems(), patience).toHaveLength(1);
   expect(await clustersOf(other)).toEqual([]);
 

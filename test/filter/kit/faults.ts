@@ -4,8 +4,8 @@ import type { Edit } from './compile.ts';
 export const FAULTS: Readonly<Record<string, Edit>> = {
   'one request too many on a pod': {
     file: 'queue.ts',
-    from: 'const free: i32 = slots > inUse ? slots - inUse : 0;',
-    to: 'const free: i32 = slots > 0 && slots >= inUse ? slots - inUse + 1 : 0;',
+    from: 'let free: i32 = slots > inUse ? slots - inUse : 0;',
+    to: 'let free: i32 = slots > 0 && slots >= inUse ? slots - inUse + 1 : 0;',
   },
   'last in, first out': {
     file: 'order.ts',

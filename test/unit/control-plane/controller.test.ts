@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
-import { millis } from '../../../src/base/duration.ts';
 import { makeLogger } from '../../../src/base/log.ts';
 import { Controller } from '../../../src/control-plane/controller.ts';
 import { EventQueue } from '../../../src/control-plane/events.ts';
@@ -31,8 +30,8 @@ function world() {
   const events = new EventQueue((callback) => queueMicrotask(callback));
   const envoys = new Envoys({
     clock,
-    log,
-    graceMs: millis(30_000),
+    hasFilter: () => true,
+    hasOthers: () => false,
     ask: () => false,
     drop: () => {},
     changed: (nodes) => events.post({ kind: 'ownership', nodes }),
@@ -65,6 +64,7 @@ function world() {
     routes: { name: 'file', state: () => ({ kind: 'ready', value: routing, problems: [] }), run: runs },
     pods,
     envoys,
+    sharing: { follow: () => {}, recordJobs: () => {}, problems: () => [] },
     rollouts,
     checks: { follow: () => {}, stop: () => {} },
     jobs: { follow: () => {}, stop: () => {} },

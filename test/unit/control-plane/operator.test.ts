@@ -30,6 +30,7 @@ function start(
     model: () => model,
     store,
     waiting: { list: async () => answer, cancel: (_, { id }) => void cancelled.push(id) },
+    sharing: { forget: (node) => (node === 'gone' ? 'forgotten' : node === 'here' ? 'connected' : 'unknown') },
     telemetry: { tell: ({ message }) => void told.push(message) },
     isFilterOff,
   });
@@ -101,6 +102,18 @@ test('who waits, and one of them cancelled by its number or by its x-request-id'
   expect(await operator.give({ kind: 'cancel', service: 'codec', request: '9' }, 'kim')).toMatchObject({ ok: false });
   expect(cancelled).toEqual([2, 1]);
   expect(told[0]).toBe('a waiting request cancelled by kim: GET /x/2 of 10.0.0.9:1');
+});
+
+test('an Envoy that is away is forgotten; one that is connected, or is not known, is not', async () => {
+  const { operator, told } = start();
+  const give = async (envoy: string) => {
+    const done = await operator.give({ kind: 'forget', envoy }, 'kim');
+    return done.ok ? done.value : done.errors[0];
+  };
+  expect(await give('gone')).toContain('Envoy gone is forgotten, and its slots are free.');
+  expect(await give('here')).toBe('Envoy here is connected: it has not ended.');
+  expect(await give('other')).toContain('No Envoy other is away.');
+  expect(told).toEqual(['forgotten by kim: it has ended, and its slots are free']);
 });
 
 test('the same number in two queue filters is two requests', async () => {

@@ -14,6 +14,14 @@ import { type Random, seeded } from '../../e2e/kit/random.ts';
 import { serviceName, serviceOf } from '../model/routing-parts.ts';
 import { podReport, serviceReport } from '../telemetry/reports.ts';
 
+const HELLO = {
+  kind: 'hello',
+  protocol: 1,
+  codeVersion: '',
+  memoryBytes: 0,
+  shares: false,
+  process: '1',
+} as const;
 const PACE: Pace = { heartbeatMs: 300, reportMs: 250, deadAfterMs: 1000 };
 const NAMES = ['a', 'b', 'c'] as const;
 const ADDRESSES = [1, 2, 3, 4].map((port): Pod => ({ ip: '10.0.0.1', port, state: 'ready' }));
@@ -237,18 +245,7 @@ export class World {
   }
 
   #connectFilter(): void {
-    const member = new Member(
-      {
-        kind: 'hello',
-        protocol: 1,
-        node: 'e',
-        epoch: `${this.#epoch}`,
-        stream: this.#streams,
-        codeVersion: '',
-        memoryBytes: 0,
-      },
-      PACE,
-    );
+    const member = new Member({ ...HELLO, node: 'e', epoch: `${this.#epoch}`, stream: this.#streams }, PACE);
     for (const [name, { pods, waiting, removed }] of this.#filter) {
       if (removed && pods.size === 0) continue;
       member.receive({ kind: 'service', service: reportOf(name, pods, waiting.length) }, this.now, '');

@@ -20,6 +20,7 @@ const ENVOY = { id: 'edge', cluster: '', metadata: {} };
 const PACE = { heartbeatMs: 300, reportMs: 500, deadAfterMs: 1000 };
 const CODEC = new Set(['codec'] as ServiceName[]);
 const NONE: ReadonlySet<ServiceName> = new Set();
+const NO_SHARES = { shares: false, process: '1' };
 
 const service = serviceOf('codec', { kind: 'static', addresses: [{ ip: POD.ip, port: POD.port }] }, 1);
 const model: Model = {
@@ -29,7 +30,15 @@ const model: Model = {
 
 /** The filter of an Envoy that has the one slot of codec in use. */
 function filter(stream: number): Member {
-  const hello = { kind: 'hello', protocol: 1, node: 'edge', epoch: '1', codeVersion: '', memoryBytes: 0 } as const;
+  const hello = {
+    kind: 'hello',
+    protocol: 1,
+    node: 'edge',
+    epoch: '1',
+    codeVersion: '',
+    memoryBytes: 0,
+    ...NO_SHARES,
+  } as const;
   const member = new Member({ ...hello, stream }, PACE);
   const pods = [podReport(ADDRESS, { limit: 1, inUse: 1 })];
   const held = serviceReport(service.name, { waiting: 2, inUse: 1, mostWaiting: 0, mostInUse: 0, pods });
@@ -54,7 +63,12 @@ function world() {
   };
   const rollouts = new Rollouts({
     clock,
-    envoys: { given: () => ({ kind: 'envoy', absent }), isReturning: () => true, ownedByOthers: () => absent },
+    envoys: {
+      given: () => ({ kind: 'envoy', absent }),
+      isReturning: () => true,
+      withheldFrom: () => absent,
+      needsFilter: () => false,
+    },
     holdings: () => holdings,
     slots: {
       members: () => (member === undefined ? [] : [member]),
@@ -145,8 +159,8 @@ test('a filter that is back before its Envoy does not go on with what was given 
 describe('an Envoy that has just started', () => {
   const WASM = { kind: 'wasm', code: new Uint8Array([1]), guard: new Uint8Array([2]), version: 'v' } as const;
 
-  /** `has`: the listeners that it says it has when it comes. */
-  function starting(has: readonly string[] = []) {
+  /** `has`: the listeners that it says it has when it comes; `needsFilter`: it gets some services only with its filter. */
+  function starting(has: readonly string[] = [], needsFilter = false, kind: 'envoy' | 'visitor' | 'silent' = 'envoy') {
     const clock = new FakeClock();
     const told: string[] = [];
     let member: Member | undefined;
@@ -163,7 +177,12 @@ describe('an Envoy that has just started', () => {
     };
     const rollouts = new Rollouts({
       clock,
-      envoys: { given: () => ({ kind: 'envoy', absent: NONE }), isReturning: () => false, ownedByOthers: () => NONE },
+      envoys: {
+        given: () => ({ kind, absent: NONE }),
+        isReturning: () => false,
+        withheldFrom: () => NONE,
+        needsFilter: () => needsFilter,
+      },
       holdings: () => holdings,
       slots: { members: () => (member === undefined ? [] : [member]), flush: () => {} },
       podsOf: () => ({ kind: 'ready', value: [POD], problems: [] }),
@@ -201,7 +220,15 @@ describe('an Envoy that has just started', () => {
       },
       /** Its filter comes, and has these. */
       filterComes(services: readonly ServiceReport[] = []) {
-        const hello = { protocol: 1, node: 'edge', epoch: '1', stream: 1, codeVersion: '', memoryBytes: 0 } as const;
+        const hello = {
+          protocol: 1,
+          node: 'edge',
+          epoch: '1',
+          stream: 1,
+          codeVersion: '',
+          memoryBytes: 0,
+          ...NO_SHARES,
+        } as const;
         member = new Member({ kind: 'hello', ...hello }, PACE);
         for (const each of services) member.receive({ kind: 'service', service: each }, 0, '');
         member.receive({ kind: 'hello end' }, 0, '');
@@ -279,6 +306,21 @@ describe('an Envoy that has just started', () => {
     expect(silent.listeners()).toEqual(['sluice.control']);
     await silent.clock.advance(1);
     expect(silent.listeners()).toEqual(['sluice.control', 'sluice.idle']);
+  });
+
+  test('gets none while it has not answered anything', () => {
+    expect(starting([], false, 'silent').listeners()).toEqual(['sluice.control']);
+    expect(starting([], false, 'visitor').listeners()).toEqual(['sluice.control', 'sluice.idle']);
+  });
+
+  test('waits longer for its filter where it could only refuse requests without', async () => {
+    const busy = starting([], true);
+    busy.listeners();
+    busy.acks(TYPE_URLS.listener);
+    await busy.clock.advance(29_999);
+    expect(busy.listeners()).toEqual(['sluice.control']);
+    await busy.clock.advance(1);
+    expect(busy.listeners()).toEqual(['sluice.control', 'sluice.idle']);
   });
 
   test('that comes back with its listeners keeps them, and one that has had none yet waits for its filter', () => {

@@ -11,7 +11,17 @@ const codec = 'codec' as ServiceName;
 
 function member(node: string): Member {
   const made = new Member(
-    { kind: 'hello', protocol: 1, node, epoch: '7', stream: 1, codeVersion: 'c', memoryBytes: 0 },
+    {
+      kind: 'hello',
+      protocol: 1,
+      node,
+      epoch: '7',
+      stream: 1,
+      codeVersion: 'c',
+      memoryBytes: 0,
+      shares: false,
+      process: '1',
+    },
     DEFAULT_PACE,
   );
   made.receive({ kind: 'hello end' }, 0, '127.0.0.1:1');

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { markdownFiles, ROOT } from '../../../scripts/docs/files.ts';
 import { pictures } from '../../../scripts/docs/picture.ts';
 import { addCommands } from '../../../src/commands/all.ts';
+import { NOT_SHARED } from '../../../src/slots/sharing.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
 import { Metrics } from '../../../src/status/metrics.ts';
 import { busyTelemetry, exampleInput } from '../status/example.ts';
@@ -19,8 +20,9 @@ const words = (text: string, shape: RegExp) => unique([...text.matchAll(shape)].
 
 test('every metric is in docs/operations.md, and no other', async () => {
   const metrics = new Metrics({ version: '1', telemetry: busyTelemetry() });
-  metrics.watchWithheld(() => new Map());
-  const text = await metrics.text(describeStatus(exampleInput()));
+  const text = await metrics.text(
+    describeStatus(exampleInput({ sharing: { ...NOT_SHARED, term: 1, held: () => new Map([['edge', 1]]) } })),
+  );
   const exported = unique([...text.matchAll(/^# TYPE (sluice_\w+) /gm)].map(([, name = '']) => name));
   expect(exported.length).toBeGreaterThan(25);
   const named = words(read('docs/operations.md'), /\bsluice_\w+/g);
@@ -60,7 +62,7 @@ const BENCH = ['--only', '--out', '--quick', '--render'];
 /** Options of `npm run soak`, which test/soak/main.ts reads. */
 const SOAK = ['--minutes', '--seed'];
 /** Options of earlier versions, which the changelog and the page about upgrades name. */
-const GONE = ['--envoy-admin', '--kick-port'];
+const GONE = ['--owner-grace', '--envoy-admin', '--kick-port'];
 /** Options there were once, which docs/upgrade.md says to remove. */
 const REMOVED = ['--envoy-admin', '--kick-port'];
 const KUBECTL = [

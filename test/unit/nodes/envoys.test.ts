@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
-import { millis } from '../../../src/base/duration.ts';
-import { makeLogger } from '../../../src/base/log.ts';
 import { Envoys } from '../../../src/nodes/envoys.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import { kubernetes, serviceOf } from '../model/routing-parts.ts';
 
-const GRACE = 30_000;
 const ADS = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
 
 interface Coming {
@@ -18,8 +15,9 @@ interface Coming {
   readonly listens?: boolean;
 }
 
-/** Owners of one service, `codec`, and Envoys that come and go by the numbers of their streams. */
-function world() {
+/** One service, `codec`, and Envoys that come and go by the numbers of their streams; these have a queue filter from the first. */
+function world(...filters: readonly string[]) {
+  const withFilter = new Set(filters);
   const clock = new FakeClock();
   let told = 0;
   const toldOf = new Set<string>();
@@ -28,8 +26,8 @@ function world() {
   const silent = new Set<number>();
   const envoys = new Envoys({
     clock,
-    log: makeLogger('silent'),
-    graceMs: millis(GRACE),
+    hasFilter: (node) => withFilter.has(node),
+    hasOthers: (node) => [...withFilter].some((other) => other !== node),
     ask(stream) {
       asked.push(stream);
       return !silent.has(stream);
@@ -76,6 +74,17 @@ function world() {
     go(id: string, stream: number) {
       envoys.record({ kind: 'disconnected', ...identity(id, stream), reason: '' });
     },
+    /** Its queue filter connects. */
+    connect(id: string) {
+      withFilter.add(id);
+      envoys.recordFilter(id);
+    },
+    /** It rejects the queue filter. */
+    refuse(id: string, stream: number) {
+      withFilter.delete(id);
+      const nack = { typeUrl: TYPE_URLS.extension, version: '', resources: [], message: 'no Wasm' };
+      envoys.record({ kind: 'nacked', ...identity(id, stream), ...nack });
+    },
     asked,
     dropped,
     /** Streams whose clients cannot be asked anything. */
@@ -93,79 +102,108 @@ function world() {
   };
 }
 
-test('the second Envoy does not get what the first carries, until that has been gone for the whole grace', async () => {
-  const { clock, envoys, come, go, codec, problems, told } = world();
+test('Envoys with a queue filter share a service', () => {
+  const { come, codec, problems } = world('a', 'b');
   come('a', 1);
   come('b', 2);
+  expect([codec('a'), codec('b')]).toEqual([true, true]);
+  expect(problems()).toEqual([]);
+});
+
+test('an Envoy without a filter has a service alone, until it has been gone for a while', async () => {
+  const { clock, come, go, codec, problems, told } = world();
+  come('a', 1);
+  expect(codec('a')).toBe(true);
+  come('b', 2);
   expect([codec('a'), codec('b')]).toEqual([true, false]);
-  expect(problems()).toEqual([expect.stringMatching(/^Envoy b does not get service codec, which Envoy a has: /)]);
-  expect([...envoys.withheld()]).toEqual([
-    ['a', 0],
-    ['b', 1],
+  expect(problems()).toEqual([
+    'Envoy b does not get service codec: Envoy a has no queue filter, so slots cannot be shared with it',
   ]);
   go('a', 1);
-  await clock.advance(GRACE - 1);
-  expect([codec('a'), codec('b')]).toEqual([true, false]);
-  expect(problems()).toEqual([expect.stringContaining('lost its connection, and keeps them for 30s')]);
+  await clock.advance(29_999);
+  expect(codec('b')).toBe(false);
   const before = told();
   await clock.advance(1);
   expect(codec('b')).toBe(true);
-  expect(problems()).toEqual([]);
   expect(told()).toBeGreaterThan(before);
-  come('a', 3);
-  expect([codec('a'), codec('b')]).toEqual([false, true]);
 });
 
-test('an Envoy that is back within the grace has its services again', async () => {
-  const { clock, come, go, codec } = world();
+test('one without a filter does not get what one with a filter uses, connected or not', () => {
+  const { come, go, codec, problems } = world('a');
   come('a', 1);
   come('b', 2);
+  expect([codec('a'), codec('b')]).toEqual([true, false]);
+  expect(problems()).toEqual([
+    'Envoy b does not get service codec: its queue filter has not connected, so it cannot share slots with the other Envoys',
+  ]);
   go('a', 1);
-  await clock.advance(GRACE - 1);
-  come('a', 3, { returning: true });
-  await clock.advance(2 * GRACE);
-  expect([codec('a'), codec('b')]).toEqual([true, false]);
+  expect(codec('b')).toBe(false);
 });
 
-test('after a restart a service goes back to the Envoy that has it, whoever is the first to return', async () => {
-  const { clock, come, hold, codec, toldOf } = world();
-  come('b', 1, { returning: true });
-  expect(codec('b')).toBe('waits');
-  hold('b', 1, 'web');
-  // Whose codec is cannot be told yet.
-  expect(codec('b')).toBe('waits');
-  come('a', 2, { returning: true });
-  toldOf();
-  hold('a', 2, 'codec');
+test('each gets the service when its filter connects, the first one before that if nobody else is there', () => {
+  const { envoys, come, codec, connect, problems } = world();
+  come('a', 1);
+  expect([codec('a'), envoys.needsFilter('a')]).toEqual([true, false]);
+  come('b', 2);
+  connect('a');
   expect([codec('a'), codec('b')]).toEqual([true, false]);
-  expect(toldOf().sort()).toEqual(['a', 'b']);
-  await clock.advance(10_000);
-  expect([codec('a'), codec('b')]).toEqual([true, false]);
+  expect([envoys.needsFilter('a'), envoys.needsFilter('b')]).toEqual([false, true]);
+  connect('b');
+  expect([codec('a'), codec('b')]).toEqual([true, true]);
+  expect(envoys.needsFilter('b')).toBe(false);
+  expect(problems()).toEqual([]);
 });
 
-test('an Envoy that is back keeps its routes until it is known who gets a service that is new since then', async () => {
-  const { clock, envoys, come, hold, codec, told } = world();
-  envoys.follow([{ service: serviceOf('renamed', kubernetes('codec'), 1) }]);
-  come('a', 1, { returning: true });
-  hold('a', 1, 'codec');
-  expect(codec('a')).toBe('waits');
+test('an Envoy that refuses the filter gets nothing of what others share', () => {
+  const { envoys, come, hold, codec, refuse } = world('a', 'b');
+  come('a', 1);
+  come('b', 2, { returning: true });
+  hold('b', 2, 'codec');
+  expect(codec('b')).toBe(true);
+  refuse('b', 2);
+  expect([codec('a'), codec('b')]).toEqual([true, false]);
+  expect(envoys.needsFilter('b')).toBe(false);
+  expect(envoys.problems()).toHaveLength(1);
+});
+
+test('after a start an Envoy that had a configuration is waited for until its filter is back, for 3 s', async () => {
+  const { clock, come, hold, codec, connect, told } = world();
+  for (const [id, stream] of [
+    ['a', 1],
+    ['b', 2],
+  ] as const) {
+    come(id, stream, { returning: true });
+    hold(id, stream, 'codec');
+  }
+  expect([codec('a'), codec('b')]).toEqual(['waits', 'waits']);
+  connect('a');
+  expect([codec('a'), codec('b')]).toEqual([true, 'waits']);
   const before = told();
   await clock.advance(3000);
-  expect(envoys.given({ id: 'a', cluster: '', metadata: {} }, 1)).toEqual({ kind: 'envoy', absent: new Set() });
+  expect([codec('a'), codec('b')]).toEqual([true, false]);
   expect(told()).toBeGreaterThan(before);
 });
 
-test('what nobody returns with is given away after a while, and an Envoy that says nothing gets it then', async () => {
-  const { clock, come, codec, told } = world();
+test('after a start one that does not hold the service may be another of the same id than the one that does', async () => {
+  const { clock, come, hold, codec } = world('a');
   come('a', 1, { returning: true });
-  const before = told();
+  expect(codec('a')).toBe('waits');
+  hold('a', 1, 'web');
+  expect(codec('a')).toBe('waits');
   await clock.advance(3000);
   expect(codec('a')).toBe(true);
-  expect(told()).toBeGreaterThan(before);
+});
+
+test('Envoys without a filter that are there for different services do not disturb each other', () => {
+  const { come, envoys, problems } = world();
+  come('a', 1, { metadata: { sluice: { services: ['codec'] } } });
+  come('b', 2, { metadata: { sluice: { services: ['other'] } } });
+  for (const id of ['a', 'b']) envoys.given({ id, cluster: '', metadata: {} });
+  expect(problems().filter((text) => text.includes('does not get'))).toEqual([]);
 });
 
 test('a gRPC client never keeps a service from an Envoy', () => {
-  const { come, codec, problems } = world();
+  const { come, codec, problems } = world('a');
   come('client', 1, { userAgent: 'gRPC Node Pure JS 1.14.0' });
   come('a', 2);
   expect([codec('client'), codec('a')]).toEqual([false, true]);
@@ -173,7 +211,7 @@ test('a gRPC client never keeps a service from an Envoy', () => {
 });
 
 test('metadata that cannot be read, or names what is not there, is told', () => {
-  const { come, codec, problems } = world();
+  const { come, codec, problems } = world('c');
   come('a', 1, { metadata: { sluice: { services: 'codec' } } });
   come('b', 2, { metadata: { sluice: { services: ['codek'] } } });
   come('c', 3, { metadata: { sluice: { services: ['codec'] } } });
@@ -188,7 +226,7 @@ describe('two connections with one node id', () => {
   const TWO = expect.stringMatching(/^Envoy a 2 Envoys say that this is their node id; only the first gets services/);
 
   test('the first answers: they are two Envoys, and the second does not get the service until the first has gone', () => {
-    const { envoys, come, go, codec, problems, asked, answer, told } = world();
+    const { come, go, codec, problems, asked, answer, told } = world('a');
     come('a', 1);
     expect(asked).toEqual([]);
     come('a', 2);
@@ -200,15 +238,13 @@ describe('two connections with one node id', () => {
     expect([codec('a', 1), codec('a', 2)]).toEqual([true, false]);
     expect(told()).toBeGreaterThan(before);
     expect(problems()).toEqual([TWO]);
-    expect([...envoys.withheld()]).toEqual([['a', 1]]);
     go('a', 1);
     expect(codec('a', 2)).toBe(true);
     expect(problems()).toEqual([]);
-    expect([...envoys.withheld()]).toEqual([['a', 0]]);
   });
 
   test('the first says nothing: it has gone, and its stream is ended', async () => {
-    const { clock, come, codec, problems, dropped } = world();
+    const { clock, come, codec, problems, dropped } = world('a');
     come('a', 1);
     come('a', 2);
     await clock.advance(4999);
@@ -219,7 +255,7 @@ describe('two connections with one node id', () => {
   });
 
   test('the first ends by itself: a reconnect, which nobody is told of', async () => {
-    const { clock, come, go, codec, problems, dropped } = world();
+    const { clock, come, go, codec, problems, dropped } = world('a');
     come('a', 1);
     come('a', 2);
     go('a', 1);
@@ -229,7 +265,7 @@ describe('two connections with one node id', () => {
   });
 
   test('the first cannot be asked yet: the second loses nothing until it can, and has said nothing', async () => {
-    const { clock, come, codec, problems, silent, asked, dropped } = world();
+    const { clock, come, codec, problems, silent, asked, dropped } = world('a');
     await clock.advance(3000);
     silent.add(1);
     come('a', 1);
@@ -246,7 +282,7 @@ describe('two connections with one node id', () => {
   });
 
   test('right after a start: who has the service goes before its own old connection, which is found dead', async () => {
-    const { clock, come, hold, codec, problems, dropped, asked } = world();
+    const { clock, come, hold, codec, problems, dropped, asked } = world('a');
     come('a', 1);
     come('a', 2, { returning: true });
     hold('a', 2, 'codec');
@@ -259,7 +295,7 @@ describe('two connections with one node id', () => {
   });
 
   test('an answer to something else shows nothing: it may have been on its way', () => {
-    const { envoys, come, go, codec, problems } = world();
+    const { envoys, come, go, codec, problems } = world('a');
     come('a', 1);
     come('a', 2);
     const from = { stream: 1, node: { id: 'a', cluster: '', metadata: {} }, peer: '' };
@@ -270,7 +306,7 @@ describe('two connections with one node id', () => {
   });
 
   test('one that comes while the first is asked waits with the second; the next in line is asked for it', () => {
-    const { come, go, codec, asked, answer } = world();
+    const { come, go, codec, asked, answer } = world('a');
     come('a', 1);
     come('a', 2);
     come('a', 3);
@@ -281,7 +317,7 @@ describe('two connections with one node id', () => {
   });
 
   test('after a restart the one that has the service goes before one that has not and was earlier', () => {
-    const { come, hold, codec, answer, problems } = world();
+    const { come, hold, codec, answer, problems } = world('a');
     come('a', 1, { returning: true });
     hold('a', 1, 'web');
     come('a', 2, { returning: true });
@@ -293,7 +329,7 @@ describe('two connections with one node id', () => {
   });
 
   test('later on nobody takes the service from the one that has it, whatever he says', async () => {
-    const { clock, come, hold, codec } = world();
+    const { clock, come, hold, codec } = world('a');
     await clock.advance(3000);
     come('a', 1);
     come('a', 2, { returning: true });
@@ -302,7 +338,7 @@ describe('two connections with one node id', () => {
   });
 
   test('gRPC clients, and streams for anything but clusters, may be as many as they like', () => {
-    const { come, asked } = world();
+    const { come, asked } = world('a');
     for (const stream of [1, 2]) come('client', stream, { userAgent: 'gRPC Node Pure JS 1.14.0' });
     for (const stream of [3, 4]) come('a', stream, { service: 'envoy.service.endpoint.v3.EndpointDiscoveryService' });
     expect(asked).toEqual([]);
@@ -310,21 +346,21 @@ describe('two connections with one node id', () => {
 });
 
 describe('many Envoys', () => {
-  test('who comes, or goes, concerns nobody but himself and those whose services change', async () => {
-    const { clock, come, go, toldOf, codec } = world();
+  test('who comes, or goes, concerns nobody but himself, unless others cannot share with him', () => {
+    const { come, go, toldOf, connect, codec } = world('a');
     come('a', 1);
     expect(toldOf()).toEqual(['a']);
     come('b', 2);
-    expect(toldOf()).toEqual(['b']);
-    go('a', 1);
-    expect(toldOf()).toEqual(['a']);
-    await clock.advance(GRACE);
-    expect(toldOf().sort()).toEqual(['a', 'b']);
+    expect([codec('b'), toldOf()]).toEqual([false, ['b']]);
+    connect('b');
     expect(codec('b')).toBe(true);
+    toldOf();
+    go('b', 2);
+    expect(toldOf()).toEqual(['b']);
   });
 
-  test('those that own nothing share what they do not get, and an edit that leaves the names does not change it', () => {
-    const { envoys, come } = world();
+  test('those that get no service with a limit share what they do not get, and an edit that leaves the names does not change it', () => {
+    const { envoys, come } = world('a');
     for (const [at, id] of ['a', 'b', 'c'].entries()) come(id, at + 1);
     const absent = (id: string) => {
       const given = envoys.given({ id, cluster: '', metadata: {} });
@@ -341,7 +377,7 @@ describe('many Envoys', () => {
 
 describe('who is an Envoy', () => {
   test('a client that asks for clusters alone owns nothing, however long it stays, and may go at any time', () => {
-    const { come, go, codec, problems } = world();
+    const { come, go, codec, problems } = world('a');
     come('debug', 1, { userAgent: 'curl 8', listens: false });
     expect(codec('debug')).toBe(false);
     come('a', 2);
@@ -360,10 +396,14 @@ describe('who is an Envoy', () => {
     expect(codec('a')).toBe(false);
     await clock.advance(1000);
     expect([codec('debug'), codec('a')]).toEqual([false, true]);
+    // It may be a busy Envoy, which would refuse requests.
+    expect(envoys.given(from.node).kind).toBe('silent');
+    envoys.record({ kind: 'acked', ...from, typeUrl: TYPE_URLS.listener, version: '', resources: [] });
+    expect(envoys.given(from.node).kind).toBe('envoy');
   });
 
   test('one that had a configuration loses nothing before it has said what it has', async () => {
-    const { clock, come, codec } = world();
+    const { clock, come, codec } = world('a');
     await clock.advance(3000);
     come('a', 1, { returning: true, listens: false });
     expect(codec('a')).toBe('waits');
@@ -372,7 +412,7 @@ describe('who is an Envoy', () => {
   });
 
   test.each(['envoy 1.36.0', 'envoy 1.38.4'])('%s gets nothing, and is told why', (userAgent) => {
-    const { envoys, come, go, codec, problems } = world();
+    const { envoys, come, go, codec, problems } = world('a');
     come('old', 1, { userAgent });
     come('a', 2);
     expect([codec('old'), codec('a')]).toEqual(['waits', true]);

@@ -26,6 +26,8 @@ function world() {
     stream: 1,
     codeVersion: '',
     memoryBytes: 0,
+    shares: false,
+    process: '1',
   } as const;
   const member = new Member(hello, PACE);
   const say = (message: FromFilter, now = 0) => member.receive(message, now, '');

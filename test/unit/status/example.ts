@@ -8,6 +8,7 @@ import type { Routing } from '../../../src/model/routing.ts';
 import type { ServiceName } from '../../../src/model/service.ts';
 import type { SourceState } from '../../../src/model/source.ts';
 import { parseRouteFile } from '../../../src/routes/file/parse.ts';
+import { NOT_SHARED } from '../../../src/slots/sharing.ts';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
 import type { StatusInput } from '../../../src/status/describe.ts';
 import type { ConnectedNode } from '../../../src/status/describe-node.ts';
@@ -114,6 +115,7 @@ export function exampleInput(changes: Partial<StatusInput> = {}): StatusInput {
       problems: [],
     }),
     overrides: NO_OVERRIDES,
+    sharing: NOT_SHARED,
     nodes: [exampleNode()],
     configuration: { version: 'abc123', publishedAt: NOW - 12_000 },
     telemetry: exampleTelemetry(),

@@ -35,6 +35,7 @@ function start() {
     telemetry,
     isFilterOff: () => false,
     overrides: () => input.overrides,
+    sharing: { state: () => input.sharing },
     clock,
   });
   const converged = async () =>

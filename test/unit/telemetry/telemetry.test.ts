@@ -119,7 +119,7 @@ test('several members: sums, the worst state of a pod, the oldest wait', () => {
   );
   const now = telemetry.now('codec');
   expect(now).toMatchObject({ waiting: 3, inUse: 3, oldestSince: START - 90 });
-  expect(now?.pods.get('10.0.0.1:80')).toMatchObject({ inUse: 3, limit: 4, state: 'ejected' });
+  expect(now?.pods.get('10.0.0.1:80')).toMatchObject({ inUse: 3, limit: 2, state: 'ejected' });
   expect(telemetry.members().map(({ node }) => node)).toEqual(['edge-1', 'edge-2']);
 });
 

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+
+/** A queue filter that may hold slots. */
+export interface RegisteredMember {
+  /** The node id of its Envoy. */
+  readonly node: string;
+  /** This start of its Envoy; `0`: its filter is too old to say. */
+  readonly process: string;
+  readonly epoch: string;
+}
+
+const member = z.object({ node: z.string(), process: z.string(), epoch: z.string() });
+const fileSchema = z.object({ term: z.number(), members: z.array(member), dead: z.array(z.string()) });
+
+/** So many that are dead are remembered: messages of them may still be on their way. */
+const MOST_DEAD = 1000;
+
+/** A text that outlives this process. Errors: throws when it cannot be read or written. */
+export interface KeptText {
+  /** Undefined: there is none yet. */
+  read(): string | undefined;
+  /** It is there when this returns, all or nothing. */
+  write(text: string): void;
+}
+
+/** What the register works with. */
+export interface MemberRegisterOptions {
+  /** What is kept of it over a restart; undefined: nothing. */
+  readonly kept: KeptText | undefined;
+  /** Told why it could not be read or kept. */
+  readonly onFault: (reason: string) => void;
+}
+
+/** How a member is called: another life of it is another one. */
+export function keyOf({ node, epoch }: Pick<RegisteredMember, 'node' | 'epoch'>): string {
+  return `${node}/${epoch}`;
+}
+
+/**
+ * Who may hold slots, who is dead for good, and the term, kept in a file: a coordinator that is started anew has to know whom to
+ * wait for. What is written here must be there before anything follows from it, so it is written at once.
+ */
+export class MemberRegister {
+  /** Whether there was a file of an earlier start. */
+  readonly wasKept: boolean;
+  readonly #options: MemberRegisterOptions;
+  readonly #members = new Map<string, RegisteredMember>();
+  readonly #dead = new Set<string>();
+  #term = 0;
+
+  constructor(options: MemberRegisterOptions) {
+    this.#options = options;
+    this.wasKept = this.#read();
+  }
+
+  /** Whether anything is kept for the next start. */
+  get isKept(): boolean {
+    return this.#options.kept !== undefined;
+  }
+
+  get members(): readonly RegisteredMember[] {
+    return [...this.#members.values()];
+  }
+
+  get dead(): readonly string[] {
+    return [...this.#dead];
+  }
+
+  has(key: string): boolean {
+    return this.#members.has(key);
+  }
+
+  isDead(key: string): boolean {
+    return this.#dead.has(key);
+  }
+
+  /** The next term: higher than any before, also where the file was lost. */
+  takeTerm(now: number): number {
+    this.#term = Math.max(this.#term + 1, Math.floor(now));
+    this.#keep();
+    return this.#term;
+  }
+
+  add(added: RegisteredMember): void {
+    if (this.has(keyOf(added))) return;
+    this.#members.set(keyOf(added), added);
+    this.#keep();
+  }
+
+  /** These are dead for good. */
+  bury(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#members.delete(key);
+      this.#dead.add(key);
+    }
+    for (const key of this.#dead) {
+      if (this.#dead.size <= MOST_DEAD) break;
+      this.#dead.delete(key);
+    }
+    if (keys.length > 0) this.#keep();
+  }
+
+  #read(): boolean {
+    const { kept, onFault } = this.#options;
+    try {
+      const text = kept?.read();
+      if (text === undefined) return false;
+      const { term, members, dead } = fileSchema.parse(JSON.parse(text));
+      this.#term = term;
+      for (const each of members) this.#members.set(keyOf(each), each);
+      for (const key of dead) this.#dead.add(key);
+      return true;
+    } catch (error) {
+      onFault(`who may hold slots cannot be read: ${reasonOf(error)}`);
+      return false;
+    }
+  }
+
+  #keep(): void {
+    const { kept, onFault } = this.#options;
+    try {
+      kept?.write(JSON.stringify({ term: this.#term, members: this.members, dead: this.dead }));
+    } catch (error) {
+      onFault(`who may hold slots cannot be kept: ${reasonOf(error)}`);
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,168 @@
+import { instant, pause } from '../e2e/kit/instant.ts';
+import type { LoadResult } from '../e2e/kit/load.ts';
+import type { Place, World } from './world.ts';
+
+/** What a fault has done, for the judge. All moments are those of `instant()`. */
+export interface Inflicted {
+  /** From here on every slot could be used again. */
+  readonly over: number;
+  /** Whether the fault itself explains that a request through this Envoy had no good answer. */
+  readonly explains?: (result: LoadResult, place: Place) => boolean;
+}
+
+/** One row of the matrix. */
+export interface Row {
+  /** What `npm run test:shared -- NAME` runs. */
+  readonly name: string;
+  /** What happens, for the table. */
+  readonly fault: string;
+  /** 2 when left out. */
+  readonly envoys?: number;
+  /** Further arguments of Sluice. */
+  readonly args?: readonly string[];
+  /** The most that a pod may have at a time, where that is not the limit; given when. */
+  readonly mostMeanwhile?: number;
+  /** Slots in full use again after at most so many milliseconds. */
+  readonly fullUseMs: number;
+  readonly inflict: (world: World) => Promise<Inflicted>;
+}
+
+const FOR_MS = 3000;
+/** Its clients learn of the end of their connections at once; requests sent until it listens again are refused. */
+function killed(victim: Place): NonNullable<Inflicted['explains']> {
+  return ({ status }, place) => place === victim && status === 0;
+}
+
+/** A fault that lasts for a while. */
+async function lasting(begin: () => void, end: () => void): Promise<Inflicted> {
+  begin();
+  await pause(FOR_MS);
+  end();
+  return { over: instant() };
+}
+
+export const rows: readonly Row[] = [
+  {
+    name: 'one',
+    fault: 'nothing happens, with one Envoy',
+    envoys: 1,
+    fullUseMs: 1000,
+    inflict: async () => ({ over: instant() }),
+  },
+  {
+    name: 'nothing',
+    fault: 'nothing happens, with two Envoys',
+    fullUseMs: 1000,
+    inflict: async () => ({ over: instant() }),
+  },
+  {
+    name: 'three',
+    fault: 'nothing happens, with three Envoys',
+    envoys: 3,
+    fullUseMs: 1000,
+    inflict: async () => ({ over: instant() }),
+  },
+  {
+    name: 'envoy-killed',
+    fault: 'an Envoy is killed, and started again a second later',
+    fullUseMs: 3000,
+    async inflict({ victim }) {
+      await victim.kill();
+      await pause(1000);
+      await victim.start();
+      return { over: instant(), explains: killed(victim) };
+    },
+  },
+  {
+    name: 'envoy-frozen',
+    fault: 'an Envoy is frozen for 3 s',
+    fullUseMs: 3000,
+    inflict: ({ victim }) =>
+      lasting(
+        () => victim.signal('SIGSTOP'),
+        () => victim.signal('SIGCONT'),
+      ),
+  },
+  {
+    name: 'envoy-vanishes',
+    fault: 'an Envoy is killed for good, with `--slots-reclaim 3s`',
+    args: ['--slots-reclaim', '3s'],
+    fullUseMs: 6000,
+    async inflict({ victim }) {
+      await victim.kill();
+      return { over: instant(), explains: killed(victim) };
+    },
+  },
+  {
+    name: 'sluice-killed',
+    fault: 'Sluice is killed, and started again a second later',
+    fullUseMs: 3000,
+    async inflict(world) {
+      await world.killSluice();
+      await pause(1000);
+      await world.startSluice();
+      return { over: instant() };
+    },
+  },
+  {
+    name: 'sluice-frozen',
+    fault: 'Sluice is frozen for 3 s',
+    fullUseMs: 3000,
+    inflict: (world) =>
+      lasting(
+        () => world.signalSluice('SIGSTOP'),
+        () => world.signalSluice('SIGCONT'),
+      ),
+  },
+  {
+    name: 'cut',
+    fault: 'an Envoy is cut off from Sluice for 3 s',
+    fullUseMs: 4000,
+    inflict: ({ victim: { namespace } }) =>
+      lasting(
+        () => namespace.cut('hears', 'speaks'),
+        () => namespace.mend(),
+      ),
+  },
+  {
+    name: 'cut-hears',
+    fault: 'nothing from Sluice gets to an Envoy for 3 s',
+    fullUseMs: 4000,
+    inflict: ({ victim: { namespace } }) =>
+      lasting(
+        () => namespace.cut('hears'),
+        () => namespace.mend(),
+      ),
+  },
+  {
+    name: 'cut-speaks',
+    fault: 'nothing from an Envoy gets to Sluice for 3 s',
+    fullUseMs: 4000,
+    inflict: ({ victim: { namespace } }) =>
+      lasting(
+        () => namespace.cut('speaks'),
+        () => namespace.mend(),
+      ),
+  },
+  {
+    name: 'renamed',
+    fault: 'the service gets another name',
+    fullUseMs: 3000,
+    async inflict(world) {
+      await world.edit('other', 1);
+      return { over: instant() };
+    },
+  },
+  {
+    name: 'limit',
+    fault: 'the limit is raised to 2, and lowered again 2 s later',
+    mostMeanwhile: 2,
+    fullUseMs: 3000,
+    async inflict(world) {
+      await world.edit('codec', 2);
+      await pause(2000);
+      await world.edit('codec', 1);
+      return { over: instant() };
+    },
+  },
+];

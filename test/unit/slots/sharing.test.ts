@@ -1,0 +1,366 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { FakeClock } from '../../../src/base/clock.ts';
+import { millis } from '../../../src/base/duration.ts';
+import { makeLogger } from '../../../src/base/log.ts';
+import { KeptFile } from '../../../src/control-plane/kept-file.ts';
+import type { ServiceName } from '../../../src/model/service.ts';
+import type { SlotChange } from '../../../src/slots/events.ts';
+import { Member } from '../../../src/slots/member.ts';
+import type { Hello } from '../../../src/slots/read-message.ts';
+import { MemberRegister } from '../../../src/slots/register.ts';
+import { Sharing } from '../../../src/slots/sharing.ts';
+import type { ToFilter } from '../../../src/slots/write-message.ts';
+
+const PACE = { heartbeatMs: 300, reportMs: 500, deadAfterMs: 1000 };
+const CODEC = 'codec' as ServiceName;
+const OTHER = 'other' as ServiceName;
+const SETTINGS = {
+  max: 10,
+  timeoutMs: 0,
+  fullStatus: 429,
+  abortHoldMs: 0,
+  slackMs: 0,
+  ejection: { consecutive5xx: 0, consecutiveGateway: 0, baseMs: 1, maxMs: 1 },
+  tellPlace: false,
+  waitForBodyBytes: 0,
+  jobs: undefined,
+  idempotency: undefined,
+  ownSlots: false,
+};
+
+interface Filter {
+  readonly hello: Hello;
+  readonly member: Member;
+  readonly said: ToFilter[];
+}
+
+/** Sluice's side of shared slots, and filters that are made up. */
+function world({ reclaim, folder = newFolder() }: { readonly reclaim?: number; readonly folder?: string } = {}) {
+  const jobs = { known: true, orphans: 0, ofEnded: new Map<string, number>() };
+  const clock = new FakeClock();
+  const filters = new Map<string, Filter[]>();
+  const open = () => [...filters.values()].flat();
+  const sharing = new Sharing({
+    clock,
+    log: makeLogger('silent'),
+    register: new MemberRegister({
+      kept: new KeptFile(join(folder, 'members.json')),
+      onFault: (reason) => {
+        throw new Error(reason);
+      },
+    }),
+    reclaimMs: reclaim === undefined ? undefined : millis(reclaim),
+    takenByJobs: () => (jobs.known ? jobs.orphans : undefined),
+    ended: (members) => {
+      for (const { node } of members) jobs.orphans += jobs.ofEnded.get(node) ?? 0;
+    },
+    members: (node) => (filters.get(node) ?? []).map(({ member }) => member),
+    flush: (member) => {
+      const filter = open().find((each) => each.member === member);
+      filter?.said.push(...member.takeMessages(clock.monotonic()).map(({ message }) => message));
+    },
+    changed: () => {},
+  });
+  const pod = (name: ServiceName, limit = 2) => ({ name, limits: new Map([['p:1', limit]]) });
+  sharing.follow([pod(CODEC)]);
+  return {
+    clock,
+    sharing,
+    folder,
+    /** Slots of the pod that jobs take which no filter knows; by node, how many more when its filter has ended. */
+    jobs,
+    pod,
+    /** A filter comes, with pods that it knows, and is told the rest. */
+    come(node: string, epoch: string, more: Partial<Hello> = {}): Filter {
+      const hello: Hello = {
+        kind: 'hello',
+        protocol: 1,
+        node,
+        epoch,
+        stream: 1,
+        codeVersion: '',
+        memoryBytes: 0,
+        shares: false,
+        process: `${node}-${epoch}`,
+        ...more,
+      };
+      const filter: Filter = { hello, member: new Member(hello, PACE), said: [] };
+      filters.set(node, [
+        ...(filters.get(node) ?? []).filter(({ hello: { epoch: other } }) => other !== epoch),
+        filter,
+      ]);
+      filter.member.receive({ kind: 'hello end' }, clock.monotonic(), '');
+      sharing.record({ kind: 'hello', node, epoch, codeVersion: '', memoryBytes: 0, services: [], peer: '' });
+      filter.member.want([
+        CODEC,
+        { kind: 'service', settings: SETTINGS, pods: new Map([['p:1', { limit: 2, unhealthy: false }]]) },
+      ]);
+      filter.said.push(...filter.member.takeMessages(clock.monotonic()).map(({ message }) => message));
+      for (const event of filter.member.receive({ kind: 'ack', sequence: 1000 }, clock.monotonic(), ''))
+        sharing.record(event);
+      return filter;
+    },
+    holding(filter: Filter, held: readonly (readonly [string, number])[], service = CODEC) {
+      const { node, epoch } = filter.hello;
+      sharing.record({ kind: 'holding', node, epoch, services: [{ service, held, waiting: [] }], isComplete: true });
+    },
+    changes(filter: Filter, ...changes: readonly SlotChange[]) {
+      const { node, epoch } = filter.hello;
+      sharing.record({ kind: 'changes', node, epoch, changes });
+    },
+    go(filter: Filter) {
+      const { node, epoch } = filter.hello;
+      filter.member.close(clock.monotonic());
+      sharing.record({ kind: 'gone', node, epoch, reason: '' });
+    },
+  };
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-sharing-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // Of an earlier start, so that nobody is waited for who is not named here.
+  writeFileSync(join(folder, 'members.json'), '{"term":1,"members":[],"dead":[]}');
+  return folder;
+}
+
+/** What was granted, as text. */
+const grants = ({ said }: Filter) =>
+  said.flatMap((message) =>
+    message.kind === 'slots'
+      ? message.changes.flatMap((each) =>
+          each.kind === 'grant' ? [`${each.service} ${each.pod} ${each.request}`] : [],
+        )
+      : [],
+  );
+const kinds = ({ said }: Filter) => said.map(({ kind }) => kind);
+
+test('one Envoy is told nothing of slots; when a second one comes both are, and slots are made when both have said what they hold', () => {
+  const { come, holding } = world();
+  const a = come('a', '1');
+  expect(kinds(a)).toEqual(['welcome', 'service']);
+  const b = come('b', '2');
+  expect(kinds(a)).toEqual(['welcome', 'service', 'share']);
+  // Before it knows any pod it knows that their slots are not its own.
+  expect(kinds(b)).toEqual(['welcome', 'share', 'service']);
+  holding(b, []);
+  expect([grants(a), grants(b)]).toEqual([[], []]);
+  holding(a, [['p:1', 1]]);
+  expect([grants(a), grants(b)]).toEqual([[], ['codec p:1 0']]);
+});
+
+test('slots of an Envoy that is away are missing, until the same node id is started again', async () => {
+  const { clock, sharing, come, holding, go } = world();
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, [['p:1', 2]]);
+  holding(b, []);
+  go(a);
+  await clock.advance(60_000);
+  expect([grants(b), sharing.state().missing(CODEC)]).toEqual([[], 2]);
+  expect(sharing.problems().map(({ message }) => message)).toEqual([
+    'has lost its connection, and may still use its pods: the slots that it holds are missing: 2 of codec, until it is back',
+  ]);
+  // Another filter of the same Envoy proves nothing.
+  const newer = come('a', '3', { process: 'a-1' });
+  holding(newer, []);
+  expect([grants(b), grants(newer)]).toEqual([[], []]);
+  go(newer);
+  const again = come('a', '4');
+  holding(again, []);
+  expect([grants(b).length + grants(again).length, sharing.state().missing(CODEC)]).toEqual([2, 0]);
+  expect(sharing.problems()).toEqual([]);
+});
+
+test('a filter that was replaced in its Envoy is asked after, and its slots are free when it has ended', async () => {
+  const { clock, sharing, come, holding, go } = world();
+  const old = come('a', '1', { process: 'a' });
+  const b = come('b', '2');
+  holding(old, [['p:1', 2]]);
+  holding(b, []);
+  go(old);
+  const newer = come('a', '3', { process: 'a' });
+  holding(newer, []);
+  await clock.advance(1000);
+  expect(newer.said).toContainEqual({ kind: 'ask ended', epoch: '1' });
+  expect(sharing.state().missing(CODEC)).toBe(2);
+  sharing.record({ kind: 'ended', node: 'a', epoch: '3', ended: '1' });
+  expect([grants(b).length + grants(newer).length, sharing.state().missing(CODEC)]).toEqual([2, 0]);
+});
+
+test('after a restart nothing is given before everybody who may hold slots has come', () => {
+  const before = world();
+  const a = before.come('a', '1');
+  before.come('b', '2');
+  const { come, holding, sharing } = world({ folder: before.folder });
+  const b = come('b', '2', { stream: 2, shares: true });
+  holding(b, []);
+  expect([grants(b), sharing.state().missing(CODEC)]).toEqual([[], 2]);
+  expect(sharing.state().term).toBeGreaterThan(before.sharing.state().term ?? 0);
+  const back = come('a', '1', { ...a.hello, stream: 2, shares: true });
+  holding(back, [['p:1', 1]]);
+  expect([grants(b), grants(back)]).toEqual([['codec p:1 0'], []]);
+});
+
+test('two Envoys cannot use one node id at a time', () => {
+  const { sharing, come, go } = world();
+  const a = come('a', '1');
+  expect(sharing.refusal({ ...a.hello, epoch: '2', process: 'another' })).toBe(
+    'another Envoy of the node id a is connected',
+  );
+  expect(sharing.refusal({ ...a.hello, epoch: '2' })).toBeUndefined();
+  go(a);
+  expect(sharing.refusal({ ...a.hello, epoch: '2', process: 'another' })).toBeUndefined();
+});
+
+test('where that was asked for, slots are reclaimed after a while; who still lives is told', async () => {
+  const { clock, come, holding, go } = world({ reclaim: 5000 });
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, [['p:1', 2]]);
+  holding(b, []);
+  go(a);
+  await clock.advance(4000);
+  expect(grants(b)).toEqual([]);
+  await clock.advance(2000);
+  expect(grants(b)).toEqual(['codec p:1 0', 'codec p:1 0']);
+  const back = come('a', '1', { ...a.hello, stream: 2, shares: true });
+  holding(back, [['p:1', 2]]);
+  expect(kinds(back)).toContain('given up');
+});
+
+test('a pod passes from one service to another slot by slot, over all Envoys', () => {
+  const { sharing, come, holding, changes, pod } = world();
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, [['p:1', 2]]);
+  holding(b, []);
+  for (const { member } of [a, b])
+    member.want([
+      OTHER,
+      { kind: 'service', settings: SETTINGS, pods: new Map([['p:1', { limit: 2, unhealthy: false }]]) },
+    ]);
+  for (const filter of [a, b]) {
+    filter.member.takeMessages(0);
+    for (const event of filter.member.receive({ kind: 'ack', sequence: 1000 }, 0, '')) sharing.record(event);
+  }
+  sharing.follow([{ name: CODEC, limits: new Map() }, pod(OTHER)]);
+  expect([grants(a), grants(b)]).toEqual([[], []]);
+  changes(a, { kind: 'released', service: CODEC, pod: 'p:1' });
+  expect(grants(a).length + grants(b).length).toBe(1);
+  changes(a, { kind: 'released', service: CODEC, pod: 'p:1' });
+  expect([...grants(a), ...grants(b)]).toEqual(['other p:1 0', 'other p:1 0']);
+});
+
+test('slots of a service that is not there any more count before a member has told of them', () => {
+  const { sharing, come, holding, pod } = world();
+  const a = come('a', '1');
+  const b = come('b', '2');
+  sharing.follow([pod(OTHER)]);
+  b.member.want([
+    OTHER,
+    { kind: 'service', settings: SETTINGS, pods: new Map([['p:1', { limit: 2, unhealthy: false }]]) },
+  ]);
+  b.member.takeMessages(0);
+  for (const event of b.member.receive({ kind: 'ack', sequence: 1000 }, 0, '')) sharing.record(event);
+  holding(b, []);
+  holding(a, [['p:1', 2]]);
+  expect(grants(b)).toEqual([]);
+});
+
+test('without a register from before, those that had slots are waited for if somebody is back', async () => {
+  const folder = newFolder();
+  rmSync(join(folder, 'members.json'));
+  const { clock, come, holding } = world({ folder });
+  const a = come('a', '1', { stream: 4 });
+  const b = come('b', '2');
+  holding(a, []);
+  holding(b, []);
+  await clock.advance(2999);
+  expect([...grants(a), ...grants(b)]).toEqual([]);
+  await clock.advance(1);
+  expect([...grants(a), ...grants(b)]).toHaveLength(2);
+});
+
+test('at the very first start nobody is waited for', () => {
+  const folder = newFolder();
+  rmSync(join(folder, 'members.json'));
+  const { come, holding } = world({ folder });
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, []);
+  holding(b, []);
+  expect([...grants(a), ...grants(b)]).toHaveLength(2);
+});
+
+test('after a start the Envoy that had a node id goes before another one with the same', async () => {
+  const before = world();
+  const a = before.come('a', '1');
+  const { clock, sharing } = world({ folder: before.folder });
+  const twin = { ...a.hello, epoch: '9', process: 'another' };
+  expect(sharing.refusal(twin)).toBe('the Envoy that had the node id a is waited for');
+  expect(sharing.refusal(a.hello)).toBeUndefined();
+  await clock.advance(3000);
+  expect(sharing.refusal(twin)).toBeUndefined();
+});
+
+test('an operator says that an Envoy has ended for good', () => {
+  const { sharing, come, holding, go } = world();
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, [['p:1', 2]]);
+  holding(b, []);
+  expect([sharing.forget('a'), sharing.forget('c')]).toEqual(['connected', 'unknown']);
+  go(a);
+  expect([sharing.forget('a'), grants(b)]).toEqual(['forgotten', ['codec p:1 0', 'codec p:1 0']]);
+  expect(sharing.problems()).toEqual([]);
+});
+
+test('nobody is left without a slot where there are enough: the one that has the most gives one while nobody waits', () => {
+  const { come, holding, changes } = world();
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, [['p:1', 2]]);
+  holding(b, []);
+  const recalls = a.said.flatMap((message) =>
+    message.kind === 'slots' ? message.changes.filter(({ kind }) => kind === 'recall') : [],
+  );
+  expect(recalls.at(-1)).toEqual({ kind: 'recall', service: CODEC, pod: 'p:1', slots: 1 });
+  changes(a, { kind: 'released', service: CODEC, pod: 'p:1' });
+  expect([grants(a), grants(b)]).toEqual([[], ['codec p:1 0']]);
+});
+
+test('slots of jobs that go on without their filter are not given to others', () => {
+  const { sharing, jobs, come, holding, go } = world();
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, [['p:1', 2]]);
+  holding(b, []);
+  go(a);
+  // One of its two slots has a job, which its pod still names.
+  jobs.ofEnded.set('a', 1);
+  expect([sharing.forget('a'), grants(b)]).toEqual(['forgotten', ['codec p:1 0']]);
+  jobs.orphans = 0;
+  sharing.recordJobs();
+  expect(grants(b)).toEqual(['codec p:1 0', 'codec p:1 0']);
+});
+
+test('no slot of a pod is made before it is known which jobs it has', () => {
+  const { sharing, jobs, come, holding } = world();
+  jobs.known = false;
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, [['p:1', 1]]);
+  holding(b, []);
+  expect([...grants(a), ...grants(b)]).toEqual([]);
+  const recalls = a.said.filter((message) => message.kind === 'slots');
+  expect(recalls.flatMap(({ changes }) => changes.filter(({ kind }) => kind === 'recall'))).toEqual([
+    { kind: 'recall', service: CODEC, pod: 'p:1', slots: 0 },
+  ]);
+  jobs.known = true;
+  sharing.recordJobs();
+  expect(grants(b)).toEqual(['codec p:1 0']);
+});

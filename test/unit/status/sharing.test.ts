@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import type { SharingState } from '../../../src/slots/sharing.ts';
+import { describeStatus } from '../../../src/status/describe.ts';
+import { formatService } from '../../../src/status/format-service.ts';
+import { gauges } from '../../../src/status/gauges.ts';
+import { exampleInput, NOW } from './example.ts';
+
+const SHARED: SharingState = {
+  term: 7,
+  members: [
+    { node: 'edge-1', epoch: '1', awaySince: undefined, isKnown: true },
+    { node: 'edge-2', epoch: '2', awaySince: NOW - 60_000, isKnown: true },
+    { node: 'edge-3', epoch: '3', awaySince: undefined, isKnown: false },
+  ],
+  held: (service) =>
+    service === 'codec'
+      ? new Map([
+          ['edge-2', 1],
+          ['edge-1', 3],
+        ])
+      : new Map(),
+  missing: (service) => (service === 'codec' ? 1 : 0),
+};
+
+test('who shares slots, who holds how many, and what is missing are told', () => {
+  const status = describeStatus(exampleInput({ sharing: SHARED }));
+  expect(status.sharing).toEqual({
+    term: 7,
+    members: [
+      { node: 'edge-1', state: 'connected' },
+      { node: 'edge-2', state: 'away', since: new Date(NOW - 60_000).toISOString() },
+      { node: 'edge-3', state: 'joining' },
+    ],
+  });
+  const codec = status.services.find(({ name }) => name === 'codec');
+  expect(codec).toMatchObject({
+    shared: {
+      held: [
+        { node: 'edge-1', slots: 3 },
+        { node: 'edge-2', slots: 1 },
+      ],
+      missing: 1,
+    },
+  });
+  const text = codec && formatService(status, codec, (_, part) => part);
+  expect(text).toContain('held by       edge-1 3, edge-2 1; 1 missing: nobody can use them\n');
+  const metrics = gauges(status);
+  for (const line of [
+    'sluice_slots_held{service="codec",node="edge-1"} 3',
+    'sluice_slots_missing{service="codec"} 1',
+    'sluice_members{state="away"} 1',
+  ])
+    expect(metrics).toContain(`${line}\n`);
+});
+
+test('while one Envoy has all slots nothing of that is told', () => {
+  const status = describeStatus(exampleInput({}));
+  expect(status).not.toHaveProperty('sharing');
+  expect(status.services.filter((service) => 'shared' in service)).toEqual([]);
+  for (const name of ['sluice_slots_held', 'sluice_slots_missing', 'sluice_members'])
+    expect(gauges(status)).not.toContain(`${name}{`);
+});
