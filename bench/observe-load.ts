@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What is sent, and where to. */
@@ -59,4 +60,28 @@ export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return ((sorted[middle] ?? Number.NaN) + (sorted[sorted.length - 1 - middle] ?? Number.NaN)) / 2;
+}
+
+/** How large a control plane of a bench is: so many services of so many pods. */
+export interface Size {
+  readonly services: number;
+  readonly pods: number;
+}
+
+/** Writes a route file with services of limit 1, each at a prefix of its name; answers its path. */
+export function writeRouteFile(
+  folder: string,
+  { services: count, pods }: Size,
+  { port, podPort, keys = {} }: { readonly port: number; readonly podPort: number; readonly keys?: object },
+): string {
+  const names = Array.from({ length: count }, (_, index) => `svc-${index}`);
+  const services = names.map((name, index) => {
+    const addresses = Array.from({ length: pods }, (_, pod) => `127.1.${index}.${pod + 1}:${podPort}`);
+    return [name, { static: addresses, limit: 1, queue: { max: 1000 } }] as const;
+  });
+  const routes = names.map((name) => ({ match: { prefix: `/${name}` }, service: name }));
+  const file = join(folder, `${port}.yaml`);
+  const listen = { address: '127.0.0.1', port };
+  writeFileSync(file, JSON.stringify({ version: 1, listen, ...keys, services: Object.fromEntries(services), routes }));
+  return file;
 }

@@ -5,7 +5,7 @@
 // BENCH_BEFORE=FOLDER: one more, observed by the Sluice in that folder, to compare two versions in one run.
 // npm run bench:observe [-- REQUESTS_PER_SECOND WORK_MS ROUNDS SECONDS]. Judges nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { statusSchema } from '../src/status/status.ts';
 import { startEnvoy } from '../test/e2e/kit/envoy.ts';
 import { until } from '../test/e2e/kit/instant.ts';
 import { freePorts } from '../test/e2e/kit/ports.ts';
-import { cpuMs, median, sendLoad, startPods } from './observe-load.ts';
+import { cpuMs, median, sendLoad, startPods, writeRouteFile } from './observe-load.ts';
 
 const [rate = 1000, workMs = 200, rounds = 9, seconds = 4] = process.argv.slice(2).map(Number);
 /** Before each measurement the load runs for so long. */
@@ -29,21 +29,8 @@ const BEFORE = process.env['BENCH_BEFORE'];
 
 const source = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-const names = Array.from({ length: SERVICES }, (_, index) => `svc-${index}`);
 
 const podPort = await startPods(workMs);
-
-function routeFile(port: number): string {
-  const services = names.map((name, index) => {
-    const addresses = Array.from({ length: PODS }, (_, pod) => `127.1.${index}.${pod + 1}:${podPort}`);
-    return [name, { static: addresses, limit: 1, queue: { max: 1000 } }] as const;
-  });
-  const routes = names.map((name) => ({ match: { prefix: `/${name}` }, service: name }));
-  const file = join(folder, `${port}.yaml`);
-  const listen = { address: '127.0.0.1', port };
-  writeFileSync(file, JSON.stringify({ version: 1, listen, services: Object.fromEntries(services), routes }));
-  return file;
-}
 
 type Name = 'observed' | 'before' | 'unobserved' | 'unobserved too';
 
@@ -58,7 +45,7 @@ interface Side {
 
 async function start(name: Name): Promise<Side> {
   const [port = 0, xds = 0, admin = 0, envoyAdmin = 0] = await freePorts(4);
-  const file = routeFile(port);
+  const file = writeRouteFile(folder, { services: SERVICES, pods: PODS }, { port, podPort });
   const observed = name === 'observed' || name === 'before';
   const main = name === 'before' ? join(BEFORE ?? '', 'src/main.ts') : source('src/main.ts');
   const args = observed
@@ -99,7 +86,7 @@ function answers(port: number): Promise<boolean> {
 
 /** Sends the load for so many seconds and waits for the answers; how many there were. */
 function load(port: number, forSeconds: number): Promise<number> {
-  const path = (sent: number) => `/${names[sent % SERVICES]}/some/path`;
+  const path = (sent: number) => `/svc-${sent % SERVICES}/some/path`;
   return sendLoad({ port, rate, seconds: forSeconds, path, onAnswer: () => noteAnswer(port) });
 }
 

@@ -4,7 +4,7 @@
 // the end there must be a record for every request.
 // npm run bench:records [-- REQUESTS_PER_SECOND ROUNDS SECONDS].
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,7 @@ import { envoyBootstrap } from '../src/envoy/bootstrap.ts';
 import { startEnvoy } from '../test/e2e/kit/envoy.ts';
 import { until } from '../test/e2e/kit/instant.ts';
 import { freePorts } from '../test/e2e/kit/ports.ts';
-import { cpuMs, median, sendLoad, startPods } from './observe-load.ts';
+import { cpuMs, median, sendLoad, startPods, writeRouteFile } from './observe-load.ts';
 
 const [rate = 1000, rounds = 7, seconds = 4] = process.argv.slice(2).map(Number);
 const LEAD_SECONDS = 2;
@@ -98,26 +98,13 @@ interface Side extends Kind {
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 const podPort = await startPods(WORK_MS);
 
-function routeFile(port: number, keys: object): string {
-  const names = Array.from({ length: SERVICES }, (_, index) => `svc-${index}`);
-  const services = names.map((name, index) => {
-    const addresses = Array.from({ length: PODS }, (_, pod) => `127.1.${index}.${pod + 1}:${podPort}`);
-    return [name, { static: addresses, limit: 1, queue: { max: 1000 } }] as const;
-  });
-  const routes = names.map((name) => ({ match: { prefix: `/${name}` }, service: name }));
-  const file = join(folder, `${port}.yaml`);
-  const listen = { address: '127.0.0.1', port };
-  writeFileSync(file, JSON.stringify({ version: 1, listen, ...keys, services: Object.fromEntries(services), routes }));
-  return file;
-}
-
 async function start(kind: Kind): Promise<Side> {
   const [port = 0, xds = 0, admin = 0, envoyAdmin = 0] = await freePorts(4);
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
   const args = [
     'serve',
     '--routes',
-    routeFile(port, kind.keys),
+    writeRouteFile(folder, { services: SERVICES, pods: PODS }, { port, podPort, keys: kind.keys }),
     '--xds',
     `127.0.0.1:${xds}`,
     '--admin',

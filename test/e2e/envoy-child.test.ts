@@ -10,6 +10,7 @@ import { spawnEnvoy } from '../../src/envoy/process/child.ts';
 import { superviseEnvoy } from '../../src/envoy/process/supervise.ts';
 import { envoyPath, startEnvoy } from './kit/envoy.ts';
 import { until } from './kit/instant.ts';
+import { isRunning } from './kit/is-running.ts';
 
 const started: { stop(): unknown }[] = [];
 afterEach(async () => {
@@ -136,20 +137,11 @@ test('Envoy ends when the process that started it is killed', { timeout: 30_000 
   const pid = Number(line);
   process.kill(pid, 0);
   await endOf(parent);
-  await until(() => !alive(pid), { what: 'the end of Envoy' });
+  await until(() => !isRunning(pid), { what: 'the end of Envoy' });
 });
 
 async function endOf(parent: ChildProcess): Promise<void> {
   if (parent.exitCode !== null || parent.signalCode !== null) return;
   parent.kill('SIGKILL');
   await once(parent, 'exit');
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

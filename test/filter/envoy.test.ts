@@ -4,34 +4,19 @@ import { createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { grpcClient } from '../e2e/kit/client-grpc.ts';
 import { h2Client } from '../e2e/kit/client-h2.ts';
-import { http1Client } from '../e2e/kit/client-http1.ts';
 import { instant, pause, until } from '../e2e/kit/instant.ts';
-import { type LoadClient, load, startLoad } from '../e2e/kit/load.ts';
+import { load, startLoad } from '../e2e/kit/load.ts';
 import { burst, poisson, spaced } from '../e2e/kit/load-plan.ts';
 import { exponential } from '../e2e/kit/random.ts';
 import { judge } from '../e2e/kit/summary.ts';
 import { CODE } from './kit/bootstrap.ts';
-import { type FilterRun, type RunOptions, SETTINGS, startRun } from './kit/run.ts';
+import { type FilterRun, SETTINGS } from './kit/run.ts';
+import { client, start, started, stopAfterEach } from './kit/started.ts';
 
-const started: { stop(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of started.splice(0).reverse()) await one.stop();
-});
-
-async function start(options: RunOptions = {}): Promise<FilterRun> {
-  const run = await startRun(options);
-  started.push(run);
-  return run;
-}
-
-function client(run: FilterRun, make = http1Client): LoadClient {
-  const made = make({ port: run.port });
-  started.push({ stop: () => made.close() });
-  return made;
-}
+stopAfterEach();
 
 /** A server that is no pod of the kit. Resolves to its `address:port`. */
 async function listen(server: Server): Promise<string> {

@@ -17,6 +17,19 @@ function makeCertificate(folder: string, name: string): void {
   execFileSync('openssl', ['req', '-x509', ...key, ...files, ...what], { stdio: 'ignore' });
 }
 
+/** A folder for a certificate, until the test is over; `renew` moves a new one into its place. */
+function certificateFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const live = join(folder, 'live');
+  const renew = (name: string) => {
+    const next = join(folder, 'next');
+    makeCertificate(next, name);
+    for (const file of ['tls.key', 'tls.crt']) renameSync(join(next, file), join(live, file));
+  };
+  return { live, tls: { cert: join(live, 'tls.crt'), key: join(live, 'tls.key') }, renew };
+}
+
 /** The name in the certificate that is shown on `port` to a new connection. */
 function shown(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -51,11 +64,8 @@ function status(port: number, agent: Agent | false): Promise<number | undefined>
 }
 
 test('TLS at the public listener; a renewed certificate is taken when it is moved into its folder', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const live = join(folder, 'live');
+  const { live, tls, renew } = certificateFolder();
   makeCertificate(live, 'first');
-  const tls = { cert: join(live, 'tls.crt'), key: join(live, 'tls.key') };
   const queue = await startQueue({ pods: 1, tls });
   const { port } = queue.sluice;
   expect(await status(port, false)).toBe(200);
@@ -63,18 +73,13 @@ test('TLS at the public listener; a renewed certificate is taken when it is move
   expect(await agreed(port, ['h2', 'http/1.1'])).toBe('h2');
   expect(await agreed(port, ['http/1.1'])).toBe('http/1.1');
 
-  const next = join(folder, 'next');
-  makeCertificate(next, 'second');
-  for (const file of ['tls.key', 'tls.crt']) renameSync(join(next, file), join(live, file));
+  renew('second');
   await until(async () => (await shown(port)) === 'second', { what: 'the renewed certificate' });
   expect(await status(port, false)).toBe(200);
 });
 
 test('a certificate that comes late: Sluice waits for it, and no edit is needed', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-late-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const live = join(folder, 'live');
-  const tls = { cert: join(live, 'tls.crt'), key: join(live, 'tls.key') };
+  const { live, tls } = certificateFolder();
   const starting = startQueue({ pods: 1, tls });
   await pause(1500);
   makeCertificate(live, 'late');
@@ -84,11 +89,8 @@ test('a certificate that comes late: Sluice waits for it, and no edit is needed'
 });
 
 test('a certificate that is replaced by garbage: what Envoy has stays, and a good one is taken again', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-bad-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const live = join(folder, 'live');
+  const { live, tls, renew } = certificateFolder();
   makeCertificate(live, 'first');
-  const tls = { cert: join(live, 'tls.crt'), key: join(live, 'tls.key') };
   const queue = await startQueue({ pods: 1, tls });
   const { port } = queue.sluice;
   expect(await shown(port)).toBe('first');
@@ -96,8 +98,6 @@ test('a certificate that is replaced by garbage: what Envoy has stays, and a goo
   await pause(3000);
   expect(await shown(port)).toBe('first');
   expect(await status(port, false)).toBe(200);
-  const next = join(folder, 'next');
-  makeCertificate(next, 'second');
-  for (const file of ['tls.key', 'tls.crt']) renameSync(join(next, file), join(live, file));
+  renew('second');
   await until(async () => (await shown(port)) === 'second', { what: 'the next certificate' });
 });

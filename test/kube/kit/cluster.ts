@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isRunning } from '../../e2e/kit/is-running.ts';
 
 const SCRIPTS = fileURLToPath(new URL('../cluster', import.meta.url));
 
@@ -119,15 +120,6 @@ export class TestCluster {
 
   #pid(program: string): number {
     return Number(readFileSync(join(this.folder, `${program}.pid`), 'utf8'));
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

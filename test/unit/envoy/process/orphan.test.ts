@@ -3,22 +3,14 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
 import { guardAgainstOrphan } from '../../../../src/envoy/process/orphan.ts';
+import { isRunning } from '../../../e2e/kit/is-running.ts';
 
 const started: ChildProcess[] = [];
 const guarded: number[] = [];
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
-  for (const pid of guarded.splice(0)) if (alive(pid)) process.kill(pid, 'SIGKILL');
+  for (const pid of guarded.splice(0)) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
 });
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function until(check: () => boolean): Promise<void> {
   while (!check()) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -45,15 +37,15 @@ async function parentOf(script: string): Promise<{ readonly parent: ChildProcess
 
 test('a child does not outlive a parent that was killed', { timeout: 30_000 }, async () => {
   const { parent, pid } = await parentOf('echo up; exec sleep 600');
-  expect(alive(pid)).toBe(true);
+  expect(isRunning(pid)).toBe(true);
   parent.kill('SIGKILL');
-  await until(() => !alive(pid));
+  await until(() => !isRunning(pid));
 });
 
 test('nor does one that ignores SIGTERM', { timeout: 40_000 }, async () => {
   const { parent, pid } = await parentOf("trap '' TERM; echo up; while :; do sleep 1; done");
   parent.kill('SIGKILL');
-  await until(() => !alive(pid));
+  await until(() => !isRunning(pid));
 });
 
 test('a released guard does nothing, and neither holds up our end', async () => {
