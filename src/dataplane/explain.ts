@@ -10,6 +10,7 @@ import {
 } from '../model/describe.ts';
 import { fittingHosts } from '../model/host.ts';
 import { describeClients } from '../model/ip-range.ts';
+import type { Listener } from '../model/listener.ts';
 import { mismatches, type RequestHead, type WholeMatch } from '../model/match.ts';
 import { type Asked, changedPath, redirectTarget } from '../model/path-change.ts';
 import { byPrecedenceAt } from '../model/precedence.ts';
@@ -24,7 +25,14 @@ import {
 } from '../model/route.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Idempotency, Jobs, Priority, Service, ServiceName } from '../model/service.ts';
-import { socketsOf } from '../model/sockets.ts';
+import {
+  listenerFor,
+  routesByListener,
+  socketsOf,
+  type VirtualHost,
+  virtualHosts,
+  virtualHostsOver,
+} from '../model/sockets.ts';
 import { clusterName, PLUGINS, routesName, WELL_KNOWN } from './contract.ts';
 
 /** What is asked, of which routing. */
@@ -89,8 +97,14 @@ function queryOf(search: string): ReadonlyMap<string, string> {
 /** Which route takes a request and why not the others, where it waits, and what carries it in Envoy. */
 export function explainRequest(input: ExplainInput): { readonly taken: boolean; readonly text: string } {
   const { routing, request, asked, wholeMatch } = input;
+  const here = arrivedAt(input);
   const ordered = routing.routes.toSorted(byPrecedenceAt(request.host));
-  const tried = ordered.map((route) => ({ route, why: mismatches(route.match, request, wholeMatch) }));
+  const tried = ordered.map((route) => ({
+    route,
+    why: here.some(({ name }) => route.listeners.includes(name))
+      ? mismatches(route.match, request, wholeMatch)
+      : [elsewhere(route, routing)],
+  }));
   const index = tried.findIndex(({ why }) => why.length === 0);
   const taken = tried[index]?.route;
   const others = tried
@@ -113,7 +127,9 @@ export function explainRequest(input: ExplainInput): { readonly taken: boolean; 
     ...(others.length === 0
       ? []
       : ['', 'The other routes, in the order in which they are tried (host before path):', ...block(others)]),
-    ...(taken === undefined ? [] : ['', 'In Envoy:', ...block(resources(routing, taken, request.host))]),
+    ...(taken === undefined
+      ? []
+      : ['', 'In Envoy:', ...block(resources(routing, taken, { here, host: request.host }))]),
     '',
   ];
   return { taken: taken !== undefined, text: lines.join('\n') };
@@ -122,6 +138,31 @@ export function explainRequest(input: ExplainInput): { readonly taken: boolean; 
 function titleOf(route: Route, { placeOf }: ExplainInput): string {
   const place = placeOf(route);
   return place === undefined ? route.name : `${route.name} (${place})`;
+}
+
+/**
+ * The listeners that the request comes to: by its port (or the usual one of its scheme, where Envoy has that), its scheme and its
+ * host. What no listener has is left open, for something in front may see to it.
+ */
+function arrivedAt({ routing: { listeners }, request: { host }, asked, port }: ExplainInput): readonly Listener[] {
+  const secure = asked.scheme === 'https';
+  const narrowed = (all: readonly Listener[], fits: (one: Listener) => boolean) => {
+    const some = all.filter(fits);
+    return some.length === 0 ? all : some;
+  };
+  const byPort = narrowed(listeners, (one) => one.port === (port ?? (secure ? 443 : 80)));
+  const byScheme = narrowed(byPort, ({ tls }) => (tls !== undefined) === secure);
+  return socketsOf(byScheme).flatMap((socket) => listenerFor(socket.listeners, host) ?? []);
+}
+
+/** Where a route takes requests that does not take this one. */
+function elsewhere(route: Route, { listeners }: Routing): string {
+  const own = listeners.filter(({ name }) => route.listeners.includes(name));
+  const places = own.map(({ port, tls, hostname }) => {
+    const what = `port ${port}${tls === undefined ? '' : ' over TLS'}`;
+    return hostname === undefined ? what : `${what} for ${hostname}`;
+  });
+  return `only at ${[...new Set(places)].join(' and ')}`;
 }
 
 /** What keeps the request from arriving as it was written: routes are looked at only by what does. */
@@ -298,18 +339,26 @@ function disciplineFacts(discipline: Service['discipline'], route: ForwardRoute)
   }
 }
 
-function resources(routing: Routing, route: Route, host: string): Lines {
-  const sockets = socketsOf(routing.listeners).filter(({ listeners }) =>
-    listeners.some(({ name }) => route.listeners.includes(name)),
-  );
-  const first = sockets.flatMap(({ name, tls, listeners }): Lines => {
-    const own = listeners.filter((listener) => route.listeners.includes(listener.name));
-    const configurations = tls ? own.map(({ hostname }) => routesName(name, hostname)) : [name];
+/** Where a request has come to. */
+interface Arrival {
+  readonly here: readonly Listener[];
+  readonly host: string;
+}
+
+function resources(routing: Routing, route: Route, { here, host }: Arrival): Lines {
+  const byListener = routesByListener(routing.routes);
+  const first = socketsOf(routing.listeners).flatMap((socket): Lines => {
+    const { name, tls } = socket;
+    const own = socket.listeners.filter((one) => here.includes(one) && route.listeners.includes(one.name));
+    if (own.length === 0) return [];
+    const configurations = tls
+      ? own.map((one) => [routesName(name, one.hostname), virtualHostsOver(one, socket, byListener)] as const)
+      : [[name, virtualHosts(socket, byListener)] as const];
     return [
       ['Listener', name],
       ...configurations.map(
-        (one) =>
-          ['RouteConfiguration', `${one}, virtual host ${virtualHost(routing, host)}, route ${route.name}`] as const,
+        ([one, hosts]) =>
+          ['RouteConfiguration', `${one}, virtual host ${virtualHost(hosts, host)}, route ${route.name}`] as const,
       ),
     ];
   });
@@ -324,9 +373,11 @@ function ofService(service: Service): Lines {
 }
 
 /** Envoy looks at one only: the very name, else the longest `*.` that fits, else `*`. */
-function virtualHost({ routes }: Routing, host: string): string {
-  const hosts = routes.flatMap(({ match }) => match.hosts);
-  const fitting = fittingHosts(hosts, host);
+function virtualHost(hosts: readonly VirtualHost[], host: string): string {
+  const fitting = fittingHosts(
+    hosts.map((one) => one.host),
+    host,
+  );
   const longest = fitting.toSorted((a, b) => Number(b === host) - Number(a === host) || b.length - a.length);
   return longest[0] ?? '*';
 }

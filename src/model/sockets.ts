@@ -114,7 +114,7 @@ function hostsAt({ name, hostname }: Listener, routes: RoutesByListener): readon
 }
 
 /** The one with the most specific host name that takes the host. */
-function listenerFor(listeners: readonly Listener[], host: string): Listener | undefined {
+export function listenerFor(listeners: readonly Listener[], host: string): Listener | undefined {
   const fitting = listeners.filter(({ hostname }) => hostname === undefined || takesHost(hostname, host));
   const length = ({ hostname }: Listener) => (hostname === host ? Number.POSITIVE_INFINITY : (hostname?.length ?? 0));
   return fitting.toSorted((a, b) => length(b) - length(a))[0];

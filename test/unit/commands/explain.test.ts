@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { askedOf, explainRequest } from '../../../src/dataplane/explain.ts';
+import type { Listener, ListenerName } from '../../../src/model/listener.ts';
+import type { Route } from '../../../src/model/route.ts';
 import { parseRouteFile } from '../../../src/routes/file/parse.ts';
 
 const FILE = `version: 1
@@ -138,4 +140,41 @@ test('port and scheme of the request are looked at', () => {
   const tls = FILE.replace('port: 8080', 'port: 8443, tls: { cert: a.crt, key: a.key }');
   expect(notes('https://eu.infer.example/codec', tls)).toEqual([]);
   expect(notes('http://eu.infer.example:8443/codec', tls)).toEqual([expect.stringContaining('takes TLS only')]);
+});
+
+test('of several listeners the one counts that the request comes to: by its port, its scheme and its host', () => {
+  const parsed = parseRouteFile(FILE, { path: 'routes.yaml', env: {}, baseDir: '/' });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
+  const [route] = parsed.value.routing.routes.slice(-1);
+  if (route === undefined) throw new Error('no route');
+  const at = (name: string, port: number, more: Partial<Listener> = {}): Listener => {
+    return { name: name as ListenerName, address: '0.0.0.0', port, ...more };
+  };
+  const tls = { certificates: [] };
+  const listeners = [
+    at('plain', 80),
+    at('other', 8080),
+    at('all', 443, { tls }),
+    at('shop', 443, { tls, hostname: '*.shop.example' }),
+  ];
+  const routes = listeners.map(({ name }): Route => ({ ...route, name: `to ${name}`, listeners: [name] }));
+  const textOf = (url: string) =>
+    explainRequest({
+      routing: { ...parsed.value.routing, listeners, routes },
+      ...askedOf(new URL(url), 'GET', new Map()),
+      wholeMatch: () => false,
+      placeOf: () => undefined,
+    }).text;
+  const taker = (url: string) => /^(to \w+) takes it/m.exec(textOf(url))?.[1];
+  expect(taker('http://a.example/')).toBe('to plain');
+  expect(taker('http://a.example:8080/')).toBe('to other');
+  expect(taker('https://a.example/')).toBe('to all');
+  expect(taker('https://eu.shop.example/')).toBe('to shop');
+  const text = textOf('https://eu.shop.example/');
+  expect(text).toMatch(/to plain +prefix \/: only at port 80$/m);
+  expect(text).toMatch(/to all +prefix \/: only at port 443 over TLS$/m);
+  expect(text).toMatch(
+    /RouteConfiguration +0\.0\.0\.0:443\/\*\.shop\.example, virtual host \*\.shop\.example, route to shop/,
+  );
+  expect(text.match(/RouteConfiguration/g)).toHaveLength(1);
 });
