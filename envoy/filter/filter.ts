@@ -10,12 +10,14 @@ import { isKept, tellFacts } from './facts.ts';
 import {
   advance,
   advanceAfter,
+  answerUnasked,
   arm,
   beginTry,
   endAnswer,
   expire,
   isAnyRemembered,
   isTickRoot,
+  isUpgrade,
   POD,
   postpone,
   REQUEST,
@@ -111,6 +113,7 @@ const UPSTREAM_ADDRESS = text('upstream\0address');
 const UPSTREAM_LOCAL_ADDRESS = text('upstream\0local_address');
 const RESPONSE_FLAGS = text('response\0flags');
 const ROOT_ID = text('plugin_root_id');
+const UPGRADE = text('upgrade');
 const STATUS = text(':status');
 const GRPC_STATUS = text('grpc-status');
 const SERVER_TIMING = text('server-timing');
@@ -249,7 +252,7 @@ export function proxy_on_request_headers(context: u32, _count: i32, end: i32): i
   fresh();
   const role = context === newest && newestRole !== 0 ? newestRole : askRole();
   if (role === ROLE_QUEUE) return arrive(context, end === 0);
-  if (role === ROLE_TRY) return onTry(context);
+  if (role === ROLE_TRY) return onTry(context, end === 0);
   return role === ROLE_CONTROL ? onCall(context) : CONTINUE;
 }
 
@@ -311,7 +314,7 @@ function isInQueue(context: u32): bool {
  * chosen pod, but for the moment in which this worker's cluster does not have that yet: then Envoy takes another one, as it does
  * for further tries.
  */
-function onTry(context: u32): i32 {
+function onTry(context: u32, hasBody: bool): i32 {
   const isFirst = getHeader(REQUEST_HEADERS, REQUEST);
   if (!isFirst && (!isAnyRemembered || !getProperty(REQUEST_OF_TRY))) return CONTINUE;
   const r = requestNamed(found, foundSize);
@@ -320,7 +323,8 @@ function onTry(context: u32): i32 {
     removeHeader(REQUEST_HEADERS, POD);
   }
   if (r === NONE || !queues.isWorking(r)) return CONTINUE;
-  beginTry(context, r);
+  // A request that asks for another protocol is followed by something.
+  beginTry(context, r, hasBody && getHeader(REQUEST_HEADERS, UPGRADE));
   if (!getProperty(UPSTREAM_ADDRESS) || isAt(r)) return CONTINUE;
   const p = findPod(queues.serviceOf(r), found, foundSize);
   if (p === NONE) return CONTINUE;
@@ -399,7 +403,16 @@ export function proxy_on_response_headers(context: u32, _count: i32, end: i32): 
     return CONTINUE;
   }
   const r = contexts.find(context);
-  if (r !== NONE && queues.state(r) === WORKING) onAnswer(r, end !== 0);
+  if (r !== NONE && queues.state(r) === WORKING) {
+    fresh();
+    // Envoy would wait for the end of what both sides are to say now. The slot is free when the pod has heard that it is over.
+    if (statusOf(r) === 101 && !isUpgrade(r)) {
+      enter(context);
+      answerUnasked();
+      return PAUSE;
+    }
+    onAnswer(r, end !== 0);
+  }
   if (isAnyKeyed()) {
     fresh();
     noteHeaders(context, end !== 0);
@@ -410,7 +423,6 @@ export function proxy_on_response_headers(context: u32, _count: i32, end: i32): 
 
 /** The answer to a request begins. */
 function onAnswer(r: i32, isEnd: bool): void {
-  fresh();
   const at = now();
   if (statusOf(r) === 0) judgeLocal(r, isEnd, at);
   if (statusOf(r) !== 0) {

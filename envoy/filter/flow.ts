@@ -56,6 +56,7 @@ const NO_STATE = text('sluice_no_state');
 const TENANT_FULL = text('sluice_tenant_full');
 const TOO_COSTLY = text('sluice_too_costly');
 const DEADLINE = text('sluice_deadline');
+const UNASKED = text('sluice_unasked_upgrade');
 const TOO_MANY = text('sluice_too_many_requests');
 const REMOVED = text('sluice_service_removed');
 const RENEWED = text('sluice_filter_renewed');
@@ -69,6 +70,7 @@ const SAY_COST = text('This request takes ');
 const SAY_SLOTS = text(' slots of one pod, and no pod has more than ');
 const SAY_MOST = text('. No pod has seen it.');
 const SAY_LATE = text('The deadline of this request was over before a pod was free for it.');
+const SAY_UNASKED = text('The pod switched to another protocol, which nobody had asked for.');
 const SAY_TENANT = text('Too many requests of tenant ');
 const SAY_WAIT = text(' wait: ');
 const SAY_PER_TENANT = text(' (queue.fair.max_per_tenant). Try again later.');
@@ -93,10 +95,13 @@ const outcomes: Ints = new Ints();
 const fast: Ints = new Ints();
 /** The status that the pod has answered the present try with. 0: it has not. */
 const statuses: Ints = new Ints();
+/** Whether it asks its pod for another protocol. */
+const upgrades: Ints = new Ints();
 let room: i32 = 0;
 
 /** Another try begins. */
-export function beginTry(context: u32, r: i32): void {
+export function beginTry(context: u32, r: i32, asksForUpgrade: bool): void {
+  upgrades.set(r, asksForUpgrade ? 1 : 0);
   if (tries.has(r)) tries.remove(r);
   tries.add(context, r);
   setStatus(r, 0);
@@ -104,6 +109,11 @@ export function beginTry(context: u32, r: i32): void {
 
 export function setStatus(r: i32, status: i32): void {
   statuses.set(r, status);
+}
+
+/** Whether it has asked its pod for another protocol. */
+export function isUpgrade(r: i32): bool {
+  return upgrades.get(r) !== 0;
 }
 
 export function statusOf(r: i32): i32 {
@@ -122,6 +132,7 @@ export function admit(context: u32, r: i32): void {
     outcomes.grow(room);
     fast.grow(room);
     statuses.grow(room);
+    upgrades.grow(room);
   }
   setStatus(r, 0);
   setOutcome(r, ANSWERED, false);
@@ -321,6 +332,14 @@ export function answerLate(): void {
   begin();
   put(SAY_LATE);
   answer(504, DEADLINE, DEADLINE_EXCEEDED);
+}
+
+/** Its pod switches protocols, though nobody has asked for that. */
+export function answerUnasked(): void {
+  beginHeaders();
+  begin();
+  put(SAY_UNASKED);
+  answer(502, UNASKED, UNAVAILABLE);
 }
 
 export function answerUnserved(): void {

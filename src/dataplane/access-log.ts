@@ -57,7 +57,7 @@ const ENDINGS: readonly (readonly [word: string, condition: string])[] = [
   ['no pod reachable', `${flags('UF', 'URX', 'UH')} || ${is('request_payload_exceeded_retry_buffer_limit')}`],
   ['pod failed', flags('UC', 'UR', 'LR')],
   ['queue full', flags('UO')],
-  ['unreadable answer', flags('UPE')],
+  ['unreadable answer', `${flags('UPE')} || ${is(DETAILS.unasked)}`],
   // The answer of a pod too, which a request with the same key got from it.
   ['answered', is('via_upstream', DETAILS.joined)],
   ['answered by Envoy', is('direct_response', DETAILS.answer)],

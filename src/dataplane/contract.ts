@@ -126,6 +126,8 @@ export const DETAILS = {
   tooCostly: 'sluice_too_costly',
   /** Its own deadline is over, or cannot be met any more. */
   deadline: 'sluice_deadline',
+  /** Its pod switches protocols, and nobody has asked for that. */
+  unasked: 'sluice_unasked_upgrade',
   /** Waited for longer than `queue.timeout`. */
   waitTimeout: 'sluice_queue_timeout',
   /** Sluice has not sent the service's pods and limits. */

@@ -150,13 +150,14 @@ const BY_ROUTER: readonly Reply[] = [
 /** By Envoy, about what of an answer or a request it cannot read. */
 function unreadable({ lines, size }: HeaderBounds): readonly Reply[] {
   const tooMuch = `more than ${lines} header lines or ${size / 1024} KB of headers`;
+  const unreadableAnswer = {
+    error: 'unreadable answer',
+    message: `A pod of ${SERVICE} sent an unreadable answer: no valid HTTP, a 101 that nobody asked for, or ${tooMuch}. It was not sent to another pod, since the work may be done.`,
+    status: 502,
+  };
   return [
-    {
-      when: byFlags('UPE'),
-      error: 'unreadable answer',
-      message: `A pod of ${SERVICE} sent an unreadable answer: no valid HTTP, or ${tooMuch}. It was not sent to another pod, since the work may be done.`,
-      status: 502,
-    },
+    { ...unreadableAnswer, when: byFlags('UPE') },
+    { ...unreadableAnswer, when: byDetails(DETAILS.unasked) },
     {
       when: byDetails(
         'request_headers_too_large',

@@ -46,7 +46,7 @@ export interface Schedule {
 }
 
 /** Answers over HTTP/1.1 that nobody can read: none of them may take its pod from anybody. */
-export const UNREADABLE = ['spaced-name', 'twice-a-length', '204-with-body', 'too-many-lines'] as const;
+export const UNREADABLE = ['spaced-name', 'twice-a-length', '204-with-body', 'unasked-101', 'too-many-lines'] as const;
 
 /** Ends of a connection in place of an answer. */
 export const BROKEN = ['close', 'reset'] as const;

@@ -70,6 +70,9 @@ const UNREADABLE: Readonly<Record<string, RawAnswer>> = {
   'a space in a name': headed('Bad Header: x'),
   'two lengths': headed('Content-Length: 4'),
   'the same length twice': headed('Content-Length: 3'),
+  'a 101 that nobody asked for': write(
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+  ),
   'another protocol': write('SSH-2.0-OpenSSH_9\r\n'),
   '1,100 header lines': headed(manyLines(1100)),
   '300 KB of headers': headed(`X-Big: ${'x'.repeat(300_000)}`),

@@ -26,6 +26,7 @@ const ANSWERS: Readonly<Record<string, OddAnswer>> = {
   'spaced-name': bytes(`${LENGTH}Bad : x\r\n\r\nok\n`),
   'twice-a-length': bytes(`${LENGTH}Content-Length: 3\r\n\r\nok\n`),
   '204-with-body': bytes('HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nok\n'),
+  'unasked-101': bytes('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
   'too-many-lines': bytes(`${LENGTH}${lines(1100)}\r\nok\n`),
   close: { breaks: true, write: (socket) => socket.destroy() },
   reset: { breaks: true, write: (socket) => socket.resetAndDestroy() },
