@@ -1,6 +1,6 @@
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
 import { type History, type Violation, versionsIn } from './history.ts';
-import { LANES } from './setup.ts';
+import { LANES, type Lane } from './setup.ts';
 
 /** What was given a slot before an edit was active may come to its pod a moment later. */
 const ON_ITS_WAY_MS = 1000;
@@ -36,7 +36,7 @@ function podFault(history: History, { pod, number, visit, held }: Arrival): Viol
   const owners = setups.flatMap((setup) => LANES.filter((lane) => setup[lane].pods.includes(number)));
   const lane = LANES.find((one) => path.startsWith(`/${one}/`));
   const about = [id, pod];
-  if (lane !== undefined && !owners.includes(lane))
+  if (lane !== undefined && !owners.includes(lane) && !hadBefore(history, { number, lane, visit }))
     return [{ rule: 'pod', at: arrived, text: `${id} went to ${pod}, which is no pod of it`, about }];
   const limits = setups.flatMap((setup) =>
     LANES.filter((one) => setup[one].pods.includes(number)).map((one) => setup[one].limit),
@@ -47,6 +47,16 @@ function podFault(history: History, { pod, number, visit, held }: Arrival): Viol
   const others = strict.map((one) => `${one.id} since ${(arrived - one.arrived).toFixed(1)} ms (${one.outcome})`);
   const text = `${pod} had ${strict.length} of ${limit}: ${others.join(', ')}`;
   return [{ rule: 'limit', at: arrived, text, about: [pod, ...strict.map((one) => one.id)] }];
+}
+
+/** Whether it has waited under a name that its service had when the pod was one of it: who waits there keeps what that had. */
+function hadBefore(
+  history: History,
+  { number, lane, visit }: { readonly number: number; readonly lane: Lane; readonly visit: PodRequest },
+): boolean {
+  const asked = history.sent.find(({ id }) => id === visit.id)?.asked ?? visit.arrived;
+  const setups = versionsIn(history, asked, visit.arrived).map(({ setup }) => setup[lane]);
+  return setups.some(({ name, pods }) => name !== setups.at(-1)?.name && pods.includes(number));
 }
 
 /** Whether its client had left by then, and the pod was only about to read it. */

@@ -121,6 +121,14 @@ test('a request at a pod of another service', () => {
   expect(rules(history([{ ...late, pod: 1 }], { versions }))).toEqual([]);
 });
 
+test('a request that waits under the old name of its service: at a pod of that', () => {
+  const moved = movePod(FIRST_SETUP, 0, 'b');
+  const late: One = { id: 'r1', sent: 5, arrived: 2001, ended: 2010 };
+  const renamed = [version(0, 0, FIRST_SETUP), version(10, 40, changeLane(moved, 'a', { name: 'a1' }))];
+  expect(rules(history([late], { versions: renamed }))).toEqual([]);
+  expect(rules(history([{ ...late, sent: 1500 }], { versions: renamed }))).toEqual(['pod']);
+});
+
 test('a request that is run twice', () => {
   const again = history(WELL);
   const [first] = again.visits;
