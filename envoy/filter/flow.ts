@@ -195,25 +195,33 @@ export function advance(now: f64): void {
     beginBatch();
     refuseKept();
   }
-  do {
-    if (queues.shared) shareAll(now);
-  } while (goOnAgain());
   let left = BATCH;
-  while (left > 0) {
-    const s = queues.nextReady();
-    if (s === NONE) break;
-    const r = queues.start(s, now);
-    if (r === NONE) continue;
-    left--;
-    enter(contexts.of(r));
-    // The limits were lowered while it waited.
-    if (queues.state(r) !== WORKING) {
-      answerTooCostly(queues.order.costOf(r), s);
-      continue;
+  while (true) {
+    const before = left;
+    do {
+      if (queues.shared) shareAll(now);
+    } while (goOnAgain());
+    while (left > 0) {
+      const s = queues.nextReady();
+      if (s === NONE) break;
+      const r = queues.start(s, now);
+      if (r === NONE) continue;
+      left--;
+      enter(contexts.of(r));
+      // The limits were lowered while it waited.
+      if (queues.state(r) !== WORKING) {
+        answerTooCostly(queues.order.costOf(r), s);
+        continue;
+      }
+      direct(r);
+      // The one that is arriving goes on when its callback returns.
+      if (r !== arriving) resume();
     }
-    direct(r);
-    // The one that is arriving goes on when its callback returns.
-    if (r !== arriving) resume();
+    // What was left for one that can not start now, or not with what is left of it, is shared anew.
+    if (!queues.takeGivenBack()) break;
+    if (left > 0 && left < before) continue;
+    wake(now + 1, now);
+    break;
   }
   if (queues.coordinated) {
     refuseClaims();

@@ -702,6 +702,7 @@ export class Queues {
       this.leave(r, false);
       this.requestState.set(r, ENDED);
       this.addCount(s, REFUSED);
+      if (this.shared) this.giveBack(s);
       return r;
     }
     if (this.passes.get(s) > 0) this.passes.add(s, -1);
@@ -718,7 +719,7 @@ export class Queues {
   /** Who starts, at `chosenPod`; without a pod: it can never start. NONE: nobody starts. */
   private choosePair(s: i32, now: f64): i32 {
     if (this.costMax.get(s) < 2 && this.keptRequests.get(s) === NONE) {
-      const r = this.freeSlots.get(s) > 0 ? this.order.first(s, now) : NONE;
+      const r = this.firstBesideFree(s, now);
       this.chosenPod = r === NONE ? NONE : this.choose(s, 1);
       return r !== NONE && this.order.costOf(r) > 1 ? this.chooseCostly(s, now) : r;
     }
@@ -739,27 +740,61 @@ export class Queues {
         this.chosenPod =
           this.keptPods.get(s) !== NONE && this.keptFree.get(s) >= cost ? this.keptPods.get(s) : this.choose(s, cost);
         if (this.chosenPod !== NONE) return kept;
-        if (this.keptPods.get(s) === NONE) this.keepPod(s, cost);
+        if (this.keptPods.get(s) === NONE && !this.shared) this.keepPod(s, cost);
       }
-      const r = this.freeSlots.get(s) > 0 ? this.order.first(s, now) : NONE;
+      const r = this.firstBesideFree(s, now);
       if (r === NONE) return NONE;
       const cost = this.order.costOf(r);
       this.chosenPod = NONE;
       if (cost > this.costMax.get(s) && cost > 1) return r;
       this.chosenPod = this.choose(s, cost);
       if (this.chosenPod !== NONE) return r;
-      if (this.shared || this.isShared(s)) return NONE;
+      if (this.isShared(s)) {
+        if (this.shared) this.giveBack(s);
+        return NONE;
+      }
       if (kept !== NONE) {
         // One of a higher class does not wait for one of a lower one.
-        if (this.order.rankOf(r, s, now) >= this.order.rankOf(kept, s, now)) return NONE;
-        this.unkeep(s);
-        this.order.putBack(kept);
+        if (this.order.rankOf(r, s, now) >= this.order.rankOf(kept, s, now)) {
+          if (this.shared) this.giveBack(s);
+          return NONE;
+        }
+        this.putKeptBack(s);
       }
       this.keptRequests.set(s, r);
       this.order.setAside(r);
-      this.keepPod(s, cost);
+      // Where slots are shared the plan keeps them.
+      if (!this.shared) this.keepPod(s, cost);
     }
   }
+
+  private firstBesideFree(s: i32, now: f64): i32 {
+    if (this.freeSlots.get(s) === 0) return NONE;
+    const r = this.order.first(s, now);
+    if (r === NONE && this.shared) this.giveBack(s);
+    return r;
+  }
+
+  /** Slots that nobody here takes as they are: they are for whoever the next plan finds. */
+  private giveBack(s: i32): void {
+    let p = this.turns.get(s);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      if (this.podGranted.get(p) > 0) {
+        this.podGranted.set(p, 0);
+        this.settle(p);
+        this.isGivenBack = true;
+      }
+      p = this.podNext.get(p);
+    }
+  }
+
+  /** Whether slots were given back since the last call: then they are to be shared anew. */
+  takeGivenBack(): bool {
+    const is = this.isGivenBack;
+    this.isGivenBack = false;
+    return is;
+  }
+  private isGivenBack: bool = false;
 
   /** The pod that has fewest slots to wait for keeps its free ones, if there is one with so many. */
   private keepPod(s: i32, cost: i32): void {
@@ -767,7 +802,7 @@ export class Queues {
     let most: i32 = -1;
     let p = this.turns.get(s);
     for (let left = this.podCounts.get(s); left > 0; left--) {
-      if (this.podSlots.get(p) >= cost && this.podSlots.get(p) - this.podInUse.get(p) > most) {
+      if (this.slotsForOne(p) >= cost && this.podSlots.get(p) - this.podInUse.get(p) > most) {
         best = p;
         most = this.podSlots.get(p) - this.podInUse.get(p);
       }
@@ -776,6 +811,14 @@ export class Queues {
     if (best === NONE) return;
     this.keptPods.set(s, best);
     this.settle(best);
+  }
+
+  /** The one that a pod keeps slots for is one of the others again. */
+  putKeptBack(s: i32): void {
+    const kept = this.keptRequests.get(s);
+    if (kept === NONE) return;
+    this.unkeep(s);
+    this.order.putBack(kept);
   }
 
   /** No pod keeps slots any more. */
@@ -831,6 +874,11 @@ export class Queues {
 
   after(r: i32): i32 {
     return this.order.after(r, this.requestService.get(r));
+  }
+
+  /** Whether some pod has as many slots as a request takes. */
+  mayCost(r: i32): bool {
+    return this.order.costOf(r) <= this.costMax.get(this.requestService.get(r));
   }
 
   /** Who goes next, as things are now; NONE: nobody may. */
@@ -1325,6 +1373,7 @@ export class Queues {
       p = this.podNext.get(p);
     }
     this.elsewhereCount.set(s, 0);
+    this.putKeptBack(s);
     this.unshared(s);
   }
 
@@ -1590,12 +1639,12 @@ export class Queues {
   private choose(s: i32, slots: i32): i32 {
     const freed = this.lastFreed.get(s);
     if (freed !== NONE && this.podFreeSlots.get(freed) === this.freeSlots.get(s))
-      return this.podFreeSlots.get(freed) >= slots ? freed : NONE;
+      return this.fits(freed, slots) ? freed : NONE;
     let best: i32 = NONE;
     let fewest: i32 = 0x7fffffff;
     let p = this.turns.get(s);
     for (let left = this.podCounts.get(s); left > 0; left--) {
-      if (this.podFreeSlots.get(p) >= slots && this.podInUse.get(p) < fewest) {
+      if (this.fits(p, slots) && this.podInUse.get(p) < fewest) {
         best = p;
         fewest = this.podInUse.get(p);
         if (fewest === 0) break;
@@ -1603,6 +1652,26 @@ export class Queues {
       p = this.podNext.get(p);
     }
     return best;
+  }
+
+  /** Whether a request that takes so many slots may start at a pod. The one that tries a pod may be a large one. */
+  private fits(p: i32, slots: i32): bool {
+    const free = this.podFreeSlots.get(p);
+    if (free >= slots) return true;
+    if (free === 0 || !this.isTried(p)) return false;
+    if (this.shared) return slots <= this.podGranted.get(p);
+    const limit = this.podLimit.get(p);
+    return slots <= (this.isShared(this.podService.get(p)) ? this.heldOf(p, limit) : limit);
+  }
+
+  /** A pod that was ejected, and gets one request first. */
+  private isTried(p: i32): bool {
+    return (this.podBits.get(p) & TRYING_BIT) !== 0 && this.podInUse.get(p) === 0;
+  }
+
+  /** The slots of a pod that one request may take, if it waits for them: 0 while the pod gets none. */
+  slotsForOne(p: i32): i32 {
+    return this.podSlots.get(p) > 0 && this.isTried(p) ? this.podLimit.get(p) : this.podSlots.get(p);
   }
 
   private begin(r: i32, p: i32, now: f64): void {
@@ -1696,8 +1765,10 @@ export class Queues {
   /** The free slots of a pod that keeps them for one request: none for the others, as long as it can have so many. */
   private settleKept(s: i32, slots: i32, usable: i32): i32 {
     const cost = this.order.costOf(this.keptRequests.get(s));
-    if (slots >= cost && !this.shared && !this.isShared(s)) {
-      this.keptFree.set(s, usable);
+    const p = this.keptPods.get(s);
+    const isTried = slots > 0 && this.isTried(p);
+    if ((isTried ? this.podLimit.get(p) : slots) >= cost && !this.shared && !this.isShared(s)) {
+      this.keptFree.set(s, isTried && usable > 0 ? this.podLimit.get(p) : usable);
       return 0;
     }
     this.keptPods.set(s, NONE);

@@ -10,13 +10,17 @@
 // is for somebody who has been told to come and get it, and no message can be lost that would matter: who comes reads the
 // record. A worker that does not come is passed by until it does.
 //
+// A request that takes several slots needs them of one pod. Where it is first and finds no pod with so many free ones, every plan leaves
+// the free slots of the same pod alone, until they are enough: the one that has fewest to wait for. Those behind it go on to other
+// pods, up to the next one that finds none.
+//
 // Pure: `cells` is the record, the caller reads and writes it. Compiles with tsc and asc.
 import { Floats, Ints } from './columns.ts';
 import { Membership } from './membership.ts';
 import { NONE, Queues, TRYING } from './queue.ts';
 
 /** The layout of the record. */
-const FORMAT: f64 = 1;
+const FORMAT: f64 = 2;
 
 // The record: format, how many members, how many pods. Then the members, then the pods.
 const MEMBERS: i32 = 1;
@@ -31,7 +35,9 @@ const WOKEN_AT: i32 = 2;
 const FIRST: i32 = 3;
 /** So many arrivals are listed. Those behind came no earlier than the last of these. */
 const LISTED: i32 = 4;
-const MEMBER_CELLS: i32 = FIRST + LISTED;
+/** How many slots each of these takes. Those behind count as taking one. */
+const COSTS: i32 = FIRST + LISTED;
+const MEMBER_CELLS: i32 = COSTS + LISTED;
 
 // A pod: its key and its limit, then a cell for each member.
 const KEY: i32 = 0;
@@ -92,6 +98,8 @@ export class Workers {
   private nextOwn: i32 = NONE;
   private listedOwn: i32 = NONE;
   private ownLeft: i32 = 0;
+  /** Of those that wait here one that takes several slots, and for which free ones are kept. */
+  private keptOwn: i32 = NONE;
   private wakes: Floats = new Floats();
 
   constructor(queues: Queues, membership: Membership) {
@@ -135,8 +143,11 @@ export class Workers {
     this.enterPods(s);
     this.ownLeft = this.queues.waiting(s);
     this.now = now;
+    // Who it is kept for is decided anew as well.
+    this.queues.putKeptBack(s);
     this.firstOwn = this.queues.nextWaiting(s, now);
     this.nextOwn = this.firstOwn;
+    this.keptOwn = NONE;
     this.listedOwn = this.queues.firstWaiting(s);
     this.countMissing(now);
     this.assign(now);
@@ -221,7 +232,7 @@ export class Workers {
     this.mine = before;
     this.cells.set(MEMBERS, this.members as f64);
     const at = this.memberAt(before);
-    for (let k = 0; k < MEMBER_CELLS; k++) this.cells.set(at + k, k < FIRST ? 0 : Infinity);
+    for (let k = 0; k < MEMBER_CELLS; k++) this.cells.set(at + k, k >= FIRST && k < COSTS ? Infinity : 0);
     this.cells.set(at + NUMBER, this.membership.me);
     this.changed = true;
   }
@@ -376,18 +387,58 @@ export class Workers {
       this.passed.set(j, this.doesCome(j, now) ? 0 : 1);
     }
     for (let i = 0; i < this.rows; i++) this.assignClaims(i, now);
+    let isKeeping = false;
     while (this.freeInAll > 0) {
       const j = this.oldest();
       if (j === NONE) return;
-      const row = this.bestRow(j);
-      if (row === NONE) {
-        this.passed.set(j, 1);
-        continue;
+      const cost = this.costOfNext(j);
+      const row = this.bestRow(j, cost);
+      if (row === NONE && cost > 1) {
+        // One at a time.
+        if (isKeeping) return;
+        isKeeping = true;
+        this.keep(j, cost);
+      } else if (row === NONE) this.passed.set(j, 1);
+      else {
+        this.use(row, cost);
+        if (j === this.mine) this.takeSlots(row, cost);
+        else this.promise(j, now);
       }
-      this.use(row);
-      if (j === this.mine) this.takeSlot(row);
-      else this.promise(j, now);
     }
+  }
+
+  /** The pod that a member can use, and where the fewest slots have to become free for its next request, keeps those that it has. */
+  private keep(j: i32, cost: i32): void {
+    let best: i32 = NONE;
+    let most: i32 = -1;
+    for (let i = 0; i < this.rows; i++) {
+      const limit = this.cells.get(this.rowAt(i) + LIMIT) as i32;
+      const cell = this.cells.get(this.cellAt(i, j)) as i32;
+      if (limit < cost || (cell & KNOWN) === 0 || limit - this.used.get(i) <= most) continue;
+      best = i;
+      most = limit - this.used.get(i);
+    }
+    if (best !== NONE) {
+      this.freeInAll -= this.free.get(best);
+      this.free.set(best, 0);
+    }
+    if (j === this.mine) {
+      this.keptOwn = this.nextOwn;
+      this.nextOwn = this.followingOwn();
+    } else this.promised.add(j, 1);
+  }
+
+  /** The slots that the next request of a member takes. */
+  private costOfNext(j: i32): i32 {
+    // One that takes more than any pod has is told so when it gets any.
+    if (j === this.mine) return this.costOf(this.nextOwn);
+    const k = this.promised.get(j);
+    const cost: i32 = k < LISTED ? (this.cells.get(this.memberAt(j) + COSTS + k) as i32) : 1;
+    return cost < 1 ? 1 : cost;
+  }
+
+  private costOf(r: i32): i32 {
+    return this.queues.mayCost(r) ? this.queues.order.costOf(r) : 1;
   }
 
   /** Whether a slot may be for a member. */
@@ -408,7 +459,7 @@ export class Workers {
       let claims = ((this.cells.get(this.cellAt(i, j)) as i32) >> CLAIM_SHIFT) & CLAIMS_MAX;
       for (; claims > 0 && free > 0; claims--) {
         free--;
-        if (this.free.get(i) > 0) this.use(i);
+        if (this.free.get(i) > 0) this.use(i, 1);
         if (j === this.mine) this.takeClaim(i);
         else this.wakeFor(j, now);
       }
@@ -454,14 +505,15 @@ export class Workers {
     return this.cells.get(at + FIRST + (k < LISTED ? k : LISTED - 1));
   }
 
-  /** The pod that a member can use with the fewest requests. */
-  private bestRow(j: i32): i32 {
+  /** The pod that a member can use with the fewest slots in use, among those with so many free. */
+  private bestRow(j: i32, cost: i32): i32 {
     let best: i32 = NONE;
     let fewest: i32 = 0x7fffffff;
     for (let i = 0; i < this.rows; i++) {
-      if (this.free.get(i) === 0 || this.used.get(i) >= fewest) continue;
+      if (this.free.get(i) < cost || this.used.get(i) >= fewest) continue;
       const cell = this.cells.get(this.cellAt(i, j)) as i32;
       if ((cell & USABLE) === 0 || ((cell & TRIED) !== 0 && this.used.get(i) > 0)) continue;
+      if (cost > 1 && j === this.mine && this.ownFree(i) < cost) continue;
       if (this.retired && !this.isKnownElsewhere(i)) continue;
       best = i;
       fewest = this.used.get(i);
@@ -478,14 +530,21 @@ export class Workers {
     return false;
   }
 
-  private use(row: i32): void {
-    this.used.add(row, 1);
-    this.free.add(row, -1);
-    this.freeInAll--;
+  /** The slots of a pod that this worker could use, as far as it knows itself. */
+  private ownFree(row: i32): i32 {
+    const p = this.podOfRow.get(row);
+    if (p === NONE) return 0;
+    return this.queues.slotsForOne(p) - this.queues.podInUseOf(p) - this.granted.get(row) - this.claimed.get(row);
   }
 
-  private takeSlot(row: i32): void {
-    this.granted.add(row, 1);
+  private use(row: i32, slots: i32): void {
+    this.used.add(row, slots);
+    this.free.add(row, -slots);
+    this.freeInAll -= slots;
+  }
+
+  private takeSlots(row: i32, slots: i32): void {
+    this.granted.add(row, slots);
     this.writeOwn(row);
     this.nextOwn = this.followingOwn();
     this.ownLeft--;
@@ -526,10 +585,11 @@ export class Workers {
     const at = this.memberAt(this.mine);
     this.write(at + WOKEN_AT, this.membership.active ? 0 : -1);
     this.write(at + WAITING, this.retired ? 0 : (this.ownLeft as f64));
-    let r = this.retired ? NONE : this.nextOwn;
-    for (let k = FIRST; k < FIRST + LISTED; k++) {
-      this.write(at + k, r === NONE ? Infinity : this.queues.orderKey(r, this.now));
-      if (r !== NONE) r = this.followingOwn();
+    let r = this.retired ? NONE : this.keptOwn !== NONE ? this.keptOwn : this.nextOwn;
+    for (let k = 0; k < LISTED; k++) {
+      this.write(at + FIRST + k, r === NONE ? Infinity : this.queues.orderKey(r, this.now));
+      this.write(at + COSTS + k, r === NONE ? 0 : (this.costOf(r) as f64));
+      if (r !== NONE) r = r === this.keptOwn ? this.nextOwn : this.followingOwn();
     }
     this.elsewhere = 0;
     for (let j = 0; j < this.members; j++) {

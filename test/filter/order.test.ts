@@ -345,6 +345,28 @@ describe('cost', () => {
     expect(busy / 400 / 8).toBeGreaterThan(0.95);
   });
 
+  test('a pod that was ejected is tried by a large one, where nobody else waits', () => {
+    const { queue, s, pods } = queueOf(4);
+    queue.configureEjection(s, 0, 1, 100, 100);
+    queue.configureCost(s, 4);
+    const arrive = (cost: number) => queue.arriveAs(s, 0, NONE, cost, Number.POSITIVE_INFINITY, 0);
+    const first = arrive(1);
+    queue.answered(first, 503, 0);
+    finish(queue, first, 0);
+    const large = [arrive(3), arrive(2), arrive(4)];
+    expect(startAll(queue, 0)).toEqual([]);
+    queue.tick(100);
+    // One request first, whatever it takes; then the others.
+    expect(startAll(queue, 100)).toEqual([large[0]]);
+    expect(queue.podInUseOf(pods[0] ?? NONE)).toBe(3);
+    expect(startAll(queue, 100)).toEqual([]);
+    queue.answered(large[0] ?? NONE, 200, 110);
+    finish(queue, large[0] ?? NONE, 110);
+    expect(startAll(queue, 110)).toEqual([large[1]]);
+    finish(queue, large[1] ?? NONE, 120);
+    expect(startAll(queue, 120)).toEqual([large[2]]);
+  });
+
   test('one that costs more than any pod has is refused, also where limits fall while it waits', () => {
     const { queue, s, pods } = queueOf(2);
     queue.configureCost(s, 2);

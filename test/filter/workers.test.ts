@@ -7,6 +7,7 @@ import { pause, until } from '../e2e/kit/instant.ts';
 import { load, startLoad } from '../e2e/kit/load.ts';
 import { burst, poisson, spaced } from '../e2e/kit/load-plan.ts';
 import { exponential } from '../e2e/kit/random.ts';
+import { slotPeaks } from '../e2e/kit/slot-peaks.ts';
 import { judge } from '../e2e/kit/summary.ts';
 import { CODE } from './kit/bootstrap.ts';
 import { type FilterRun, SETTINGS } from './kit/run.ts';
@@ -101,6 +102,38 @@ test('limits and pods change under load', async () => {
   expect(results.every(({ status }) => status === 200)).toBe(true);
   expect(peaks).toEqual([1, 2]);
 });
+
+test.each(SEVERAL)(
+  '%i workers: requests that take several slots, never above the limit, and none starves',
+  async (workers) => {
+    const settings = { ...SETTINGS, cost: { header: 'x-cost', usual: 1, most: 4 } };
+    const run = await start({ workers, pods: { count: 2 }, limit: 4, settings });
+    const clients = Array.from({ length: 8 }, () => client(run));
+    const costing = (cost: number) => ({ headers: { 'x-cost': String(cost) } });
+    // One alone, on an Envoy with nothing else to do.
+    const [alone] = await load(client(run), burst(1, { name: '4x-alone-', each: { workMs: 20, ...costing(4) } }));
+    expect(alone?.status).toBe(200);
+    // More small ones than both pods can do, for as long as the large ones take.
+    const all = clients.flatMap((own, i) => [
+      startLoad(own, spaced(60, 30, { name: `1x${i}-`, work: () => 40 })),
+      startLoad(own, spaced(4, 400, { name: `2x${i}-`, from: 150, work: () => 40, each: costing(2) })),
+      startLoad(own, spaced(2, 700, { name: `4x${i}-`, from: 200 + 40 * i, work: () => 40, each: costing(4) })),
+    ]);
+    const results = (await Promise.all(all.map((one) => one.results))).flat();
+    expect(new Set(results.map(({ status }) => status))).toEqual(new Set([200]));
+    const requests = await run.pods.requests();
+    for (const most of Object.values(slotPeaks(requests))) expect(most).toBeLessThanOrEqual(4);
+    // Who came first went first: a large one waited hardly longer than the small ones that came when it did.
+    const arrived = new Map(requests.map(({ id, arrived: at }) => [id, at]));
+    const waits = (cost: string) =>
+      results.filter(({ id }) => id.startsWith(cost)).map(({ id, sent }) => (arrived.get(id) ?? 0) - sent);
+    const middle = (list: readonly number[]) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? 0;
+    expect(middle(waits('4x'))).toBeLessThan(middle(waits('1x')) + 500);
+    await until(() => sum(counted(run, 'answered')) === results.length + 1, { what: 'all to be reported' });
+    const done = await load(client(run), burst(1, { name: '9x', each: costing(9) }));
+    expect(done.map(({ status }) => status)).toEqual([400]);
+  },
+);
 
 test('the queue is as long as it may be in all workers together', async () => {
   const run = await start({ workers: 4, pods: { count: 1 }, settings: { ...SETTINGS, queueMax: 5 } });

@@ -8,6 +8,7 @@ import { load, startLoad } from '../e2e/kit/load.ts';
 import { burst } from '../e2e/kit/load-plan.ts';
 import { Pods } from '../e2e/kit/pods.ts';
 import { fixed } from '../e2e/kit/random.ts';
+import { slotPeaks } from '../e2e/kit/slot-peaks.ts';
 import { Sluice } from '../e2e/kit/sluice.ts';
 import { TestCluster } from './kit/cluster.ts';
 import { Follower } from './kit/follower.ts';
@@ -141,23 +142,6 @@ describe.skipIf(WHY_NOT !== undefined)(named('limits that Pods say themselves'),
     await pods.forget();
     const last = await load(client, burst(60, { name: 'l', work: fixed(50) }));
     expect(new Set(last.map(({ status }) => status))).toEqual(new Set([200]));
-    const seen = Object.groupBy(await pods.requests(), ({ pod }) => pod);
-    expect(most(seen[large] ?? [])).toBe(2);
-    expect(most(seen[small] ?? [])).toBe(4);
-    expect(most(seen[usual] ?? [])).toBe(3);
+    expect(slotPeaks(await pods.requests())).toEqual({ [large]: 2, [usual]: 3, [small]: 4 });
   });
 });
-
-/** The most that were there at a time. */
-function most(requests: readonly { readonly arrived: number; readonly ended: number | undefined }[]): number {
-  const changes = requests.flatMap(({ arrived, ended = Number.POSITIVE_INFINITY }) => [
-    { at: arrived, by: 1 },
-    { at: ended, by: -1 },
-  ]);
-  let [now, highest] = [0, 0];
-  for (const { by } of changes.sort((a, b) => a.at - b.at || a.by - b.by)) {
-    now += by;
-    highest = Math.max(highest, now);
-  }
-  return highest;
-}

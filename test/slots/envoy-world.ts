@@ -65,6 +65,8 @@ interface Request {
   readonly worker: Worker;
   readonly place: number;
   readonly arrived: number;
+  /** Slots of one pod that it takes. */
+  readonly cost: number;
   pod: string | undefined;
   /** The pod where it waits for a slot to be tried again. */
   claims: string | undefined;
@@ -84,15 +86,20 @@ export class EnvoyWorld implements Witness {
   /** What each pod has to do for VMs that trapped: Envoy notices only when it answers. */
   private orphans: string[] = [];
   private trapped = 0;
-  private readonly limits = new Map<string, number>(PODS.map(([, pod]) => [pod, 1]));
-  private readonly bounds = new Map<string, number>(this.limits);
+  /** Whether requests take up to three slots. */
+  private readonly costs: boolean;
+  private readonly limits: Map<string, number>;
+  private readonly bounds: Map<string, number>;
   private readonly running = new Map<string, number>();
   private readonly requests = new Set<Request>();
 
   /** A step takes up to twice `pace` milliseconds. */
-  constructor(mixture: readonly What[], workers: number, pace = 1) {
+  constructor(mixture: readonly What[], workers: number, { pace = 1, costs = false } = {}) {
     this.mixture = mixture;
     this.pace = pace;
+    this.costs = costs;
+    this.limits = new Map(PODS.map(([, pod]) => [pod, costs ? 3 : 1]));
+    this.bounds = new Map(this.limits);
     for (let i = 0; i < workers; i++) this.addWorker();
   }
 
@@ -112,7 +119,7 @@ export class EnvoyWorld implements Witness {
   // ---- Workers ----
 
   private addWorker(): void {
-    const vm = new Vm(SERVICES, this.data, () => this.workers.map((worker) => worker.vm), this);
+    const vm = new Vm(SERVICES, this.data, () => this.workers.map((worker) => worker.vm), this, this.costs);
     for (const [service, pod] of PODS) vm.news.push({ service, pod, limit: this.limits.get(pod) });
     this.workers.push({ vm, callback: undefined, frozen: false, old: false, started: false });
   }
@@ -155,7 +162,7 @@ export class EnvoyWorld implements Witness {
     if (worker === undefined) return;
     for (const request of this.requests) {
       if (request.worker !== worker) continue;
-      if (request.pod !== undefined) this.orphans.push(request.pod);
+      if (request.pod !== undefined) for (let slot = 0; slot < request.cost; slot++) this.orphans.push(request.pod);
       this.requests.delete(request);
     }
     this.trapped++;
@@ -214,18 +221,20 @@ export class EnvoyWorld implements Witness {
     );
     if (worker === undefined) return;
     const service = b % 4 === 0 ? 1 : 0;
+    const cost = this.costs ? 1 + ([0, 0, 0, 1, 2][(b >> 2) % 5] ?? 0) : 1;
     const add = (place: number) => {
       this.requests.add({
         service,
         worker,
         place,
         arrived: this.now,
+        cost,
         pod: undefined,
         claims: undefined,
         ending: false,
       });
     };
-    this.run(worker, worker.vm.arrive(service, this.now, add));
+    this.run(worker, worker.vm.arrive(service, cost, this.now, add));
   }
 
   private end(a: number): void {
@@ -257,7 +266,8 @@ export class EnvoyWorld implements Witness {
   private retry(a: number, b: number): void {
     const request = this.pickRequest(a, true);
     const pod = PODS[b % PODS.length];
-    if (request === undefined || pod === undefined || pod[0] !== request.service) return;
+    // What one takes where it was not sent to depends on what is there.
+    if (request === undefined || request.cost > 1 || pod === undefined || pod[0] !== request.service) return;
     if (pod[1] === request.pod || !request.worker.vm.knows(...pod)) return;
     this.count(request.pod ?? '', -1);
     request.pod = NOWHERE;
@@ -310,7 +320,7 @@ export class EnvoyWorld implements Witness {
   private free(request: Request): void {
     request.ending = true;
     this.requests.delete(request);
-    if (request.pod !== undefined) this.count(request.pod, -1);
+    if (request.pod !== undefined) this.count(request.pod, -request.cost);
   }
 
   // ---- What the workers do ----
@@ -323,8 +333,9 @@ export class EnvoyWorld implements Witness {
     request.pod = pod;
     this.seen('starts');
     // One that was replaced, and is alone, has not heard of what changed since.
-    if (vm.workers.retired && vm.membership.alone) this.count(pod, 1);
-    else this.countStart(pod);
+    if (vm.workers.retired && vm.membership.alone) this.count(pod, request.cost);
+    else this.countStart(pod, request.cost);
+    if (request.cost > 1) this.seen('large starts');
     this.overtake(request);
   }
 
@@ -356,8 +367,8 @@ export class EnvoyWorld implements Witness {
     this.seen('refused');
   }
 
-  private countStart(pod: string): void {
-    this.count(pod, 1);
+  private countStart(pod: string, slots = 1): void {
+    this.count(pod, slots);
     const running = this.running.get(pod) ?? 0;
     const bound = this.bounds.get(pod) ?? 0;
     if (running > bound) throw new Broken(`over the limit: ${running} on ${pod}, limit ${bound}`);
@@ -502,11 +513,31 @@ export class EnvoyWorld implements Witness {
       const waiting = of.filter((it) => it.pod === undefined).length;
       const claims = of.filter((it) => it.claims === pod).length;
       const free = this.freeOf(service, pod);
-      if (free > 0 && waiting > 0) throw new Broken(`${waiting} wait while ${free} slots of ${pod} are free`);
+      if (free > 0 && waiting > 0 && !this.costs)
+        throw new Broken(`${waiting} wait while ${free} slots of ${pod} are free`);
+      // For a large one of a worker that stands still slots may be kept.
+      const first = this.costs && living.length < this.workers.length ? [] : this.firstWaiting(service, living);
+      if (first.length > 0 && first.every(({ cost }) => cost <= free))
+        throw new Broken(`the first of all waits while ${free} slots of ${pod} are free`);
       // A pod that was removed may get one.
       const forClaims = Math.max(free, (this.limits.get(pod) ?? 0) === 0 ? 1 - (this.running.get(pod) ?? 0) : free);
       if (forClaims > 0 && claims > 0) throw new Broken(`${claims} claim ${pod}, which is free`);
     }
+  }
+
+  /** Those of which none came before another, and before all others; more than one only where that is not known. */
+  private firstWaiting(service: number, living: readonly Worker[]): readonly Request[] {
+    const waiting = [...this.requests].filter(
+      (it) =>
+        it.service === service && it.pod === undefined && living.includes(it.worker) && it.cost <= this.most(service),
+    );
+    const arrived = Math.min(...waiting.map((it) => it.arrived));
+    return waiting.filter((it) => it.arrived === arrived);
+  }
+
+  /** The highest limit of a pod. */
+  private most(service: number): number {
+    return Math.max(...PODS.filter(([of]) => of === service).map(([, pod]) => this.limits.get(pod) ?? 0));
   }
 
   /** Slots of a pod that those who wait may have. */
@@ -524,6 +555,7 @@ export class EnvoyWorld implements Witness {
       const waiting = [...this.requests].filter(
         (it) => it.service === service && it.pod === undefined && living.includes(it.worker),
       ).length;
+      if (this.costs) return;
       const free = PODS.filter(([of]) => of === service).reduce(
         (sum, [, pod]) => sum + Math.max(0, this.freeOf(service, pod)),
         0,
@@ -546,9 +578,9 @@ export class EnvoyWorld implements Witness {
       this.judge();
     }
     SERVICES.forEach((_, service) => {
-      const waiting = [...this.requests].filter((it) => it.service === service).length;
-      const slots = PODS.some(([of, pod]) => of === service && (this.limits.get(pod) ?? 0) > 0);
-      if (waiting > 0 && slots) throw new Broken(`${waiting} wait for ever`);
+      const most = this.most(service);
+      const waiting = [...this.requests].filter((it) => it.service === service && it.cost <= most).length;
+      if (waiting > 0) throw new Broken(`${waiting} wait for ever`);
     });
   }
 

@@ -170,6 +170,16 @@ const VM = 'test/slots/vm.ts';
 /** Faults in what the workers of one Envoy share. Random steps find them. */
 export const WORKER_FAULTS: readonly PlantedFault[] = [
   {
+    name: 'a request that takes several slots is given one',
+    file: WORKERS,
+    changes: [['if (j === this.mine) this.takeSlots(row, cost);', 'if (j === this.mine) this.takeSlots(row, 1);']],
+  },
+  {
+    name: 'slots that a request could not take are not given back',
+    file: VM,
+    changes: [['while (this.queues.takeGivenBack() && some);', 'while (false);']],
+  },
+  {
     name: 'a worker writes over what another one wrote',
     file: VM,
     changes: [['if (this.get(key).cas !== cas) return false;', '']],

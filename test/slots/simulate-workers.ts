@@ -16,7 +16,7 @@ export function simulateWorkers(steps: number, from: number): Outcome {
   for (let seed = from; done < steps; seed++) {
     const random = randomOf(seed);
     const number = () => Math.floor(random() * 1e9);
-    const world = new EnvoyWorld(envoyMixtureOf(random), 1 + (seed % 4));
+    const world = new EnvoyWorld(envoyMixtureOf(random), 1 + (seed % 4), { costs: seed % 3 === 0 });
     const all = Array.from({ length: STEPS_EACH }, (): Step => [number(), number(), number()]);
     const why = breaksWorkers(world, all);
     done += STEPS_EACH;

@@ -56,11 +56,20 @@ export class Vm {
   private readonly promisedUntil = new Map<number, number>();
   /** Slots by service that a silent member used, when it was last shared. */
   readonly missing = new Map<number, number>();
+  private readonly costs: boolean;
   private published = false;
   private joined = false;
 
-  constructor(services: readonly string[], data: SharedData, peers: () => readonly Vm[], witness: Witness) {
+  /** `costs`: requests may take several slots. */
+  constructor(
+    services: readonly string[],
+    data: SharedData,
+    peers: () => readonly Vm[],
+    witness: Witness,
+    costs = false,
+  ) {
     this.services = services;
+    this.costs = costs;
     this.data = data;
     this.peers = peers;
     this.witness = witness;
@@ -73,8 +82,10 @@ export class Vm {
 
   // ---- Callbacks ----
 
-  *arrive(service: number, now: number, arrived: (request: number) => void): Callback {
-    const r = this.queues.arrive(service, now);
+  *arrive(service: number, cost: number, now: number, arrived: (request: number) => void): Callback {
+    const r = this.queues.arriveAs(service, 0, NONE, cost, Number.POSITIVE_INFINITY, now);
+    // It takes more than any pod has.
+    if (r < 0) return;
     arrived(r);
     if (this.queues.state(r) === WORKING) this.begun(r);
     yield* this.advance(now);
@@ -133,7 +144,14 @@ export class Vm {
       this.pods.set(key, added);
       this.podNames.set(added, news.pod);
     } else this.queues.setPod(p, news.limit, false);
+    if (this.costs) this.queues.configureCost(news.service, this.mostSlots(news.service));
     yield* this.advance(now);
+  }
+
+  /** As Sluice tells it with the settings of a service. */
+  private mostSlots(service: number): number {
+    const pods = [...this.pods].filter(([key]) => key.startsWith(`${service}/`)).map(([, p]) => p);
+    return Math.max(0, ...pods.filter((p) => !this.queues.isRemoved(p)).map((p) => this.queues.podLimitOf(p)));
   }
 
   /** The tick: what is due, and a sign of life. */
@@ -188,12 +206,24 @@ export class Vm {
   // ---- What they share ----
 
   private *advance(now: number): Callback {
+    let some = false;
     do {
-      if (!this.queues.shared) continue;
-      for (let s = this.queues.takeUnshared(); s !== NONE; s = this.queues.takeUnshared()) yield* this.share(s, now);
-    } while (this.goOnAgain());
-    for (let s = this.queues.nextReady(); s !== NONE; s = this.queues.nextReady())
-      this.begun(this.queues.start(s, now));
+      some = false;
+      do {
+        if (!this.queues.shared) continue;
+        for (let s = this.queues.takeUnshared(); s !== NONE; s = this.queues.takeUnshared()) yield* this.share(s, now);
+      } while (this.goOnAgain());
+      for (let s = this.queues.nextReady(); s !== NONE; s = this.queues.nextReady()) {
+        const r = this.queues.start(s, now);
+        if (r === NONE) continue;
+        some = true;
+        if (this.queues.state(r) === WORKING) this.begun(r);
+        else {
+          this.queues.gone(r, now);
+          this.witness.refused(this, r);
+        }
+      }
+    } while (this.queues.takeGivenBack() && some);
     this.forgetPods();
     if (this.workers.retired) yield* this.leaveIfDone();
   }

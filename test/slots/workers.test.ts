@@ -36,11 +36,9 @@ describe('the workers of one Envoy', () => {
     for (let seed = 1; seed <= 300; seed++) {
       const random = randomOf(seed);
       const number = () => Math.floor(random() * 1e9);
-      const world = new EnvoyWorld(
-        ['go', 'go', 'arrive', 'arrive', 'end', 'end', 'wake', 'wake', 'tick', 'hear'],
-        4,
-        0.02,
-      );
+      const world = new EnvoyWorld(['go', 'go', 'arrive', 'arrive', 'end', 'end', 'wake', 'wake', 'tick', 'hear'], 4, {
+        pace: 0.02,
+      });
       world.begin();
       const all = Array.from({ length: 600 }, (): Step => [number(), number(), number()]);
       expect(breaksWorkers(world, all)).toBeUndefined();

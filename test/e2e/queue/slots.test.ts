@@ -1,30 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type LoadResult, load, startLoad } from '../kit/load.ts';
 import { burst, spaced } from '../kit/load-plan.ts';
-import type { PodRequest } from '../kit/pod-log.ts';
 import { Pods } from '../kit/pods.ts';
 import { exponential, fixed } from '../kit/random.ts';
+import { slotPeaks } from '../kit/slot-peaks.ts';
 import { Queue, startQueue, startSluice } from './queue.ts';
-
-/** The most slots of each pod that its requests took at a time: each as many as its id says, `4x17`. */
-function peaks(requests: readonly PodRequest[]): Readonly<Record<string, number>> {
-  const most: Record<string, number> = {};
-  for (const [pod, list = []] of Object.entries(Object.groupBy(requests, ({ pod: own }) => own))) {
-    const changes = list.flatMap(({ id, arrived, ended }) => {
-      const cost = Number(/^(\d+)x/.exec(id)?.[1] ?? 1);
-      return [
-        { at: arrived, by: cost },
-        { at: ended ?? Number.POSITIVE_INFINITY, by: -cost },
-      ];
-    });
-    let now = 0;
-    for (const { by } of changes.sort((a, b) => a.at - b.at || a.by - b.by)) {
-      now += by;
-      most[pod] = Math.max(most[pod] ?? 0, now);
-    }
-  }
-  return most;
-}
 
 function costing(cost: number, count: number, options: Parameters<typeof burst>[1] = {}) {
   return burst(count, { ...options, name: `${cost}x`, each: { headers: { 'x-cost': String(cost) } } });
@@ -60,7 +40,7 @@ describe('limits of pods', () => {
     await pods.forget();
     const after = await load(queue.http1(), burst(60, { name: 't', work: fixed(30) }));
     expect(new Set(statuses(after))).toEqual(new Set([200]));
-    const held = peaks(await pods.requests());
+    const held = slotPeaks(await pods.requests());
     expect(held).toEqual({ [small]: 2, [large]: 3, [usual]: 1 });
   });
 });
@@ -84,7 +64,7 @@ describe('cost', () => {
     const results = [...(await small.results), ...(await large.results), ...(await medium.results)];
     expect(new Set(statuses(results))).toEqual(new Set([200]));
     const requests = await queue.pods.requests();
-    for (const most of Object.values(peaks(requests))) expect(most).toBeLessThanOrEqual(4);
+    for (const most of Object.values(slotPeaks(requests))) expect(most).toBeLessThanOrEqual(4);
     const sent = new Map(results.map(({ id, sent: at }) => [id, at]));
     const waits = (prefix: string) =>
       requests.filter(({ id }) => id.startsWith(prefix)).map(({ id, arrived }) => arrived - (sent.get(id) ?? 0));

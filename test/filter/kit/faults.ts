@@ -74,8 +74,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a pod gets a request that takes more slots than it has free': {
     file: 'queue.ts',
-    from: 'this.podFreeSlots.get(p) >= slots && ',
-    to: 'this.podFreeSlots.get(p) >= 1 && ',
+    from: 'if (free >= slots) return true;',
+    to: 'if (free >= 1) return true;',
   },
   'one that costs more than any pod has waits': {
     file: 'queue.ts',

@@ -696,7 +696,8 @@ class Model {
     const pod = service.pods.get(address);
     const free = this.#freePods(service);
     if (pod === undefined || !free.includes(pod)) this.#fail(`it goes to ${address}, which has no free slot`);
-    const slots = pod.trying ? Math.min(1, pod.limit) : pod.limit;
+    // The one request that tries a pod may be a large one.
+    const slots = pod.trying && used(pod) > 0 ? Math.min(1, pod.limit) : pod.limit;
     if (used(pod) + request.cost > slots)
       this.#fail(`${used(pod)} and ${request.cost} are more than ${slots} at ${address}`);
     const fewest = Math.min(...free.map(used));
