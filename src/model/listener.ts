@@ -37,3 +37,6 @@ export interface ClientCertificates {
 
 /** The name of the listener that the route file makes. */
 export const FILE_LISTENER = 'public' as ListenerName;
+
+/** The listener of the route file that sends clients of plain HTTP to the other one. */
+export const FILE_REDIRECT = 'public/redirect' as ListenerName;

@@ -47,7 +47,10 @@ afterAll(async () => {
  */
 function snapshotOfCase(name: string, filter: FilterOptions): Snapshot {
   const routing = readCase(name);
-  const listeners = routing.listeners.map((listener) => ({ ...listener, port: 0 }));
+  const listeners = routing.listeners.map((listener, at) => {
+    // Two of one address would be one socket.
+    return { ...listener, port: 0, ...(at === 0 ? {} : { address: `127.0.0.${at + 1}` }) };
+  });
   const { accessLog } = routing;
   const log = accessLog?.file && { accessLog: { ...accessLog, file: { ...accessLog.file, path: '/dev/null' } } };
   return snapshotOf({ ...routing, listeners, ...log }, { filter });

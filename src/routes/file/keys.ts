@@ -26,6 +26,19 @@ const certificate = {
   ),
 } as const;
 
+/** `listen.tls.redirect` */
+export const toHttps = map(
+  {
+    from: required(tcpPort, 'TCP port of plain HTTP, at the same address.'),
+    to: optional(
+      tcpPort,
+      'The port at which clients find `listen.port`, where it is another one: 443 of a Service in front of 8443.',
+      '`listen.port`',
+    ),
+  },
+  { example: '{from: 80}' },
+);
+
 /** `listen` */
 const listen = map(
   {
@@ -46,6 +59,11 @@ const listen = map(
             }),
             'Further certificates: of all of them Envoy takes the one for the name that the client asks for (SNI).',
             'one certificate for every name',
+          ),
+          redirect: optional(
+            toHttps,
+            'Clients of plain HTTP are sent to the same URL over https, with status 308.',
+            'there is no port of plain HTTP',
           ),
         },
         { example: '{cert: ./tls.crt, key: ./tls.key}' },

@@ -1,9 +1,17 @@
 import { resolve } from 'node:path';
 import type { Result } from '../../base/result.ts';
-import { type Certificate, FILE_LISTENER } from '../../model/listener.ts';
+import { type Certificate, FILE_LISTENER, FILE_REDIRECT } from '../../model/listener.ts';
 import { formatAddress, type Locator, locatorKey, type PodAddress } from '../../model/locator.ts';
 import { byPrecedence } from '../../model/precedence.ts';
-import type { ForwardRoute, NamedMatch, PathMatch, Route, RouteMatch } from '../../model/route.ts';
+import {
+  EVERYTHING,
+  type ForwardRoute,
+  type NamedMatch,
+  type PathMatch,
+  type RedirectRoute,
+  type Route,
+  type RouteMatch,
+} from '../../model/route.ts';
 import type { Routing } from '../../model/routing.ts';
 import type { ServiceName } from '../../model/service.ts';
 import { checkAccessLog, toAccessLog } from './access-log.ts';
@@ -12,7 +20,7 @@ import { checkConditionName, checkParameterName } from './conditions.ts';
 import { toHeaderBounds } from './header-bounds.ts';
 import { checkHeaderChanges, toHeaderChanges } from './header-changes.ts';
 import { type ReadRoute, reportHidden } from './hidden.ts';
-import type { version1 } from './keys.ts';
+import type { toHttps, version1 } from './keys.ts';
 import { checkServiceName } from './names.ts';
 import { nearest } from './nearest.ts';
 import { isOwnAddress } from './own-address.ts';
@@ -36,6 +44,7 @@ export function checkVersion1({ listen, access_log: accessLog, services, routes 
   }
   if (accessLog !== undefined) checkAccessLog(accessLog, report);
   checkShared(named, report);
+  checkToHttps(listen, report);
   checkOwn(listen, named, report);
   const names = new Set(named.map(({ name }) => name));
   for (const { value } of routes.value ?? []) {
@@ -53,6 +62,13 @@ export function checkVersion1({ listen, access_log: accessLog, services, routes 
     return found === undefined || got.value === undefined ? [] : [{ match: found, got, place: got.value.match }];
   });
   reportHidden(readable, report);
+}
+
+/** One port cannot take both. */
+function checkToHttps({ value: listen }: ReadFile['listen'], report: Report): void {
+  const from = listen?.tls?.value?.redirect?.value?.from;
+  if (from?.value === undefined || from.value !== listen?.port.value) return;
+  report.error(from, { message: 'is listen.port, which takes TLS', fix: 'write the port of plain HTTP, such as 80' });
 }
 
 /** A pod that is Envoy's own listener would get its requests from itself, for ever. */
@@ -205,6 +221,7 @@ export function toRouting(
 ): Routing {
   const { address, port, tls } = need(listen);
   const files = tls === undefined ? undefined : need(tls);
+  const toHttps = files?.redirect === undefined ? undefined : need(files.redirect);
   const pair = (one: { readonly cert: Got<string>; readonly key: Got<string> }): Certificate => ({
     kind: 'files',
     cert: resolve(baseDir, need(one.cert)),
@@ -222,18 +239,36 @@ export function toRouting(
         port: need(port),
         ...(files === undefined ? {} : { tls: { certificates: certificates(files) } }),
       },
+      ...(toHttps === undefined ? [] : [{ name: FILE_REDIRECT, address: need(address), port: need(toHttps.from) }]),
     ],
     services: (services?.value ?? [])
       .map((got) =>
         toService(serviceName(got.name), present(toLocator(need(got))), need(got), (file) => resolve(baseDir, file)),
       )
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
-    routes: need(routes)
-      .map((got) => toRoute(got))
-      .sort((a, b) => byPrecedence(a.match, b.match)),
+    routes: [
+      ...need(routes)
+        .map((got) => toRoute(got))
+        .sort((a, b) => byPrecedence(a.match, b.match)),
+      ...(toHttps === undefined ? [] : [redirectToHttps(toHttps, need(port))]),
+    ],
     ...(accessLog === undefined ? {} : { accessLog: toAccessLog(accessLog, baseDir) }),
     ...(tracing === undefined ? {} : { tracing: toTracing(tracing) }),
     ...(headerBounds === undefined ? {} : { headerBounds: toHeaderBounds(headerBounds) }),
+  };
+}
+
+type ReadToHttps = ReadOf<typeof toHttps>;
+
+function redirectToHttps({ from, to }: ReadToHttps, own: number): RedirectRoute {
+  const port = to === undefined ? own : need(to);
+  return {
+    kind: 'redirect',
+    name: 'listen.tls.redirect',
+    listeners: [FILE_REDIRECT],
+    match: EVERYTHING,
+    // From port 80, which goes with http, to the one that goes with https no port needs to be named.
+    redirect: { scheme: 'https', ...(need(from) === 80 && port === 443 ? {} : { port }), status: 308 },
   };
 }
 

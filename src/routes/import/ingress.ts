@@ -47,10 +47,9 @@ function refuseSettings(subject: Subject, settings: IngressSettings): readonly N
     subject.refuse(host.place.at, 'upstream-vhost has no place in a route file', fix);
   }
   if (toHttpsAt !== undefined) {
-    const fix =
-      'listen.tls takes TLS alone; for http:// start a second Sluice with one route, redirect: {scheme: https, status: 308}';
+    const fix = 'write listen: {port: 443, tls: {cert: ./tls.crt, key: ./tls.key, redirect: {from: 80}}}';
     const name = settings.toHttps === 'always' ? 'force-ssl-redirect' : 'ssl-redirect';
-    subject.refuse(toHttpsAt.place.at, `${name}: a route file has one listener`, fix);
+    subject.refuse(toHttpsAt.place.at, `${name}: the certificate is not in a route file`, fix);
   }
   return canaryHeaders(subject, settings);
 }

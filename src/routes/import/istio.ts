@@ -181,8 +181,8 @@ export function importIstioGateway(subject: Subject, gateway: Value): void {
     const redirects = tls.textAt('httpsRedirect') === 'true';
     const [message, fix] = redirects
       ? [
-          'httpsRedirect: a route file has one listener',
-          'start a second Sluice with one route, redirect: {scheme: https}',
+          'httpsRedirect: the certificate is not in a route file',
+          'write listen: {port: 443, tls: {cert: ./tls.crt, key: ./tls.key, redirect: {from: 80}}}',
         ]
       : [
           `the certificate in ${tls.textAt('credentialName') ?? 'files of the gateway'} is not in a route file`,

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../kit/instant.ts';
+import { freePort } from '../kit/ports.ts';
 import { Sluice } from '../kit/sluice.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-names-'));
@@ -30,6 +31,8 @@ const pod = createServer(pem('pod'), (incoming, response) => {
   response.end('servername' in socket ? String(socket.servername) : 'none');
 });
 let sluice: Sluice;
+/** Of plain HTTP, where clients are sent to HTTPS. */
+let plain: number;
 
 beforeAll(async () => {
   pod.listen(0, '0.0.0.0');
@@ -40,9 +43,15 @@ beforeAll(async () => {
   const service = (ip: string, ca: string) => {
     return { static: [`${ip}:${port}`], protocol: 'https', tls: { ca: path(ca), name: 'pod.example' } };
   };
+  plain = await freePort();
   sluice = await Sluice.start({
     routes: {
-      tls: { cert: path('a.crt'), key: path('a.key'), more: [{ cert: path('b.crt'), key: path('b.key') }] },
+      tls: {
+        cert: path('a.crt'),
+        key: path('a.key'),
+        more: [{ cert: path('b.crt'), key: path('b.key') }],
+        redirect: { from: plain },
+      },
       services: {
         trusted: { ...service('127.0.0.1', 'pod.crt'), limit: 1 },
         other: service('127.0.0.2', 'a.crt'),
@@ -108,6 +117,12 @@ test('a certificate that is renewed is taken without a connection being closed',
   await until(isNew, { what: 'the new certificate to be shown' });
   expect(open.destroyed || open.readableEnded).toBe(false);
   open.destroy();
+});
+
+test('clients of plain HTTP are sent to HTTPS, with path and query', async () => {
+  const answer = await fetch(`http://127.0.0.1:${plain}/trusted/x?y=1`, { redirect: 'manual' });
+  expect(answer.status).toBe(308);
+  expect(answer.headers.get('location')).toBe(`https://127.0.0.1:${sluice.port}/trusted/x?y=1`);
 });
 
 test('pods are spoken to by TLS, under their name; whom nobody has signed gets no request', async () => {

@@ -66,6 +66,43 @@ describe('TLS to pods', () => {
   });
 });
 
+describe('plain HTTP beside TLS', () => {
+  const withRedirect = (port: number, redirect: string) => `version: 1
+listen: {port: ${port}, tls: {cert: a.crt, key: a.key, redirect: ${redirect}}}
+services: {s: {static: [10.0.0.1:80]}}
+routes: [{match: {prefix: /}, service: s}]
+`;
+
+  it.each([
+    [443, '{from: 80}', { scheme: 'https', status: 308 }],
+    [8443, '{from: 80}', { scheme: 'https', port: 8443, status: 308 }],
+    [8443, '{from: 80, to: 443}', { scheme: 'https', status: 308 }],
+    [8443, '{from: 8080, to: 443}', { scheme: 'https', port: 443, status: 308 }],
+  ])('is sent to port %i, as %s says', (port, keys, redirect) => {
+    const { listeners, routes } = parsed(withRedirect(port, keys));
+    expect(listeners.map((one) => [one.port, one.tls !== undefined])).toEqual([
+      [port, true],
+      [Number(/\d+/.exec(keys)), false],
+    ]);
+    const [own, toHttps] = routes;
+    expect(own?.listeners).toEqual([listeners[0]?.name]);
+    expect(toHttps).toEqual({
+      kind: 'redirect',
+      name: 'listen.tls.redirect',
+      listeners: [listeners[1]?.name],
+      match: { path: { kind: 'prefix', prefix: '/' }, hosts: [], methods: [], headers: [], query: [] },
+      redirect,
+    });
+  });
+
+  it('has a port of its own', () => {
+    const result = parseRouteFile(withRedirect(443, '{from: 443}'), options);
+    expect(result.ok ? [] : result.errors.map(formatProblem)).toEqual([
+      'routes.yaml:2:69: listen.tls.redirect.from: is listen.port, which takes TLS; write the port of plain HTTP, such as 80',
+    ]);
+  });
+});
+
 describe('files that are named', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-'));
   for (const name of ['a', 'b']) {

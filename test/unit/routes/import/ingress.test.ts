@@ -177,7 +177,7 @@ test('backends with TLS, and a certificate that is in a Secret', () => {
   const [service] = outcome.read.routing.services;
   expect(service).toMatchObject({ protocol: 'http1', tls: { authorities: { kind: 'any' } } });
   expect(outcome.refused).toEqual([
-    expect.stringContaining('8: Ingress shop/web: force-ssl-redirect: a route file has one listener'),
+    expect.stringContaining('8: Ingress shop/web: force-ssl-redirect: the certificate is not in a route file'),
     expect.stringContaining('17: Ingress shop/web: the certificate in Secret shop-tls for shop.example'),
   ]);
 });
