@@ -44,7 +44,7 @@ export class EventLog {
         // What is refused is tried again and again; once is enough to say so.
         this.#log[event.again ? 'debug' : 'error'](
           { node: node.id, typeUrl: event.typeUrl, resources: event.resources, message: event.message },
-          'Envoy rejected a part of the configuration',
+          'Envoy rejected part of its configuration',
         );
         break;
       default:

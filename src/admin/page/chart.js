@@ -67,7 +67,7 @@ export class Chart {
     this.end = samples.at(-1)?.at ?? 0;
     const read = this.series.map(({ read }) => samples.map(read));
     const top = Math.max(0, ...read.flat().filter((value) => typeof value === 'number'));
-    const scale = top === 0 ? 0 : (HEIGHT - 8) / top;
+    const scale = top === 0 ? 0 : (HEIGHT - 4) / top;
     this.series.forEach((_, index) => {
       const points = samples.map(({ at }, sample) => [this.x(at), read[index][sample]]);
       this.paths[index].setAttribute('d', line(points, scale, false));

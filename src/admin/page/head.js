@@ -90,7 +90,7 @@ export function problemItem({ severity, subject, position, path, message, fix })
 }
 
 function envoyState({ state, filter }) {
-  if (state === 'rejected' || filter === 'rejected') return ['rejected', 'rejected a part'];
+  if (state === 'rejected' || filter === 'rejected') return ['rejected', 'rejected part of its configuration'];
   if (filter === 'disconnected') return ['rejected', 'queue filter not connected'];
   if (state === 'pending') return ['pending', 'pending'];
   return filter === 'off' ? ['pending', 'queue filter off'] : ['in-sync', 'in sync'];

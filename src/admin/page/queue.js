@@ -4,6 +4,12 @@ import { element, setText, short } from './text.js';
 /** While somebody waits, the queue is asked for so often. */
 const REFRESH_MS = 2000;
 
+/** What requests of some services have besides. */
+const MORE = [
+  { title: 'Class', read: (one) => one.class },
+  { title: 'Tenant', read: (one) => one.tenant },
+];
+
 /** Who waits for a service, from the head of its queue. */
 export class Queue {
   constructor(name) {
@@ -11,9 +17,8 @@ export class Queue {
     this.note = element('p', 'kind');
     this.note.setAttribute('role', 'status');
     this.body = element('tbody');
-    const heading = ['Age', 'Request', '', 'Client', 'x-request-id'].map((text) => element('th', '', text));
-    for (const cell of heading) cell.scope = 'col';
-    this.table = element('table', '', element('thead', '', element('tr', '', ...heading)), this.body);
+    this.head = element('thead');
+    this.table = element('table', '', this.head, this.body);
     this.root = element('div', '', this.note, element('div', 'scroll', this.table));
     this.waiting = 0;
     this.draw([], 0);
@@ -72,26 +77,27 @@ export class Queue {
       this.note,
       trouble || (rest > 0 && requests.length > 0 ? `The first ${requests.length} of ${waiting}.` : none),
     );
+    // Only what some request has.
+    const more = MORE.filter(({ read }) => requests.some((one) => read(one) !== ''));
+    const titles = ['Age', 'Request', '', ...more.map(({ title }) => title), 'Client', 'x-request-id'];
+    const heading = titles.map((text) => element('th', '', text));
+    for (const cell of heading) cell.scope = 'col';
+    this.head.replaceChildren(element('tr', '', ...heading));
     this.body.replaceChildren(
-      ...requests.map(({ id, ageMs, method, path, client, requestId, class: requestClass, tenant }) =>
-        element(
+      ...requests.map((one) => {
+        const what = `${one.method} ${one.path}`;
+        return element(
           'tr',
           '',
-          element('td', '', short(ageMs)),
-          element(
-            'td',
-            'address',
-            `${[requestClass, tenant]
-              .filter(Boolean)
-              .map((one) => `${one}: `)
-              .join('')}${method} ${path}`,
-          ),
+          element('td', '', short(one.ageMs)),
+          element('td', 'address', what),
           // Where a small screen has it in sight.
-          element('td', '', this.cancelButton(id, `${method} ${path}`)),
-          element('td', 'address', client),
-          element('td', 'address', requestId),
-        ),
-      ),
+          element('td', '', this.cancelButton(one.id, what)),
+          ...more.map(({ read }) => element('td', 'address', read(one))),
+          element('td', 'address', one.client),
+          element('td', 'address', one.requestId),
+        );
+      }),
     );
   }
 }

@@ -203,6 +203,37 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect(faults).toEqual([]);
   });
 
+  test('who waits, by class and tenant where a service has such', async () => {
+    const requests = [{ ...queued(1), class: 'gold', tenant: 'acme' }, queued(2)];
+    const orders: Orders = {
+      give: async () => ok('Done.'),
+      queue: async (service) => ok({ service, waiting: 2, requests }),
+    };
+    const { page } = await show(scenes.burst, '#service/codec', {}, orders);
+    const table = page.locator('#view-service table', { hasText: '/film/' });
+    await table.waitFor();
+    expect(await table.locator('th').allTextContents()).toEqual([
+      'Age',
+      'Request',
+      '',
+      'Class',
+      'Tenant',
+      'Client',
+      'x-request-id',
+    ]);
+    expect(await table.locator('tbody tr').allTextContents()).toEqual([
+      '4.0 sPOST /film/1Cancelgoldacme10.0.0.9:1r-1',
+      '4.0 sPOST /film/2Cancel10.0.0.9:1r-2',
+    ]);
+  });
+
+  test('routes fit 400 px', async () => {
+    const { page } = await show(scenes.outOfOrder, '#routes', { viewport: { width: 400, height: 800 } });
+    const box = page.locator('#view-routes .scroll');
+    await box.locator('tbody tr').first().waitFor();
+    expect(await box.evaluate((one) => one.scrollWidth - one.clientWidth)).toBe(0);
+  });
+
   test('a Sluice that hangs is not live: the page says so within seconds, and dims', async () => {
     const { page, freeze } = await show(scenes.burst);
     freeze();
@@ -238,7 +269,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
 
   test('what Envoy rejected, and no Envoy at all', async () => {
     const { page, show: change } = await show(scenes.rejected);
-    expect(await page.locator('#envoys .rejected').textContent()).toBe('edge-1 rejected a part');
+    expect(await page.locator('#envoys .rejected').textContent()).toBe('edge-1 rejected part of its configuration');
     await page.getByText('cannot bind 0.0.0.0:80: Permission denied').waitFor();
     change(scenes.noEnvoy);
     await page.getByText('none is connected').waitFor();
