@@ -41,7 +41,13 @@ export function giveOrder(admin: HostPort, path: string): Promise<Result<string,
   });
 }
 
-function unreachable(admin: HostPort, reason: string): readonly string[] {
+/** What to print when what answers there is something else. */
+export function notSluice(admin: HostPort): string {
+  return `What answers at http://${formatHostPort(admin)} is not Sluice, or another version of it. Say where Sluice answers with \`--admin URL\`.`;
+}
+
+/** What to print when nothing answers there, and why. */
+export function unreachable(admin: HostPort, reason: string): readonly string[] {
   return [
     `Cannot reach Sluice at http://${formatHostPort(admin)}: ${reason}.`,
     'Start one with `sluice run` or `sluice serve --routes FILE`, or say where it answers with `--admin URL`.',

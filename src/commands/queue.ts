@@ -4,7 +4,7 @@ import type { HostPort } from '../base/host-port.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { formatShort } from '../status/service-row.ts';
 import { printable, table } from '../status/table.ts';
-import { askAdmin, giveOrder } from './admin-client.ts';
+import { askAdmin, giveOrder, notSluice } from './admin-client.ts';
 import { EXIT, failWith } from './exit.ts';
 import { adminOption, DEFAULT_ADMIN, paint } from './status.ts';
 
@@ -60,7 +60,7 @@ async function showQueue(service: string, { admin = DEFAULT_ADMIN, json, most, c
     return;
   }
   const answer = await askAdmin(admin, `/queue?${new URLSearchParams({ service, most: String(most) })}`);
-  const read = answer.ok ? parse(answer.value) : answer;
+  const read = answer.ok ? parse(answer.value, admin) : answer;
   if (!read.ok) {
     failWith(EXIT.failed, read.errors);
     return;
@@ -68,11 +68,11 @@ async function showQueue(service: string, { admin = DEFAULT_ADMIN, json, most, c
   process.stdout.write(json ? `${JSON.stringify(read.value, null, 2)}\n` : format(read.value));
 }
 
-function parse(body: string): Result<z.infer<typeof listing>, string> {
+function parse(body: string, admin: HostPort): Result<z.infer<typeof listing>, string> {
   try {
     return ok(listing.parse(JSON.parse(body)));
   } catch {
-    return fail('What answers is no Sluice, or one of another version; say where it is with `--admin URL`.');
+    return fail(notSluice(admin));
   }
 }
 

@@ -10,6 +10,7 @@ import { formatService } from '../status/format-service.ts';
 import { SORTS, type Sort } from '../status/order.ts';
 import { type Status, statusSchema } from '../status/status.ts';
 import { type Paint, printable, type Tone } from '../status/table.ts';
+import { notSluice, unreachable } from './admin-client.ts';
 import { EXIT, failWith } from './exit.ts';
 import { parsePort } from './options.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -111,15 +112,9 @@ interface Asked {
 }
 
 async function askStatus(admin: HostPort, signal: AbortSignal): Promise<Result<Asked, string>> {
-  const place = `http://${formatHostPort(admin)}`;
   const answer = await httpGet(admin, '/status', AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]));
-  if (!answer.ok) {
-    return fail(
-      `Cannot reach Sluice at ${place}: ${answer.errors.join('; ')}.`,
-      'Start one with `sluice run` or `sluice serve --routes FILE`, or say where it answers with `--admin URL`.',
-    );
-  }
-  const foreign = `What answers at ${place} is no Sluice, or one of another version; say where it is with \`--admin URL\`.`;
+  if (!answer.ok) return fail(...unreachable(admin, answer.errors.join('; ')));
+  const foreign = notSluice(admin);
   if (answer.value.status !== 200) return fail(foreign);
   try {
     const json: unknown = JSON.parse(answer.value.body);

@@ -85,10 +85,12 @@ const dumpSchema = z.object({ configs: z.array(z.unknown()).default([]) });
 
 /** A client for the admin at `address`; a call takes at most `timeoutMs`. */
 export function envoyAdmin(address: AdminPlace, timeoutMs = 5000): EnvoyAdmin {
-  const get = (path: string, signal?: AbortSignal) => {
+  const ask = async (how: typeof httpGet, path: string, signal?: AbortSignal): Promise<Result<Answer, string>> => {
     const timeout = AbortSignal.timeout(timeoutMs);
-    return httpGet(address, path, signal ? AbortSignal.any([signal, timeout]) : timeout);
+    const answer = await how(address, path, signal ? AbortSignal.any([signal, timeout]) : timeout);
+    return answer.ok ? answer : fail(...answer.errors.map((why) => `${formatPlace(address)}${path}: ${why}`));
   };
+  const get = (path: string, signal?: AbortSignal) => ask(httpGet, path, signal);
   const getJson = async <T>(path: string, schema: z.ZodType<T>, signal?: AbortSignal): Promise<Result<T, string>> => {
     const answer = await get(path, signal);
     return answer.ok ? readJson(answer.value, schema, `${formatPlace(address)}${path}`) : answer;
@@ -123,8 +125,7 @@ export function envoyAdmin(address: AdminPlace, timeoutMs = 5000): EnvoyAdmin {
       );
     },
     async post(path, signal) {
-      const timeout = AbortSignal.timeout(timeoutMs);
-      const answer = await httpPost(address, path, signal ? AbortSignal.any([signal, timeout]) : timeout);
+      const answer = await ask(httpPost, path, signal);
       if (!answer.ok) return answer;
       const { status } = answer.value;
       return status === 200 ? ok(undefined) : fail(`${formatPlace(address)}${path}: answered with ${status}`);

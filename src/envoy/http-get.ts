@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { fail, ok, type Result } from '../base/result.ts';
-import { type AdminPlace, formatPlace } from './admin-place.ts';
+import type { AdminPlace } from './admin-place.ts';
 
 /** An answer of any status. */
 export interface Answer {
@@ -12,7 +12,7 @@ export interface Answer {
 /**
  * Sends a request over a connection of its own and reads the whole answer. (Not `fetch`: it refuses a list of ports
  * that browsers once found dangerous, and an admin may well sit on one.)
- * Errors: one sentence that names the address; an aborted `signal` is one of them.
+ * Errors: why there is no answer, in a few words without the address; an aborted `signal` is one of them.
  */
 export function httpGet(address: AdminPlace, path: string, signal: AbortSignal): Promise<Result<Answer, string>> {
   return ask('GET', address, path, signal);
@@ -31,7 +31,7 @@ function ask(
 ): Promise<Result<Answer, string>> {
   const where = 'socket' in address ? { socketPath: address.socket, host: 'envoy' } : address;
   return new Promise((resolve) => {
-    const failed = (error: Error) => resolve(fail(`${formatPlace(address)}${path}: ${whyFailed(error, signal)}`));
+    const failed = (error: Error) => resolve(fail(whyFailed(error, signal)));
     const sent = request({ ...where, method, path, agent: false, signal }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -64,7 +64,9 @@ function facts(service: ServiceStatus): readonly (readonly [string, string])[] {
       : [['expected', `a request that comes now waits for about ${formatShort(expectedWaitMs)}`] as const]),
     ...(jobs === undefined ? [] : [['jobs', `${jobs} in use go on without their requests`] as const]),
     ...(coming === undefined ? [] : [['coming', `${coming} more, whose bodies are on their way`] as const]),
-    ...(desiredPods === undefined ? [] : [['wanted', `${desiredPods} pods would serve all at once`] as const]),
+    ...(desiredPods === undefined
+      ? []
+      : [['wanted', `${desiredPods} ${desiredPods === 1 ? 'pod' : 'pods'} would serve all at once`] as const]),
     ...minute(service),
     ...(oldSince === undefined ? [] : [['numbers', `of ${oldSince}: the queue filter is not connected`] as const]),
   ];

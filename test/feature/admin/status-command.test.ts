@@ -84,7 +84,7 @@ test('nobody there: exit 1, and how to start one', async () => {
   await new Promise((resolve) => closed.close(resolve));
   const { code, out, err } = await run(['--admin', `127.0.0.1:${port}`]).ended;
   expect({ code, out }).toEqual({ code: 1, out: '' });
-  expect(err).toContain(`127.0.0.1:${port}/status: connection refused`);
+  expect(err).toContain(`Cannot reach Sluice at http://127.0.0.1:${port}: connection refused.`);
   expect(err).toContain('sluice run');
   expect(err).toContain('--admin URL');
 });
@@ -102,7 +102,7 @@ test.each([
   const port = typeof address === 'object' ? address?.port : 0;
   const { code, err } = await run(['--admin', `127.0.0.1:${port}`]).ended;
   expect(code).toBe(1);
-  expect(err).toContain(`http://127.0.0.1:${port} is no Sluice`);
+  expect(err).toContain(`http://127.0.0.1:${port} is not Sluice`);
 });
 
 test('a bad URL is refused with a good one', async () => {

@@ -18,7 +18,7 @@ async function get(listener: RequestListener, signal = AbortSignal.timeout(20_00
   await once(server, 'listening');
   // It listens on TCP, so this is no pipe's name.
   const { port } = server.address() as AddressInfo;
-  return { port, result: await httpGet({ host: '127.0.0.1', port }, '/x?y=1', signal) };
+  return { result: await httpGet({ host: '127.0.0.1', port }, '/x?y=1', signal) };
 }
 
 test('reads a long answer whole, and whatever its status', async () => {
@@ -28,15 +28,15 @@ test('reads a long answer whole, and whatever its status', async () => {
 });
 
 test('an answer that breaks off is an error', async () => {
-  const { port, result } = await get((_request, response) => {
+  const { result } = await get((_request, response) => {
     response.writeHead(200, { 'content-length': 100 }).write('half', () => response.destroy());
   });
-  expect(result).toEqual({ ok: false, errors: [`127.0.0.1:${port}/x?y=1: aborted`] });
+  expect(result).toEqual({ ok: false, errors: ['aborted'] });
 });
 
 test('an answer that stops halfway counts as none in time', async () => {
-  const { port, result } = await get((_request, response) => response.write('half'), AbortSignal.timeout(100));
-  expect(result).toEqual({ ok: false, errors: [`127.0.0.1:${port}/x?y=1: no answer in time`] });
+  const { result } = await get((_request, response) => response.write('half'), AbortSignal.timeout(100));
+  expect(result).toEqual({ ok: false, errors: ['no answer in time'] });
 });
 
 test('something that speaks no HTTP is an error', async () => {
