@@ -45,7 +45,20 @@ export const FAULTS: readonly PlantedFault[] = [
   {
     name: 'the coordinator reads old streams',
     file: COORDINATOR,
-    changes: [['if (member.connection !== undefined) this.connections.delete(member.connection);', '']],
+    changes: [
+      [
+        'if (member.connection !== undefined) this.connections.delete(member.connection);',
+        'if (member.connection !== undefined) { this.old.set(member.connection, member); this.connections.delete(member.connection); }',
+      ],
+      [
+        'private readonly dead = new Set<MemberKey>();',
+        'private readonly dead = new Set<MemberKey>(); private readonly old = new Map<number, Member>();',
+      ],
+      [
+        'const member = this.connections.get(connection);\n    if (member === undefined) return;\n    const service',
+        'const member = this.connections.get(connection) ?? this.old.get(connection);\n    if (member === undefined) return;\n    const service',
+      ],
+    ],
   },
   {
     name: 'slots are made before everybody has said hello',
