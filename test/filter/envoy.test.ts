@@ -374,7 +374,8 @@ test('thousands that fail at once do not end the VM', async () => {
   const results = await running.results;
   expect(results.every(({ status }) => status === 503)).toBe(true);
   await until(() => counts(run)['failed'] === 1500, { what: 'all to be counted' });
-  expect(run.side.streams).toBe(1);
+  // One VM: a busy machine may cost a stream, but only a trap makes another VM.
+  expect(new Set(run.side.hellos.map(({ epoch }) => String(epoch))).size).toBe(1);
 });
 
 test('more requests than the filter has places for are told so', async () => {
