@@ -1,12 +1,9 @@
 // How the plugins are configured: `PluginConfig` of queue.proto.
 import { found, foundSize, getBuffer, PLUGIN_CONFIGURATION, release, Text } from './host.ts';
+import { ROLE_CONTROL, ROLE_QUEUE, readRole } from './roles.ts';
 import { membership, queues } from './state.ts';
 import { setStatisticsMax } from './statistics.ts';
-import { broken, bytesAt, bytesSize, nextField, readBool, readBytes, readFrom, readInt, skip } from './wire.ts';
-
-export const ROLE_QUEUE: i32 = 1;
-export const ROLE_TRY: i32 = 2;
-export const ROLE_CONTROL: i32 = 3;
+import { bytesAt, bytesSize, nextField, readBool, readBytes, readFrom, readInt, skip } from './wire.ts';
 
 /** By then the guard has ended all requests of a VM that trapped. */
 const RECLAIM_MS: f64 = 8000;
@@ -30,16 +27,6 @@ export function configure(size: i32): i32 {
   else if (role === ROLE_CONTROL) readControl(at, foundSize);
   release(at);
   return role < ROLE_QUEUE || role > ROLE_CONTROL ? 0 : role;
-}
-
-function readRole(at: usize, size: i32): i32 {
-  let role = 0;
-  readFrom(at, size);
-  for (let field = nextField(); field !== 0; field = nextField()) {
-    if (field === 1) role = readInt();
-    else skip();
-  }
-  return broken ? 0 : role;
 }
 
 function readQueue(at: usize, size: i32): void {

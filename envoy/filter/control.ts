@@ -258,11 +258,8 @@ function applySettings(s: i32): void {
     else if (field === 2) queueTimeout = readNumber();
     else if (field === 3) fullStatus = readInt();
     else if (field === 4) abortHold = readNumber();
-    else if (field === EJECTION) {
-      const outer = enterMessage();
-      applyEjection(s);
-      leaveMessage(outer);
-    } else if (field === 20) tellPlace = readBool();
+    else if (field === EJECTION) within(s, applyEjection);
+    else if (field === 20) tellPlace = readBool();
     else if (field === 21) bodyLimit = readInt();
     else if (field === 22) jobStatus = readInt();
     else if (field === 23) jobTimeout = readNumber();
@@ -275,20 +272,11 @@ function applySettings(s: i32): void {
       keyHeaderAt = bytesAt;
       keyHeaderSize = bytesSize;
     } else if (field === 26) keyMode = readInt();
-    else if (field === PRIORITY) {
-      const outer = enterMessage();
-      applyPriority(s);
-      leaveMessage(outer);
-    } else if (field === FAIR) {
-      const outer = enterMessage();
-      applyFair(s);
-      leaveMessage(outer);
-    } else if (field === DEADLINE) applyDeadline(s, readInt());
-    else if (field === COST) {
-      const outer = enterMessage();
-      applyCost(s);
-      leaveMessage(outer);
-    } else if (field === 6) slack = readNumber();
+    else if (field === PRIORITY) within(s, applyPriority);
+    else if (field === FAIR) within(s, applyFair);
+    else if (field === DEADLINE) applyDeadline(s, readInt());
+    else if (field === COST) within(s, applyCost);
+    else if (field === 6) slack = readNumber();
     else if (field === 7) own = readBool();
     else skip();
   }
@@ -300,6 +288,13 @@ function applySettings(s: i32): void {
   shares.setSlack(s, slack);
   queues.setOwnSlots(s, own);
   setFullStatus(s, fullStatus);
+}
+
+/** Applies a message within a message to a service. */
+function within(s: i32, apply: (s: i32) => void): void {
+  const outer = enterMessage();
+  apply(s);
+  leaveMessage(outer);
 }
 
 function applyEjection(s: i32): void {

@@ -4,7 +4,7 @@ import { arriveLate, isRouted, queueUp, service } from './arrivals.ts';
 import { askOthers, forgetAsk, KEY } from './asks.ts';
 import { beginBody, COMING, forgetBody, HERE, isAnyWaited, takeBody } from './bodies.ts';
 import { Ints } from './columns.ts';
-import { allowTrap, configure, ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './config.ts';
+import { allowTrap, configure } from './config.ts';
 import { numberProcess } from './coordination.ts';
 import { isKept, tellFacts } from './facts.ts';
 import {
@@ -79,6 +79,7 @@ import { nameAt, nameSize } from './names.ts';
 import { addPlace, forgetPlace } from './places.ts';
 import { ANSWERED, FAILED, NONE, TIMED_OUT, WAITING, WORKING } from './queue.ts';
 import { beginBatch, forgetRefusal, isAnyRefused, refuseKept } from './refusals.ts';
+import { ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './roles.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { tickSpans } from './spans.ts';
 import { contexts, findPod, podEntry, queues, tellsPlace, tries } from './state.ts';

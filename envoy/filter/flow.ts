@@ -4,6 +4,7 @@ import { shareOut } from './coordination.ts';
 import { noteArrival, noteEnd, noteStart } from './facts.ts';
 import {
   answer,
+  answerText,
   begin,
   beginHeaders,
   enter,
@@ -286,12 +287,18 @@ export function drainEvents(now: f64): void {
 
 // ---- Answering ----
 
-export function answerFull(s: i32): void {
+/** Begins the headers with when to come again: in how many seconds. */
+function addRetryAfter(s: i32): i32 {
   const seconds = queues.retryAfter(s);
   beginHeaders();
   begin();
   putNumber(seconds as u64);
   header(RETRY_AFTER, lineAt(), lineSize());
+  return seconds;
+}
+
+export function answerFull(s: i32): void {
+  const seconds = addRetryAfter(s);
   if (tellsPlace(s)) {
     begin();
     put(WAITING_COUNT);
@@ -302,17 +309,12 @@ export function answerFull(s: i32): void {
   put(SAY_FULL);
   putNumber(seconds as u64);
   put(SAY_SECONDS);
-  const status = fullStatus(s);
-  answer(status, QUEUE_FULL, RESOURCE_EXHAUSTED);
+  answer(fullStatus(s), QUEUE_FULL, RESOURCE_EXHAUSTED);
 }
 
 /** Too many of its tenant wait: says which, and how many may. */
 export function answerTenantFull(s: i32, tenant: i32): void {
-  const seconds = queues.retryAfter(s);
-  beginHeaders();
-  begin();
-  putNumber(seconds as u64);
-  header(RETRY_AFTER, lineAt(), lineSize());
+  addRetryAfter(s);
   begin();
   put(SAY_TENANT);
   putTenant(tenant);
@@ -336,10 +338,7 @@ export function answerTooCostly(cost: i32, s: i32): void {
 
 /** Its deadline is over, or cannot be met any more. */
 export function answerLate(): void {
-  beginHeaders();
-  begin();
-  put(SAY_LATE);
-  answer(504, DEADLINE, DEADLINE_EXCEEDED);
+  answerText(504, DEADLINE, SAY_LATE, DEADLINE_EXCEEDED);
 }
 
 /** Its pod switches protocols, though nobody has asked for that. */
@@ -351,10 +350,7 @@ export function answerUnasked(): void {
 }
 
 export function answerUnserved(): void {
-  beginHeaders();
-  begin();
-  put(SAY_TOO_MANY);
-  answer(503, TOO_MANY, UNAVAILABLE);
+  answerText(503, TOO_MANY, SAY_TOO_MANY, UNAVAILABLE);
 }
 
 /** While Envoys share slots, nobody has one of a pod that was removed: answers the tries that would go there. */
@@ -362,10 +358,7 @@ function refuseClaims(): void {
   for (let r = queues.hopelessClaim(); r !== NONE; r = queues.hopelessClaim()) {
     queues.unclaim(r);
     enter(tries.of(r));
-    beginHeaders();
-    begin();
-    put(SAY_POD_REMOVED);
-    answer(503, POD_REMOVED, UNAVAILABLE);
+    answerText(503, POD_REMOVED, SAY_POD_REMOVED, UNAVAILABLE);
   }
 }
 
@@ -378,10 +371,7 @@ export function refuseWaiting(s: i32): void {
 }
 
 export function answerRemoved(): void {
-  beginHeaders();
-  begin();
-  put(SAY_REMOVED);
-  answer(503, REMOVED, UNAVAILABLE);
+  answerText(503, REMOVED, SAY_REMOVED, UNAVAILABLE);
 }
 
 /** Answers those that came before the service was known and would not have got a place in its queue. */
@@ -399,20 +389,14 @@ export function refuseStranded(): void {
   for (let r = queues.anyClaiming(); r !== NONE; r = queues.anyClaiming()) {
     queues.unclaim(r);
     enter(tries.of(r));
-    beginHeaders();
-    begin();
-    put(SAY_RENEWED);
-    answer(503, RENEWED, UNAVAILABLE);
+    answerText(503, RENEWED, SAY_RENEWED, UNAVAILABLE);
   }
   for (let s: i32 = 0; s < servicesEnd(); s++) {
     if (serviceEntry(s) === 0 || queues.inUse(s) > 0) continue;
     for (let r = queues.firstWaiting(s); r !== NONE; r = queues.firstWaiting(s)) {
       queues.takeOut(r);
       enter(contexts.of(r));
-      beginHeaders();
-      begin();
-      put(SAY_RENEWED);
-      answer(503, RENEWED, UNAVAILABLE);
+      answerText(503, RENEWED, SAY_RENEWED, UNAVAILABLE);
     }
   }
   isRefusing = false;
@@ -424,10 +408,7 @@ export function cancelWaiting(r: i32): void {
   if (!queues.isWaiting(r)) return;
   queues.takeOut(r);
   enter(contexts.of(r));
-  beginHeaders();
-  begin();
-  put(SAY_CANCELLED);
-  answer(503, CANCELLED, UNAVAILABLE);
+  answerText(503, CANCELLED, SAY_CANCELLED, UNAVAILABLE);
 }
 
 /** Answers those that have waited too long; at most `BATCH`, because each may call the VM again. */
@@ -441,10 +422,7 @@ export function expire(now: f64): void {
       continue;
     }
     const known = queues.isKnown(queues.serviceOf(r));
-    beginHeaders();
-    begin();
-    put(known ? SAY_TIMEOUT : SAY_NO_STATE);
-    answer(503, known ? QUEUE_TIMEOUT : NO_STATE, UNAVAILABLE);
+    answerText(503, known ? QUEUE_TIMEOUT : NO_STATE, known ? SAY_TIMEOUT : SAY_NO_STATE, UNAVAILABLE);
   }
 }
 

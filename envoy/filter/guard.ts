@@ -4,13 +4,13 @@
 // but it tells nobody of those that wait, and they would hang until their clients leave. So each request passes the guard
 // first, which does nothing but note it. The queue's VM counts up a number that both share; when that stands still, the guard
 // answers all that this VM had. With new code there are two VMs for a while: a request belongs to the newest at its time.
+import { ALIVE, RETIRED, SELF } from './alive.ts';
 import { Floats, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
 import {
   allocate,
-  answer,
+  answerText,
   begin,
-  beginHeaders,
   enter,
   found,
   foundSize,
@@ -27,20 +27,11 @@ import {
   text,
   wallClock,
 } from './host.ts';
-import { broken, nextField, readFrom, readInt, skip } from './wire.ts';
+import { ROLE_GUARD, ROLE_GUARD_CONTROL, readRole } from './roles.ts';
 
 const NONE: i32 = -1;
-const ROLE_GUARD: i32 = 4;
-const ROLE_GUARD_CONTROL: i32 = 5;
-
-/** As stream.ts writes it. */
-const ALIVE = text('sluice.alive.');
-/** What the answer to the call of a VM to itself says: the prefix, and the number of the VM. A filter that lets a request go on at
- * its headers cannot read them later. */
+/** A filter that lets a request go on at its headers cannot read them later, but this. */
 const DETAILS_OF_CALL = text('response\0code_details');
-const SELF = text('sluice_self.');
-/** Instead of a number: this VM ends what it has, and counts no more. */
-const RETIRED: u64 = 0xffffffff;
 const DETAILS = text('sluice_filter_restarted');
 const SAY_RESTARTED = text('The queue in Envoy has failed and was started anew. Try again.\n');
 const UNAVAILABLE: i32 = 14;
@@ -91,7 +82,9 @@ export function proxy_on_vm_start(_root: u32, _size: i32): i32 {
 
 export function proxy_on_configure(context: u32, size: i32): i32 {
   fresh();
-  const role = readRole(size);
+  if (size <= 0 || !getBuffer(PLUGIN_CONFIGURATION, size)) return 0;
+  const role = readRole(found, foundSize);
+  release(found);
   if (role === ROLE_GUARD_CONTROL) controlRoot = context;
   else if (role !== ROLE_GUARD) return 0;
   else if (root !== context) {
@@ -100,18 +93,6 @@ export function proxy_on_configure(context: u32, size: i32): i32 {
     setTick(TICK_MS);
   }
   return 1;
-}
-
-function readRole(size: i32): i32 {
-  if (size <= 0 || !getBuffer(PLUGIN_CONFIGURATION, size)) return 0;
-  let role = 0;
-  readFrom(found, foundSize);
-  for (let field = nextField(); field !== 0; field = nextField()) {
-    if (field === 1) role = readInt();
-    else skip();
-  }
-  release(found);
-  return broken ? 0 : role;
 }
 
 export function proxy_on_context_create(context: u32, parent: u32): void {
@@ -215,10 +196,7 @@ function answerSome(): void {
     if (began.get(place) < condemnedFrom || began.get(place) >= condemnedTo) continue;
     left--;
     enter(contexts.of(place));
-    beginHeaders();
-    begin();
-    put(SAY_RESTARTED);
-    answer(503, DETAILS, UNAVAILABLE);
+    answerText(503, DETAILS, SAY_RESTARTED, UNAVAILABLE);
   }
   if (cursor < end) return;
   condemnedTo = 0;

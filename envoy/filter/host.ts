@@ -354,6 +354,14 @@ export function answer(status: i32, details: Text, grpcStatus: i32): void {
   proxy_send_local_response(status, details.at, details.size, line, lineEnd, PAIRS, headersSize(), grpcStatus);
 }
 
+/** Answers the request of this context with a text. */
+export function answerText(status: i32, details: Text, body: Text, grpcStatus: i32): void {
+  beginHeaders();
+  begin();
+  put(body);
+  answer(status, details, grpcStatus);
+}
+
 /** Answers the request of this context with headers and a body that lie somewhere. */
 export function answerWith(status: i32, details: Text, pairs: usize, pairsSize: i32, body: usize, bodySize: i32): void {
   proxy_send_local_response(status, details.at, details.size, body, bodySize, pairs, pairsSize, -1);

@@ -434,7 +434,7 @@ export class Queues {
   retryAfter(s: i32): i32 {
     const slots = this.slotCount.get(s);
     if (slots === 0) return 1;
-    const waiting = this.waitingCount.get(s) + this.elsewhereCount.get(s);
+    const waiting = this.waitingInAll(s);
     const seconds = (this.usualWork.get(s) * (waiting as f64)) / (slots as f64) / 1000;
     if (!(seconds > 1)) return 1;
     return seconds > 3600 ? 3600 : (Math.ceil(seconds) as i32);
@@ -465,6 +465,7 @@ export class Queues {
     this.latestExpected = this.expected * cube(1 - ninth + EIGHT_OF_TEN * Math.sqrt(ninth));
     return true;
   }
+
   /** Requests that wait here or at other workers. */
   waitingInAll(s: i32): i32 {
     return this.waitingCount.get(s) + this.elsewhereCount.get(s);
@@ -472,10 +473,11 @@ export class Queues {
 
   /** As `expect`, for a request that came now. False as well where it would not wait. */
   expectNext(s: i32): bool {
-    const waiting = this.waitingCount.get(s) + this.elsewhereCount.get(s);
+    const waiting = this.waitingInAll(s);
     if (waiting === 0 && this.inUseCount.get(s) < this.slotCount.get(s)) return false;
     return this.expect(s, waiting + 1);
   }
+
   /** The last answer of `expect`: milliseconds, and eight of ten wait between the other two. */
   expected: f64 = 0;
   soonestExpected: f64 = 0;
@@ -665,7 +667,7 @@ export class Queues {
     if (!this.isDecidedLater(s) || !this.isKnown(s)) return WAITING;
     const tenant = this.order.tenantOf(r);
     // It is counted among those that wait.
-    const full = this.waitingCount.get(s) + this.elsewhereCount.get(s) > this.queueMax.get(s);
+    const full = this.waitingInAll(s) > this.queueMax.get(s);
     if (!full && (tenant === NONE || this.order.mayStay(tenant))) {
       this.noteWaiting(s);
       return WAITING;

@@ -30,6 +30,7 @@ import {
   writeBytes,
   writeDouble,
   writeFixed64,
+  writeGrpcService,
   writeNumber,
   writeRaw,
 } from './wire.ts';
@@ -110,11 +111,7 @@ export function tellWait(r: i32, place: i32, slot: f64, now: f64): void {
 export function tickSpans(now: f64): f64 {
   if (due > now) return due;
   due = Infinity;
-  // GrpcService { envoy_grpc { cluster_name } }
-  beginMessage();
-  const envoyGrpc = open(1);
-  writeBytes(1, traceCluster.at, traceCluster.size);
-  close(envoyGrpc);
+  writeGrpcService(traceCluster.at, traceCluster.size);
   const targetSize = messageSize();
   if (targetSize > TARGET) return due;
   memory.copy(target, messageAt(), targetSize);

@@ -3,6 +3,7 @@
 // Envoy configures the plugins in three kinds of VM: a trial one, one of the main thread, one per worker. They are told apart by
 // a call to the internal listener: connections to it stay on their thread, and only workers have it. A stream belongs to the
 // root that opened it, and ends with it.
+import { ALIVE, RETIRED, SELF } from './alive.ts';
 import { codeVersion, selfCluster, xdsCluster } from './config.ts';
 import { applyMessage } from './control.ts';
 import { handBack, processNumber } from './coordination.ts';
@@ -35,7 +36,17 @@ import { nameAt, nameSize } from './names.ts';
 import { isFull, writeService } from './reports.ts';
 import { podEntry, queues, serviceEntry, servicesEnd, shares } from './state.ts';
 import { updateStatistics } from './statistics.ts';
-import { beginMessage, close, messageAt, messageSize, open, writeBytes, writeFixed64, writeNumber } from './wire.ts';
+import {
+  beginMessage,
+  close,
+  messageAt,
+  messageSize,
+  open,
+  writeBytes,
+  writeFixed64,
+  writeGrpcService,
+  writeNumber,
+} from './wire.ts';
 
 /** The protocol of queue.proto. */
 const PROTOCOL: f64 = 1;
@@ -47,15 +58,11 @@ const M_PATH = text(':path');
 const M_AUTHORITY = text(':authority');
 const GET = text('GET');
 const SLASH = text('/');
-const SELF = text('sluice.control');
-/** What the guard looks at: a number that goes on while this VM lives. */
-const ALIVE = text('sluice.alive.');
+const AUTHORITY = text('sluice.control');
 const ALIVE_MS: f64 = 400;
-const RETIRED: u64 = 0xffffffff;
 const ENDED: u64 = 0xfffffffe;
 /** A VM that gave no sign of life for so long has trapped, and the guard has ended its requests. */
 const SILENT_MS: f64 = 8000;
-const SELF_DETAILS = text('sluice_self.');
 /** With it a VM calls itself. */
 export const VM_HEADER = text('x-sluice-vm');
 
@@ -89,7 +96,7 @@ export function startEpoch(): void {
   epoch = wallClock();
   life = epoch;
   begin();
-  put(SELF_DETAILS);
+  put(SELF);
   putNumber(epoch);
   selfDetails.size = lineSize();
   memory.copy(selfDetails.at, lineAt(), lineSize());
@@ -382,11 +389,7 @@ function connect(now: f64): void {
     callSelf();
     return;
   }
-  // GrpcService { envoy_grpc { cluster_name } }
-  beginMessage();
-  const envoyGrpc = open(1);
-  writeBytes(1, xdsCluster.at, xdsCluster.size);
-  close(envoyGrpc);
+  writeGrpcService(xdsCluster.at, xdsCluster.size);
   enter(root);
   // Envoy may call `onClose` before this returns; the token is not known then.
   const status = proxy_grpc_stream(
@@ -425,7 +428,7 @@ function callSelf(): void {
   beginHeaders();
   header(M_METHOD, GET.at, GET.size);
   header(M_PATH, SLASH.at, SLASH.size);
-  header(M_AUTHORITY, SELF.at, SELF.size);
+  header(M_AUTHORITY, AUTHORITY.at, AUTHORITY.size);
   header(VM_HEADER, lineAt(), lineSize());
   call(selfCluster, 1000);
 }

@@ -184,6 +184,14 @@ export function close(opened: usize): void {
   size += length;
 }
 
+/** How Envoy calls the cluster of this name: `GrpcService { envoy_grpc { cluster_name } }`, a message of its own. */
+export function writeGrpcService(cluster: usize, length: i32): void {
+  beginMessage();
+  const envoyGrpc = open(1);
+  writeBytes(1, cluster, length);
+  close(envoyGrpc);
+}
+
 /** A packed number without its field: between `open` and `close`. */
 export function writePacked(value: f64): void {
   if (reserve(10)) put(value as u64);
