@@ -1,4 +1,6 @@
 // Requests that join the queue: at their headers, or later.
+
+import { noteNoWaiting } from './facts.ts';
 import {
   admit,
   advance,
@@ -41,13 +43,14 @@ export function queueUp(context: u32, s: i32, at: f64): bool {
     refuse(r, s);
     return false;
   }
-  admit(context, r);
+  admit(context, r, at);
   if (tellsPlace(s)) notePlace(r, at);
   if (queues.state(r) === WORKING) {
     direct(r);
     return true;
   }
   if (advanceArriving(r, at)) {
+    noteNoWaiting(r);
     if (tellsPlace(s)) noteNoWait(r);
     return true;
   }

@@ -3,13 +3,16 @@
 import { Floats, Ints } from './columns.ts';
 import { facts, traceCluster } from './config.ts';
 import { begin, lineAt, lineSize, putNumber, putTenths, setProperty, Text, text } from './host.ts';
+import { nameAt, nameSize } from './names.ts';
 import { tellWait } from './spans.ts';
 import { queues } from './state.ts';
+import { classEntry } from './traits.ts';
 
 /** Properties of the stream: `wasm.sluice_wait_ms` and so on in its filter state. */
 const WAIT = text('sluice_wait_ms');
 const WORK = text('sluice_work_ms');
 const PLACE = text('sluice_place');
+const CLASS = text('sluice_class');
 
 /** Its place plus one. 0: it came when nobody asked. */
 const places: Ints = new Ints();
@@ -24,7 +27,7 @@ export function isKept(): bool {
 }
 
 /** A request has joined the queue, or has its slot already. */
-export function noteArrival(r: i32): void {
+export function noteArrival(r: i32, now: f64): void {
   if (!isKept()) {
     if (r < room) places.set(r, 0);
     return;
@@ -35,9 +38,14 @@ export function noteArrival(r: i32): void {
     began.grow(room);
     ended.grow(room);
   }
-  places.set(r, 1 + (queues.isWaiting(r) ? queues.waiting(queues.serviceOf(r)) : 0));
+  places.set(r, 1 + (queues.isWaiting(r) ? queues.placeAtEnd(r, now) : 0));
   began.set(r, 0);
   ended.set(r, 0);
+}
+
+/** It did not have to wait after all. */
+export function noteNoWaiting(r: i32): void {
+  if (r < room && places.get(r) > 0) places.set(r, 1);
 }
 
 /** It has its slot. */
@@ -63,6 +71,8 @@ export function tellFacts(r: i32, now: f64): void {
   begin();
   putNumber(place as u64);
   setProperty(PLACE, lineAt(), lineSize());
+  const name = classEntry(queues.serviceOf(r), queues.order.classOf(r));
+  if (name !== 0) setProperty(CLASS, nameAt(name), nameSize(name));
 }
 
 function tell(property: Text, ms: f64): void {

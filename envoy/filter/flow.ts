@@ -127,7 +127,7 @@ export function setOutcome(r: i32, outcome: i32, failedFast: bool): void {
 }
 
 /** A request has a place now. */
-export function admit(context: u32, r: i32): void {
+export function admit(context: u32, r: i32, now: f64): void {
   if (r >= room) {
     room = r < 128 ? 256 : r * 2;
     outcomes.grow(room);
@@ -137,7 +137,7 @@ export function admit(context: u32, r: i32): void {
   }
   setStatus(r, 0);
   setOutcome(r, ANSWERED, false);
-  noteArrival(r);
+  noteArrival(r, now);
   contexts.add(context, r);
 }
 

@@ -1595,6 +1595,14 @@ export class Queues {
     return place + (Math.floor(elsewhere) as i32);
   }
 
+  /** The place of a request that has just joined: the last one, but where some go before those that came before. */
+  placeAtEnd(r: i32, now: f64): i32 {
+    const s = this.requestService.get(r);
+    if (this.isPlain(s)) return this.waitingCount.get(s);
+    if (!this.countsPlaces) this.countPlacesFrom(s);
+    return this.placeOf(r, now);
+  }
+
   /** From now on places are counted: some service tells them. */
   countPlacesFrom(s: i32): void {
     if (!this.countsPlaces) {

@@ -91,11 +91,12 @@ export const WELL_KNOWN = '/.well-known/sluice/';
 /** What a pod ends a job with: it comes with the request, and goes to nobody else. */
 export const JOB_TOKEN = 'sluice-job-token';
 
-/** What the filter puts into the filter state of a request for access logs, in milliseconds and as a whole number. */
+/** What the filter puts into the filter state of a request for access logs: milliseconds, a whole number, and a name. */
 export const FACTS = {
   wait: 'wasm.sluice_wait_ms',
   work: 'wasm.sluice_work_ms',
   place: 'wasm.sluice_place',
+  class: 'wasm.sluice_class',
 } as const;
 
 /** The namespace of Sluice's metadata on routes. */

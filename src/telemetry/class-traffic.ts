@@ -11,10 +11,13 @@ export interface ClassTotals {
 export class ClassTraffic {
   readonly #totals = new Map<string, ClassTotals>();
 
-  /** Adds what a member has counted since `before`; one that counts less has begun anew. */
+  /**
+   * Adds what a member has counted since `before`; one that counts less has begun anew. A member counts by the places of classes: where
+   * an edit gives them other names or another order, what it had counted at each place stays what it was.
+   */
   add(reports: readonly ClassReport[], before: readonly ClassReport[]): void {
-    for (const { name, started, waitMs } of reports) {
-      const last = before.find((one) => one.name === name);
+    for (const [place, { name, started, waitMs }] of reports.entries()) {
+      const last = before[place];
       const known = last !== undefined && last.started <= started && last.waitMs <= waitMs ? last : NOTHING;
       const total = this.#totals.get(name) ?? NOTHING;
       this.#totals.set(name, {

@@ -93,6 +93,36 @@ async function linesOf(path: string): Promise<readonly Line[]> {
     .map((line) => JSON.parse(line));
 }
 
+test('with classes a line says which one, and the place that its class gives it', async () => {
+  const path = logFile();
+  const queue = { priority: { header: 'x-priority', classes: ['high', 'low'], default: 'low' } };
+  const { sluice, pods } = await start({ path }, { queue });
+  const headers = (id: string, priority: string) => ({ 'x-request-id': id, 'x-priority': priority });
+  const first = send(sluice.port, '/codec', { ...headers('first', 'low'), 'x-work-ms': '3000' });
+  await until(async () => (await pods.held()) === 1, { what: 'the first at the pod' });
+  const all = [first];
+  for (const [index, [id, priority]] of (
+    [
+      ['low-1', 'low'],
+      ['low-2', 'odd'],
+      ['high-1', 'high'],
+    ] as const
+  ).entries()) {
+    all.push(send(sluice.port, '/codec', headers(id, priority)));
+    await queued(sluice, index + 1);
+  }
+  expect((await Promise.all(all)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  const told = async (id: string) => {
+    const { class: own, place } = await lineOf(path, id);
+    return [own, place];
+  };
+  expect(await told('first')).toEqual(['low', '0']);
+  expect(await told('low-1')).toEqual(['low', '1']);
+  expect(await told('low-2')).toEqual(['low', '2']);
+  // Before the two that came before it.
+  expect(await told('high-1')).toEqual(['high', '1']);
+});
+
 test('a line says what became of a request: its wait, its work, its place, and why it ended', async () => {
   const path = logFile();
   const { sluice, pods } = await start({ path });
@@ -239,7 +269,7 @@ test('a log for people, in a file that can be moved away', async () => {
   });
   expect(line).toMatch(
     new RegExp(
-      `^\\d{4}-\\d\\d-\\d\\dT\\S+Z 127\\.0\\.0\\.1 200 "POST 127\\.0\\.0\\.1:${sluice.port}/codec HTTP/1\\.1" "answered" service=codec pod=${pods.addresses[0]} place=0 wait=[\\d.]+ms work=[\\d.]+ms duration=\\d+ms in=5 out=\\d+ tries=1 route=routes\\[0\\] details=via_upstream id=one$`,
+      `^\\d{4}-\\d\\d-\\d\\dT\\S+Z 127\\.0\\.0\\.1 200 "POST 127\\.0\\.0\\.1:${sluice.port}/codec HTTP/1\\.1" "answered" service=codec pod=${pods.addresses[0]} class=- place=0 wait=[\\d.]+ms work=[\\d.]+ms duration=\\d+ms in=5 out=\\d+ tries=1 route=routes\\[0\\] details=via_upstream id=one$`,
     ),
   );
   // Moved away and opened anew, as logrotate does it.
