@@ -77,7 +77,7 @@ function parse(body: string, admin: HostPort): Result<z.infer<typeof listing>, s
 }
 
 function format({ service, waiting, requests }: z.infer<typeof listing>): string {
-  if (waiting === 0) return `Nobody waits for ${service}.\n`;
+  if (waiting === 0) return `No request waits for ${service}.\n`;
   const classes = requests.some((request) => request.class !== '');
   const tenants = requests.some((request) => request.tenant !== '');
   const rows = requests.map(({ id, ageMs, method, path, client, requestId, ...request }) => [

@@ -133,7 +133,7 @@ export class Operator implements Orders {
     if (!name.ok) return name;
     const { requests } = await waiting.list(name.value, MOST_LOOKED_AT);
     const found = requests.find((one) => idOf(one, requests) === wanted || one.requestId === wanted);
-    if (found === undefined) return fail(`No request ${wanted} waits for ${service} (any longer).`);
+    if (found === undefined) return fail(`No request ${wanted} waits for ${service}. It may have got a slot already.`);
     waiting.cancel(name.value, found);
     const about = `${found.method} ${found.path} of ${found.client}`;
     telemetry.tell({ kind: 'command', service, message: `a waiting request cancelled by ${by}: ${about}` });

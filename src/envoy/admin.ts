@@ -100,7 +100,7 @@ export function envoyAdmin(address: AdminPlace, timeoutMs = 5000): EnvoyAdmin {
       const answer = await get('/ready', signal);
       if (!answer.ok) return answer;
       const state = STATES.find((known) => known === answer.value.body.trim());
-      return state === undefined ? fail(`${formatPlace(address)}/ready is no Envoy admin`) : ok(state);
+      return state === undefined ? fail(`${formatPlace(address)}/ready is not the admin of an Envoy`) : ok(state);
     },
     async serverInfo(signal) {
       const info = await getJson('/server_info', infoSchema, signal);
@@ -141,7 +141,9 @@ export function envoyAdmin(address: AdminPlace, timeoutMs = 5000): EnvoyAdmin {
 function readJson<T>({ status, body }: Answer, schema: z.ZodType<T>, where: string): Result<T, string> {
   if (status !== 200) return fail(`${where}: status ${status}: ${body.trim().slice(0, 200)}`);
   const parsed = schema.safeParse(parseJson(body));
-  return parsed.success ? ok(parsed.data) : fail(`${where} is no Envoy admin: ${z.prettifyError(parsed.error)}`);
+  return parsed.success
+    ? ok(parsed.data)
+    : fail(`${where} is not the admin of an Envoy: ${z.prettifyError(parsed.error)}`);
 }
 
 function hostsOf(statuses: readonly z.infer<typeof hostSchema>[]): readonly HostStatus[] {

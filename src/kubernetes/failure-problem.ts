@@ -64,7 +64,7 @@ function describe(question: Question, failure: ApiFailure): Omit<Problem, 'subje
       if (failure.code === 403) return { severity: 'error', ...forbidden(question, failure.message) };
       const message = `${what}: ${failure.code} ${failure.message}`;
       if (failure.code === 401) {
-        return { severity: 'error', message, fix: 'the API server does not know who we are: renew the token' };
+        return { severity: 'error', message, fix: 'the API server does not accept the token: renew it' };
       }
       if (failure.code === 404) {
         return { severity: 'error', message, fix: 'check the address of the API server (Kubernetes 1.21 or newer)' };

@@ -197,7 +197,10 @@ class Follower<T> {
     try {
       return ok(this.#collection.read(object));
     } catch (error) {
-      return fail({ kind: 'malformed', message: `an object that is none of ${this.#collection.path}: ${error}` });
+      return fail({
+        kind: 'malformed',
+        message: `an object that does not belong to ${this.#collection.path}: ${error}`,
+      });
     }
   }
 

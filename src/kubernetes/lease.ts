@@ -121,7 +121,7 @@ export class Lease {
 
   #doWithout({ message }: Extract<ApiFailure, { kind: 'status' }>): void {
     if (this.#state !== 'without') {
-      const what = 'without the right to a Lease every Sluice writes statuses; with one of them that is no matter';
+      const what = 'without the right to a Lease every Sluice writes statuses; with only one Sluice that does no harm';
       this.#options.log('info', what, { message });
     }
     this.#state = 'without';

@@ -114,7 +114,7 @@ export class SameNodeId {
     if (this.#asked.has(stream)) return;
     const { clock, ask, drop } = this.#options;
     if (ask(stream)) {
-      const reason = 'its client answers nothing, and another connection has its node id';
+      const reason = 'its client does not answer, and another connection has its node id';
       this.#asked.set(
         stream,
         clock.after(PATIENCE_MS, () => drop(stream, reason)),

@@ -72,7 +72,7 @@ export class Queue {
     this.shown = requests.length;
     this.table.hidden = requests.length === 0;
     const rest = waiting - requests.length;
-    const none = waiting > 0 ? '' : 'Nobody waits.';
+    const none = waiting > 0 ? '' : 'No request waits.';
     setText(
       this.note,
       trouble || (rest > 0 && requests.length > 0 ? `The first ${requests.length} of ${waiting}.` : none),

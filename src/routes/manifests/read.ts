@@ -158,7 +158,7 @@ function put(objects: ObjectStore, resource: Resource<KubeObject>, one: Found): 
       severity: 'error',
       subject: one.file,
       message: `${one.subject}: ${path} ${must}`,
-      fix: 'no API server takes it so',
+      fix: 'an API server would reject it',
     }));
   }
   // Of the shape that its kind must have, as was seen.

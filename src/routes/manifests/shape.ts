@@ -93,7 +93,7 @@ export function misshapen(
     case 'any':
       return [];
     case 'text':
-      return typeof value === 'string' ? [] : wrong('must be a text');
+      return typeof value === 'string' ? [] : wrong('must be a string');
     case 'number':
       return typeof value === 'number' ? [] : wrong('must be a number');
     case 'list':

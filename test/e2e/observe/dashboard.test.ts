@@ -43,7 +43,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect(Number(/\d+/.exec(String(back))?.[0])).toBeLessThan(64);
     await page.keyboard.press('/');
     await page.keyboard.type('nobody is called that');
-    await page.getByText('No service and no pod is called that.').waitFor();
+    await page.getByText('No service or pod has this name.').waitFor();
     await page.keyboard.press('Escape');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');

@@ -51,7 +51,7 @@ test.each([
     // Envoy gives the connection up after a second and opens another; Sluice has noticed nothing by then.
     const told = (what: string) => plane.process.log.filter(({ msg }) => msg === what);
     const reasons = () => told('Envoy disconnected').map(({ fields }) => fields['reason']);
-    const silent = 'its client answers nothing, and another connection has its node id';
+    const silent = 'its client does not answer, and another connection has its node id';
     await expect.poll(reasons, { timeout: 80_000, interval: 100 }).toEqual([silent]);
     expect(told('Envoy connected')).toHaveLength(2);
     const inSync = async () => (await plane.status()).nodes.flatMap(({ types }) => types.map(({ status }) => status));

@@ -43,7 +43,10 @@ describe('state', () => {
 
   test('something else on that port is no Envoy', async () => {
     answer = { status: 200, body: 'welcome' };
-    expect(await admin.state()).toEqual({ ok: false, errors: [`127.0.0.1:${port}/ready is no Envoy admin`] });
+    expect(await admin.state()).toEqual({
+      ok: false,
+      errors: [`127.0.0.1:${port}/ready is not the admin of an Envoy`],
+    });
   });
 });
 
@@ -152,7 +155,7 @@ describe('failures say where and why', () => {
     answer = { status: 200, body };
     expect(await admin.stats({ filter: 'x' })).toMatchObject({
       ok: false,
-      errors: [expect.stringContaining('is no Envoy admin')],
+      errors: [expect.stringContaining('is not the admin of an Envoy')],
     });
   });
 

@@ -21,7 +21,7 @@ describe('failureProblem', () => {
     [{ kind: 'config', message: 'no file', fix: 'name one' }, 'no file; name one'],
     [
       { kind: 'status', code: 401, message: 'Unauthorized' },
-      'cannot list endpointslices: 401 Unauthorized; the API server does not know who we are: renew the token',
+      'cannot list endpointslices: 401 Unauthorized; the API server does not accept the token: renew it',
     ],
     [
       { kind: 'status', code: 404, message: 'not found' },

@@ -258,7 +258,7 @@ describe('followCollection', () => {
     [
       'an object that is none',
       () => api.list().answer('5', [object('a', '3', { bad: true })]),
-      'failed list an object that is none of /api/v1/namespaces/x/services: Error: no such object',
+      'failed list an object that does not belong to /api/v1/namespaces/x/services: Error: no such object',
     ],
   ])('%s is a failure like others', async (_, answer, expected) => {
     answer();
@@ -272,7 +272,7 @@ describe('followCollection', () => {
     ['{"type":', 'not an event: {"type":'],
     [
       JSON.stringify({ type: 'ADDED', object: object('a', '3', { bad: true }) }),
-      'an object that is none of /api/v1/namespaces/x/services: Error: no such object',
+      'an object that does not belong to /api/v1/namespaces/x/services: Error: no such object',
     ],
   ])('an event that is none (%s) ends the watch', async (line, expected) => {
     await begin();

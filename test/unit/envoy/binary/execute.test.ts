@@ -35,7 +35,7 @@ test('says why a program cannot be started', async () => {
   writeFileSync(text, '');
   const loaderless = writeScript(folder, 'loaderless', '');
   writeFileSync(loaderless, '#!/nowhere/ld.so\n');
-  expect(await execute([text], { env: {} })).toEqual({ ok: false, errors: ['may not be executed'] });
+  expect(await execute([text], { env: {} })).toEqual({ ok: false, errors: ['no permission to execute it'] });
   expect(await execute([loaderless], { env: {} })).toMatchObject({ errors: [expect.stringContaining('loader')] });
 });
 

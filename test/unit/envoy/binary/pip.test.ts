@@ -78,7 +78,7 @@ test('a pip that says nothing and one that brings nothing are failures too', asy
   writeScript(bin, 'pip3', 'if [ "$1" = --version ]; then echo "pip A"; exit; fi; exit 1');
   writeScript(bin, 'pip', 'if [ "$1" = --version ]; then echo "pip B"; fi');
   expect(await download()).toMatchObject({
-    errors: [expect.stringMatching(/pip3: it failed without a word; pip: it said .* but there is none/)],
+    errors: [expect.stringMatching(/pip3: it failed and printed nothing; pip: it said .* but there is none/)],
   });
 });
 

@@ -75,9 +75,9 @@ test('what no API server would take is an error, and so is what is no YAML', () 
     '{port: eighty}',
   );
   expect(read(bad).lines).toEqual([
-    '1.yaml:3:1: HTTPRoute default/: metadata.name must be there; no API server takes it so',
-    '1.yaml:7:21: HTTPRoute default/: spec.rules[0].backendRefs[0].name must be there; no API server takes it so',
-    '1.yaml:7:22: HTTPRoute default/: spec.rules[0].backendRefs[0].port must be a number; no API server takes it so',
+    '1.yaml:3:1: HTTPRoute default/: metadata.name must be there; an API server would reject it',
+    '1.yaml:7:21: HTTPRoute default/: spec.rules[0].backendRefs[0].name must be there; an API server would reject it',
+    '1.yaml:7:22: HTTPRoute default/: spec.rules[0].backendRefs[0].port must be a number; an API server would reject it',
   ]);
   expect(read('kind: Ingress\n  a: b').lines[0]).toMatch(/^1\.yaml:\d+:\d+: /);
 });
