@@ -343,10 +343,7 @@ export function answerLate(): void {
 
 /** Its pod switches protocols, though nobody has asked for that. */
 export function answerUnasked(): void {
-  beginHeaders();
-  begin();
-  put(SAY_UNASKED);
-  answer(502, UNASKED, UNAVAILABLE);
+  answerText(502, UNASKED, SAY_UNASKED, UNAVAILABLE);
 }
 
 export function answerUnserved(): void {

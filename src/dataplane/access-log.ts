@@ -49,6 +49,8 @@ const ENDINGS: readonly (readonly [word: string, condition: string])[] = [
   ['not ready', is(DETAILS.noState)],
   ['out of room', is(DETAILS.tooMany)],
   ['queue failed', is(DETAILS.restarted, DETAILS.failed)],
+  ['queue replaced', is(DETAILS.renewed)],
+  ['no pod reachable', is(DETAILS.podRemoved)],
   ['client gave up', flags('DC')],
   ['pod failed', `response.code_details.startsWith('upstream_reset_after_response_started')`],
   ['no route', flags('NR')],

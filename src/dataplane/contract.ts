@@ -137,6 +137,10 @@ export const DETAILS = {
   tooMany: 'sluice_too_many_requests',
   /** The service was removed while the request waited. */
   removed: 'sluice_service_removed',
+  /** Its pod could not be reached, and the next one was removed. */
+  podRemoved: 'sluice_pod_removed',
+  /** A filter with newer code has taken the place of the one in which it waited. */
+  renewed: 'sluice_filter_renewed',
   /** To a question below `WELL_KNOWN`. */
   answer: 'sluice_answer',
   /** A request with the same key is under way. */

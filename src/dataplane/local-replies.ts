@@ -93,6 +93,18 @@ const BY_FILTER: readonly Reply[] = [
     message: 'This Envoy holds as many requests as it can. No pod has seen this one.',
     retryAfter: '1',
   },
+  {
+    when: byDetails(DETAILS.podRemoved),
+    error: 'no pod reachable',
+    message: `A pod of ${SERVICE} could not be reached, and the next one has just been removed. No pod has seen the request.`,
+    retryAfter: '1',
+  },
+  {
+    when: byDetails(DETAILS.renewed),
+    error: 'queue replaced',
+    message: 'The queue inside this Envoy was replaced by a newer one while this request waited. No pod has seen it.',
+    retryAfter: '1',
+  },
   { ...QUEUE_FAILED, when: byDetails(DETAILS.restarted) },
   { ...QUEUE_FAILED, when: byDetails(DETAILS.failed) },
 ];

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { envoy } from '#xds';
 import { accessLoggers } from '../../../src/dataplane/access-log.ts';
@@ -51,6 +53,23 @@ test('what the filter answers is logged with the error that the answer has', () 
   expect([...own.keys()]).toContain(DETAILS.tenantFull);
   const ended = endings();
   expect(new Map([...own].map(([details]) => [details, ended.get(details)]))).toEqual(own);
+});
+
+/** The details of all answers in the code of the filter and its guard. */
+function detailsOfFilter(): readonly string[] {
+  const folder = join(import.meta.dirname, '../../../envoy/filter');
+  return readdirSync(folder).flatMap((file) => {
+    const code = readFileSync(join(folder, file), 'utf8');
+    const texts = new Map(
+      [...code.matchAll(/const ([A-Z_]+) = text\('(sluice_\w+)'\)/g)].map(([, name, of]) => [name, of]),
+    );
+    const answers = [...code.matchAll(/\banswer(?:Text|With)?\(([^;]*)\);/g)].map(([, given = '']) => given);
+    return answers.flatMap((given) => given.match(/\b[A-Z_]+\b/g) ?? []).flatMap((name) => texts.get(name) ?? []);
+  });
+}
+
+test('every answer of the filter is known here', () => {
+  expect(new Set(detailsOfFilter())).toEqual(new Set(Object.values(DETAILS).filter((one) => one !== DETAILS.failed)));
 });
 
 test('every answer of the filter ends in some way', () => {
