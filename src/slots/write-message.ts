@@ -110,12 +110,14 @@ const ON_DUPLICATE = { join: OnDuplicate.JOIN, conflict: OnDuplicate.CONFLICT } 
 
 function settingsOf(settings: QueueSettings): sluice.queue.v1.Settings.$Properties {
   const { max, timeoutMs, fullStatus, abortHoldMs, ejection, priority, fair, deadline, cost } = settings;
-  const { tellPlace, waitForBodyBytes, jobs, idempotency } = settings;
+  const { tellPlace, waitForBodyBytes, jobs, idempotency, slackMs, ownSlots } = settings;
   return {
     queueMax: max,
     queueTimeoutMs: timeoutMs,
     fullStatus,
     abortHoldMs,
+    slackMs,
+    ownSlots,
     ejection,
     tellPlace,
     waitForBodyBytes,
