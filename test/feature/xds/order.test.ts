@@ -71,16 +71,23 @@ describe('ordered push', () => {
     expect(shape(await stream.next())).toEqual('sds -old');
   });
 
-  test('delta: what a request asks for never waits', async () => {
-    world().publish({ ...before, rds: { old: 'r1', asked: 'r1' } });
+  test('delta: what a request asks for does not wait, but for routes while clusters have changed', async () => {
+    world().publish({ ...before, rds: { old: 'r1', asked: 'r1' }, eds: { old: 'e1', asked: 'e1' } });
     const stream = world().client().delta();
     await subscribeAll(stream);
-    world().publish({ ...after, rds: { old: 'r1b', asked: 'r1' } });
-    await stream.next();
+    world().publish({ ...after, rds: { old: 'r1b', asked: 'r1' }, eds: { old: 'e1', asked: 'e1' } });
+    const clusters = await stream.next();
+    expect(shape(clusters)).toBe('cds +c2');
     stream.send({ typeUrl: SHORT.rds, resourceNamesSubscribe: ['asked'] });
+    stream.send({ typeUrl: SHORT.eds, resourceNamesSubscribe: ['asked'] });
     const seen: string[] = [];
-    while (!seen.includes('rds +r1')) seen.push(shape(await stream.next()));
-    expect(seen).not.toContain('rds +r1b');
+    while (!seen.includes('eds +e1')) seen.push(shape(await stream.next()));
+    await delay(QUIET_MS);
+    while (stream.unread > 0) seen.push(shape(await stream.next()));
+    expect(seen.filter((shape) => shape.startsWith('rds'))).toEqual([]);
+    ackDelta(stream, clusters);
+    while (!seen.some((shape) => shape.startsWith('rds'))) seen.push(shape(await stream.next()));
+    expect(seen.find((shape) => shape.startsWith('rds'))).toContain('+r1');
   });
 
   test('state of the world: clusters that go stay in the list until the routes were sent', async () => {
