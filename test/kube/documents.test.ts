@@ -21,7 +21,7 @@ const lines = [...new Set(documentCommands().map(({ line }) => line))].filter((l
 /** These ask a running container; without a kubelet there is none. What kubectl says then shows that it understood. */
 const NO_KUBELET: readonly (readonly [RegExp, RegExp])[] = [
   [/^kubectl .*\bexec /, /timed out|no running pods|does not have a host assigned/],
-  [/^kubectl rollout status /, /timed out|exceeded its progress deadline|not found/],
+  [/^kubectl .*rollout status /, /timed out|exceeded its progress deadline|not found/],
 ];
 
 describe.skipIf(whyNot !== undefined)(title, () => {
