@@ -157,4 +157,4 @@ test('the page, to the letter: a route file, a burst, a status, an edit, a mista
   await sluice.interrupt();
   expect((await second.type(end)).code).toBe(0);
   await until(async () => !(await isListening(pods)) || undefined, { what: 'the pods to end' });
-});
+}, 120_000);
