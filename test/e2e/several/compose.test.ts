@@ -1,0 +1,61 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
+import { renderBootstrap } from '../../../src/envoy/bootstrap.ts';
+import { requiredArguments } from '../../../src/envoy/command-line.ts';
+import { envoyPath, startEnvoy } from '../kit/envoy.ts';
+import { Pods } from '../kit/pods.ts';
+import { ControlPlane } from './control-plane.ts';
+
+const FOLDER = join(import.meta.dirname, '../../../compose/several');
+const text = readFileSync(join(FOLDER, 'bootstrap.yaml'), 'utf8');
+const compose = parse(readFileSync(join(FOLDER, 'docker-compose.yml'), 'utf8'), { merge: true });
+const edges = ['edge-1', 'edge-2'] as const;
+
+test('the Compose file with two Envoys gives each the bootstrap that Sluice prints, its arguments and a name of its own', () => {
+  const xds = { kind: 'tcp', host: 'sluice', port: 18_000 } as const;
+  const admin = { host: '127.0.0.1', port: 9901 };
+  expect(text).toBe(renderBootstrap({ nodeId: 'edge', nodeCluster: 'sluice', xds, admin }));
+  for (const name of edges) {
+    const own = ['-c', '/etc/edge/bootstrap.yaml', '--service-node', name];
+    expect(compose.services[name].command).toEqual([...own, ...requiredArguments()]);
+  }
+  const ports = edges.flatMap((name) => compose.services[name].ports);
+  expect(ports).toEqual(['127.0.0.1:8080:8080', '127.0.0.1:8081:8080']);
+});
+
+test('two Envoys with one bootstrap and different --service-node are two Envoys, and share the slots', async () => {
+  const pods = await Pods.start({ count: 2 });
+  onTestFinished(() => pods.stop());
+  const plane = await ControlPlane.start({
+    services: { demo: { static: pods.addresses, limit: 1 } },
+    routes: [{ match: { prefix: '/' }, service: 'demo' }],
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-compose-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const local = text
+    .replace('address: "sluice"', `address: "${plane.xds.host}"`)
+    .replace('port_value: 18000', `port_value: ${plane.xds.port}`)
+    .replace('port_value: 9901', 'port_value: 0');
+  for (const name of edges) {
+    const program = join(folder, name);
+    writeFileSync(program, `#!/bin/sh\nexec ${await envoyPath()} --service-node ${name} "$@"\n`);
+    chmodSync(program, 0o755);
+    const envoy = await startEnvoy(parse(local), 'warn', program);
+    onTestFinished(async () => void (await envoy.stop()));
+  }
+  const members = async () => ((await plane.status()).sharing?.members ?? []).map(({ node, state }) => [node, state]);
+  await expect
+    .poll(async () => (await members()).sort(), { timeout: 20_000 })
+    .toEqual([
+      ['edge-1', 'connected'],
+      ['edge-2', 'connected'],
+    ]);
+  const held = async () => {
+    const [service] = (await plane.status()).services;
+    return service?.kind === 'limited' ? (service.shared?.held ?? []).reduce((all, { slots }) => all + slots, 0) : 0;
+  };
+  await expect.poll(held, { timeout: 20_000 }).toBe(2);
+}, 60_000);
