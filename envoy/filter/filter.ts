@@ -54,6 +54,7 @@ import {
   REQUEST_HEADERS,
   RESPONSE_HEADERS,
   RESPONSE_TRAILERS,
+  readHeaders,
   removeHeader,
   same,
   text,
@@ -98,6 +99,7 @@ import {
   tickStream,
   VM_HEADER,
 } from './stream.ts';
+import { headersAsked } from './traits.ts';
 import { answerWellKnown } from './well-known.ts';
 
 const CONTINUE: i32 = 0;
@@ -268,6 +270,8 @@ function arrive(context: u32, hasBody: bool): i32 {
   const at = now();
   if (!isRouted()) return answerWellKnown(context, at) ? PAUSE : CONTINUE;
   const s = service;
+  const isBody = hasBody && isAnyWaited && s !== NONE;
+  readIfMany(s, (isBody ? BODY_ASKS : 0) + (s !== NONE && isKeyed(s) ? KEY_ASKS : 0));
   if (s !== NONE && isKeyed(s)) {
     if (lead(context, s) === FOLLOWS) return PAUSE;
     if (keyed && askOthers(context, KEY, keyAt(), keyLength(), at)) {
@@ -275,11 +279,23 @@ function arrive(context: u32, hasBody: bool): i32 {
       return PAUSE;
     }
   }
-  if (hasBody && isAnyWaited && s !== NONE && beginBody(context, s, queues.requestsMax)) {
+  if (isBody && beginBody(context, s, queues.requestsMax)) {
     queues.changed(s);
     return AWAIT_BODY;
   }
   return queueUp(context, s, at) ? CONTINUE : PAUSE;
+}
+
+/** Headers that are looked for where bodies are waited for, and where requests may have keys. */
+const BODY_ASKS: i32 = 4;
+const KEY_ASKS: i32 = 5;
+/** Reading all headers costs about as much as looking for so many. */
+const MANY: i32 = 4;
+
+/** Reads the headers at once where many are looked for: those of the order of a service, and so many more. */
+function readIfMany(s: i32, more: i32): void {
+  if (s === NONE) return;
+  if (more + headersAsked(s) + (tellsPlace(s) ? 1 : 0) >= MANY) readHeaders();
 }
 
 export function proxy_on_request_body(context: u32, size: i32, end: i32): i32 {
@@ -302,6 +318,7 @@ export function proxy_on_request_trailers(context: u32, _count: i32): i32 {
 function arriveWithBody(context: u32): bool {
   if (!isRouted()) return true;
   if (service !== NONE) queues.changed(service);
+  readIfMany(service, 0);
   return queueUp(context, service, now());
 }
 

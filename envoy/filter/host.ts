@@ -65,6 +65,7 @@ export let foundSize: i32 = 0;
 /** A callback begins: what Envoy handed over before is not needed any more. */
 export function fresh(): void {
   used = 0;
+  read = 0;
 }
 
 export function allocate(size: usize): usize {
@@ -123,6 +124,7 @@ export function setTick(ms: u32): void {
 
 /** What follows concerns this stream or root. */
 export function enter(context: u32): void {
+  read = 0;
   proxy_set_effective_context(context);
 }
 
@@ -138,7 +140,39 @@ export function isGrpc(map: i32): bool {
 const CONTENT_TYPE = text('content-type');
 const APPLICATION_GRPC = text('application/grpc');
 
+/** All headers of the request of this callback, until it concerns another one; 0: they were not read. */
+let read: usize = 0;
+
+/** Reads all headers of this request at once: for whoever will ask for several of them, as each question is a call of Envoy. */
+export function readHeaders(): void {
+  if (!getPairs(REQUEST_HEADERS)) return;
+  if (found >= scratch && found < scratch + SCRATCH) read = found;
+  else release(found);
+}
+
+/** The header of this name among those that were read, whose names are in small letters as this one. */
+function findRead(name: Text): bool {
+  const count = load<i32>(read);
+  let sizes = read + 4;
+  let at = sizes + ((count as usize) << 3);
+  for (let i = 0; i < count; i++) {
+    const size = load<i32>(sizes);
+    const valueSize = load<i32>(sizes + 4);
+    if (same(at, size, name)) {
+      found = at + size + 1;
+      foundSize = valueSize;
+      return valueSize > 0;
+    }
+    at += size + valueSize + 2;
+    sizes += 8;
+  }
+  found = 0;
+  foundSize = 0;
+  return false;
+}
+
 export function getHeader(map: i32, name: Text): bool {
+  if (read !== 0 && map === REQUEST_HEADERS) return findRead(name);
   return take(proxy_get_header_map_value(map, name.at, name.size, out, out + 4)) && foundSize > 0;
 }
 

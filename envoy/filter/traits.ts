@@ -103,6 +103,17 @@ function reserve(s: i32): void {
   mostCosts.grow(room);
 }
 
+/** How many headers `readTraits` looks for. */
+export function headersAsked(s: i32): i32 {
+  if (s >= room) return 0;
+  const asks = asked.get(s);
+  let count = (asks & ASKS_DEADLINE) !== 0 ? 2 : 0;
+  if ((asks & ASKS_CLASS) !== 0) count++;
+  if ((asks & TENANT_IS_HEADER) !== 0) count++;
+  if ((asks & ASKS_COST) !== 0) count++;
+  return count;
+}
+
 /** Reads of the request of this context what its service asks. */
 export function readTraits(s: i32, now: f64): void {
   requestClass = 0;
