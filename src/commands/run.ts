@@ -162,6 +162,8 @@ class Run {
     await aborted(this.#stopping);
     await this.#drain(up.value, this.#options.drainTimeout ?? (demo === undefined ? DRAIN_TIMEOUT : millis(0)));
     this.#log.info('stopping');
+    // That Envoy and its filter go away now is no news.
+    if (!this.#log.isLevelEnabled('debug')) this.#log.level = 'error';
   }
 
   async cleanUp(): Promise<void> {

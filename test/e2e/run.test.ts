@@ -147,3 +147,11 @@ test('a place for temporary files is looked for, and named when there is none', 
   });
   await sluice.logged('Envoy up', isUp);
 });
+
+test('a stop that was asked for is one line: that Envoy and its filter go away then is no news', async () => {
+  const { sluice } = await start();
+  await sluice.logged('Envoy up', isUp);
+  expect(await sluice.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  const from = sluice.log.findIndex(({ msg }) => msg === 'stopping');
+  expect(sluice.log.slice(from).map(({ msg }) => msg)).toEqual(['stopping']);
+});
