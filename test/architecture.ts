@@ -52,7 +52,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms (or files) with no clock, no I/O, no randomness, no logger and no `await`. */
-export const PURE: readonly RegExp[] = [
+const PURE: readonly RegExp[] = [
   /^model\//,
   /^slots\/(?!server)/,
   /^dataplane\//,

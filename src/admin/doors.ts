@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Sent along by the command line and the page: no form and no link of another page can. */
-export const ORDER_HEADER = 'x-sluice-order';
+const ORDER_HEADER = 'x-sluice-order';
 
 /** Who asks, as far as it matters for an order. */
 export interface OrderRequest {

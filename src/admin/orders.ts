@@ -1,7 +1,7 @@
 import { fail, ok, type Result } from '../base/result.ts';
 
 /** What may be ordered. */
-export const ORDERS = ['pause', 'resume', 'drain', 'undrain', 'cancel', 'forget'] as const;
+const ORDERS = ['pause', 'resume', 'drain', 'undrain', 'cancel', 'forget'] as const;
 
 /** An order of an operator. */
 export type OperatorOrder =

@@ -29,7 +29,7 @@ export function openDeletionCosts(
 }
 
 /** The Pods of services with a limit, as far as a queue filter tells of them. `own`: the namespace of services that name none. */
-export function podsOf(
+function podsOf(
   model: Model | undefined,
   telemetry: Pick<Telemetry, 'now'>,
   own: string | undefined,

@@ -114,11 +114,6 @@ export class Rollouts {
     return running.isOpen ? running.snapshot : running.snapshot && this.#closedSnapshot(running.snapshot);
   }
 
-  /** Whether every Envoy and its filter have everything that the model says. */
-  get areSettled(): boolean {
-    return [...this.#running].every(([node, { rollout }]) => rollout.isSettled || !this.#streams.has(node));
-  }
-
   /** Where the pods of services are found that have left the model, and that an Envoy still has requests for. */
   leaving(): readonly Locator[] {
     return [...this.#running.values()].flatMap(({ rollout }) => rollout.leaving.map(({ locator }) => locator));

@@ -35,7 +35,7 @@ export interface BootstrapOptions {
 }
 
 /** What Envoy's guide for edge proxies recommends; without a limit Envoy warns at start. */
-export const DEFAULT_MAX_CONNECTIONS = 50_000;
+const DEFAULT_MAX_CONNECTIONS = 50_000;
 
 /** The configuration an Envoy starts with: who it is, and where to ask for the rest. */
 export function envoyBootstrap(options: BootstrapOptions): EnvoyBootstrap {

@@ -22,7 +22,7 @@ export interface Resolved {
 }
 
 /** Nothing resolved yet. */
-export const UNRESOLVED: Resolved = { services: [], found: [], pending: [], awaited: [], problems: [] };
+const UNRESOLVED: Resolved = { services: [], found: [], pending: [], awaited: [], problems: [] };
 
 /**
  * Finds each service's pods. A service in trouble keeps the pods last known and disturbs no other. A service of which

@@ -65,7 +65,7 @@ export type Wanted =
 export type WantedService = readonly [ServiceName, Wanted];
 
 /** How long a slot stays taken after its client has given up: until the pod has heard of it. */
-export const ABORT_HOLD_MS = 5;
+const ABORT_HOLD_MS = 5;
 
 /** Less exact order between Envoys, and fewer slots that move. */
 const SLACK_MS = 20;

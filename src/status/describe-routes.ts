@@ -35,7 +35,7 @@ function describeRoute(route: Route): RouteStatus {
 }
 
 /** A path in words: `/v1 and below`. */
-export function pathText(path: PathMatch): string {
+function pathText(path: PathMatch): string {
   switch (path.kind) {
     case 'exact':
       return `exactly ${path.path}`;
@@ -64,7 +64,7 @@ function namedText(what: string, { name, value }: NamedMatch): string {
 }
 
 /** Where a route leads, in words: `codec`, `codec 90 %, codec-2 10 %`. */
-export function targetText(route: Route): string {
+function targetText(route: Route): string {
   switch (route.kind) {
     case 'forward':
       return forwardText(route);

@@ -7,7 +7,7 @@ import type { Row } from './rows.ts';
 import { type Place, SLOTS, World } from './world.ts';
 
 /** The load that every fault meets: open loop, Poisson arrivals, exponential work. Times in milliseconds. */
-export const LOAD = { share: 0.9, workMs: 50, forMs: 9000, faultAt: 1500, seed: 1 } as const;
+const LOAD = { share: 0.9, workMs: 50, forMs: 9000, faultAt: 1500, seed: 1 } as const;
 
 /** What a request costs its slot beside its work, in milliseconds, roughly: without it the load would be above 90 %. */
 const OVERHEAD_MS = 2;

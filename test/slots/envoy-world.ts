@@ -5,7 +5,7 @@ import { SILENT_MS } from '../../envoy/filter/membership.ts';
 import { type Callback, SharedData, Vm, type Witness } from './vm.ts';
 import { Broken, type Step } from './world.ts';
 
-export const SERVICES = ['work', 'other'];
+const SERVICES = ['work', 'other'];
 const PODS: readonly (readonly [service: number, pod: string])[] = [
   [0, 'p'],
   [0, 'q'],

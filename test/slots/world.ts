@@ -8,7 +8,7 @@ export type Step = readonly [what: number, a: number, b: number];
 /** Something that must never be. */
 export class Broken extends Error {}
 
-export const SERVICES: readonly SharedPods[] = [
+const SERVICES: readonly SharedPods[] = [
   { name: 'work', pods: ['p', 'q'] },
   { name: 'other', pods: ['r'] },
 ];

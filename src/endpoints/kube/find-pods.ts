@@ -124,7 +124,7 @@ function unreadableLimits(unreadable: ReadonlyMap<string, string>): Omit<Problem
 }
 
 /** `kubernetes ai-media/codec`: what problems of this locator are about. */
-export function subjectOf(namespace: string, service: string): string {
+function subjectOf(namespace: string, service: string): string {
   return `kubernetes ${namespace}/${service}`;
 }
 

@@ -70,7 +70,7 @@ const priority = map(
 );
 
 /** What says whose a request is: exactly one of these. */
-export const TENANT_KEYS = ['header', 'by', 'metadata'] as const;
+const TENANT_KEYS = ['header', 'by', 'metadata'] as const;
 
 /** `services.<name>.queue.fair` */
 const fair = map(

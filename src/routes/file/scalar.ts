@@ -155,7 +155,7 @@ const KIB = 1024;
 const MIB = 1024 * 1024;
 
 /** A number of bytes, as it is written in the file. */
-export function formatBytes(count: number): string {
+function formatBytes(count: number): string {
   return count % MIB === 0 ? `${count / MIB}MiB` : `${count / KIB}KiB`;
 }
 

@@ -82,7 +82,7 @@ export const ipAddress = text(
 );
 
 /** A pod's address. */
-export const podAddress = scalar(
+const podAddress = scalar(
   {
     says: 'an IP address and port',
     example: '10.0.0.1:8080',

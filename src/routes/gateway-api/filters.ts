@@ -49,7 +49,7 @@ function withFilter(read: Filters, filter: Filter, tools: MirrorTools): Filters 
 }
 
 /** Each name is in one list only: what is set, and then added to, is set to the first and gets the others. */
-export function headerChanges({ set = [], add = [], remove = [] }: HeaderModifier): HeaderChanges {
+function headerChanges({ set = [], add = [], remove = [] }: HeaderModifier): HeaderChanges {
   const lower = (list: NonNullable<HeaderModifier['set']>) =>
     list.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
   return { set: lower(set), add: lower(add), remove: remove.map((name) => name.toLowerCase()) };

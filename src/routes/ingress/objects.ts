@@ -1,7 +1,7 @@
 import { type KubeObject, type Resource, withoutManagedFields } from '../objects/object.ts';
 
 /** The group of both kinds. */
-export const GROUP = 'networking.k8s.io';
+const GROUP = 'networking.k8s.io';
 
 /** What we call ourselves in IngressClasses. */
 export const CONTROLLER = 'sluice.dev/ingress-controller';

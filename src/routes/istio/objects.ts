@@ -5,7 +5,7 @@ import { type KubeObject, type Resource, withoutManagedFields } from '../objects
  */
 
 /** The group of both kinds. */
-export const GROUP = 'networking.istio.io';
+const GROUP = 'networking.istio.io';
 
 function resource(kind: string, plural: string): Resource<KubeObject> {
   return { kind, group: GROUP, version: 'v1', plural, namespaced: true, read: withoutManagedFields };

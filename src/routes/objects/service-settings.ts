@@ -20,7 +20,7 @@ export const settingsFields = SETTINGS;
 const settings = map(settingsFields, { example: '{limit: 2}' });
 
 /** Annotations of a Service, and the key path that each stands for. */
-export const SERVICE_ANNOTATIONS: Readonly<Record<string, readonly string[]>> = {
+const SERVICE_ANNOTATIONS: Readonly<Record<string, readonly string[]>> = {
   'sluice.dev/limit': ['limit'],
   'sluice.dev/queue-max': ['queue', 'max'],
   'sluice.dev/queue-timeout': ['queue', 'timeout'],

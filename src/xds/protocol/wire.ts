@@ -133,7 +133,7 @@ function refusal(error: google.rpc.Status.$Properties | null | undefined): strin
 }
 
 /** Who sent a request; a client that says nothing has empty names. */
-export function introduction(node: envoy.config.core.v3.Node.$Properties | null | undefined): Introduction {
+function introduction(node: envoy.config.core.v3.Node.$Properties | null | undefined): Introduction {
   const build = node?.userAgentBuildVersion?.version;
   const version = build
     ? `${build.majorNumber ?? 0}.${build.minorNumber ?? 0}.${build.patch ?? 0}`

@@ -41,7 +41,7 @@ export function limited(name: string, changes: Partial<LimitedStatus> = {}): Lim
 }
 
 /** An Envoy that is well, but for `changes`. */
-export function envoy(changes: Partial<NodeStatus> = {}): NodeStatus {
+function envoy(changes: Partial<NodeStatus> = {}): NodeStatus {
   return {
     id: 'edge-1',
     cluster: 'edge',

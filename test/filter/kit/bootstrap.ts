@@ -8,7 +8,7 @@ const { PluginConfig, Role } = sluice.queue.v1;
 export const CODE = fileURLToPath(new URL('../../../gen/queue.wasm', import.meta.url));
 
 /** The guard. */
-export const GUARD_CODE = fileURLToPath(new URL('../../../gen/guard.wasm', import.meta.url));
+const GUARD_CODE = fileURLToPath(new URL('../../../gen/guard.wasm', import.meta.url));
 
 /** A service as Envoy gets it: its cluster, and the pods that may be in it. */
 export interface EnvoyService {

@@ -46,7 +46,7 @@ export interface CodecInEnvoy {
 }
 
 /** Asks Envoy itself: not what was sent to it, but what it goes by. */
-export async function codecInEnvoy({ envoy }: Sluice): Promise<CodecInEnvoy> {
+async function codecInEnvoy({ envoy }: Sluice): Promise<CodecInEnvoy> {
   const { host, port } = envoy.address;
   const ask = async (path: string) => await (await fetch(`http://${host}:${port}/${path}`)).text();
   const stats = await ask('stats?filter=sluice_queue_slots');

@@ -8,7 +8,7 @@ import { servicePort } from './locators.ts';
 import type { TestNamespace } from './namespace.ts';
 
 /** The port every pod of a `Deployment` listens on, and the targetPort of its Service. */
-export const POD_PORT = 8080;
+const POD_PORT = 8080;
 
 /**
  * How long a container's preStop hook sleeps: kubelet's SIGTERM must not be faster than the endpoints' change. Of pods
