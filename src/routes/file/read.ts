@@ -4,8 +4,6 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Problem } from '../../model/problem.ts';
 import { nearest } from './nearest.ts';
-import { parseRouteFile, type RouteFile } from './parse.ts';
-import type { Environment } from './placeholder.ts';
 import type { Complaint } from './report.ts';
 
 /** Largest route file that is read: five times a file of 20,000 routes. */
@@ -28,13 +26,6 @@ const STDIN = '-';
 /** What a route file is called in messages: its path, or words for standard input. */
 export function fileTitle(path: string): string {
   return path === STDIN ? 'standard input' : path;
-}
-
-/** Reads and parses the route file at `path`, or standard input. Errors: why it cannot be read, or everything that is wrong with it. */
-export async function readRouteFile(path: string, env: Environment): Promise<Result<RouteFile, Problem>> {
-  const text = await readFileText(path);
-  const baseDir = path === STDIN ? process.cwd() : dirname(resolve(path));
-  return text.ok ? parseRouteFile(text.value, { path: fileTitle(path), env, baseDir }) : text;
 }
 
 /** The text of the file at `path`, or of standard input. Errors: not readable, too large, or not UTF-8. */

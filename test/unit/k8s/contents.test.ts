@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { requiredArguments } from '../../../src/envoy/command-line.ts';
-import { readRouteFile } from '../../../src/routes/file/read.ts';
+import { readRoutes } from '../../../src/routes/manifests/read-routes.ts';
 import { K8S, ROOT } from './kustomize.ts';
 
 const deployment = parse(readFileSync(join(K8S, 'base/deployment.yaml'), 'utf8'));
@@ -28,7 +28,7 @@ test('every YAML file is well-formed', () => {
 test.each([join(K8S, 'base/routes.yaml'), join(ROOT, 'compose/routes.yaml')])(
   '%s is a route file without a fault, for the port that is published',
   async (path) => {
-    const read = await readRouteFile(path, {});
+    const read = await readRoutes(path, {});
     expect(read).toMatchObject({
       ok: true,
       value: { warnings: [], routing: { listeners: [{ address: '0.0.0.0', port: 8080 }] } },

@@ -2,7 +2,8 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { LARGEST_BYTES, readRouteFile } from '../../../../src/routes/file/read.ts';
+import { LARGEST_BYTES } from '../../../../src/routes/file/read.ts';
+import { readRoutes } from '../../../../src/routes/manifests/read-routes.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -10,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const read = (name: string, env = {}) => readRouteFile(join(folder, name), env);
+const read = (name: string, env = {}) => readRoutes(join(folder, name), env);
 
 it('reads a file, its environment, and names relative to its folder', async () => {
   await writeFile(join(folder, 'r.yaml'), `version: 1\nroutes: []\nlisten: {port: "\${P}", tls: {cert: c, key: k}}\n`);
@@ -66,7 +67,7 @@ it('a file that is not there: one with a name near to it is named, and a folder 
   const place = await mkdtemp(join(tmpdir(), 'sluice-read-'));
   await writeFile(join(place, 'routes.yml'), 'version: 1\nroutes: []\n');
   const told = async (...names: readonly string[]) => {
-    const read = await readRouteFile(join(place, ...names), {});
+    const read = await readRoutes(join(place, ...names), {});
     return read.ok ? [] : read.errors.map(({ message, fix }) => `${message}; ${fix}`.replaceAll(place, ''));
   };
   expect(await told('routes.yaml')).toEqual(['there is no such file; did you mean /routes.yml?']);
