@@ -37,6 +37,10 @@ export class Head {
     const inUse = known ? sum((view) => view.inUse).toLocaleString('en') : '?';
     set('In use', inUse, limited.length > 0 && `of ${many(slots, 'slot')}`);
     set('Refused', known ? refused.toLocaleString('en') : '?', 'in the last minute', refused > 0 && 'bad');
+    // Sums of old numbers are old.
+    const isOld = views.some(({ oldSince }) => oldSince !== undefined);
+    for (const name of ['Waiting', 'Oldest wait', 'In use', 'Refused'])
+      this.tiles.get(name).root.classList.toggle('outdated', isOld);
     const out = sum((view) => view.pods.filter(([, state]) => state === 'ejected' || state === 'unhealthy').length);
     const pods = many(
       sum((view) => view.pods.length),

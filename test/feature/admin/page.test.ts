@@ -265,6 +265,12 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     const { page } = await show(scenes.outdated);
     expect(await page.locator('.row.outdated .numbers').textContent()).toMatch(/^numbers of \d/);
     expect(await page.locator('#envoys').textContent()).toContain('queue filter not connected');
+    expect(await page.locator('.tile.outdated dt').allTextContents()).toEqual([
+      'Waiting',
+      'Oldest wait',
+      'In use',
+      'Refused',
+    ]);
   });
 
   test('what Envoy rejected, and no Envoy at all', async () => {
