@@ -87,6 +87,9 @@ const RECHECK_MS = 50;
  */
 const ON_THEIR_WAY_MS = 1000;
 
+/** So long routes wait for filters to know the services that they lead to; one that does not answer keeps nobody from an edit. */
+const ROUTES_WAIT_MS = 1000;
+
 /** A service that has left, and has had no pod for as long: who waits for it waits in vain. */
 const PODLESS_MS = 30_000;
 
@@ -101,6 +104,8 @@ const NO_PODS: ReadonlyMap<string, PodSlots> = new Map();
  * - a pod that comes: its endpoint, then (once Envoy has taken that) the filter; a pod that goes: the filter, then its
  *   endpoint. A request that runs on a pod whose endpoint has gone runs on to its end;
  * - a limit that rises: the cluster, then the filter; one that falls: the filter, then the cluster;
+ * - a service that comes: its cluster, then the filter, then its routes, so that whoever is left alone with them knows whose pods they
+ *   are;
  * - a service that goes or is renamed: its routes, then, once nobody waits for it, its pods, then the service. A pod that
  *   another service gets is handed over slot by slot, so that both together never have more than its limit; those who
  *   wait longer go first.
@@ -119,6 +124,8 @@ export class Rollout {
   readonly #losers = new Map<string, Set<ServiceName>>();
   #owners: ReadonlyMap<string, readonly ServiceName[]> | undefined;
   #routing: Routing | undefined;
+  /** The model whose routes Envoy has while filters do not know the services of newer ones, and since when they wait for that. */
+  #held: { readonly model: Model; since: number | undefined } | undefined;
   /** When Envoy had taken the routes of the model; undefined: not yet. */
   #routesTakenAt: number | undefined;
   #snapshot: Snapshot | undefined;
@@ -139,14 +146,9 @@ export class Rollout {
   isToldTo(all: readonly Member[]): boolean {
     const members = all.filter(({ closedAt }) => closedAt === undefined);
     if (members.length === 0 || !this.isSettled || !members.every(({ isSynced }) => isSynced)) return false;
-    return [...this.#carried.values()].every(({ name, target }) => {
-      if (target?.isKnown !== true) return true;
-      const ready = target.pods.filter(isReady).map(formatAddress);
-      return members.every((member) => {
-        const told = new Set(member.pods(name));
-        return member.service(name) !== undefined && ready.every((address) => told.has(address));
-      });
-    });
+    return [...this.#carried.values()].every(
+      ({ target }) => target?.isKnown !== true || members.every((member) => knowsAll(member, target)),
+    );
   }
 
   /** Services that have left the model, and that somebody still waits for, or is at a pod of. */
@@ -157,6 +159,8 @@ export class Rollout {
   /** From now on this is what the Envoy is to have, without the services `absent`. */
   setTarget(model: Model, absent: ReadonlySet<ServiceName>): void {
     if (this.#model === model && this.#absent === absent) return;
+    if (this.#model !== undefined && this.#model.routing !== model.routing)
+      this.#held ??= { model: this.#model, since: undefined };
     const isSame = this.#model?.services === model.services && this.#absent === absent;
     this.#model = model;
     this.#absent = absent;
@@ -214,8 +218,27 @@ export class Rollout {
     const again = this.#unsettled.size > 0 ? [now + RECHECK_MS] : [];
     this.#wakeAt = Math.min(...closed, ...again, Number.POSITIVE_INFINITY);
     if (this.#wakeAt === Number.POSITIVE_INFINITY) this.#wakeAt = undefined;
+    if (this.#held !== undefined && this.#mayRoute(this.#held, input)) {
+      this.#held = undefined;
+      this.#view = undefined;
+    }
     this.#view ??= this.#compose();
     return this.#view;
+  }
+
+  /** Whether the filters know each service that routes lead to now and have not led to before. */
+  #mayRoute(held: { readonly model: Model; since: number | undefined }, { members, now }: RolloutInput): boolean {
+    held.since ??= now;
+    const open = members.filter(({ closedAt }) => closedAt === undefined);
+    if (open.length === 0 || now - held.since >= ROUTES_WAIT_MS) return true;
+    const before = new Set(held.model.services.map(({ service: { name } }) => name));
+    return [...this.#carried.values()].every(({ name, target }) => {
+      if (target?.isKnown !== true || before.has(name)) return true;
+      const isTold = open.every((member) => knowsAll(member, target));
+      // Its endpoints and its filter are told of one after the other: that goes on by itself.
+      if (!isTold) this.#unsettled.add(name);
+      return isTold;
+    });
   }
 
   /** What was made of the view, and is what Envoy is sent from now on. */
@@ -252,6 +275,13 @@ export class Rollout {
       isChanged = true;
       if (view === undefined) kept.add(name);
       else services.push(view);
+    }
+    const held = this.#held?.model;
+    if (held !== undefined) {
+      // Their routes still lead there.
+      const names = new Set(services.map(({ service: { name } }) => name));
+      services.push(...held.services.filter(({ service: { name } }) => !names.has(name) && !kept.has(name)));
+      return { model: { routing: held.routing, services }, kept };
     }
     return { model: isChanged ? { ...model, services } : model, kept };
   }
@@ -567,6 +597,7 @@ export class Rollout {
   /** Whether Envoy has taken all routes that it was sent: services that they do not name get no request any more. */
   #areRoutesTaken(holdings: Holdings | undefined): boolean {
     const snapshot = this.#snapshot;
+    if (this.#held !== undefined) return false;
     if (holdings === undefined || snapshot === undefined || this.#view === undefined) return false;
     const routes = [...snapshot.types[TYPE_URLS.routes].resources.values()];
     return routes.every(({ name, version }) => {
@@ -604,6 +635,13 @@ const NONE: readonly Pod[] = [];
 
 function isReady({ state }: Pod): boolean {
   return state === 'ready';
+}
+
+/** Whether a filter knows a service with all its pods, and has said so. */
+function knowsAll(member: Member, { service: { name }, pods }: ServiceWithPods): boolean {
+  const told = new Set(member.pods(name));
+  const isTold = pods.filter(isReady).every((pod) => told.has(formatAddress(pod)));
+  return isTold && member.service(name) !== undefined && member.hasTaken(name);
 }
 
 /** The pods that Envoy has, whatever it takes next of what it was sent. */

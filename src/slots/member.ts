@@ -260,6 +260,11 @@ export class Member {
     return this.#services.get(name);
   }
 
+  /** Whether it has acknowledged all that it was told of a service. */
+  hasTaken(name: ServiceName): boolean {
+    return this.#unacked.every(([, each]) => each !== name);
+  }
+
   /** The pods that it may give requests of a service, or that have some of it. */
   pods(name: ServiceName): Iterable<string> {
     return this.#services.get(name)?.pods.keys() ?? [];

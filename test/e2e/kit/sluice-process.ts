@@ -66,11 +66,11 @@ export class SluiceProcess {
 
   /**
    * Waits for a log line that `matches`, among those from the moment `since` on (all when left out).
-   * Errors: throws with the last lines when it ends before or when the line has not come within 20 s.
+   * Errors: throws with the last lines when it ends before or when the line has not come within 60 s.
    */
   async logged(what: string, matches: (line: LogLine) => boolean, since = 0): Promise<LogLine> {
     const look = () => this.log.find((line) => line.at >= since && matches(line)) ?? this.#exit;
-    const seen = await until(look, { what: `${what} in Sluice's log`, within: 20_000 }).catch((error: Error) => {
+    const seen = await until(look, { what: `${what} in Sluice's log`, within: 60_000 }).catch((error: Error) => {
       throw new Error(`${error.message}; its log ends with\n${this.#end()}`);
     });
     if ('at' in seen) return seen;

@@ -148,8 +148,8 @@ export class World {
 
   restart(): void {
     if (!this.#isDown) return;
-    // Where the pods are that the filter was not told of nobody knows, should their service have left the model meanwhile.
-    for (const [name, { pods }] of this.#filter) if (pods.size === 0) this.#podless.add(name);
+    // One that had no pods, and was to get some: which, nobody knows, should it have left the model meanwhile.
+    for (const [name, { known, pods }] of this.#filter) if (known && pods.size === 0) this.#podless.add(name);
     this.#isDown = false;
     this.#rollout = new Rollout();
     this.#view = undefined;

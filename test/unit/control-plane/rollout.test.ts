@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
+import { Rollout } from '../../../src/control-plane/rollout.ts';
+import type { Model } from '../../../src/model/model.ts';
+import type { Pod } from '../../../src/model/pod.ts';
+import { Member } from '../../../src/slots/member.ts';
+import { TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
+import { makeSnapshot, type Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { seeded } from '../../e2e/kit/random.ts';
+import { serviceOf } from '../model/routing-parts.ts';
 import { World } from './rollout-world.ts';
 
 /** How many schedules are tried. */
@@ -32,3 +39,60 @@ test('whatever is edited when, and however often Sluice or the filter ends: limi
   }
   expect(faults).toEqual([]);
 }, 120_000);
+
+test('routes to a service that comes wait until the filter knows its pods, and the service before stays as long', () => {
+  const pod: Pod = { ip: '10.0.0.1', port: 80, state: 'ready' };
+  const modelOf = (name: string): Model => {
+    const service = serviceOf(name, { kind: 'static', addresses: [{ ip: pod.ip, port: pod.port }] }, 1);
+    return {
+      routing: { listeners: [], services: [service], routes: [] },
+      services: [{ service, pods: [pod], isKnown: true }],
+    };
+  };
+  const about = { node: 'e', epoch: '1', stream: 1, codeVersion: '', memoryBytes: 0, shares: false, process: '1' };
+  const member = new Member(
+    { kind: 'hello', protocol: 1, ...about },
+    { heartbeatMs: 300, reportMs: 500, deadAfterMs: 1000 },
+  );
+  member.receive({ kind: 'hello end' }, 0, '');
+  const rollout = new Rollout();
+  rollout.join(member);
+  let [now, sequence] = [0, 0];
+  let snapshot: Snapshot | undefined;
+  const versionOf = (typeUrl: string, name: string) => snapshot?.types[typeUrl as TypeUrl].resources.get(name)?.version; // only of types that there are
+  /** Envoy takes all, and the filter as well where it answers. */
+  const step = (answers: boolean) => {
+    now += 60;
+    const view = rollout.step({
+      members: [member],
+      holdings: { sent: versionOf, taken: versionOf, lacks: () => false, names: () => [], isReturning: () => false },
+      podsOf: () => [pod],
+      unhealthy: () => new Set(),
+      takenByJobs: () => 0,
+      now,
+    });
+    snapshot = snapshotOf(view.model);
+    rollout.noteSnapshot(snapshot);
+    sequence = member.takeMessages(now).at(-1)?.sequence ?? sequence;
+    if (answers) member.receive({ kind: 'ack', sequence }, now, '');
+    return view.model;
+  };
+  const names = ({ services }: Model) => services.map(({ service: { name } }) => name);
+  const [before, after] = [modelOf('before'), modelOf('after')];
+  rollout.setTarget(before, new Set());
+  for (let times = 0; times < 3; times++) step(true);
+  rollout.setTarget(after, new Set());
+  for (let times = 0; times < 4; times++) {
+    const model = step(false);
+    expect(model.routing).toBe(before.routing);
+    expect(names(model).sort()).toEqual(['after', 'before']);
+  }
+  step(true);
+  expect(step(true).routing).toBe(after.routing);
+});
+
+function snapshotOf({ services }: Model): Snapshot {
+  const types = [TYPE_URLS.cluster, TYPE_URLS.endpoints];
+  const body = new Uint8Array([1]);
+  return makeSnapshot(services.flatMap(({ service: { name } }) => types.map((typeUrl) => ({ typeUrl, name, body }))));
+}
