@@ -134,8 +134,6 @@ export class Rollouts {
       const running = this.#running.get(node.id);
       if (event.kind === 'connected') {
         const streams = remember(this.#streams, node.id, () => new Map<number, Set<string>>());
-        // It has been started anew, and its filter knows nothing yet.
-        if (running !== undefined && streams.size === 0 && !event.returning) running.isOpen = this.#isOpenAtOnce;
         streams.set(stream, new Set());
         running?.rollout.reconnected();
       } else if (event.kind === 'asked') this.#streams.get(node.id)?.get(stream)?.add(event.typeUrl);
@@ -196,7 +194,7 @@ export class Rollouts {
       snapshot: undefined,
       model: undefined,
       absent: new Set(),
-      isOpen: this.#isOpenAtOnce,
+      isOpen: this.#options.slots === undefined,
       waitsUntil: envoys.isReturning(node) && this.#options.slots !== undefined ? now + RETURN_MS : now,
       cancel: NO_TIMER,
     };
@@ -218,11 +216,6 @@ export class Rollouts {
   #forget(node: string): void {
     this.#running.get(node)?.cancel();
     this.#running.delete(node);
-  }
-
-  /** Without a filter nothing has to be waited for. */
-  get #isOpenAtOnce(): boolean {
-    return this.#options.slots === undefined;
   }
 
   #members(node: string): readonly Member[] {

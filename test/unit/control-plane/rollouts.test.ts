@@ -193,11 +193,13 @@ describe('an Envoy that has just started', () => {
     });
     rollouts.follow(model);
     const from = { stream: 1, node: ENVOY, peer: '' };
-    const connect = () =>
+    const connect = () => {
+      rollouts.connects(ENVOY.id, has.length > 0);
       rollouts.recordXds([
         { kind: 'connected', ...from, delta: true, service: '', userAgent: 'envoy', returning: has.length > 0 },
         ...PUSH_ORDER.map((typeUrl) => ({ kind: 'asked', ...from, typeUrl }) as const),
       ]);
+    };
     connect();
     const snapshot = () => rollouts.snapshotFor(ENVOY, 1);
     return {
