@@ -5,8 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Coordinator } from '../src/slots/coordinator.ts';
+import { seeded } from '../test/e2e/kit/random.ts';
 import { EnvoyNode } from '../test/slots/node.ts';
-import { randomOf } from '../test/slots/random.ts';
 
 interface Scenario {
   readonly members: number;
@@ -86,7 +86,7 @@ class Agenda {
 
 /** Runs one scenario: `members` Envoys share four pods of limit 1 under 90 % load. */
 export function run({ members, delay, work, slack }: Scenario): Figures {
-  const random = randomOf(7);
+  const random = seeded(7);
   const exponential = (mean: number) => -Math.log(1 - random()) * mean;
   const agenda = new Agenda();
   const coordinator = new Coordinator({ term: 1, lease: false });

@@ -1,4 +1,4 @@
-import { randomOf } from './random.ts';
+import { seeded } from '../e2e/kit/random.ts';
 import { Broken, mixtureOf, World } from './world.ts';
 
 /**
@@ -6,8 +6,8 @@ import { Broken, mixtureOf, World } from './world.ts';
  * member's slot to another member. Returns how the world broke; undefined: the old one made nothing.
  */
 export function runDeposed(): string | undefined {
-  const world = new World(mixtureOf(randomOf(1)), { lease: true });
-  const quiet = () => world.quiet(randomOf(1));
+  const world = new World(mixtureOf(seeded(1)), { lease: true });
+  const quiet = () => world.quiet(seeded(1));
   try {
     const [old] = world.coordinators;
     if (old === undefined) return 'no coordinator';

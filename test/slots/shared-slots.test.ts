@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { seeded } from '../e2e/kit/random.ts';
 import { runDeposed } from './deposed.ts';
 import { DEPOSED, FAULTS } from './faults.ts';
 import { planted } from './plant.ts';
-import { randomOf } from './random.ts';
 import { breaks, simulate } from './simulate.ts';
 import { mixtureOf, type Step, World } from './world.ts';
 
@@ -27,7 +27,7 @@ describe('shared slots', () => {
     const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(number, number, number), { maxLength: 200 });
     fc.assert(
       fc.property(fc.nat(), steps, (seed, all) => {
-        const world = new World(mixtureOf(randomOf(seed)), { lease: true });
+        const world = new World(mixtureOf(seeded(seed)), { lease: true });
         expect(breaks(world, all, seed)).toBeUndefined();
       }),
       { numRuns: 300 },

@@ -1,8 +1,8 @@
 // The long random run of the workers of one Envoy.
 //   node test/slots/simulate-workers.ts [--steps 1000000] [--from SEED]
 import { parseArgs } from 'node:util';
+import { seeded } from '../e2e/kit/random.ts';
 import { EnvoyWorld, envoyMixtureOf } from './envoy-world.ts';
-import { randomOf } from './random.ts';
 import type { Outcome } from './simulate.ts';
 import { Broken, type Step } from './world.ts';
 
@@ -14,7 +14,7 @@ export function simulateWorkers(steps: number, from: number): Outcome {
   const counts = new Map<string, number>();
   let done = 0;
   for (let seed = from; done < steps; seed++) {
-    const random = randomOf(seed);
+    const random = seeded(seed);
     const number = () => Math.floor(random() * 1e9);
     const world = new EnvoyWorld(envoyMixtureOf(random), 1 + (seed % 4), { costs: seed % 3 === 0 });
     const all = Array.from({ length: STEPS_EACH }, (): Step => [number(), number(), number()]);

@@ -1,7 +1,7 @@
 // The long random run of shared slots.
 //   node test/slots/simulate.ts [--steps 1000000] [--from SEED] [--fault NAME] [--no-lease]
 import { parseArgs } from 'node:util';
-import { randomOf } from './random.ts';
+import { seeded } from '../e2e/kit/random.ts';
 import { Broken, mixtureOf, type Step, World, type WorldOptions } from './world.ts';
 
 /** Steps of one world, from one seed. */
@@ -20,7 +20,7 @@ export function simulate(steps: number, from: number, options: WorldOptions): Ou
   const counts = new Map<string, number>();
   let done = 0;
   for (let seed = from; done < steps; seed++) {
-    const random = randomOf(seed);
+    const random = seeded(seed);
     const world = new World(mixtureOf(random), options);
     const why = breaks(world, stepsOf(random), seed);
     done += STEPS_EACH;

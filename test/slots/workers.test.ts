@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Membership } from '../../envoy/filter/membership.ts';
 import { Queues } from '../../envoy/filter/queue.ts';
 import { Workers } from '../../envoy/filter/workers.ts';
+import { seeded } from '../e2e/kit/random.ts';
 import { EnvoyWorld, envoyMixtureOf } from './envoy-world.ts';
 import { WORKER_FAULTS } from './faults.ts';
 import { planted } from './plant.ts';
-import { randomOf } from './random.ts';
 import { breaksWorkers, simulateWorkers } from './simulate-workers.ts';
 import type { Step } from './world.ts';
 
@@ -26,7 +26,7 @@ describe('the workers of one Envoy', () => {
     const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(number, number, number), { maxLength: 200 });
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 1, max: 4 }), steps, (seed, workers, all) => {
-        expect(breaksWorkers(new EnvoyWorld(envoyMixtureOf(randomOf(seed)), workers), all)).toBeUndefined();
+        expect(breaksWorkers(new EnvoyWorld(envoyMixtureOf(seeded(seed)), workers), all)).toBeUndefined();
       }),
       { numRuns: 300 },
     );
@@ -34,7 +34,7 @@ describe('the workers of one Envoy', () => {
 
   it('serve in the order of arrival, whichever worker has a request', () => {
     for (let seed = 1; seed <= 300; seed++) {
-      const random = randomOf(seed);
+      const random = seeded(seed);
       const number = () => Math.floor(random() * 1e9);
       const world = new EnvoyWorld(['go', 'go', 'arrive', 'arrive', 'end', 'end', 'wake', 'wake', 'tick', 'hear'], 4, {
         pace: 0.02,
