@@ -225,6 +225,7 @@ export function writeJobs(field: u32, s: i32, now: f64): void {
     writeBytes(1, nameAt(pod), nameSize(pod));
     writeBytes(2, idAt(r), idSize(r));
     writeNumber(3, Math.floor(now - queues.began(r)));
+    writeNumber(4, queues.slotsHeld(r) as f64);
     close(job);
   }
 }

@@ -908,6 +908,11 @@ export class Queues {
     if (from !== NONE) this.freeSlotsOf(from, held);
   }
 
+  /** The slots that a request or job has. */
+  slotsHeld(r: i32): i32 {
+    return this.heldBy(r);
+  }
+
   /** The slots that a request has, or had before its try there was over. */
   private heldBy(r: i32): i32 {
     return this.hasCosts ? this.requestHeld.get(r) + 1 : 1;

@@ -282,6 +282,7 @@ export function tellJob(r: i32, kind: i32, now: f64): void {
   writeBytes(2, nameAt(pod), nameSize(pod));
   writeBytes(3, idAt(r), idSize(r));
   writeNumber(4, kind as f64);
+  writeNumber(5, queues.slotsHeld(r) as f64);
   close(event);
   send(now);
 }

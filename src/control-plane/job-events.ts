@@ -30,8 +30,8 @@ export class JobEvents {
       const known = this.#members.get(member);
       if (known !== undefined) known.isOpen = false;
     } else if (event.kind === 'job') {
-      const { service, address, id, kind } = event.event;
-      if (kind === 'began') this.#polls.began(service, { member, node, address, id });
+      const { service, address, id, kind, slots } = event.event;
+      if (kind === 'began') this.#polls.began(service, { member, node, address, id, slots });
       else this.#polls.ended(service, { member, address, id });
     }
   }

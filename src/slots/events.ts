@@ -120,6 +120,8 @@ export interface JobReport {
   readonly address: string;
   readonly id: string;
   readonly ageMs: number;
+  /** Slots of its pod that it has. */
+  readonly slots: number;
 }
 
 /** Something that happened to a job. `lost`: Sluice said that its pod does not know it any more. */
@@ -128,6 +130,8 @@ export interface JobEvent {
   readonly address: string;
   readonly id: string;
   readonly kind: 'began' | 'done' | 'failed' | 'timed out' | 'lost';
+  /** Slots of its pod that it has. */
+  readonly slots: number;
 }
 
 /** A request that waits, within its member. */

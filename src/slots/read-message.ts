@@ -149,6 +149,7 @@ function serviceReport(report: sluice.queue.v1.ServiceReport.$Shape): ServiceRep
       address: job.address ?? '',
       id: job.id ?? '',
       ageMs: number(job.ageMs),
+      slots: job.slots || 1,
     })),
     isKnown: report.known ?? false,
     classes: (report.classes ?? []).map(classReport),
@@ -252,6 +253,7 @@ function jobEventOf(event: sluice.queue.v1.JobEvent.$Properties): JobEvent {
     address: event.address ?? '',
     id: event.id ?? '',
     kind: JOB_KINDS[event.kind ?? JobEvents.Kind.BEGAN] ?? 'began',
+    slots: event.slots || 1,
   };
 }
 

@@ -5,6 +5,8 @@ export interface KnownJob {
   /** As `formatAddress` writes its pod. */
   readonly address: string;
   readonly id: string;
+  /** Slots of its pod that it has. */
+  readonly slots: number;
   /** Since when it is known, in monotonic milliseconds. */
   readonly since: number;
 }
@@ -12,8 +14,8 @@ export interface KnownJob {
 /** The jobs of one pod. */
 interface PodJobs {
   readonly jobs: Map<string, KnownJob>;
-  /** Their filters are gone: until the pod was asked, they count as running. */
-  readonly orphans: Set<string>;
+  /** Their filters are gone, and the slots that they have: until the pod was asked, they count as running. */
+  readonly orphans: Map<string, number>;
   /** They have ended for their filter, though the pod may still name them. */
   readonly ended: Set<string>;
 }
@@ -52,8 +54,8 @@ export class KnownJobs {
 
   /** A member has died: its jobs go on, and nobody knows of them. */
   orphan(member: string): void {
-    for (const { address, id } of this.#takeAll(member))
-      if (this.#isAsked(address)) this.#change(address, ({ orphans }) => orphans.add(id));
+    for (const { address, id, slots } of this.#takeAll(member))
+      if (this.#isAsked(address)) this.#change(address, ({ orphans }) => orphans.set(id, slots));
   }
 
   /** The jobs at a pod. */
@@ -61,19 +63,23 @@ export class KnownJobs {
     return [...(this.#pods.get(address)?.jobs.values() ?? [])];
   }
 
-  /** How many of these jobs of a pod, and of those that went on without their filter, no filter knows. */
-  unknownAt(address: string, running: ReadonlySet<string> | undefined): number {
-    const { orphans = [], ended = [] } = this.#pods.get(address) ?? {};
-    const ids = new Set([...(running ?? []), ...orphans]);
-    for (const { id } of this.at(address)) ids.delete(id);
-    for (const id of ended) ids.delete(id);
-    return ids.size;
+  /**
+   * How many slots those of these jobs of a pod have, and of those that went on without their filter, that no filter knows. `usual`: the
+   * slots of one of which only its pod has ever told.
+   */
+  unknownAt(address: string, running: ReadonlySet<string> | undefined, usual = 1): number {
+    const { orphans, ended = [] } = this.#pods.get(address) ?? {};
+    const slots = new Map([...(running ?? [])].map((id) => [id, usual]));
+    for (const [id, own] of orphans ?? []) slots.set(id, own);
+    for (const { id } of this.at(address)) slots.delete(id);
+    for (const id of ended) slots.delete(id);
+    return [...slots.values()].reduce((sum, own) => sum + own, 0);
   }
 
   /** A pod has said what it has; or it is gone, and has none. */
   said(address: string, running: ReadonlySet<string>): void {
     this.#change(address, ({ orphans, ended }) => {
-      orphans.clear();
+      for (const id of orphans.keys()) if (!running.has(id)) orphans.delete(id);
       for (const id of ended) if (!running.has(id)) ended.delete(id);
     });
   }
@@ -88,7 +94,7 @@ export class KnownJobs {
   }
 
   #change(address: string, change: (pod: PodJobs) => void): void {
-    const pod = this.#pods.get(address) ?? { jobs: new Map(), orphans: new Set(), ended: new Set() };
+    const pod = this.#pods.get(address) ?? { jobs: new Map(), orphans: new Map(), ended: new Set() };
     change(pod);
     if (pod.jobs.size + pod.orphans.size + pod.ended.size > 0) this.#pods.set(address, pod);
     else this.#pods.delete(address);

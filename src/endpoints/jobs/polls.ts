@@ -24,7 +24,7 @@ export interface MemberJobs {
   readonly member: string;
   readonly node: string;
   readonly service: ServiceName;
-  readonly jobs: readonly { readonly address: string; readonly id: string }[];
+  readonly jobs: readonly Pick<KnownJob, 'address' | 'id' | 'slots'>[];
 }
 
 /** What is known of one pod. */
@@ -98,7 +98,7 @@ export class JobPolls {
     this.died(died);
     const since = this.#options.clock.monotonic();
     for (const { node, service, jobs } of all)
-      for (const { address, id } of jobs) this.#of(service).add({ member, node, address, id, since });
+      for (const { address, id, slots } of jobs) this.#of(service).add({ member, node, address, id, slots, since });
     for (const name of this.#polled.keys()) this.#count(name);
   }
 
@@ -206,7 +206,7 @@ export class JobPolls {
     const known = this.#of(name);
     const taken = new Map<string, number>();
     for (const [address, { running }] of polled.pods) {
-      const count = known.unknownAt(address, running);
+      const count = known.unknownAt(address, running, usualCost(polled.service));
       if (count > 0) taken.set(address, count);
     }
     const isSame =
@@ -214,6 +214,11 @@ export class JobPolls {
     polled.taken = taken;
     if (!isSame) this.#options.changed(name);
   }
+}
+
+/** The slots of a job whose filter has not told them. */
+function usualCost({ service: { discipline } }: ServiceWithPods): number {
+  return discipline.kind === 'limited' ? (discipline.cost?.usual ?? 1) : 1;
 }
 
 function pathOf({ service: { discipline } }: ServiceWithPods): string | undefined {

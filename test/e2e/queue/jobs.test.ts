@@ -8,7 +8,7 @@ interface Stage {
   readonly sluice: Sluice;
   readonly pods: readonly JobPod[];
   /** Sends requests; each resolves to its answer. */
-  send(count: number): Promise<Response>[];
+  send(count: number, headers?: Record<string, string>): Promise<Response>[];
   /** What a pod says when a job has ended. */
   end(
     job: PodJob,
@@ -16,12 +16,12 @@ interface Stage {
   ): Promise<number>;
 }
 
-async function stage(keys: Keys, count = 2): Promise<Stage> {
+async function stage(keys: Keys, count = 2, service: Keys = {}): Promise<Stage> {
   const pods = await Promise.all(Array.from({ length: count }, () => JobPod.start()));
   onTestFinished(() => {
     for (const pod of pods) pod.stop();
   });
-  const codec = { static: pods.map(({ address }) => address), limit: 1, async: keys };
+  const codec = { static: pods.map(({ address }) => address), limit: 1, async: keys, ...service };
   const sluice = await startSluice({
     services: { codec },
     routes: [{ match: { prefix: '/' }, service: 'codec' }],
@@ -30,7 +30,8 @@ async function stage(keys: Keys, count = 2): Promise<Stage> {
   return {
     sluice,
     pods,
-    send: (requests) => Array.from({ length: requests }, () => fetch(`${at}/render`, { method: 'POST' })),
+    send: (requests, headers = {}) =>
+      Array.from({ length: requests }, () => fetch(`${at}/render`, { method: 'POST', headers })),
     end: async ({ id, token }, { token: other = token, how = 'done', method = 'POST' } = {}) => {
       const headers: Record<string, string> = other === '' ? {} : { 'sluice-job-token': other };
       const answer = await fetch(`${at}/.well-known/sluice/jobs/${id}/${how}`, { method, headers });
@@ -156,6 +157,22 @@ test('Envoy is killed and started again: pods say what they have, and get nothin
   for (const pod of pods) for (const { id } of pod.taken) pod.finish(id);
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([202, 202]);
   expect(pods.map(({ peak }) => peak)).toEqual([1, 1]);
+});
+
+test('a job that takes several slots has them after a restart of Envoy as well', { timeout: 60_000 }, async () => {
+  const service = { limit: 4, cost: { header: 'x-cost' } };
+  const { pods, send, sluice } = await stage({ timeout: '2h', poll: '/jobs' }, 1, service);
+  await Promise.all(send(1, { 'x-cost': '3' }));
+  const [large] = runningOf(pods);
+  await sluice.killEnvoy();
+  await sluice.startEnvoyAgain();
+  const answers = send(4);
+  await until(() => runningOf(pods).length === 2, { what: 'a job beside the large one' });
+  await pause(2500);
+  expect(runningOf(pods)).toHaveLength(2);
+  pods[0]?.finish(large?.id ?? '');
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+  expect(pods[0]?.peak).toBe(4);
 });
 
 test('a job that its pod has forgotten ends', { timeout: 60_000 }, async () => {

@@ -46,10 +46,10 @@ function world(running: Set<string> | null = new Set()) {
       codeVersion: '',
       memoryBytes: 0,
       peer: '',
-      services: [serviceReport('codec', { jobs: ids.map((id) => ({ address: POD, id, ageMs: 0 })) })],
+      services: [serviceReport('codec', { jobs: ids.map((id) => ({ address: POD, id, ageMs: 0, slots: 1 })) })],
     });
   const job = (member: MemberId, kind: JobEvent['kind'], id: string) =>
-    events.record({ ...member, kind: 'job', event: { service: NAME, address: POD, id, kind } });
+    events.record({ ...member, kind: 'job', event: { service: NAME, address: POD, id, kind, slots: 1 } });
   const gone = (member: MemberId) => events.record({ ...member, kind: 'gone', reason: '' });
   return { clock, state, polls, follow, hello, job, gone, taken: () => polls.taken(NAME).get(POD) ?? 0 };
 }
