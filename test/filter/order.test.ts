@@ -2,8 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   ABANDONED_WAITING,
+  ABANDONED_WORKING,
   ANSWERED,
   ARRIVED,
+  COUNT_ANSWERED,
+  COUNT_FAILED,
   DEADLINES,
   LATE,
   NONE,
@@ -309,6 +312,10 @@ describe('cost', () => {
         }
         queue.tick(now + 10);
         expect([open.size, queue.waiting(s), queue.inUse(s), queue.requests]).toEqual([0, 0, 0, 0]);
+        const worked = count(COUNT_ANSWERED) + count(COUNT_FAILED) + count(ABANDONED_WORKING);
+        expect(worked).toBe(count(STARTED));
+        const unserved = count(REFUSED) + count(DEADLINES) + count(WAIT_TIMEOUTS) + count(ABANDONED_WAITING);
+        expect(worked + unserved).toBe(came);
         if (isFair) expect(tenants.map((t) => queue.order.inUseOf(t) + queue.order.waitingOf(t))).toEqual([0, 0]);
       }),
     );
