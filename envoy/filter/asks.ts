@@ -4,6 +4,7 @@
 // of the worker that asks, then the question; and back: another such byte, whether it knows, the number of the question, the answer.
 
 import { arriveLate } from './arrivals.ts';
+import { isComing } from './bodies.ts';
 import { Floats, Ints } from './columns.ts';
 import { begin, enter, lineAt, lineSize, putBytes } from './host.ts';
 import { isLed, isLedElsewhere, leads } from './idempotency.ts';
@@ -120,7 +121,8 @@ function giveUp(i: i32, now: f64): void {
   const kind = kinds.get(i);
   close(i);
   if (kind === KEY) {
-    if (leads(context)) arriveLate(context, now);
+    // Where its body is still on its way it joins with that.
+    if (leads(context) && !isComing(context)) arriveLate(context, now);
     return;
   }
   enter(context);

@@ -65,6 +65,7 @@ import {
   FOLLOWS,
   isAnyComplete,
   isAnyKeyed,
+  isAsking,
   isKeyed,
   keyAt,
   keyed,
@@ -276,7 +277,9 @@ function arrive(context: u32, hasBody: bool): i32 {
     if (lead(context, s) === FOLLOWS) return PAUSE;
     if (keyed && askOthers(context, KEY, keyAt(), keyLength(), at)) {
       asking(context);
-      return PAUSE;
+      if (!isBody || !beginBody(context, s, queues.requestsMax)) return PAUSE;
+      queues.changed(s);
+      return AWAIT_BODY;
     }
   }
   if (isBody && beginBody(context, s, queues.requestsMax)) {
@@ -319,12 +322,14 @@ function arriveWithBody(context: u32): bool {
   if (!isRouted()) return true;
   if (service !== NONE) queues.changed(service);
   readIfMany(service, 0);
+  // It joins when the other workers have answered.
+  if (isAsking(context)) return false;
   return queueUp(context, service, now());
 }
 
 function isInQueue(context: u32): bool {
   const r = contexts.find(context);
-  return r !== NONE && queues.state(r) === WAITING;
+  return r === NONE ? isAsking(context) : queues.state(r) === WAITING;
 }
 
 /**

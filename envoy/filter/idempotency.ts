@@ -234,6 +234,12 @@ export function asking(context: u32): void {
   states.set(contexts.find(context), ASKING);
 }
 
+/** Whether they are still being asked. */
+export function isAsking(context: u32): bool {
+  const e = count === 0 ? NONE : contexts.find(context);
+  return e !== NONE && (states.get(e) === ASKING || states.get(e) === YIELDED);
+}
+
 /** The other workers do not have it. Whether it leads: not if it has yielded to one of them meanwhile. */
 export function leads(context: u32): bool {
   const e = contexts.find(context);

@@ -72,3 +72,41 @@ test('several workers: of requests with one key one goes to a pod, wherever they
     expect(atPods).toHaveLength(1);
   }
 });
+
+test('several workers: a request with a key joins the queue with its body as well', async () => {
+  const settings = { ...SETTINGS, idempotencyHeader: 'x-key', onDuplicate: 2, waitForBodyBytes: 65536 };
+  const run = await startRun({ workers: 3, pods: { count: 1 }, settings });
+  started.push(run);
+  const post = (key: string) => {
+    const sending = request({
+      host: '127.0.0.1',
+      port: run.port,
+      method: 'POST',
+      agent: false,
+      headers: { 'x-key': key, 'x-work-ms': '20', 'content-length': '10' },
+    });
+    const status = new Promise<number>((resolve, reject) => {
+      sending.on('error', reject);
+      sending.on('response', (response) => response.resume().on('end', () => resolve(response.statusCode ?? 0)));
+    });
+    return { sending, status };
+  };
+  for (let round = 0; round < 4; round++) {
+    const slow = post(`slow-${round}`);
+    slow.sending.write('12345');
+    // Meanwhile others have the only slot, whatever worker they come to.
+    for (let i = 0; i < 3; i++) {
+      const quick = post(`quick-${round}-${i}`);
+      quick.sending.end('1234567890');
+      expect(await quick.status).toBe(200);
+    }
+    expect(await run.pods.held()).toBe(0);
+    const twin = post(`slow-${round}`);
+    twin.sending.end('1234567890');
+    slow.sending.end('67890');
+    expect(await slow.status).toBe(200);
+    // Joined at the same worker, told of it at another.
+    expect([200, 409]).toContain(await twin.status);
+  }
+  expect(await run.pods.peak()).toBe(1);
+});
