@@ -105,6 +105,9 @@ interface SharedService {
 /** Slots by service and pod. */
 type Limits = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
+/** Pods by service. */
+type UnknownPods = ReadonlyMap<string, ReadonlySet<string>>;
+
 const NO_PODS: ReadonlySet<string> = new Set();
 const NO_LIMITS: ReadonlyMap<string, number> = new Map();
 
@@ -155,17 +158,17 @@ export class Coordinator {
    * All services with the limits of their pods. A pod that is not named has limit 0 (rule 4). `unknown`: of these pods, by service,
    * it is not known yet what else uses them: no slot of theirs is made.
    */
-  configure(services: Limits, now: number, unknown: ReadonlyMap<string, ReadonlySet<string>> = new Map()): void {
+  configure(services: Limits, now: number, unknown: UnknownPods = new Map()): void {
     this.now = now;
-    this.setServices(services);
-    for (const service of this.services.values()) service.unknown = unknown.get(service.name) ?? NO_PODS;
+    this.setServices(services, unknown);
     this.settleAll();
   }
 
-  private setServices(services: Limits): void {
+  private setServices(services: Limits, unknown: UnknownPods): void {
     this.configured = true;
     for (const service of this.services.values()) if (!services.has(service.name)) service.limits = NO_LIMITS;
     for (const [name, limits] of services) this.service(name).limits = limits;
+    for (const service of this.services.values()) service.unknown = unknown.get(service.name) ?? NO_PODS;
   }
 
   /** The limits of one service have changed. */
@@ -186,12 +189,12 @@ export class Coordinator {
 
   /**
    * The death of members is proven: their process is reaped, their container has ended, their Pod object is gone (rule 8).
-   * `services`: the limits as they are without them.
+   * `services`, `unknown`: as in `configure`, as they are without them.
    */
-  died(keys: readonly MemberKey[], now: number, services?: Limits): void {
+  died(keys: readonly MemberKey[], now: number, services?: Limits, unknown: UnknownPods = new Map()): void {
     this.now = now;
     for (const key of keys) if (!this.dead.has(key)) this.bury(key);
-    if (services !== undefined && this.configured) this.setServices(services);
+    if (services !== undefined && this.configured) this.setServices(services, unknown);
     this.settleAll();
   }
 

@@ -375,7 +375,7 @@ export class Sharing {
     }
     // Slots of jobs that go on without their filter are not made again.
     this.#countSlots();
-    this.#coordinator?.died(keys, clock.monotonic(), this.#limitsNow([]));
+    this.#coordinator?.died(keys, clock.monotonic(), this.#limitsNow([]), this.#unasked);
     if (this.#isSharing) log.info({ members: keys, why }, 'the slots of these filters are free again');
     this.#send();
     // Who was given up may still be connected: it has been told.

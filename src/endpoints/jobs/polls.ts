@@ -31,8 +31,11 @@ export interface MemberJobs {
 interface Asked {
   /** What it said last; undefined: it has not answered yet. */
   running: ReadonlySet<string> | undefined;
-  /** Whether it was asked at least once. */
+  /** Whether it was asked since `since`. */
   isAsked: boolean;
+  /** What it said of an earlier time does not count: it may have taken a job since then that nobody was told of. */
+  since: number;
+  isUnreadable: boolean;
   /** Jobs that it did not name last time, though a filter knows them. */
   missing: ReadonlySet<string>;
 }
@@ -105,7 +108,16 @@ export class JobPolls {
   /** These members are no more, and their jobs may go on. */
   died(members: readonly string[]): void {
     for (const known of this.#known.values()) for (const member of members) known.orphan(member);
-    if (members.length > 0) for (const name of this.#polled.keys()) this.#count(name);
+    if (members.length === 0) return;
+    const now = this.#options.clock.monotonic();
+    for (const [name, polled] of this.#polled) {
+      // One that it had just sent to a pod may have become a job that it did not hear of.
+      for (const asked of polled.pods.values()) Object.assign(asked, { isAsked: false, since: now });
+      this.#count(name);
+      this.#options.changed(name);
+      polled.cancel();
+      void this.#round(polled);
+    }
   }
 
   /** A member says that a job has begun. */
@@ -152,7 +164,13 @@ export class JobPolls {
     const isNew = [...present].some((address) => !polled.pods.has(address));
     for (const address of present)
       if (!polled.pods.has(address))
-        polled.pods.set(address, { running: undefined, isAsked: false, missing: new Set() });
+        polled.pods.set(address, {
+          running: undefined,
+          isAsked: false,
+          since: Number.NEGATIVE_INFINITY,
+          isUnreadable: false,
+          missing: new Set(),
+        });
     if (!isNew) return;
     polled.cancel();
     void this.#round(polled);
@@ -186,14 +204,31 @@ export class JobPolls {
     const running = await ask({ pod, path, protocol, timeoutMs: TIMEOUT_MS });
     const address = formatAddress(pod);
     const asked = polled.pods.get(address);
-    if (asked === undefined) return;
-    if (running === undefined && !asked.isAsked) unreadable(name, address);
-    asked.isAsked = true;
+    if (asked === undefined || began < asked.since) return;
+    if (running === undefined && !asked.isAsked && !asked.isUnreadable) {
+      asked.isUnreadable = true;
+      unreadable(name, address);
+    }
     // Who does not answer may still work.
-    if (running === undefined) return;
+    if (running !== undefined) this.#said(polled, address, asked, { running, began });
+    asked.isAsked = true;
+  }
+
+  #said(
+    {
+      service: {
+        service: { name },
+      },
+    }: Polled,
+    address: string,
+    asked: Asked,
+    { running, began }: { readonly running: ReadonlySet<string>; readonly began: number },
+  ): void {
     asked.running = running;
     const known = this.#of(name);
     known.said(address, running);
+    // Before it counts as asked.
+    this.#count(name);
     const gone = known.at(address).filter(({ id, since }) => since < began && !running.has(id));
     for (const job of gone) if (asked.missing.has(job.id)) this.#options.lost(name, job);
     asked.missing = new Set(gone.map(({ id }) => id));

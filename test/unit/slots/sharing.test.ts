@@ -364,3 +364,17 @@ test('no slot of a pod is made before it is known which jobs it has', () => {
   sharing.recordJobs();
   expect(grants(b)).toEqual(['codec p:1 0']);
 });
+
+test('no slot of an Envoy that has ended is made before its pods were asked for jobs', () => {
+  const { sharing, jobs, come, holding, go } = world();
+  const a = come('a', '1');
+  const b = come('b', '2');
+  holding(a, [['p:1', 2]]);
+  holding(b, []);
+  go(a);
+  jobs.known = false;
+  expect([sharing.forget('a'), grants(b)]).toEqual(['forgotten', []]);
+  jobs.known = true;
+  sharing.recordJobs();
+  expect(grants(b)).toEqual(['codec p:1 0', 'codec p:1 0']);
+});

@@ -99,6 +99,22 @@ test('the jobs of a filter that is gone take slots at once, those of one that co
   expect(taken()).toBe(0);
 });
 
+test('when a filter is gone its pods are asked again before they count: one may have a job that it did not hear of', async () => {
+  const { clock, state, polls, follow, hello, gone, taken } = world();
+  const [old, next] = [memberAt(1), memberAt(2)];
+  hello(old);
+  follow(80);
+  await clock.advance(0);
+  gone(old);
+  state.running = new Set(['b']);
+  expect(polls.isUnasked(NAME, POD)).toBe(false);
+  hello(next);
+  expect([polls.isUnasked(NAME, POD), taken()]).toEqual([true, 0]);
+  await clock.advance(0);
+  expect([polls.isUnasked(NAME, POD), taken()]).toEqual([false, 1]);
+  polls.stop();
+});
+
 test('a job that has ended takes no slot, though its pod still names it', async () => {
   const { clock, follow, hello, job, taken } = world(new Set(['a']));
   const member = memberAt(1);
