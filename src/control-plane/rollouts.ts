@@ -59,6 +59,13 @@ const REMEMBER_MS = 30_000;
 /** How long after it has the control listener an Envoy waits for its filter: one that does not come then does not come. */
 const OPEN_MS = 5000;
 
+/**
+ * After a start the filter of an Envoy that had a configuration is waited for so long: one that nobody answered tries again every 2 s
+ * (`RETRY_MAX_MS` in envoy/filter/stream.ts). What it has decides what may be taken away: without it a service that was renamed
+ * meanwhile would lose its cluster while requests wait for it.
+ */
+const START_RETURN_MS = 3000;
+
 /** Beside Envoys that share slots it waits longer, as without its filter it could only refuse requests: it may just be busy. */
 const OPEN_BESIDE_MS = 30_000;
 
@@ -195,7 +202,7 @@ export class Rollouts {
       model: undefined,
       absent: new Set(),
       isOpen: this.#options.slots === undefined,
-      waitsUntil: envoys.isReturning(node) && this.#options.slots !== undefined ? now + RETURN_MS : now,
+      waitsUntil: envoys.isReturning(node) && this.#options.slots !== undefined ? now + START_RETURN_MS : now,
       cancel: NO_TIMER,
     };
     this.#running.set(node, running);

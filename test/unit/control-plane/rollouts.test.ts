@@ -104,6 +104,12 @@ function world() {
       ]);
       rollouts.snapshotFor(ENVOY, stream);
     },
+    /** What Envoy is sent. */
+    given: (stream: number) => rollouts.snapshotFor(ENVOY, stream),
+    /** The file has no service any more. */
+    empty() {
+      rollouts.follow({ routing: { ...model.routing, services: [], routes: [] }, services: [] });
+    },
     disconnect(stream: number) {
       rollouts.recordXds([{ kind: 'disconnected', stream, node: ENVOY, peer: '', reason: '' }]);
     },
@@ -142,6 +148,27 @@ test('who waits for a service that another Envoy has got is let go only once its
   removeCluster();
   await clock.advance(50);
   expect(said()).toMatchObject([{ kind: 'service', name: 'codec', settings: { max: 0, fullStatus: 503 } }]);
+});
+
+test('after a start nothing is taken from an Envoy before its filter has said who waits there', async () => {
+  const { clock, connect, connectFilter, given, empty } = world();
+  empty();
+  connect(1);
+  expect(given(1)).toBeUndefined();
+  // So late comes a filter that nobody has answered for seconds.
+  await clock.advance(2000);
+  expect(given(1)).toBeUndefined();
+  connectFilter(1);
+  // What it has waiting still needs its cluster.
+  expect(given(1)?.types[TYPE_URLS.cluster].kept?.has('codec')).toBe(true);
+});
+
+test('after a start an Envoy whose filter does not come gets what there is', async () => {
+  const { clock, connect, given, empty } = world();
+  empty();
+  connect(1);
+  await clock.advance(4000);
+  expect(given(1)).toBeDefined();
 });
 
 test('a filter that is back before its Envoy does not go on with what was given away meanwhile', () => {
