@@ -110,8 +110,8 @@ const NO_PODS: ReadonlyMap<string, PodSlots> = new Map();
  *   another service gets is handed over slot by slot, so that both together never have more than its limit; those who
  *   wait longer go first.
  *
- * Pure but for its own memory, and told what the others have: it waits for what it sees, never for a time, but for a
- * filter that has lost its stream.
+ * Pure but for its own memory, and told what the others have: it waits for what it sees; for a time only where nothing is to be
+ * seen: a filter that has lost its stream or does not answer, requests that are still on their way, a service without pods.
  */
 export class Rollout {
   #model: Model | undefined;
@@ -214,14 +214,14 @@ export class Rollout {
       this.#touched.clear();
       for (const name of names) this.#stepService(name, input);
     }
-    const closed = members.flatMap(({ closedAt }) => (closedAt === undefined ? [] : [closedAt + RETURN_MS]));
-    const again = this.#unsettled.size > 0 ? [now + RECHECK_MS] : [];
-    this.#wakeAt = Math.min(...closed, ...again, Number.POSITIVE_INFINITY);
-    if (this.#wakeAt === Number.POSITIVE_INFINITY) this.#wakeAt = undefined;
     if (this.#held !== undefined && this.#mayRoute(this.#held, input)) {
       this.#held = undefined;
       this.#view = undefined;
     }
+    const closed = members.flatMap(({ closedAt }) => (closedAt === undefined ? [] : [closedAt + RETURN_MS]));
+    const again = this.#unsettled.size > 0 ? [now + RECHECK_MS] : [];
+    this.#wakeAt = Math.min(...closed, ...again, Number.POSITIVE_INFINITY);
+    if (this.#wakeAt === Number.POSITIVE_INFINITY) this.#wakeAt = undefined;
     this.#view ??= this.#compose();
     return this.#view;
   }

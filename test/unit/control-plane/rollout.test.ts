@@ -40,7 +40,8 @@ test('whatever is edited when, and however often Sluice or the filter ends: limi
   expect(faults).toEqual([]);
 }, 120_000);
 
-test('routes to a service that comes wait until the filter knows its pods, and the service before stays as long', () => {
+/** A rollout to an Envoy that takes all, and that has the service `before`. */
+function stage() {
   const pod: Pod = { ip: '10.0.0.1', port: 80, state: 'ready' };
   const modelOf = (name: string): Model => {
     const service = serviceOf(name, { kind: 'static', addresses: [{ ip: pod.ip, port: pod.port }] }, 1);
@@ -57,12 +58,11 @@ test('routes to a service that comes wait until the filter knows its pods, and t
   member.receive({ kind: 'hello end' }, 0, '');
   const rollout = new Rollout();
   rollout.join(member);
-  let [now, sequence] = [0, 0];
+  let sequence = 0;
   let snapshot: Snapshot | undefined;
   const versionOf = (typeUrl: string, name: string) => snapshot?.types[typeUrl as TypeUrl].resources.get(name)?.version; // only of types that there are
-  /** Envoy takes all, and the filter as well where it answers. */
-  const step = (answers: boolean) => {
-    now += 60;
+  /** The filter takes it as well where it answers. */
+  const stepAt = (now: number, answers: boolean) => {
     const view = rollout.step({
       members: [member],
       holdings: { sent: versionOf, taken: versionOf, lacks: () => false, names: () => [], isReturning: () => false },
@@ -77,18 +77,42 @@ test('routes to a service that comes wait until the filter knows its pods, and t
     if (answers) member.receive({ kind: 'ack', sequence }, now, '');
     return view.model;
   };
-  const names = ({ services }: Model) => services.map(({ service: { name } }) => name);
   const [before, after] = [modelOf('before'), modelOf('after')];
   rollout.setTarget(before, new Set());
-  for (let times = 0; times < 3; times++) step(true);
+  for (const now of [60, 120, 180]) stepAt(now, true);
+  return { rollout, before, after, stepAt };
+}
+
+test('routes to a service that comes wait until the filter knows its pods, and the service before stays as long', () => {
+  const { rollout, before, after, stepAt } = stage();
+  const names = ({ services }: Model) => services.map(({ service: { name } }) => name);
   rollout.setTarget(after, new Set());
-  for (let times = 0; times < 4; times++) {
-    const model = step(false);
+  for (const now of [240, 300, 360, 420]) {
+    const model = stepAt(now, false);
     expect(model.routing).toBe(before.routing);
     expect(names(model).sort()).toEqual(['after', 'before']);
   }
-  step(true);
-  expect(step(true).routing).toBe(after.routing);
+  stepAt(480, true);
+  expect(stepAt(540, true).routing).toBe(after.routing);
+});
+
+test('a filter that does not answer keeps routes for a second, though nothing else happens', () => {
+  const { rollout, before, after, stepAt } = stage();
+  // Nobody leaves: what leaves is looked at all the time.
+  const services = [...after.services, ...before.services];
+  const both = { routing: { ...after.routing, services: services.map(({ service }) => service) }, services };
+  rollout.setTarget(both, new Set());
+  let now = 240;
+  let model = stepAt(now, false);
+  expect(model.routing).toBe(before.routing);
+  while (model.routing === before.routing) {
+    const { wakeAt } = rollout;
+    expect(wakeAt, `after ${now} ms`).toBeDefined();
+    now = wakeAt ?? now;
+    model = stepAt(now, false);
+  }
+  expect(model.routing).toBe(both.routing);
+  expect(now).toBeLessThan(240 + 1100);
 });
 
 function snapshotOf({ services }: Model): Snapshot {
