@@ -8,11 +8,11 @@ export interface EnvoyArgument {
 export const REQUIRED_ARGUMENTS: readonly EnvoyArgument[] = [
   {
     args: ['--concurrency', '1'],
-    why: 'one worker: with two there would be two queues, not yet sharing one limit',
+    why: 'one worker: that limits hold over several is not proven yet',
   },
   {
     args: ['--disable-hot-restart'],
-    why: 'two Envoys at once would each let through the whole limit; it also lets several Envoys share a machine',
+    why: 'two processes of one node id at once would be taken for one Envoy; it also lets several Envoys share a machine',
   },
   {
     // A year; run: what is still under way at the old listener when the time is up is cut off.

@@ -33,7 +33,7 @@ export type Given =
 /** What is known of the services that are there. */
 export type Services = readonly { readonly service: Pick<Service, 'name' | 'discipline'> }[];
 
-/** How long after a start the filters of Envoys that had a configuration are waited for: they come back within a second. */
+/** How long after a start the filters of Envoys that had a configuration are waited for: they come back within some 2 s. */
 const RETURN_MS = 3000;
 
 /** An Envoy that has clusters asks for its listeners in the same breath. */

@@ -72,7 +72,7 @@ export interface SharingState {
   readonly missing: (service: ServiceName) => number;
 }
 
-/** Without a register from before, those that had slots are waited for after a start: they come back within a second. */
+/** Without a register from before, those that had slots are waited for after a start: they come back within some 2 s. */
 const RETURN_MS = 3000;
 
 /** How often is looked whether somebody has been away for too long, and asked whether a VM has ended. */

@@ -168,7 +168,7 @@ function toJobs({ async: read }: ReadService): { readonly jobs?: Jobs } {
 function toIdempotency({ idempotency: read }: ReadService): { readonly idempotency?: Idempotency } {
   if (read === undefined) return {};
   const { header, on_duplicate: onDuplicate } = need(read);
-  return { idempotency: { header: need(header).toLowerCase(), onDuplicate: need(onDuplicate) } };
+  return { idempotency: { header: need(header), onDuplicate: need(onDuplicate) } };
 }
 
 function toDiscipline(read: ReadService): Discipline {

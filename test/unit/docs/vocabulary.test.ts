@@ -12,7 +12,7 @@ const OTHERWISE: readonly (readonly [RegExp, string])[] = [
   [/\bgates?\b/gi, 'queue'],
   [/\bparking\b|\bparked\b/gi, 'waiting'],
   [/\bkick(s|ed)?\b/gi, ''],
-  [/\bheirs?\b|\bcarriers?\b/gi, 'owner, member'],
+  [/\bheirs?\b|\bcarriers?\b/gi, 'member'],
   [/\b((wait|waits|waited|waiting|stands?|first) in|left) (one |the |a )?line\b/gi, 'queue'],
   [/\b(the|one|a) lines? (of a service|for|in front|is full|was full|grows|has not)\b/gi, 'queue'],
 ];
