@@ -6,5 +6,7 @@ import { text } from './host.ts';
 export const ALIVE = text('sluice.alive.');
 /** Instead of a number: this VM ends what it has, and counts no more. */
 export const RETIRED: u64 = 0xffffffff;
+/** The same, and its last request is over. */
+export const ENDED: u64 = 0xfffffffe;
 /** What the answer to the call says, before the same nanoseconds. */
 export const SELF = text('sluice_self.');

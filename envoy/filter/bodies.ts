@@ -2,7 +2,7 @@
 // holds no slot.
 import { Floats, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
-import { found, foundSize, getHeader, isGrpc, REQUEST_HEADERS, release, same, Text, text } from './host.ts';
+import { found, foundSize, getHeader, hasHeader, isGrpc, REQUEST_HEADERS, release, same, text } from './host.ts';
 
 const NONE: i32 = -1;
 
@@ -15,7 +15,7 @@ export const HERE: i32 = 2;
 const HELD_MAX: f64 = 67108864;
 
 const EXPECT = text('expect');
-const UPGRADE = text('upgrade');
+export const UPGRADE = text('upgrade');
 const METHOD = text(':method');
 const CONNECT = text('CONNECT');
 
@@ -89,19 +89,13 @@ export function beginBody(context: u32, s: i32, most: i32): bool {
 
 /** Not one whose client waits for an answer before it sends its body, or before it ends it. */
 function isPlain(): bool {
-  if (hasHeader(EXPECT) || hasHeader(UPGRADE)) return false;
+  if (hasHeader(REQUEST_HEADERS, EXPECT) || hasHeader(REQUEST_HEADERS, UPGRADE)) return false;
   if (getHeader(REQUEST_HEADERS, METHOD)) {
     const connects = same(found, foundSize, CONNECT);
     release(found);
     if (connects) return false;
   }
   return !isGrpc(REQUEST_HEADERS);
-}
-
-function hasHeader(name: Text): bool {
-  if (!getHeader(REQUEST_HEADERS, name)) return false;
-  release(found);
-  return true;
 }
 
 /** Whether the body of this request is still on its way. */

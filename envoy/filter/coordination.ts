@@ -4,7 +4,6 @@ import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
 import { isFull } from './reports.ts';
 import { RELEASED, WAITS } from './shares.ts';
-import { leaveRecords } from './sharing.ts';
 import { findPod, findService, podEntry, queues, serviceEntry, servicesEnd, shares } from './state.ts';
 import { giveUpStream, isStreamOpen, send } from './stream.ts';
 import { beginMessage, close, open, writeBytes, writeNumber } from './wire.ts';
@@ -36,7 +35,8 @@ function readProcess(): u64 {
 /** Several Envoys share the slots from now on, and this is the term of their coordinator. */
 export function applyShare(term: f64, window: i32, now: f64): void {
   if (!queues.coordinated) {
-    leaveRecords();
+    // What the records of this Envoy's workers say stays as it is.
+    queues.shared = false;
     queues.coordinated = true;
     for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) shares.begin(s);
   }

@@ -2,7 +2,7 @@
 
 import { arriveLate, isRouted, queueUp, service } from './arrivals.ts';
 import { askOthers, forgetAsk, KEY } from './asks.ts';
-import { beginBody, COMING, forgetBody, HERE, isAnyWaited, takeBody } from './bodies.ts';
+import { beginBody, COMING, forgetBody, HERE, isAnyWaited, takeBody, UPGRADE } from './bodies.ts';
 import { Ints } from './columns.ts';
 import { allowTrap, configure } from './config.ts';
 import { numberProcess } from './coordination.ts';
@@ -45,6 +45,7 @@ import {
   getNumber,
   getProperty,
   getWholeNumber,
+  hasHeader,
   isGrpc,
   lineAt,
   lineSize,
@@ -117,7 +118,6 @@ const UPSTREAM_ADDRESS = text('upstream\0address');
 const UPSTREAM_LOCAL_ADDRESS = text('upstream\0local_address');
 const RESPONSE_FLAGS = text('response\0flags');
 const ROOT_ID = text('plugin_root_id');
-const UPGRADE = text('upgrade');
 const STATUS = text(':status');
 const GRPC_STATUS = text('grpc-status');
 const SERVER_TIMING = text('server-timing');
@@ -272,8 +272,9 @@ function arrive(context: u32, hasBody: bool): i32 {
   if (!isRouted()) return answerWellKnown(context, at) ? PAUSE : CONTINUE;
   const s = service;
   const isBody = hasBody && isAnyWaited && s !== NONE;
-  readIfMany(s, (isBody ? BODY_ASKS : 0) + (s !== NONE && isKeyed(s) ? KEY_ASKS : 0));
-  if (s !== NONE && isKeyed(s)) {
+  const isKey = s !== NONE && isKeyed(s);
+  readIfMany(s, (isBody ? BODY_ASKS : 0) + (isKey ? KEY_ASKS : 0));
+  if (isKey) {
     if (lead(context, s) === FOLLOWS) return PAUSE;
     if (keyed && askOthers(context, KEY, keyAt(), keyLength(), at)) {
       asking(context);
@@ -347,7 +348,7 @@ function onTry(context: u32, hasBody: bool): i32 {
   }
   if (r === NONE || !queues.isWorking(r)) return CONTINUE;
   // A request that asks for another protocol is followed by something.
-  beginTry(context, r, hasBody && getHeader(REQUEST_HEADERS, UPGRADE));
+  beginTry(context, r, hasBody && hasHeader(REQUEST_HEADERS, UPGRADE));
   if (!getProperty(UPSTREAM_ADDRESS) || isAt(r)) return CONTINUE;
   const p = findPod(queues.serviceOf(r), found, foundSize);
   if (p === NONE) return CONTINUE;

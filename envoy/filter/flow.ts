@@ -383,7 +383,7 @@ export function refuseStranded(): void {
   // Each answer calls the VM again.
   if (isRefusing) return;
   isRefusing = true;
-  for (let r = queues.anyClaiming(); r !== NONE; r = queues.anyClaiming()) {
+  for (let r = queues.firstClaim(); r !== NONE; r = queues.firstClaim()) {
     queues.unclaim(r);
     enter(tries.of(r));
     answerText(503, RENEWED, SAY_RENEWED, UNAVAILABLE);

@@ -4,7 +4,7 @@
 // but it tells nobody of those that wait, and they would hang until their clients leave. So each request passes the guard
 // first, which does nothing but note it. The queue's VM counts up a number that both share; when that stands still, the guard
 // answers all that this VM had. With new code there are two VMs for a while: a request belongs to the newest at its time.
-import { ALIVE, RETIRED, SELF } from './alive.ts';
+import { ALIVE, ENDED, RETIRED, SELF } from './alive.ts';
 import { Floats, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
 import {
@@ -173,7 +173,7 @@ function look(): void {
     const seen = shared();
     missed.set(i, seen === lastSeen[i] ? missed.get(i) + 1 : 0);
     lastSeen[i] = seen;
-    if (seen === RETIRED) {
+    if (seen === RETIRED || seen === ENDED) {
       unwatch(i);
       return;
     }

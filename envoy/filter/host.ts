@@ -176,6 +176,13 @@ export function getHeader(map: i32, name: Text): bool {
   return take(proxy_get_header_map_value(map, name.at, name.size, out, out + 4)) && foundSize > 0;
 }
 
+/** Whether there is such a header, with a value. */
+export function hasHeader(map: i32, name: Text): bool {
+  if (!getHeader(map, name)) return false;
+  release(found);
+  return true;
+}
+
 /** All headers, as `answerWith` takes them. */
 export function getPairs(map: i32): bool {
   return take(proxy_get_header_map_pairs(map, out, out + 4)) && foundSize > 0;

@@ -694,8 +694,7 @@ export class Queues {
    * that has ended instead takes more slots than any pod has: it is to be answered, and counts as refused.
    */
   start(s: i32, now: f64): i32 {
-    if (!this.mightStart(s)) return this.stopped(s);
-    const r = this.choosePair(s, now);
+    const r = this.mightStart(s) ? this.choosePair(s, now) : NONE;
     if (r === NONE) {
       this.unready(s);
       return NONE;
@@ -1318,11 +1317,6 @@ export class Queues {
     this.podClaims.add(p, -this.claimedBy(r));
   }
 
-  /** A request that waits for the slot of its claim, or NONE. */
-  anyClaiming(): i32 {
-    return this.claimHead;
-  }
-
   isClaiming(r: i32): bool {
     return this.requestClaim.get(r) !== NONE;
   }
@@ -1352,7 +1346,7 @@ export class Queues {
     return this.podSlots.get(p);
   }
 
-  /** A service with a change that concerns other workers, or NONE. It is shared by that. */
+  /** A service with a change that concerns other workers or Envoys, or NONE. It is shared by that. */
   takeUnshared(): i32 {
     const s = this.unsharedHead;
     if (s === NONE) return NONE;
@@ -1361,7 +1355,7 @@ export class Queues {
     return s;
   }
 
-  /** The record of the service is to be brought up to date. */
+  /** Other workers or Envoys are to hear of the service. */
   unshared(s: i32): void {
     if ((!this.shared && !this.coordinated) || this.starting || this.isUnshared.get(s) !== 0) return;
     this.isUnshared.set(s, 1);
@@ -1916,11 +1910,6 @@ export class Queues {
   }
 
   // ---- Lists ----
-
-  private stopped(s: i32): i32 {
-    this.unready(s);
-    return NONE;
-  }
 
   /** Somebody who waits arrived so early that he may start, as far as other Envoys are concerned. */
   private isGateOpen(s: i32): bool {

@@ -139,7 +139,7 @@ export function tickSharing(now: f64): f64 {
     beat(now);
     // Those that wait here look again, in case whoever was to look after them ended.
     if (queues.shared) {
-      const all = queues.anyClaiming() !== NONE;
+      const all = queues.firstClaim() !== NONE;
       for (let s: i32 = 0; s < servicesEnd(); s++)
         if (serviceEntry(s) !== 0 && (all || queues.waiting(s) > 0)) queues.unshared(s);
     }
@@ -184,11 +184,6 @@ function publish(now: f64): void {
 
 function unshareAll(): void {
   for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.unshared(s);
-}
-
-/** Several Envoys share the slots from now on: what the records say of this VM stays as it is. */
-export function leaveRecords(): void {
-  queues.shared = false;
 }
 
 function refreshAll(): void {

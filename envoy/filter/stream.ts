@@ -3,7 +3,7 @@
 // Envoy configures the plugins in three kinds of VM: a trial one, one of the main thread, one per worker. They are told apart by
 // a call to the internal listener: connections to it stay on their thread, and only workers have it. A stream belongs to the
 // root that opened it, and ends with it.
-import { ALIVE, RETIRED, SELF } from './alive.ts';
+import { ALIVE, ENDED, RETIRED, SELF } from './alive.ts';
 import { codeVersion, selfCluster, xdsCluster } from './config.ts';
 import { applyMessage } from './control.ts';
 import { handBack, processNumber } from './coordination.ts';
@@ -60,7 +60,6 @@ const GET = text('GET');
 const SLASH = text('/');
 const AUTHORITY = text('sluice.control');
 const ALIVE_MS: f64 = 400;
-const ENDED: u64 = 0xfffffffe;
 /** A VM that gave no sign of life for so long has trapped, and the guard has ended its requests. */
 const SILENT_MS: f64 = 8000;
 /** With it a VM calls itself. */

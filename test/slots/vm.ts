@@ -164,7 +164,7 @@ export class Vm {
       this.promisedUntil.delete(s);
       this.queues.unshared(s);
     }
-    const all = this.queues.anyClaiming() !== NONE;
+    const all = this.queues.firstClaim() !== NONE;
     this.services.forEach((_, s) => {
       if (all || this.queues.waiting(s) > 0) this.queues.unshared(s);
     });
@@ -230,7 +230,7 @@ export class Vm {
 
   /** Nobody calls it any more when its last request has ended. */
   private *leaveIfDone(): Callback {
-    for (let r = this.queues.anyClaiming(); r !== NONE; r = this.queues.anyClaiming()) {
+    for (let r = this.queues.firstClaim(); r !== NONE; r = this.queues.firstClaim()) {
       this.queues.end(r, FAILED, 0);
       this.queues.gone(r, 0);
       this.witness.refused(this, r);
