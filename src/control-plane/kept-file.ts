@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { KeptText } from '../slots/register.ts';
 
@@ -22,13 +22,7 @@ export class KeptFile implements KeptText {
   write(text: string): void {
     const temporary = `${this.#path}.${process.pid}.tmp`;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-    const file = openSync(temporary, 'w', 0o600);
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
+    writeFileSync(temporary, text, { mode: 0o600, flush: true });
     renameSync(temporary, this.#path);
   }
 }

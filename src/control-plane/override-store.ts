@@ -1,9 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { NO_OVERRIDES, type Order, type Overrides } from '../model/overrides.ts';
 import type { ServiceName } from '../model/service.ts';
+import { KeptFile } from './kept-file.ts';
 
 const order = z.object({ by: z.string(), at: z.number() });
 const fileSchema = z.object({ paused: z.record(z.string(), order), drained: z.record(z.string(), order) });
@@ -22,10 +21,12 @@ export interface OverrideStoreOptions {
 /** What operators have ordered, kept in a file. It is small, and an order that was confirmed must be there: written at once. */
 export class OverrideStore {
   readonly #options: OverrideStoreOptions;
+  readonly #kept: KeptFile | undefined;
   #overrides: Overrides;
 
   constructor(options: OverrideStoreOptions) {
     this.#options = options;
+    this.#kept = options.path === undefined ? undefined : new KeptFile(options.path);
     this.#overrides = this.#read();
   }
 
@@ -78,38 +79,31 @@ export class OverrideStore {
 
   #read(): Overrides {
     const { path, onFault } = this.#options;
-    if (path === undefined) return NO_OVERRIDES;
     try {
-      const { paused, drained } = fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+      const text = this.#kept?.read();
+      if (text === undefined) return NO_OVERRIDES;
+      const { paused, drained } = fileSchema.parse(JSON.parse(text));
       // Names were checked before they were written.
       return {
         paused: new Map(Object.entries(paused) as [ServiceName, Order][]),
         drained: new Map(Object.entries(drained)),
       };
     } catch (error) {
-      if (!isMissing(error)) onFault(`${path} cannot be read: ${reasonOf(error)}`);
+      onFault(`${path} cannot be read: ${reasonOf(error)}`);
       return NO_OVERRIDES;
     }
   }
 
   #keep(): void {
     const { path, onFault } = this.#options;
-    if (path === undefined) return;
     const { paused, drained } = this.#overrides;
     const text = JSON.stringify({ paused: Object.fromEntries(paused), drained: Object.fromEntries(drained) }, null, 2);
-    const temporary = `${path}.${process.pid}.tmp`;
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      writeFileSync(temporary, `${text}\n`, { mode: 0o600 });
-      renameSync(temporary, path);
+      this.#kept?.write(`${text}\n`);
     } catch (error) {
       onFault(`${path} cannot be written: ${reasonOf(error)}`);
     }
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function reasonOf(error: unknown): string {
