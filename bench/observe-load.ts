@@ -55,13 +55,6 @@ export function cpuMs(pid: number | undefined): number {
   return ns.reduce((sum, one) => sum + one, 0) / 1e6;
 }
 
-/** The middle of some values. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return ((sorted[middle] ?? Number.NaN) + (sorted[sorted.length - 1 - middle] ?? Number.NaN)) / 2;
-}
-
 /** How large a control plane of a bench is: so many services of so many pods. */
 export interface Size {
   readonly services: number;

@@ -16,7 +16,8 @@ import { statusSchema } from '../src/status/status.ts';
 import { startEnvoy } from '../test/e2e/kit/envoy.ts';
 import { until } from '../test/e2e/kit/instant.ts';
 import { freePorts } from '../test/e2e/kit/ports.ts';
-import { cpuMs, median, sendLoad, startPods, writeRouteFile } from './observe-load.ts';
+import { middle } from './compare/report/statistics.ts';
+import { cpuMs, sendLoad, startPods, writeRouteFile } from './observe-load.ts';
 
 const [rate = 1000, workMs = 200, rounds = 9, seconds = 4] = process.argv.slice(2).map(Number);
 /** Before each measurement the load runs for so long. */
@@ -122,9 +123,9 @@ async function checkCounts({ admin, port }: Side): Promise<void> {
 const percent = (value: number) => `${value.toFixed(1)} %`;
 
 function print(what: string, costs: readonly { readonly on: Cost; readonly off: Cost }[]): void {
-  const sluice = median(costs.map(({ on }) => on.control));
-  const extra = median(costs.map(({ on, off }) => on.envoy - off.envoy));
-  const envoys = `Envoy ${percent(median(costs.map(({ on }) => on.envoy)))} against ${percent(median(costs.map(({ off }) => off.envoy)))}`;
+  const sluice = middle(costs.map(({ on }) => on.control));
+  const extra = middle(costs.map(({ on, off }) => on.envoy - off.envoy));
+  const envoys = `Envoy ${percent(middle(costs.map(({ on }) => on.envoy)))} against ${percent(middle(costs.map(({ off }) => off.envoy)))}`;
   const each = costs.map(({ on, off }) => (on.control + on.envoy - off.envoy).toFixed(1)).join(' ');
   console.log(
     `${what}: ${percent(sluice + extra)} of a core: Sluice ${percent(sluice)}, Envoy's part ${percent(extra)} (${envoys}); rounds ${each}`,
@@ -152,7 +153,7 @@ async function compare(
     const pairs = (costs.get(name) ?? []).flatMap((on, at) => (mean[at] ? [{ on, off: mean[at] }] : []));
     if (pairs.length > 0) print(`${what}${name === 'before' ? ' (before)' : ''}`, pairs);
   }
-  console.log(`  two that nobody observes are ${percent(median(apart))} apart`);
+  console.log(`  two that nobody observes are ${percent(middle(apart))} apart`);
 }
 
 const on = await start('observed');

@@ -16,7 +16,8 @@ import { envoyBootstrap } from '../src/envoy/bootstrap.ts';
 import { startEnvoy } from '../test/e2e/kit/envoy.ts';
 import { until } from '../test/e2e/kit/instant.ts';
 import { freePorts } from '../test/e2e/kit/ports.ts';
-import { cpuMs, median, sendLoad, startPods, writeRouteFile } from './observe-load.ts';
+import { middle } from './compare/report/statistics.ts';
+import { cpuMs, sendLoad, startPods, writeRouteFile } from './observe-load.ts';
 
 const [rate = 1000, rounds = 7, seconds = 4] = process.argv.slice(2).map(Number);
 const LEAD_SECONDS = 2;
@@ -187,10 +188,10 @@ for (let round = 0; round < rounds; round++) {
 const [one, two] = [sides[0]?.micros ?? [], sides[1]?.micros ?? []];
 const without = one.map((micros, round) => (micros + (two[round] ?? Number.NaN)) / 2);
 for (const { name, micros } of sides) {
-  const more = median(micros.map((value, round) => value - (without[round] ?? Number.NaN)));
+  const more = middle(micros.map((value, round) => value - (without[round] ?? Number.NaN)));
   const share = (more * rate) / 10_000;
   console.log(
-    `${name}: ${median(micros).toFixed(0)} µs of Envoy for a request, ${more.toFixed(1)} more: ${share.toFixed(2)} % of a core at ${rate}/s`,
+    `${name}: ${middle(micros).toFixed(0)} µs of Envoy for a request, ${more.toFixed(1)} more: ${share.toFixed(2)} % of a core at ${rate}/s`,
   );
 }
 // The last ones are on their way for a second.

@@ -171,14 +171,6 @@ export class Coordinator {
     for (const service of this.services.values()) service.unknown = unknown.get(service.name) ?? NO_PODS;
   }
 
-  /** The limits of one service have changed. */
-  setLimits(name: string, limits: ReadonlyMap<string, number>, now: number): void {
-    this.now = now;
-    const service = this.service(name);
-    service.limits = limits;
-    this.settle(service);
-  }
-
   /** The Envoy of a member has these endpoints of a service: it may be given slots of these pods (rule 4). */
   acknowledged(key: MemberKey, name: string, pods: ReadonlySet<string>, now: number): void {
     this.now = now;
@@ -275,11 +267,6 @@ export class Coordinator {
       }
     }
     return totals;
-  }
-
-  /** How many requests are known to wait. */
-  waiting(service: string): number {
-    return this.services.get(service)?.waiting.length ?? 0;
   }
 
   // ---- Members ----
@@ -595,11 +582,13 @@ function poorest(members: readonly Member[], service: SharedService): Member {
   return members.reduce((least, member) => (slots(member) < slots(least) ? member : least));
 }
 
-function add(counts: Map<string, number>, key: string, count: number): void {
+/** Counts so many more under a key. */
+export function add(counts: Map<string, number>, key: string, count: number): void {
   counts.set(key, (counts.get(key) ?? 0) + count);
 }
 
-function sum(values: Iterable<number>): number {
+/** All of them together. */
+export function sum(values: Iterable<number>): number {
   let total = 0;
   for (const value of values) total += value;
   return total;

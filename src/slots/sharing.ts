@@ -6,7 +6,7 @@ import { formatAddress } from '../model/locator.ts';
 import type { ServiceWithPods } from '../model/model.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
-import { Coordinator, type CoordinatorMessage, type HeldService, type MemberMessage } from './coordinator.ts';
+import { add, Coordinator, type CoordinatorMessage, type HeldService, type MemberMessage, sum } from './coordinator.ts';
 import type { MemberId, SlotsEvent } from './events.ts';
 import type { Member } from './member.ts';
 import type { Hello } from './read-message.ts';
@@ -241,11 +241,7 @@ export class Sharing {
       members,
       held: (service) => {
         const held = new Map<string, number>();
-        for (const each of members)
-          held.set(
-            each.node,
-            (held.get(each.node) ?? 0) + sum(coordinator?.heldBy(keyOf(each), service).values() ?? []),
-          );
+        for (const each of members) add(held, each.node, this.#heldBy(keyOf(each), service));
         return held;
       },
       missing: (service) => this.#missingSlots(service),
@@ -302,7 +298,11 @@ export class Sharing {
   #heldAway(node: string, service: ServiceName): number {
     return this.#options.register.members
       .filter((each) => each.node === node && this.#away.has(keyOf(each)))
-      .reduce((total, each) => total + sum(this.#coordinator?.heldBy(keyOf(each), service).values() ?? []), 0);
+      .reduce((total, each) => total + this.#heldBy(keyOf(each), service), 0);
+  }
+
+  #heldBy(key: string, service: ServiceName): number {
+    return sum(this.#coordinator?.heldBy(key, service).values() ?? []);
   }
 
   #missingSlots(service: ServiceName): number {
@@ -310,7 +310,7 @@ export class Sharing {
     if (coordinator === undefined) return 0;
     const limits = sum(this.#limits.get(service)?.values() ?? []);
     const there = [...this.#connected.keys()].reduce(
-      (total, key) => total + sum(coordinator.heldBy(key, service).values()),
+      (total, key) => total + this.#heldBy(key, service),
       sum(coordinator.inHand(service).values()),
     );
     return Math.max(0, limits - there);
@@ -607,7 +607,7 @@ export class Sharing {
     for (const { service, held } of more) {
       const pods = totals.get(service) ?? new Map<string, number>();
       totals.set(service, pods);
-      for (const [pod, slots] of held) pods.set(pod, (pods.get(pod) ?? 0) + slots);
+      for (const [pod, slots] of held) add(pods, pod, slots);
     }
     for (const [service, pods] of this.#leaving) {
       const all = totals.get(service) ?? new Map<string, number>();
@@ -647,12 +647,6 @@ export class Sharing {
 /** Whether two numbers are those of two starts of Envoy, as far as both are known. */
 function isOtherProcess(a: string, b: string): boolean {
   return a !== '0' && b !== '0' && a !== b;
-}
-
-function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }
 
 function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {

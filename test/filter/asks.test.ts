@@ -1,16 +1,14 @@
 import { request } from 'node:http';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { http1Client } from '../e2e/kit/client-http1.ts';
 import { until } from '../e2e/kit/instant.ts';
 import { startLoad } from '../e2e/kit/load.ts';
 import { spaced } from '../e2e/kit/load-plan.ts';
 import { fixed } from '../e2e/kit/random.ts';
-import { SETTINGS, startRun } from './kit/run.ts';
+import { SETTINGS } from './kit/run.ts';
+import { client as clientOf, start, stopAfterEach } from './kit/started.ts';
 
-const started: { stop(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of started.splice(0).reverse()) await one.stop();
-});
+stopAfterEach();
 
 /** Asks over a connection of its own, which goes to any of the workers. */
 function ask(port: number, path: string): Promise<{ readonly status: number; readonly body: string }> {
@@ -28,10 +26,8 @@ function ask(port: number, path: string): Promise<{ readonly status: number; rea
 }
 
 test('several workers: each tells of the requests of all', async () => {
-  const run = await startRun({ workers: 3, pods: { count: 1 }, settings: { ...SETTINGS, tellPlace: true } });
-  started.push(run);
-  const client = http1Client({ port: run.port });
-  started.push({ stop: () => client.close() });
+  const run = await start({ workers: 3, pods: { count: 1 }, settings: { ...SETTINGS, tellPlace: true } });
+  const client = clientOf(run);
   const plan = spaced(6, 20, { work: fixed(600) }).map((planned) => ({
     ...planned,
     headers: { 'x-request-id': `id-${planned.id}` },
@@ -51,8 +47,7 @@ test('several workers: each tells of the requests of all', async () => {
 
 test('several workers: of requests with one key one goes to a pod, wherever they come', async () => {
   const settings = { ...SETTINGS, idempotencyHeader: 'x-key', onDuplicate: 2 };
-  const run = await startRun({ workers: 3, pods: { count: 4 }, settings });
-  started.push(run);
+  const run = await start({ workers: 3, pods: { count: 4 }, settings });
   for (let round = 0; round < 3; round++) {
     const clients = Array.from({ length: 9 }, () => http1Client({ port: run.port }));
     const plan = spaced(1, 0, { name: `round${round}`, work: fixed(2000), each: { headers: { 'x-key': `${round}` } } });
@@ -75,8 +70,7 @@ test('several workers: of requests with one key one goes to a pod, wherever they
 
 test('several workers: a request with a key joins the queue with its body as well', async () => {
   const settings = { ...SETTINGS, idempotencyHeader: 'x-key', onDuplicate: 2, waitForBodyBytes: 65536 };
-  const run = await startRun({ workers: 3, pods: { count: 1 }, settings });
-  started.push(run);
+  const run = await start({ workers: 3, pods: { count: 1 }, settings });
   const post = (key: string) => {
     const sending = request({
       host: '127.0.0.1',

@@ -49,12 +49,14 @@ export interface LeadingGateways {
 /** For each port the oldest policy counts; one that names the port goes before one for the whole Service. */
 export function backendTls(objects: Objects, gateways: LeadingGateways): BackendTls {
   const said = new Map<string, SaidOfTls>();
-  const judged = objects.all(BACKEND_TLS_POLICIES).map((policy) => judge(policy, objects, said));
-  const torn = ({ services }: Judged) =>
-    services.flatMap((service) => {
+  const judged = objects.all(BACKEND_TLS_POLICIES).map((policy) => {
+    const one = judge(policy, objects, said);
+    const torn = one.services.flatMap((service) => {
       const shown = gateways.shownBy(gateways.of(service));
       return shown.kind === 'torn' ? [`Service ${service}: ${shown.message}`] : [];
     });
+    return { ...one, torn };
+  });
   return {
     of: (service, { name = '' }) => {
       const found = said.get(targetKey(service, name)) ?? said.get(targetKey(service, undefined));
@@ -65,13 +67,13 @@ export function backendTls(objects: Objects, gateways: LeadingGateways): Backend
     },
     statuses: (now) =>
       judged.flatMap((one) => {
-        const findings = withMessages(one.findings, torn(one));
+        const findings = withMessages(one.findings, one.torn);
         return policyStatus({ ...one, findings }, [...new Set(one.services.flatMap(gateways.of))], now);
       }),
     problems: judged.flatMap((one) => {
       const subject = formatObject(originOf('BackendTLSPolicy', one.policy));
       const fix = 'give them the same, or lead to it through one of them';
-      return torn(one).map((message): Problem => ({ severity: 'warning', subject, message, fix }));
+      return one.torn.map((message): Problem => ({ severity: 'warning', subject, message, fix }));
     }),
   };
 }
