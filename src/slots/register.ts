@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Register } from './coordination.ts';
 
 /** A queue filter that may hold slots. */
 export interface RegisteredMember {
@@ -40,7 +41,7 @@ export function keyOf({ node, epoch }: Pick<RegisteredMember, 'node' | 'epoch'>)
  * Who may hold slots, who is dead for good, and the term, kept in a file: a coordinator that is started anew has to know whom to
  * wait for. What is written here must be there before anything follows from it, so it is written at once.
  */
-export class MemberRegister {
+export class MemberRegister implements Register {
   /** Whether there was a file of an earlier start. */
   readonly wasKept: boolean;
   readonly #options: MemberRegisterOptions;
@@ -81,14 +82,15 @@ export class MemberRegister {
     return this.#term;
   }
 
-  add(added: RegisteredMember): void {
-    if (this.has(keyOf(added))) return;
-    this.#members.set(keyOf(added), added);
+  add({ node, process, epoch }: RegisteredMember): undefined {
+    const key = keyOf({ node, epoch });
+    if (this.has(key)) return;
+    this.#members.set(key, { node, process, epoch });
     this.#keep();
   }
 
   /** These are dead for good. */
-  bury(keys: readonly string[]): void {
+  bury(keys: readonly string[]): undefined {
     for (const key of keys) {
       this.#members.delete(key);
       this.#dead.add(key);
@@ -99,6 +101,9 @@ export class MemberRegister {
     }
     if (keys.length > 0) this.#keep();
   }
+
+  /** All that is in the file is known. */
+  read(): undefined {}
 
   #read(): boolean {
     const { kept, onFault } = this.#options;
