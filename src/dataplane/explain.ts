@@ -1,5 +1,5 @@
 import { assertNever } from '../base/assert-never.ts';
-import { formatDuration } from '../base/duration.ts';
+import { formatDuration, type Millis } from '../base/duration.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import {
   describeFair,
@@ -302,15 +302,22 @@ function priorityText(priority: Priority, { priority: own }: ForwardRoute): stri
   return own === undefined ? text : `${own}, by its route; ${text}`;
 }
 
+function slackText(slack: Millis): string {
+  return slack === 0
+    ? 'none: the order is exact, also between Envoys (queue.slack)'
+    : `between Envoys a request may go before one that is at most ${formatDuration(slack)} older (queue.slack)`;
+}
+
 function disciplineFacts(discipline: Service['discipline'], route: ForwardRoute): Lines {
   switch (discipline.kind) {
     case 'limited': {
-      const { max, timeout, fullStatus, tellPlace = false, waitForBody, priority, fair, deadline } = discipline.queue;
-      const { cost, idempotency } = discipline;
+      const { cost, idempotency, queue } = discipline;
+      const { max, timeout, fullStatus, tellPlace = false, waitForBody, slack, priority, fair, deadline } = queue;
       const longest = timeout === 0 ? 'as long as it takes' : `for at most ${formatDuration(timeout)} (queue.timeout)`;
       return [
         ['limit', `each pod works on at most ${discipline.limit} at a time`],
         ['queue', `first in, first out: at most ${max} wait (queue.max), ${longest}; above it ${fullStatus}`],
+        ...(slack === undefined ? [] : [['slack', slackText(slack)] as const]),
         ...(priority === undefined ? [] : [['priority', priorityText(priority, route)] as const]),
         ...(fair === undefined ? [] : [['fair', describeFair(fair)] as const]),
         ...(deadline === undefined ? [] : [['deadline', DEADLINES[deadline]] as const]),

@@ -10,7 +10,7 @@ import { type Certificate, FILE_LISTENER, type Listener } from './listener.ts';
 import { formatStaticPod, type Locator } from './locator.ts';
 import type { Backend, HeaderChanges, Route } from './route.ts';
 import type { Routing } from './routing.ts';
-import type { Discipline, Jobs, PodTls, Service } from './service.ts';
+import { type Discipline, type Jobs, type PodTls, type Service, USUAL_SLACK } from './service.ts';
 import type { Tracing } from './tracing.ts';
 
 /** What is said of a thing, by the key that says it in the route file; undefined: nothing is said. */
@@ -199,8 +199,8 @@ function jobFacts(jobs: Jobs | undefined): Facts {
 function disciplineFacts(discipline: Discipline): Facts {
   switch (discipline.kind) {
     case 'limited': {
-      const { max, timeout, fullStatus, tellPlace = false, waitForBody, priority, fair, deadline } = discipline.queue;
-      const { idempotency } = discipline;
+      const { idempotency, queue } = discipline;
+      const { max, timeout, fullStatus, tellPlace = false, waitForBody, slack, priority, fair, deadline } = queue;
       return {
         limit: String(discipline.limit),
         'queue.max': String(max),
@@ -212,6 +212,7 @@ function disciplineFacts(discipline: Discipline): Facts {
           ? {}
           : { 'idempotency.header': idempotency.header, 'idempotency.on_duplicate': idempotency.onDuplicate }),
         ...(waitForBody === undefined ? {} : { 'queue.wait_for_body': `${waitForBody / 1024}KiB` }),
+        'queue.slack': formatDuration(slack ?? USUAL_SLACK),
         'queue.priority': priority && describePriority(priority),
         'queue.fair': fair && describeFair(fair),
         'queue.deadline': deadline,

@@ -123,6 +123,7 @@ function settingsKey({
           orderKey(discipline.queue),
           discipline.queue.tellPlace ?? false,
           discipline.queue.waitForBody ?? 0,
+          discipline.queue.slack,
           jobsKey(discipline.jobs),
           [discipline.idempotency?.header, discipline.idempotency?.onDuplicate],
         ]

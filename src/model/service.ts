@@ -1,5 +1,5 @@
 import type { Brand } from '../base/brand.ts';
-import type { Millis } from '../base/duration.ts';
+import { type Millis, millis } from '../base/duration.ts';
 import type { Certificate } from './listener.ts';
 import type { Locator } from './locator.ts';
 
@@ -59,6 +59,9 @@ export interface Cost {
   readonly usual: number;
 }
 
+/** What `slack` of a queue is when nobody says: less exact order between Envoys, and fewer slots that move. */
+export const USUAL_SLACK = millis(20);
+
 /** So many classes a service may have. */
 export const MOST_CLASSES = 8;
 
@@ -82,6 +85,8 @@ export type Discipline =
         readonly tellPlace?: boolean;
         /** A request joins when so many bytes of its body are here, or all of it; undefined: at once. */
         readonly waitForBody?: number;
+        /** How much younger than the oldest that waits at another Envoy an Envoy's own first may be and go first; undefined: as usual. */
+        readonly slack?: Millis;
         /** Undefined: who came first goes first. */
         readonly priority?: Priority;
         /** Undefined: nobody asks whose they are. */

@@ -1,5 +1,13 @@
 import { highestLimit, type Pod } from '../model/pod.ts';
-import type { Cost, Fair, Idempotency, Priority, Service, ServiceName } from '../model/service.ts';
+import {
+  type Cost,
+  type Fair,
+  type Idempotency,
+  type Priority,
+  type Service,
+  type ServiceName,
+  USUAL_SLACK,
+} from '../model/service.ts';
 
 /** When a pod is ejected, and for how long. */
 export interface Ejection {
@@ -67,9 +75,6 @@ export type WantedService = readonly [ServiceName, Wanted];
 /** How long a slot stays taken after its client has given up: until the pod has heard of it. */
 const ABORT_HOLD_MS = 5;
 
-/** Less exact order between Envoys, and fewer slots that move. */
-const SLACK_MS = 20;
-
 /** A pod that breaks off this many answers in a row, or answers them as a gateway does that has nobody behind it. */
 const CONSECUTIVE_GATEWAY = 3;
 
@@ -79,14 +84,15 @@ const LONGEST_EJECTION_MS = 10_000;
 /** What a member needs to know of a service with a limit, besides its pods; undefined: it has none. */
 export function queueSettings({ discipline, outlier }: Service, pods: readonly Pod[]): QueueSettings | undefined {
   if (discipline.kind !== 'limited') return undefined;
-  const { max, timeout, fullStatus, tellPlace = false, waitForBody = 0, priority, fair, deadline } = discipline.queue;
+  const { queue } = discipline;
+  const { max, timeout, fullStatus, tellPlace = false, waitForBody = 0, slack, priority, fair, deadline } = queue;
   const { cost, limit } = discipline;
   return {
     max,
     timeoutMs: timeout,
     fullStatus,
     abortHoldMs: ABORT_HOLD_MS,
-    slackMs: SLACK_MS,
+    slackMs: slack ?? USUAL_SLACK,
     ejection: {
       consecutive5xx: outlier.consecutive5xx,
       consecutiveGateway: CONSECUTIVE_GATEWAY,

@@ -1,6 +1,6 @@
 import { millis } from '../../base/duration.ts';
 import { fail, ok } from '../../base/result.ts';
-import { MOST_CLASSES } from '../../model/service.ts';
+import { MOST_CLASSES, USUAL_SLACK } from '../../model/service.ts';
 import { dictionary, list, values } from './collection.ts';
 import { map } from './map.ts';
 import { quote } from './report.ts';
@@ -158,6 +158,11 @@ export const queueFields = {
     bytes({ example: '1MiB', min: 1024, max: MOST_BODY }),
     'A request joins the queue when so much of its body is here, or all of it: a client that sends slowly holds no slot. Not for WebSocket, gRPC and `Expect: 100-continue`. Only with `limit`.',
     'a request joins with its headers',
+  ),
+  slack: defaulted(
+    duration({ example: '20ms', max: 24 * 3_600_000 }),
+    USUAL_SLACK,
+    'Where several Envoys share the slots: an Envoy lets its own first request go before one that waits at another Envoy and is at most so much older, but by no more than a request usually works. 0 for the exact order. With one Envoy it changes nothing. Only with `limit`.',
   ),
 } as const;
 

@@ -13,7 +13,7 @@ type ReadFair = NonNullable<NonNullable<ReadQueue['fair']>['value']>;
 type ReadPriority = NonNullable<NonNullable<ReadQueue['priority']>['value']>;
 
 /** The keys of a queue that only a limit makes one. */
-export const ONLY_LIMITED = ['timeout', 'priority', 'fair', 'deadline', 'place', 'wait_for_body'] as const;
+export const ONLY_LIMITED = ['timeout', 'priority', 'fair', 'deadline', 'place', 'wait_for_body', 'slack'] as const;
 
 /** Reports keys of a queue that mean nothing together. */
 export function checkQueue(queue: ReadQueue, isLimited: boolean, report: Report): void {

@@ -118,17 +118,19 @@ function grouped(value: number): string {
 /** What a duration above 0 looks like. */
 const DURATION = '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$';
 
-/** A length of time of at least `min` milliseconds; `none` says what to do instead of 0 where that is too little. */
+/** A length of time of `min` to `max` milliseconds; `tooShort` says what to do instead of 0 where that is too little. */
 export function duration(options: {
   readonly example: string;
   readonly min?: number;
+  readonly max?: number;
   readonly tooShort?: string;
 }): Shape<Millis> {
-  const { example, min = 0, tooShort = `write one such as ${example}` } = options;
+  const { example, min = 0, max = Number.POSITIVE_INFINITY, tooShort = `write one such as ${example}` } = options;
   const least = min === 0 ? '' : `, at least ${formatDuration(millis(min))}`;
+  const most = max === Number.POSITIVE_INFINITY ? '' : `, at most ${formatDuration(millis(max))}`;
   return scalar(
     {
-      says: `a duration such as 250ms, 30s, 5m or 3h${least}`,
+      says: `a duration such as 250ms, 30s, 5m or 3h${least}${most}`,
       example,
       schema: { anyOf: [...(min === 0 ? [{ enum: [0, '0'] }] : []), { type: 'string', pattern: DURATION }] },
       write: formatDuration,
@@ -143,6 +145,11 @@ export function duration(options: {
           }),
         );
       }
+      if (result.value > max)
+        return fail({
+          message: `must be ${formatDuration(millis(max))} or shorter, not ${written}`,
+          fix: `write one such as ${example}`,
+        });
       if (result.value >= min) return ok(result.value);
       return fail({ message: `must be ${formatDuration(millis(min))} or longer, not ${written}`, fix: tooShort });
     },

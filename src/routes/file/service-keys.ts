@@ -255,6 +255,7 @@ export const service = map(serviceFields, {
               timeout: false,
               place: false,
               wait_for_body: false,
+              slack: false,
               priority: false,
               fair: false,
               deadline: false,

@@ -1,6 +1,16 @@
 import type { Locator } from '../../model/locator.ts';
 import { byAddress } from '../../model/pod.ts';
-import type { Cost, Discipline, Idempotency, Jobs, PodTls, Service, ServiceName, Slots } from '../../model/service.ts';
+import {
+  type Cost,
+  type Discipline,
+  type Idempotency,
+  type Jobs,
+  type PodTls,
+  type Service,
+  type ServiceName,
+  type Slots,
+  USUAL_SLACK,
+} from '../../model/service.ts';
 import { map } from './map.ts';
 import { checkQueue, toOrder } from './queue.ts';
 import { PENDING_MAX, QUEUE_MAX } from './queue-keys.ts';
@@ -173,7 +183,7 @@ function toIdempotency({ idempotency: read }: ReadService): { readonly idempoten
 
 function toDiscipline(read: ReadService): Discipline {
   const { limit, balance, max_requests: maxRequests, queue, cost } = read;
-  const { max, timeout, full_status, place, wait_for_body: waitForBody } = need(queue);
+  const { max, timeout, full_status, place, wait_for_body: waitForBody, slack } = need(queue);
   const fullStatus = need(full_status);
   if (limit === undefined) {
     const queueMax = max === undefined ? PENDING_MAX : need(max);
@@ -185,6 +195,7 @@ function toDiscipline(read: ReadService): Discipline {
     fullStatus,
     ...(need(place) === 'on' ? { tellPlace: true } : {}),
     ...(waitForBody === undefined ? {} : { waitForBody: need(waitForBody) }),
+    ...(need(slack) === USUAL_SLACK ? {} : { slack: need(slack) }),
     ...toOrder(need(queue)),
   };
   // The limit's shape has checked that it is a whole number above 0: what the brand stands for.

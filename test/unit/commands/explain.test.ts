@@ -10,7 +10,7 @@ services:
   codec:
     kubernetes: { namespace: ai, service: codec, port: http }
     limit: 2
-    queue: { max: 50, timeout: 30s }
+    queue: { max: 50, timeout: 30s, slack: 0 }
     timeout: { request: 10m }
   web: { static: ["127.0.0.1:9000"] }
 routes:
@@ -43,6 +43,7 @@ test('the route, the service, the queue, and what carries it', () => {
   );
   expect(text).toMatch(/limit +each pod works on at most 2 at a time/);
   expect(text).toMatch(/queue +first in, first out: at most 50 wait \(queue\.max\), for at most 30s .*; above it 429/);
+  expect(text).toMatch(/slack +none: the order is exact, also between Envoys \(queue\.slack\)/);
   expect(text).toMatch(/work +at most 5m \(timeout\.request, the route's own\)/);
   expect(text).toMatch(/pods +Kubernetes Service ai\/codec, service port http/);
   expect(text).toMatch(/routes\[1\] \(routes\.yaml:\d+\) +prefix \/: routes\[0\] comes first/);

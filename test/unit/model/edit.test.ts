@@ -58,11 +58,14 @@ describe('services', () => {
       ['codec: 4 pods added'],
     ],
     ['queue: { max: 50 }', 'queue: { max: 50, timeout: 30m }', ['codec: queue.timeout 0 → 30m']],
+    ['queue: { max: 50 }', 'queue: { max: 50, slack: 0 }', ['codec: queue.slack 20ms → 0']],
     ['queue: { max: 50 }', 'queue: { max: 50 }, health: { path: /up }', ['codec: health none → /up every 5s']],
     [
       'limit: 2, ',
       '',
-      ['codec: limit 2 → none, queue.timeout 0 → none, balance none → least_request, max_requests none → 1024'],
+      [
+        'codec: limit 2 → none, queue.timeout 0 → none, queue.slack 20ms → none, balance none → least_request, max_requests none → 1024',
+      ],
     ],
     [
       'namespace: ai',

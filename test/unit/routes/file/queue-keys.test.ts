@@ -42,6 +42,18 @@ describe('who goes next', () => {
     });
   });
 
+  it('reads how exact the order between Envoys is', () => {
+    expect(queueOf('queue: {slack: 0}').queue.slack).toBe(0);
+    expect(queueOf('queue: {slack: 250ms}').queue.slack).toBe(250);
+    expect(queueOf('queue: {slack: 20ms}')).toEqual(queueOf('queue: {}'));
+    expect(said(withService(PODS, 'limit: 2', 'queue: {slack: 25h}'))).toContain(
+      'services.s.queue.slack: must be 24h or shorter, not 25h; write one such as 20ms',
+    );
+    expect(said(withService(PODS, 'queue: {slack: 0}'))).toContain(
+      'services.s.queue.slack: only with a limit: without one there is no queue; remove it, or set limit',
+    );
+  });
+
   it.each([
     ['by: address', { kind: 'address' }],
     ['by: certificate', { kind: 'certificate' }],

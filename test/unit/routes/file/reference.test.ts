@@ -84,6 +84,7 @@ describe('the table of keys', () => {
         "services.<name>.queue.deadline",
         "services.<name>.queue.place",
         "services.<name>.queue.wait_for_body",
+        "services.<name>.queue.slack",
         "services.<name>.async",
         "services.<name>.async.status",
         "services.<name>.async.id",
