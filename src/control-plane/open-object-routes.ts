@@ -43,7 +43,19 @@ export function openObjectRoutes(
     clock: systemClock,
     instance: hostname(),
     log: own,
-    lease: new Lease({ api, clock: systemClock, random: Math.random, log: own, name: objects.lease, identity }),
+    lease: new Lease({
+      api,
+      clock: systemClock,
+      random: Math.random,
+      log: own,
+      name: objects.lease,
+      identity,
+      withoutRight: {
+        isHeld: true,
+        level: 'info',
+        message: 'without the right to a Lease every Sluice writes statuses; with only one Sluice that does no harm',
+      },
+    }),
     countStatus: (result) => metrics.recordStatusWrite(result),
     count: (event) => metrics.recordSourceEvent('kubernetes', event),
   });

@@ -36,8 +36,8 @@ export interface KubeApi {
   watch(path: string, handlers: WatchHandlers, signal: AbortSignal, part?: Part): Promise<Result<void, ApiFailure>>;
 }
 
-/** How something is written: a new object, a whole one, or a part of one (JSON merge patch). */
-export type WriteMethod = 'POST' | 'PUT' | 'PATCH';
+/** How something is written: a new object, a whole one, a part of one (JSON merge patch), or that it goes. */
+export type WriteMethod = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Writes to an API server. Never rejects; an aborted request is `unreachable`. */
 export interface KubeWriter {
