@@ -85,7 +85,7 @@ import { beginBatch, forgetRefusal, isAnyRefused, refuseKept } from './refusals.
 import { ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './roles.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { tickSpans } from './spans.ts';
-import { contexts, findPod, podEntry, queues, tellsPlace, tries } from './state.ts';
+import { contexts, podEntry, podMet, queues, tellsPlace, tries } from './state.ts';
 import {
   called,
   epochTag,
@@ -350,11 +350,9 @@ function onTry(context: u32, hasBody: bool): i32 {
   // A request that asks for another protocol is followed by something.
   beginTry(context, r, hasBody && hasHeader(REQUEST_HEADERS, UPGRADE));
   if (!getProperty(UPSTREAM_ADDRESS) || isAt(r)) return CONTINUE;
-  const p = findPod(queues.serviceOf(r), found, foundSize);
-  if (p === NONE) return CONTINUE;
   const at = now();
-  // It waits for a slot there.
-  queues.claim(r, p);
+  // It waits for a slot there; of a pod that Envoy knows and Sluice has not told of, or not any more, as long as it may.
+  queues.claim(r, podMet(queues.serviceOf(r), found, foundSize));
   if (queues.shared) shareAll(at);
   const isThere = queues.takeClaimOf(r);
   postpone(at);

@@ -80,7 +80,7 @@ const SAY_TOO_MANY = text('Envoy has more requests than it has memory for.\n');
 const SAY_REMOVED = text('This service was removed while the request waited.\n');
 const SAY_RENEWED = text('The queue in Envoy was replaced by a newer one while the request waited. Try again.\n');
 const SAY_POD_REMOVED = text(
-  'The first pod could not be reached, and the next one has just been removed. Try again.\n',
+  'The first pod could not be reached, and the next one is not for this service. Try again.\n',
 );
 const SAY_CANCELLED = text('The request was cancelled while it waited.\n');
 
@@ -224,10 +224,7 @@ export function advance(now: f64): void {
     wake(now + 1, now);
     break;
   }
-  if (queues.coordinated) {
-    refuseClaims();
-    shareOut(now);
-  }
+  if (queues.coordinated) shareOut(now);
   if (left === 0 && queues.nextReady() !== NONE) wake(now + 1, now);
   if (tickRoot === 0) {
     refuseStranded();
@@ -350,10 +347,11 @@ export function answerUnserved(): void {
   answerText(503, TOO_MANY, SAY_TOO_MANY, UNAVAILABLE);
 }
 
-/** While Envoys share slots, nobody has one of a pod that was removed: answers the tries that would go there. */
-function refuseClaims(): void {
-  for (let r = queues.hopelessClaim(); r !== NONE; r = queues.hopelessClaim()) {
-    queues.unclaim(r);
+/** Answers the tries that Envoy has sent to pods of which their service has had no slot for too long; at most `BATCH`. */
+function refuseClaims(now: f64): void {
+  for (let left = BATCH; left > 0; left--) {
+    const r = queues.expireClaim(now);
+    if (r === NONE) return;
     enter(tries.of(r));
     answerText(503, POD_REMOVED, SAY_POD_REMOVED, UNAVAILABLE);
   }
@@ -410,6 +408,7 @@ export function cancelWaiting(r: i32): void {
 
 /** Answers those that have waited too long; at most `BATCH`, because each may call the VM again. */
 export function expire(now: f64): void {
+  refuseClaims(now);
   for (let left = BATCH; left > 0; left--) {
     const r = queues.expire(now);
     if (r === NONE) return;

@@ -109,7 +109,7 @@ export class Queues {
   requestsMax: i32 = 200000;
   servicesMax: i32 = 20000;
   podsMax: i32 = 400000;
-  /** How long a request waits for a service that was never configured. */
+  /** How long a request waits for a service that was never configured, or for slots of a pod that gives its service none. */
   unknownWait: f64 = 5000;
   /** Since the last growth there is memory that nobody uses any more. The caller may collect it, and set this to false. */
   grown: bool = false;
@@ -252,6 +252,9 @@ export class Queues {
   private requestClaim: Ints = new Ints();
   private claimNext: Ints = new Ints();
   private claimHeld: Ints = new Ints();
+  // Until when it waits there while that pod gives its service no slots; Infinity: it does, or `tick` has not seen yet that it does not.
+  private claimRoom: i32 = 0;
+  private claimUntil: Floats = new Floats();
   private claimHead: i32 = NONE;
   private claimTail: i32 = NONE;
   // The name of a request is its serial number times PLACES, plus its place: a late message never means another request.
@@ -487,11 +490,30 @@ export class Queues {
 
   /** A pod that gets requests from now on. NONE: there are too many. */
   addPod(s: i32, limit: i32, unhealthy: bool): i32 {
+    if (this.podFree === NONE && this.podEnd >= this.podsMax) return NONE;
+    const p = this.newPod(s);
+    this.setPod(p, limit, unhealthy);
+    return p;
+  }
+
+  /**
+   * A pod that Sluice has not told of, or not any more, at which Envoy tries a request: without slots, and forgotten with its last claim
+   * unless it is set. There are no more of these than requests.
+   */
+  addStranger(s: i32): i32 {
+    const p = this.newPod(s);
+    this.podLimit.set(p, 0);
+    this.podBits.set(p, REMOVED_BIT);
+    this.podNews.set(p, 0);
+    this.settle(p);
+    return p;
+  }
+
+  private newPod(s: i32): i32 {
     let p = this.podFree;
     if (p !== NONE) {
       this.podFree = this.podNext.get(p);
     } else {
-      if (this.podEnd >= this.podsMax) return NONE;
       p = this.podEnd++;
       if (p >= this.podRoom) this.growPods();
     }
@@ -524,7 +546,6 @@ export class Queues {
       this.podPrev.set(turn, p);
     }
     this.podCounts.add(s, 1);
-    this.setPod(p, limit, unhealthy);
     return p;
   }
 
@@ -1128,6 +1149,20 @@ export class Queues {
       }
       if (this.ejectedCounts.get(s) > 0) this.returnPods(s, now);
     }
+    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
+      if (this.givesSlots(this.requestClaim.get(r))) this.claimUntil.set(r, Infinity);
+      else if (this.claimUntil.get(r) === Infinity) this.claimUntil.set(r, now + this.unknownWait);
+    }
+  }
+
+  /** A request whose pod has given its service no slot for as long as it claims one may wait for that; NONE: there is no further one. */
+  expireClaim(now: f64): i32 {
+    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
+      if (this.claimUntil.get(r) > now) continue;
+      this.unclaim(r);
+      return r;
+    }
+    return NONE;
   }
 
   /** A request that has waited too long, and waits no more; NONE: there is no further one. */
@@ -1157,6 +1192,8 @@ export class Queues {
   /** When `tick` or `expire` has something to do next: Infinity: never. Forgets the services without a deadline. */
   nextDeadline(): f64 {
     let soonest = this.deadlines.soonest();
+    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r))
+      if (this.claimUntil.get(r) < soonest) soonest = this.claimUntil.get(r);
     let before: i32 = NONE;
     let s = this.timedHead;
     while (s !== NONE) {
@@ -1251,6 +1288,11 @@ export class Queues {
     this.unclaim(r);
     this.leavePod(r);
     this.requestClaim.set(r, p);
+    if (r >= this.claimRoom) {
+      this.claimRoom = this.requestRoom;
+      this.claimUntil.grow(this.claimRoom);
+    }
+    this.claimUntil.set(r, Infinity);
     this.claimNext.set(r, NONE);
     if (this.claimTail === NONE) this.claimHead = r;
     else this.claimNext.set(this.claimTail, r);
@@ -1319,6 +1361,13 @@ export class Queues {
 
   isClaiming(r: i32): bool {
     return this.requestClaim.get(r) !== NONE;
+  }
+
+  /** Requests of a service that claim a slot. */
+  claims(s: i32): i32 {
+    let count: i32 = 0;
+    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) if (this.requestService.get(r) === s) count++;
+    return count;
   }
 
   /** How many slots of this pod requests claim. */
@@ -1475,16 +1524,6 @@ export class Queues {
   /** The pod whose slot it claims, or NONE. */
   claimOf(r: i32): i32 {
     return this.requestClaim.get(r);
-  }
-
-  /** A request that claims a slot of a pod that gets no requests any more, or NONE: it will get none. */
-  hopelessClaim(): i32 {
-    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
-      const p = this.requestClaim.get(r);
-      if (!this.isShared(this.podService.get(p))) continue;
-      if ((this.podBits.get(p) & REMOVED_BIT) !== 0 || this.podLimit.get(p) === 0) return r;
-    }
-    return NONE;
   }
 
   /** Any request that claims a slot, or NONE; with `nextClaim` all of them. */
@@ -1757,6 +1796,8 @@ export class Queues {
     if (this.keptPods.get(s) === p) usable = this.settleKept(s, slots, usable);
     this.slotCount.add(s, slots - this.podSlots.get(p));
     this.podSlots.set(p, slots);
+    // The next tick looks since when they wait.
+    if (this.podClaims.get(p) > 0 && !this.givesSlots(p)) this.soonest = 0;
     this.freeSlots.add(s, usable - this.podFreeSlots.get(p));
     this.podFreeSlots.set(p, usable);
     this.podDirty.set(p, 1);
@@ -1797,11 +1838,7 @@ export class Queues {
       this.podClaimsGranted.set(p, 0);
       return 0;
     }
-    const inUse = this.podInUse.get(p);
-    let slots = this.podLimit.get(p) - inUse;
-    // Envoy has chosen it a moment before it heard that the pod gets no new requests.
-    if ((this.podBits.get(p) & REMOVED_BIT) !== 0 || this.podLimit.get(p) === 0)
-      slots = inUse === 0 ? this.mostClaimed(p) : 0;
+    let slots: i32 = this.givesSlots(p) ? this.podLimit.get(p) - this.podInUse.get(p) : 0;
     if (this.isShared(this.podService.get(p))) slots = this.podHeld.get(p) - this.used(p) - this.podOwed.get(p);
     if (slots < 0) slots = 0;
     const granted = claims < slots ? claims : slots;
@@ -1809,12 +1846,9 @@ export class Queues {
     return granted < free ? granted : free;
   }
 
-  /** The most slots that one of the claims of a pod is for. */
-  private mostClaimed(p: i32): i32 {
-    let most: i32 = 1;
-    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r))
-      if (this.requestClaim.get(r) === p && this.claimedBy(r) > most) most = this.claimedBy(r);
-    return most;
+  /** Whether those that are tried again at this pod may have slots of it: Sluice has told some for this service. */
+  private givesSlots(p: i32): bool {
+    return (this.podBits.get(p) & REMOVED_BIT) === 0 && this.podLimit.get(p) > 0;
   }
 
   // ---- Ejection ----

@@ -103,16 +103,30 @@ export function setPod(s: i32, at: usize, size: i32, limit: i32, unhealthy: bool
   if (p === NONE) {
     p = queues.addPod(s, limit, unhealthy);
     if (p === NONE) return NONE;
-    if (p >= podRoom) {
-      podRoom = p < 32 ? 64 : p * 2;
-      podEntries.grow(podRoom);
-      podMarks.grow(podRoom);
-    }
-    podEntries.set(p, addName(s, at, size, p) as i32);
-    workers.name(p, keyOf(0, at, size));
+    namePod(s, p, at, size);
   } else queues.setPod(p, limit, unhealthy);
   podMarks.set(p, mark);
   return p;
+}
+
+/** The pod of a service at which Envoy tries a request: one without slots if Sluice has not told of it. */
+export function podMet(s: i32, at: usize, size: i32): i32 {
+  const known = findPod(s, at, size);
+  if (known !== NONE) return known;
+  const p = queues.addStranger(s);
+  namePod(s, p, at, size);
+  podMarks.set(p, 0);
+  return p;
+}
+
+function namePod(s: i32, p: i32, at: usize, size: i32): void {
+  if (p >= podRoom) {
+    podRoom = p < 32 ? 64 : p * 2;
+    podEntries.grow(podRoom);
+    podMarks.grow(podRoom);
+  }
+  podEntries.set(p, addName(s, at, size, p) as i32);
+  workers.name(p, keyOf(0, at, size));
 }
 
 /** Removes the pods of a service that do not have this mark. */

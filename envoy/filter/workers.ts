@@ -452,22 +452,17 @@ export class Workers {
 
   /** Requests that Envoy tries again come first: they have waited already, and can go nowhere else. */
   private assignClaims(i: i32, now: f64): void {
-    // A pod that was removed, and has not been taken from Envoy yet, may get one.
-    let free = this.isEmptyAndGone(i) ? 1 : this.free.get(i);
+    let free = this.free.get(i);
     for (let j = 0; j < this.members && free > 0; j++) {
       if (this.passed.get(j) !== 0) continue;
       let claims = ((this.cells.get(this.cellAt(i, j)) as i32) >> CLAIM_SHIFT) & CLAIMS_MAX;
       for (; claims > 0 && free > 0; claims--) {
         free--;
-        if (this.free.get(i) > 0) this.use(i, 1);
+        this.use(i, 1);
         if (j === this.mine) this.takeClaim(i);
         else this.wakeFor(j, now);
       }
     }
-  }
-
-  private isEmptyAndGone(i: i32): bool {
-    return this.cells.get(this.rowAt(i) + LIMIT) === 0 && this.used.get(i) === 0;
   }
 
   private countFree(): void {

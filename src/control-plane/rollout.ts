@@ -357,7 +357,7 @@ export class Rollout {
       member.want([name, { kind: 'service', settings, pods: slots }]);
     }
     for (const [address, share] of shares) isWhole &&= share === mostOf(address);
-    const losing = lost(name, new Set(addresses), { members, now });
+    const losing = lost(name, new Set(addresses), members);
     // Another service waits for what is given up.
     const isAwaited = [...losing].some((address) => this.#ownersOf(address).some((other) => other !== name));
     if (isAwaited) this.#ask(carried, members, now);
@@ -367,14 +367,14 @@ export class Rollout {
   }
 
   /** The slots of a pod that a service may have beside those that lose it, who go first. */
-  #share(name: ServiceName, address: string, most: number, { members, now }: RolloutInput): number {
+  #share(name: ServiceName, address: string, most: number, { members }: RolloutInput): number {
     const losers = this.#losers.get(address);
     if (losers === undefined) return most;
     let others = 0;
     for (const loser of losers) {
       if (loser === name) continue;
       const wants = this.#wantsSlots(loser, members) ? this.#limitOfLeaving(loser, address, members) : 0;
-      const holds = members.reduce((sum, member) => sum + member.held(loser, address, now), 0);
+      const holds = members.reduce((sum, member) => sum + member.held(loser, address), 0);
       others += Math.max(wants, holds);
     }
     return Math.max(0, most - others);
@@ -390,7 +390,7 @@ export class Rollout {
       const service = member.service(name);
       if (service === undefined) return false;
       // A report may be older than the routes: the queue has to be asked for.
-      return service.waiting > 0 || (member.closedAt === undefined && service.lookedAt < since);
+      return wants(service) || (member.closedAt === undefined && service.lookedAt < since);
     });
   }
 
@@ -453,7 +453,7 @@ export class Rollout {
   #isQuiet(name: ServiceName, member: Member): boolean {
     const service = member.service(name);
     if (this.#routesTakenAt === undefined || service === undefined) return false;
-    return service.waiting === 0 && service.lookedAt >= this.#routesTakenAt + ON_THEIR_WAY_MS;
+    return !wants(service) && !service.hasForgotten && service.lookedAt >= this.#routesTakenAt + ON_THEIR_WAY_MS;
   }
 
   /** Asks how many wait, when routes are taken, and when no more can come: reports are older than that. */
@@ -463,8 +463,9 @@ export class Rollout {
     const by = this.#mayStillCome(now) ? since : since + ON_THEIR_WAY_MS;
     const { name } = carried;
     const unasked = members.filter((member) => {
-      const { lookedAt = Number.NEGATIVE_INFINITY, waiting = 0 } = member.service(name) ?? {};
-      return lookedAt < by || waiting > 0 || [...member.pods(name)].some((pod) => member.held(name, pod, now) > 0);
+      const service = member.service(name);
+      if (service === undefined || service.lookedAt < by || service.hasForgotten || wants(service)) return true;
+      return [...member.pods(name)].some((pod) => member.held(name, pod) > 0);
     });
     if (unasked.length > 0) this.#ask(carried, unasked, now);
   }
@@ -500,7 +501,7 @@ export class Rollout {
       readonly input: RolloutInput;
     },
   ): ReadonlyMap<string, PodSlots> {
-    const { members, now } = input;
+    const { members } = input;
     const { name } = carried;
     this.#taken(carried, input.holdings);
     const known = knownPods(carried);
@@ -519,7 +520,7 @@ export class Rollout {
       const others = new Set([...gainers, ...(this.#losers.get(address) ?? [])]);
       others.delete(name);
       let held = 0;
-      for (const other of others) for (const each of members) held += each.held(other, address, now);
+      for (const other of others) for (const each of members) held += each.held(other, address);
       const limit = Math.max(0, Math.min(own, most - held));
       slots.set(address, { limit, unhealthy: false });
     }
@@ -637,6 +638,11 @@ function isReady({ state }: Pod): boolean {
   return state === 'ready';
 }
 
+/** Whether somebody waits in the queue, or for a slot of the pod where it is tried again. */
+function wants({ waiting, claims }: { readonly waiting: number; readonly claims: number }): boolean {
+  return waiting + claims > 0;
+}
+
 /** Whether a filter knows a service with all its pods, and has said so. */
 function knowsAll(member: Member, { service: { name }, pods }: ServiceWithPods): boolean {
   const told = new Set(member.pods(name));
@@ -693,13 +699,9 @@ function sameView(a: ServiceWithPods, b: ServiceWithPods): boolean {
 }
 
 /** Pods of a service that are not among `present`, and that still may have requests of it. */
-function lost(
-  name: ServiceName,
-  present: ReadonlySet<string>,
-  { members, now }: { readonly members: readonly Member[]; readonly now: number },
-): ReadonlySet<string> {
+function lost(name: ServiceName, present: ReadonlySet<string>, members: readonly Member[]): ReadonlySet<string> {
   const found = members.flatMap((member) =>
-    [...member.pods(name)].filter((address) => !present.has(address) && member.held(name, address, now) > 0),
+    [...member.pods(name)].filter((address) => !present.has(address) && member.held(name, address) > 0),
   );
   return found.length === 0 ? NO_NAMES : new Set(found);
 }

@@ -32,6 +32,10 @@ interface MemberService {
   sequence: number;
   readonly pods: Map<string, MemberPod>;
   waiting: number;
+  /** Requests that are tried again and wait for a slot, when it was asked last. */
+  claims: number;
+  /** It has forgotten a pod since it was asked: the last request of that may be tried again elsewhere. */
+  hasForgotten: boolean;
   inUse: number;
   /** When the question was asked whose answer told how many wait; before that it is as was reported. */
   lookedAt: number;
@@ -80,6 +84,10 @@ export class Member {
   #syncedAt: number | undefined;
   #mayBeSynced = false;
   #closedAt: number | undefined;
+  /** When it last said something. */
+  #heardAt = Number.NEGATIVE_INFINITY;
+  /** Pods that it has forgotten while messages about them were on their way: which of these it had by then, the next acknowledgement says. */
+  #forgotten: (readonly [ServiceName, string])[] = [];
 
   constructor(hello: Hello, pace: Pace) {
     this.#hello = hello;
@@ -124,6 +132,7 @@ export class Member {
 
   /** Takes what it said, and gives what of it is of interest to others. */
   receive(message: FromFilter, now: number, peer: string): readonly SlotsEvent[] {
+    this.#heardAt = now;
     switch (message.kind) {
       case 'service':
         if (!this.#isIntroduced) {
@@ -221,7 +230,7 @@ export class Member {
   }
 
   /** What is to be written now. A member that acknowledges nothing gets the newest state once it does. */
-  takeMessages(now: number): readonly Numbered[] {
+  takeMessages(): readonly Numbered[] {
     if (!this.#isIntroduced || this.#closedAt !== undefined) return [];
     const messages: Numbered[] = [];
     const say = (message: ToFilter) => messages.push({ sequence: ++this.#sequence, message });
@@ -236,7 +245,7 @@ export class Member {
     for (const name of this.#dirty) {
       if (this.#sequence - this.#acked >= MOST_UNACKED) break;
       this.#dirty.delete(name);
-      const message = this.#messageFor(name, now);
+      const message = this.#messageFor(name);
       if (message === undefined) continue;
       say(message);
       this.#unacked.push([this.#sequence, name]);
@@ -256,7 +265,7 @@ export class Member {
   }
 
   /** What it has of a service; undefined: nothing. */
-  service(name: ServiceName): Pick<MemberService, 'waiting' | 'inUse' | 'removed' | 'lookedAt'> | undefined {
+  service(name: ServiceName): Omit<MemberService, 'pods' | 'settings' | 'sequence'> | undefined {
     return this.#services.get(name);
   }
 
@@ -292,11 +301,11 @@ export class Member {
   }
 
   /** The most requests of a service that a pod may have from it, now or by what it is told next. */
-  held(name: ServiceName, address: string, now: number): number {
+  held(name: ServiceName, address: string): number {
     const pod = this.#services.get(name)?.pods.get(address);
     const wanted = this.#wanted.get(name);
     const next = wanted === undefined || wanted.kind === 'removed' ? 0 : (wanted.pods.get(address)?.limit ?? 0);
-    return Math.max(next, pod === undefined ? 0 : this.#most(pod, now));
+    return Math.max(next, pod === undefined ? 0 : this.#most(pod));
   }
 
   /** How long it may take until something that has happened is reported. */
@@ -311,6 +320,8 @@ export class Member {
       sequence: 0,
       pods: new Map(pods.map((pod) => [pod.address, introduced(pod)])),
       waiting,
+      claims: 0,
+      hasForgotten: false,
       inUse,
       lookedAt: Number.NEGATIVE_INFINITY,
     };
@@ -331,6 +342,7 @@ export class Member {
     const open = this.#unacked.findIndex(([at]) => at > this.#acked);
     const settled = this.#unacked.splice(0, open < 0 ? this.#unacked.length : open);
     const services = new Set(settled.map(([, each]) => each));
+    for (const [name, address] of this.#forgotten.splice(0)) this.#forget(name, address);
     for (const name of services) this.#applied(name, now);
     const acked: SlotsEvent = { ...this.id, kind: 'acked', services };
     if (this.#syncedAt === undefined || this.#syncedAt > this.#acked) return [acked];
@@ -365,6 +377,8 @@ export class Member {
     const service = this.#services.get(asked.service);
     if (service !== undefined) {
       service.waiting = list.waiting;
+      service.claims = list.claims;
+      service.hasForgotten = false;
       service.lookedAt = asked.at;
       for (const { address, inUse } of list.pods) {
         const pod = service.pods.get(address);
@@ -381,46 +395,55 @@ export class Member {
   }
 
   #happened({ kind, service, address }: PodEvent): void {
-    if (kind === 'forgotten') this.#forget(service, address);
+    if (kind === 'forgotten' && !this.#forget(service, address)) this.#forgotten.push([service, address]);
     const pod = this.#services.get(service)?.pods.get(address);
     if (pod !== undefined) pod.isEjected = kind === 'ejected';
   }
 
-  #forget(name: ServiceName, address: string): void {
+  /**
+   * Whether it is known which pod of this address was forgotten. It may have been added again since, and then removed once more: that is on
+   * its way, and requests may begin until it is there.
+   */
+  #forget(name: ServiceName, address: string): boolean {
     const service = this.#services.get(name);
-    // It may have been added again since.
-    if (service?.pods.get(address)?.removed) service.pods.delete(address);
+    const pod = service?.pods.get(address);
+    if (pod !== undefined && pod.sequence > this.#acked) return false;
+    if (service !== undefined && pod?.removed) {
+      service.pods.delete(address);
+      service.hasForgotten = true;
+    }
     this.#forgetIdle(name);
+    return true;
   }
 
-  #messageFor(name: ServiceName, now: number): ToFilter | undefined {
+  #messageFor(name: ServiceName): ToFilter | undefined {
     const wanted = this.#wanted.get(name);
     const service = this.#services.get(name);
     if (wanted === undefined) return undefined;
-    if (wanted.kind === 'removed') return this.#remove(name, service, now);
+    if (wanted.kind === 'removed') return this.#remove(name, service);
     if (wanted.kind === 'pods') {
       if (service === undefined || service.removed) return undefined;
-      return this.#changePods(name, { service, wanted: wanted.pods, now });
+      return this.#changePods(name, { service, wanted: wanted.pods });
     }
     const settings = service?.removed ? undefined : service?.settings;
     if (service !== undefined && settings !== undefined && sameSettings(settings, wanted.settings)) {
-      return this.#changePods(name, { service, wanted: wanted.pods, now });
+      return this.#changePods(name, { service, wanted: wanted.pods });
     }
     const next = service ?? newService();
     this.#services.set(name, next);
     next.settings = wanted.settings;
     next.removed = false;
     next.sequence = this.#sequence + 1;
-    for (const [address, slots] of wanted.pods) this.#setPod(next, { address, slots, now });
-    for (const address of next.pods.keys()) if (!wanted.pods.has(address)) this.#removePod(next, address, now);
+    for (const [address, slots] of wanted.pods) this.#setPod(next, { address, slots });
+    for (const address of next.pods.keys()) if (!wanted.pods.has(address)) this.#removePod(next, address);
     return { kind: 'service', name, settings: wanted.settings, pods: wanted.pods };
   }
 
-  #remove(name: ServiceName, service: MemberService | undefined, now: number): ToFilter | undefined {
+  #remove(name: ServiceName, service: MemberService | undefined): ToFilter | undefined {
     if (service === undefined || service.removed) return undefined;
     service.removed = true;
     service.sequence = this.#sequence + 1;
-    for (const address of service.pods.keys()) this.#removePod(service, address, now);
+    for (const address of service.pods.keys()) this.#removePod(service, address);
     return { kind: 'remove', name };
   }
 
@@ -429,13 +452,12 @@ export class Member {
     change: {
       readonly service: MemberService;
       readonly wanted: ReadonlyMap<string, PodSlots>;
-      readonly now: number;
     },
   ): ToFilter | undefined {
-    const { service, wanted, now } = change;
-    const set = [...wanted].filter(([address, slots]) => this.#setPod(service, { address, slots, now }));
+    const { service, wanted } = change;
+    const set = [...wanted].filter(([address, slots]) => this.#setPod(service, { address, slots }));
     const remove = [...service.pods.keys()].filter(
-      (address) => !wanted.has(address) && this.#removePod(service, address, now),
+      (address) => !wanted.has(address) && this.#removePod(service, address),
     );
     return set.length === 0 && remove.length === 0 ? undefined : { kind: 'pods', name, set, remove };
   }
@@ -443,7 +465,7 @@ export class Member {
   /** Whether that is something new. */
   #setPod(
     { pods }: MemberService,
-    { address, slots, now }: { readonly address: string; readonly slots: PodSlots; readonly now: number },
+    { address, slots }: { readonly address: string; readonly slots: PodSlots },
   ): boolean {
     const pod = pods.get(address);
     const { limit, unhealthy } = slots;
@@ -452,7 +474,7 @@ export class Member {
       limit,
       unhealthy,
       removed: false,
-      ceiling: Math.max(limit, pod === undefined ? 0 : this.#most(pod, now)),
+      ceiling: Math.max(limit, pod === undefined ? 0 : this.#most(pod)),
       sequence: this.#sequence + 1,
       ackedAt: undefined,
       inUse: pod?.inUse ?? 0,
@@ -462,20 +484,23 @@ export class Member {
     return true;
   }
 
-  #removePod({ pods }: MemberService, address: string, now: number): boolean {
+  #removePod({ pods }: MemberService, address: string): boolean {
     const pod = pods.get(address);
     if (pod === undefined || pod.removed) return false;
-    pod.ceiling = this.#most(pod, now);
+    pod.ceiling = this.#most(pod);
     pod.removed = true;
     pod.sequence = this.#sequence + 1;
     pod.ackedAt = undefined;
     return true;
   }
 
-  /** The most requests that a pod may have: what was begun before a limit was lowered is told after that. */
-  #most(pod: MemberPod, now: number): number {
+  /**
+   * The most requests that a pod may have: what was begun before a limit was lowered is told after that, by a filter that stands still
+   * when it goes on.
+   */
+  #most(pod: MemberPod): number {
     const { ackedAt } = pod;
-    const isReported = ackedAt !== undefined && (pod.lookedAt >= ackedAt || now - ackedAt >= this.lagMs);
+    const isReported = ackedAt !== undefined && (pod.lookedAt >= ackedAt || this.#heardAt - ackedAt >= this.lagMs);
     return Math.max(pod.removed ? 0 : pod.limit, isReported ? pod.inUse : pod.ceiling);
   }
 }
@@ -487,6 +512,8 @@ function newService(): MemberService {
     sequence: 0,
     pods: new Map(),
     waiting: 0,
+    claims: 0,
+    hasForgotten: false,
     inUse: 0,
     lookedAt: Number.NEGATIVE_INFINITY,
   };

@@ -48,6 +48,8 @@ export type FromFilter =
       readonly query: number;
       readonly requests: readonly WaitingRequest[];
       readonly waiting: number;
+      /** Requests that are tried again, and wait for a slot of one pod. */
+      readonly claims: number;
       readonly pods: readonly PodInUse[];
     }
   | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }
@@ -76,11 +78,12 @@ export function readMessage(bytes: Uint8Array): FromFilter {
   if (message.helloEnd) return { kind: 'hello end' };
   if (hello) return helloOf(hello);
   if (waitingList) {
-    const { query, waiting, requests, pods } = waitingList;
+    const { query, waiting, claims, requests, pods } = waitingList;
     return {
       kind: 'waiting list',
       query: query ?? 0,
       waiting: waiting ?? 0,
+      claims: claims ?? 0,
       requests: (requests ?? []).map(waitingRequest),
       pods: (pods ?? []).map(({ address, inUse }) => ({ address: address ?? '', inUse: inUse ?? 0 })),
     };

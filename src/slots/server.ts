@@ -80,8 +80,7 @@ export class SlotsServer {
   flush(member: Member): void {
     const stream = this.#streamOf(member);
     if (stream === undefined) return;
-    for (const { sequence, message } of member.takeMessages(this.#options.clock.monotonic()))
-      this.#write(stream, message, sequence);
+    for (const { sequence, message } of member.takeMessages()) this.#write(stream, message, sequence);
   }
 
   /** The member of this id, while it has a stream. */

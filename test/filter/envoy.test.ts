@@ -98,6 +98,27 @@ test('a pod that refuses connections gets nothing, and no client sees it', async
   await until(() => run.side.pods.get(dead)?.state === 0, { what: 'the pod to be ready' });
 });
 
+test('a further try at a pod that Sluice has not told of, or not any more, waits for that, and is told when it does not come', async () => {
+  const settings = { ...SETTINGS, ejection: { consecutiveGateway: 3, baseMs: 50, maxMs: 50 } };
+  const envoy = { control: { unknownWaitMs: 600 } };
+  const run = await start({ pods: { count: 2 }, settings, untold: true, envoy });
+  const [dead = '', other = ''] = run.pods.addresses;
+  await run.pods.setMode(dead, { kind: 'dead' });
+  run.side.set({ name: 'work', settings, pods: [{ address: dead, limit: 1 }] });
+  const own = client(run);
+  const early = startLoad(own, burst(1));
+  await pause(300);
+  expect(await run.pods.requests()).toEqual([]);
+  run.side.send({ podsDelta: { name: 'work', set: [{ address: other, limit: 1 }] } });
+  expect((await early.results).map(({ status }) => status)).toEqual([200]);
+
+  run.side.send({ podsDelta: { name: 'work', remove: [other] } });
+  const [late] = await load(own, burst(1, { name: 'late' }));
+  expect([late?.status, late?.body]).toEqual([503, expect.stringContaining('the next one is not for this service')]);
+  expect((late?.ended ?? 0) - (late?.sent ?? 0)).toBeGreaterThan(599);
+  expect((await run.pods.requests()).map(({ pod }) => pod)).toEqual([other]);
+});
+
 test('all pods refuse connections, then one comes back: nobody fails', async () => {
   const run = await start({ pods: { count: 2 } });
   for (const address of run.pods.addresses) await run.pods.setMode(address, { kind: 'dead' });

@@ -20,7 +20,7 @@ import { seeded } from '../e2e/kit/random.ts';
 import { compileQueue } from './kit/compile.ts';
 import { type Step, takeSteps } from './kit/queue-steps.ts';
 
-const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(fc.nat(11), fc.nat(1000), fc.nat(1000)), { maxLength: 300 });
+const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(fc.nat(12), fc.nat(1000), fc.nat(1000)), { maxLength: 300 });
 
 /** A service with pods of these limits, of which 100 requests may wait. */
 function queueOf(...limits: number[]): { queue: Queues; s: number; pods: number[] } {
@@ -62,12 +62,12 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(steps, (taken) => {
         const queue = new Queues();
-        const { arrived, started, open, refused } = takeSteps(queue, taken);
+        const { arrived, started, open, claiming, refused } = takeSteps(queue, taken);
         let inUse = 0;
         for (let p = queue.anyPod(0), left = queue.podCount(0); left > 0; left--, p = queue.podAfter(p)) {
           inUse += queue.podInUseOf(p);
         }
-        expect(inUse).toBe(queue.inUse(0));
+        expect(inUse + claiming).toBe(queue.inUse(0));
         expect(queue.waiting(0)).toBe(open.length);
         expect(queue.count(0, ARRIVED)).toBe(arrived.length + refused);
         expect(queue.count(0, STARTED)).toBe(started.length);
@@ -281,6 +281,21 @@ describe('requests that are tried again elsewhere', () => {
     queue.claim(newer, goal);
     expect(queue.takeClaimOf(newer)).toBe(false);
     expect(queue.takeClaimOf(older)).toBe(true);
+  });
+
+  test('a pod that gives no slots gets none, and who waits for some is told in time', () => {
+    const { queue, goal, there, older, newer } = looking();
+    queue.claim(older, goal);
+    queue.removePod(goal);
+    queue.end(there, ANSWERED, 10);
+    queue.claim(newer, queue.addStranger(0));
+    expect(queue.takeClaim()).toBe(NONE);
+    queue.tick(20);
+    expect([queue.expireClaim(5019), queue.nextDeadline()]).toEqual([NONE, 5020]);
+    // It is given some after all.
+    queue.setPod(goal, 1, false);
+    expect(queue.takeClaim()).toBe(older);
+    expect([queue.expireClaim(5020), queue.expireClaim(5020), queue.isClaiming(newer)]).toEqual([newer, NONE, false]);
   });
 
   test("who no longer looks stands in nobody's way", () => {

@@ -268,7 +268,8 @@ export class EnvoyWorld implements Witness {
     const pod = PODS[b % PODS.length];
     // What one takes where it was not sent to depends on what is there.
     if (request === undefined || request.cost > 1 || pod === undefined || pod[0] !== request.service) return;
-    if (pod[1] === request.pod || !request.worker.vm.knows(...pod)) return;
+    if (pod[1] === request.pod) return;
+    if (!request.worker.vm.knows(...pod)) this.seen('retries at pods that are not known');
     this.count(request.pod ?? '', -1);
     request.pod = NOWHERE;
     request.claims = undefined;
@@ -357,9 +358,7 @@ export class EnvoyWorld implements Witness {
     if (request === undefined) return;
     request.pod = pod;
     request.claims = undefined;
-    // A pod that was removed may get one.
-    if ((this.limits.get(pod) ?? 0) > 0) this.countStart(pod);
-    else this.count(pod, 1);
+    this.countStart(pod);
   }
 
   refused(vm: Vm, place: number): void {
@@ -519,9 +518,7 @@ export class EnvoyWorld implements Witness {
       const first = this.costs && living.length < this.workers.length ? [] : this.firstWaiting(service, living);
       if (first.length > 0 && first.every(({ cost }) => cost <= free))
         throw new Broken(`the first of all waits while ${free} slots of ${pod} are free`);
-      // A pod that was removed may get one.
-      const forClaims = Math.max(free, (this.limits.get(pod) ?? 0) === 0 ? 1 - (this.running.get(pod) ?? 0) : free);
-      if (forClaims > 0 && claims > 0) throw new Broken(`${claims} claim ${pod}, which is free`);
+      if (free > 0 && claims > 0) throw new Broken(`${claims} claim ${pod}, which is free`);
     }
   }
 

@@ -115,11 +115,9 @@ export class Vm {
     // The try before is over.
     this.queues.unclaim(request);
     this.forgetPods();
-    const p = this.pods.get(`${this.queues.serviceOf(request)}/${pod}`);
-    if (p !== undefined) {
-      if (p === this.queues.podOf(request)) this.witness.moved(this, request, pod);
-      else this.queues.claim(request, p);
-    }
+    const p = this.podMet(this.queues.serviceOf(request), pod);
+    if (p === this.queues.podOf(request)) this.witness.moved(this, request, pod);
+    else this.queues.claim(request, p);
     yield* this.advance(now);
   }
 
@@ -139,13 +137,25 @@ export class Vm {
     if (news.limit === undefined) {
       if (p !== undefined) this.queues.removePod(p);
     } else if (p === undefined) {
-      const added = this.queues.addPod(news.service, news.limit, false);
-      this.workers.name(added, news.pod.charCodeAt(0));
-      this.pods.set(key, added);
-      this.podNames.set(added, news.pod);
+      this.namePod(this.queues.addPod(news.service, news.limit, false), news.service, news.pod);
     } else this.queues.setPod(p, news.limit, false);
     if (this.costs) this.queues.configureCost(news.service, this.mostSlots(news.service));
     yield* this.advance(now);
+  }
+
+  /** The pod at which Envoy tries a request: it may not have heard of it. */
+  private podMet(service: number, pod: string): number {
+    const known = this.pods.get(`${service}/${pod}`);
+    if (known !== undefined) return known;
+    const p = this.queues.addStranger(service);
+    this.namePod(p, service, pod);
+    return p;
+  }
+
+  private namePod(p: number, service: number, pod: string): void {
+    this.workers.name(p, pod.charCodeAt(0));
+    this.pods.set(`${service}/${pod}`, p);
+    this.podNames.set(p, pod);
   }
 
   /** As Sluice tells it with the settings of a service. */
@@ -157,6 +167,10 @@ export class Vm {
   /** The tick: what is due, and a sign of life. */
   *tick(now: number): Callback {
     this.queues.tick(now);
+    for (let r = this.queues.expireClaim(now); r !== NONE; r = this.queues.expireClaim(now)) {
+      this.queues.gone(r, now);
+      this.witness.refused(this, r);
+    }
     this.queues.nextDeadline();
     yield* this.beat(now);
     for (const [s, until] of this.promisedUntil) {

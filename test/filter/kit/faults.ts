@@ -167,6 +167,26 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
     from: 'return left >= this.claimedBy(r);',
     to: 'return left >= 0;',
   },
+  'a further try goes on to a pod that gives its service no slots': {
+    file: 'queue.ts',
+    from: 'return (this.podBits.get(p) & REMOVED_BIT) === 0 && this.podLimit.get(p) > 0;',
+    to: 'return true;',
+  },
+  'a pod that nobody told of has a slot': {
+    file: 'queue.ts',
+    from: 'this.podLimit.set(p, 0);\n    this.podBits.set(p, REMOVED_BIT);',
+    to: 'this.podLimit.set(p, 1);\n    this.podBits.set(p, 0);',
+  },
+  'a further try waits for ever for a pod without slots': {
+    file: 'queue.ts',
+    from: 'if (this.claimUntil.get(r) > now) continue;',
+    to: 'if (this.claimUntil.get(r) > -1) continue;',
+  },
+  'a further try gives up on a pod without slots before its time': {
+    file: 'queue.ts',
+    from: 'this.claimUntil.set(r, now + this.unknownWait);',
+    to: 'this.claimUntil.set(r, now + this.unknownWait - 20);',
+  },
   'a further try that waits never goes on': {
     file: 'queue.ts',
     from: '      if (!this.isClaimGranted(r, p)) continue;',

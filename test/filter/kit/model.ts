@@ -26,6 +26,8 @@ interface Pod {
   ejections: number;
   returnedAt: number;
   trying: boolean;
+  /** Since when its service has no slots of it; undefined: it has some. */
+  emptySince: number | undefined;
 }
 
 interface Request {
@@ -41,8 +43,9 @@ interface Request {
   readonly due: number;
   pod: Pod | undefined;
   tried: number;
-  /** The pod for a slot of which its further try waits. */
+  /** The pod for a slot of which its further try waits, and since when. */
   claim: Pod | undefined;
+  claimedAt: number;
   /** Its slot is kept until then. */
   keptUntil: number | undefined;
   /** With it its pod ends it, should it be a job. */
@@ -91,6 +94,8 @@ const TENANTS = ['a', 'b', 'c', 'd'];
 const NAMELESS = '-';
 /** No pod of the model has a higher limit. */
 const LIMIT_MAX = 3;
+/** How long is waited for what Sluice has not said: a service, or slots of the pod of a further try. */
+const UNKNOWN_WAIT = 150;
 const BASE_MS = 50;
 const MAX_MS = 120;
 /** A tick comes at the next whole millisecond. */
@@ -127,7 +132,7 @@ class Model {
   constructor(code: WebAssembly.Module, seed: number) {
     this.#seed = seed;
     this.#random = seeded(seed);
-    this.#host = new WasmHost(code);
+    this.#host = new WasmHost(code, { unknownWaitMs: UNKNOWN_WAIT });
     this.#services = ['work', 'other/service.v1'].map((name) => newService(name, this.#chance(0.25)));
     this.#connect();
     for (const service of this.#services) if (this.#chance(0.9)) this.#configure(service);
@@ -193,6 +198,7 @@ class Model {
       pod: undefined,
       tried: 0,
       claim: undefined,
+      claimedAt: 0,
       keptUntil: undefined,
       token: undefined,
       jobUntil: undefined,
@@ -365,7 +371,8 @@ class Model {
     else if (from !== undefined) this.#eject(service, from);
     this.#unclaim(request);
     this.#host.done(request.tried, CONNECTED);
-    const to = this.#pick([...service.pods.values()].filter((pod) => !pod.removed || pod === from)) ?? from;
+    // Envoy may have one that was removed, or that is new.
+    const to = this.#chance(0.1) ? this.#stranger(service) : (this.#pick([...service.pods.values()]) ?? from);
     if (to === undefined) {
       request.tried = 0;
       return;
@@ -384,8 +391,9 @@ class Model {
     if (goesOn) this.#arriveAt(request, to);
     else {
       request.claim = to;
+      request.claimedAt = this.#host.time;
       to.claims.add(request);
-      this.#happen('a try waited');
+      this.#happen(to.emptySince === undefined ? 'a try waited' : 'a try waited at a pod without slots');
     }
     this.#happen(refused ? 'a stream was refused' : 'unreachable');
   }
@@ -578,6 +586,7 @@ class Model {
     // In a tick those that waited too long are answered before others go on.
     for (const { context, details } of this.#host.replies.splice(0)) {
       if (details === 'sluice_queue_full') this.#refusedLater(context);
+      else if (details === 'sluice_pod_removed') this.#waitedInVain(context);
       else this.#timedOut(context, details);
     }
     for (const context of this.#host.resumed.splice(0)) {
@@ -648,6 +657,21 @@ class Model {
     this.#forgetIfIdle(pod);
   }
 
+  /** The pod of a further try has had no slots for as long as it may wait for some. */
+  #waitedInVain(context: number): void {
+    const all = this.#services.flatMap(({ working }) => [...working]);
+    const request = all.find(({ tried, claim }) => claim !== undefined && tried === context);
+    if (request?.claim?.emptySince === undefined) this.#fail('a try ends whose pod has slots');
+    const waited = this.#host.time - request.claimedAt;
+    if (waited < UNKNOWN_WAIT) this.#fail(`a try has waited for ${waited} ms in vain`);
+    this.#happen('a try waited in vain');
+    this.#unclaim(request);
+    this.#release(request);
+    this.#host.done(request.tried);
+    this.#host.answerLocally(request.context, 503, CONNECTED);
+    this.#host.done(request.context);
+  }
+
   #timedOut(context: number, details: string): void {
     const service = this.#services.find(({ order }) => order.waiting.some((request) => request.context === context));
     const request = service?.order.waiting.find((one) => one.context === context);
@@ -663,7 +687,7 @@ class Model {
     }
     if (service.order.waiting.some(({ came }) => came < request.came)) this.#fail('not the oldest timed out');
     const waited = this.#host.time - request.came;
-    const timeout = service.known ? service.timeout : 5000;
+    const timeout = service.known ? service.timeout : UNKNOWN_WAIT;
     if (timeout === 0 || waited < timeout) this.#fail(`timed out after ${waited} of ${timeout} ms`);
     if (details !== (service.known ? 'sluice_queue_timeout' : 'sluice_no_state')) this.#fail(`odd details ${details}`);
     this.#happen('timed out');
@@ -768,6 +792,11 @@ class Model {
       const isLate = waited > timeout + 2 * TICK && this.#host.time > changedAt + 2 * TICK;
       if (known && timeout > 0 && isLate) this.#fail(`waits for ${waited} of ${timeout} ms`);
     }
+    for (const { working } of this.#services)
+      for (const { claim, claimedAt } of working) {
+        const since = Math.max(claimedAt, claim?.emptySince ?? Number.POSITIVE_INFINITY);
+        if (this.#host.time > since + UNKNOWN_WAIT + 3 * TICK) this.#fail('a try waits for a pod without slots');
+      }
   }
 
   #somebodyCouldGo(): boolean {
@@ -789,11 +818,24 @@ class Model {
     pod.limit = limit ?? 0;
     pod.unhealthy = unhealthy ?? false;
     pod.removed = false;
+    pod.emptySince = pod.limit > 0 ? undefined : (pod.emptySince ?? this.#host.time);
     service.pods.set(pod.address, pod);
+  }
+
+  /** A pod that Envoy has, and of which Sluice has not told, or not any more. */
+  #stranger(service: Service): Pod {
+    const { address } = this.#randomPod();
+    const known = service.pods.get(address);
+    if (known !== undefined) return known;
+    const pod = { ...newPod(address), removed: true, emptySince: this.#host.time };
+    service.pods.set(address, pod);
+    this.#happen('a try at a pod that nobody told of');
+    return pod;
   }
 
   #drop(pod: Pod): void {
     pod.removed = true;
+    pod.emptySince ??= this.#host.time;
     pod.ejectedUntil = undefined;
     pod.trying = false;
     this.#forgetIfIdle(pod);
@@ -1018,6 +1060,7 @@ function newPod(address: string): Pod {
     ejections: 0,
     returnedAt: 0,
     trying: false,
+    emptySince: undefined,
   };
 }
 
@@ -1028,5 +1071,5 @@ function atPods({ working }: Service): readonly Request[] {
 
 /** How many a pod may have with one that is tried again there. */
 function mostTries({ limit, removed }: Pod): number {
-  return removed || limit === 0 ? 1 : limit;
+  return removed ? 0 : limit;
 }

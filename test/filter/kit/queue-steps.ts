@@ -15,6 +15,11 @@ export type QueueCalls = Pick<
   | 'state'
   | 'podOf'
   | 'move'
+  | 'claim'
+  | 'takeClaim'
+  | 'isClaiming'
+  | 'addStranger'
+  | 'expireClaim'
   | 'answered'
   | 'unreachable'
   | 'end'
@@ -52,6 +57,11 @@ export const CALLS: readonly (keyof QueueCalls)[] = [
   'state',
   'podOf',
   'move',
+  'claim',
+  'takeClaim',
+  'isClaiming',
+  'addStranger',
+  'expireClaim',
   'answered',
   'unreachable',
   'end',
@@ -79,6 +89,8 @@ export interface Seen {
   /** In the order in which they got their slot. */
   readonly started: number[];
   readonly open: number[];
+  /** So many are tried again, and have no slot. */
+  readonly claiming: number;
   readonly refused: number;
 }
 
@@ -93,11 +105,15 @@ export function takeSteps(queue: QueueCalls, steps: readonly Step[], note: (valu
   queue.configure(s, 6, 40, 5);
   const pods: number[] = [];
   const open: { number: number; r: number }[] = [];
-  const seen = { arrived: [] as number[], started: [] as number[], open: [] as number[], refused: 0 };
+  const seen = { arrived: [] as number[], started: [] as number[], refused: 0 };
   let now = 1000;
   let arrivals = 0;
   const numberOf = (r: number) => open.find((request) => request.r === r)?.number ?? -1;
   const drain = () => {
+    for (let r = queue.takeClaim(); r !== NONE; r = queue.takeClaim()) {
+      note(r);
+      note(queue.podOf(r));
+    }
     for (let ready = queue.nextReady(); ready !== NONE; ready = queue.nextReady()) {
       const r = queue.start(ready, now);
       note(r);
@@ -139,10 +155,16 @@ export function takeSteps(queue: QueueCalls, steps: readonly Step[], note: (valu
     else if (what === 9 && isWorking) {
       queue.end(r, TIMED_OUT, now);
       leave(index);
-    } else if (what === 10 && pod !== undefined) queue.unreachable(pod, now);
+    } else if (what === 12 && isWorking && pod !== undefined) queue.claim(r, a % 4 === 0 ? queue.addStranger(s) : pod);
+    else if (what === 10 && pod !== undefined) queue.unreachable(pod, now);
     else if (what === 11) {
       now += a % 30;
       queue.tick(now);
+      for (let late = queue.expireClaim(now); late !== NONE; late = queue.expireClaim(now)) {
+        note(late);
+        queue.end(late, FAILED, now);
+        leave(open.findIndex((request) => request.r === late));
+      }
       for (let late = queue.expire(now); late !== NONE; late = queue.expire(now)) {
         note(late);
         leave(open.findIndex((request) => request.r === late));
@@ -160,5 +182,6 @@ export function takeSteps(queue: QueueCalls, steps: readonly Step[], note: (valu
     note(Number(queue.expect(s, queue.waiting(s))));
   }
   for (let i = 0; i < 12; i++) note(queue.count(s, i));
-  return { ...seen, open: open.filter(({ r }) => queue.state(r) === WAITING).map(({ number }) => number) };
+  const claiming = open.filter(({ r }) => queue.isClaiming(r)).length;
+  return { ...seen, claiming, open: open.filter(({ r }) => queue.state(r) === WAITING).map(({ number }) => number) };
 }

@@ -329,7 +329,7 @@ export class World {
     const member = this.#member;
     if (member === undefined) return;
     member.setSynced();
-    const messages = member.takeMessages(this.now);
+    const messages = member.takeMessages();
     if (messages.length === 0) return;
     this.#later(() => {
       if (this.#member !== member) return;
@@ -366,7 +366,7 @@ export class World {
       const service = this.#filter.get(message.service);
       const pods = [...(service?.pods ?? [])].map(([address, { inUse }]) => ({ address, inUse }));
       const waiting = service?.waiting.length ?? 0;
-      this.#say({ kind: 'waiting list', query: message.query, requests: [], waiting, pods }, member);
+      this.#say({ kind: 'waiting list', query: message.query, requests: [], waiting, claims: 0, pods }, member);
     }
     this.#say({ kind: 'ack', sequence }, member);
   }

@@ -6,7 +6,7 @@ import { Member } from '../../../src/slots/member.ts';
 import { TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
 import { makeSnapshot, type Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { seeded } from '../../e2e/kit/random.ts';
-import { serviceOf } from '../model/routing-parts.ts';
+import { serviceName, serviceOf } from '../model/routing-parts.ts';
 import { World } from './rollout-world.ts';
 
 /** How many schedules are tried. */
@@ -59,6 +59,7 @@ function stage() {
   const rollout = new Rollout();
   rollout.join(member);
   let sequence = 0;
+  let claimed = 0;
   let snapshot: Snapshot | undefined;
   const versionOf = (typeUrl: string, name: string) => snapshot?.types[typeUrl as TypeUrl].resources.get(name)?.version; // only of types that there are
   /** The filter takes it as well where it answers. */
@@ -73,14 +74,24 @@ function stage() {
     });
     snapshot = snapshotOf(view.model);
     rollout.noteSnapshot(snapshot);
-    sequence = member.takeMessages(now).at(-1)?.sequence ?? sequence;
+    const messages = member.takeMessages();
+    sequence = messages.at(-1)?.sequence ?? sequence;
     if (answers) member.receive({ kind: 'ack', sequence }, now, '');
+    for (const { message } of answers ? messages : []) {
+      if (message.kind !== 'list waiting') continue;
+      const claims = message.service === before.services[0]?.service.name ? claimed : 0;
+      const answer = { query: message.query, requests: [], waiting: 0, claims, pods: [] };
+      member.receive({ kind: 'waiting list', ...answer }, now, '');
+    }
     return view.model;
   };
   const [before, after] = [modelOf('before'), modelOf('after')];
   rollout.setTarget(before, new Set());
   for (const now of [60, 120, 180]) stepAt(now, true);
-  return { rollout, before, after, stepAt };
+  const setClaims = (claims: number) => {
+    claimed = claims;
+  };
+  return { rollout, before, after, stepAt, setClaims, member };
 }
 
 test('routes to a service that comes wait until the filter knows its pods, and the service before stays as long', () => {
@@ -113,6 +124,18 @@ test('a filter that does not answer keeps routes for a second, though nothing el
   }
   expect(model.routing).toBe(both.routing);
   expect(now).toBeLessThan(240 + 1100);
+});
+
+test('who is tried again while its service leaves has slots of its pods, and goes before those of the next one', () => {
+  const { rollout, after, stepAt, setClaims, member } = stage();
+  const limits = () => ['before', 'after'].map((name) => member.limitOf(serviceName(name), '10.0.0.1:80'));
+  setClaims(1);
+  rollout.setTarget(after, new Set());
+  for (let now = 240; now < 3000; now += 60) stepAt(now, true);
+  expect(limits()).toEqual([1, 0]);
+  setClaims(0);
+  for (let now = 3000; now < 6000; now += 60) stepAt(now, true);
+  expect(limits()).toEqual([0, 1]);
 });
 
 function snapshotOf({ services }: Model): Snapshot {

@@ -73,7 +73,7 @@ function world() {
     slots: {
       members: () => (member === undefined ? [] : [member]),
       flush(of) {
-        said.push(...of.takeMessages(clock.monotonic()).map(({ message }) => message));
+        said.push(...of.takeMessages().map(({ message }) => message));
       },
     },
     podsOf: () => ({ kind: 'ready', value: [POD], problems: [] }),
@@ -266,7 +266,7 @@ describe('an Envoy that has just started', () => {
       },
       /** Its filter applies all that it is told, which is returned. */
       filterAcks() {
-        const messages = member?.takeMessages(0) ?? [];
+        const messages = member?.takeMessages() ?? [];
         const { sequence = 0 } = messages.at(-1) ?? {};
         const events = member?.receive({ kind: 'ack', sequence }, 0, '') ?? [];
         rollouts.recordSlots(events);

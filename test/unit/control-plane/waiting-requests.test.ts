@@ -48,7 +48,7 @@ function start(...nodes: readonly string[]) {
     clock,
     members: () => members,
     flush: (one) => {
-      for (const { message } of one.takeMessages(0)) {
+      for (const { message } of one.takeMessages()) {
         if (message.kind === 'list waiting') asked.push({ node: one.id.node, query: message.query });
         if (message.kind === 'cancel') cancelled.push({ node: one.id.node, id: message.id });
       }

@@ -34,7 +34,7 @@ function world() {
   return {
     member,
     say,
-    take: (now = 0) => member.takeMessages(now).map(({ message }) => message),
+    take: () => member.takeMessages().map(({ message }) => message),
     ack: (sequence: number, now = 0) => say({ kind: 'ack', sequence }, now),
   };
 }
@@ -88,49 +88,69 @@ describe('how many requests a pod may have', () => {
     const { member, say, take, ack } = world();
     say({ kind: 'hello end' });
     member.want([CODEC, wanted([POD, 3])]);
-    expect(member.held(CODEC, POD, 0)).toBe(3);
-    take(0);
+    expect(member.held(CODEC, POD)).toBe(3);
+    take();
     ack(2, 10);
     member.want([CODEC, wanted([POD, 1])]);
-    take(1000);
-    expect(member.held(CODEC, POD, 1000)).toBe(3);
+    take();
+    expect(member.held(CODEC, POD)).toBe(3);
     ack(3, 1010);
-    expect(member.held(CODEC, POD, 1020)).toBe(3);
-    expect(member.held(CODEC, POD, 1010 + member.lagMs)).toBe(1);
+    expect(member.held(CODEC, POD)).toBe(3);
+    say({ kind: 'heartbeat' }, 1010 + member.lagMs);
+    expect(member.held(CODEC, POD)).toBe(1);
+  });
+
+  test('a filter that stands still after it has heard of a lower limit may have begun as many as before', () => {
+    const { member, say, take, ack } = world();
+    say({ kind: 'hello end' });
+    member.want([CODEC, wanted([POD, 3])]);
+    take();
+    ack(2, 10);
+    member.want([CODEC, wanted()]);
+    take();
+    ack(3, 20);
+    member.close(5000);
+    expect(member.held(CODEC, POD)).toBe(3);
   });
 
   test('the answer to a question that was asked after that is as good as a report, one to an older question is not', () => {
     const { member, say, take, ack } = world();
     say({ kind: 'hello end' });
     member.want([CODEC, wanted([POD, 3])]);
-    take(0);
+    take();
     ack(2, 10);
     const early = member.askWaiting(CODEC, 1, 20);
     member.want([CODEC, wanted([POD, 1])]);
-    take(30);
+    take();
     ack(4, 40);
     const late = member.askWaiting(CODEC, 1, 40);
-    const answer = { kind: 'waiting list', requests: [], waiting: 0, pods: [{ address: POD, inUse: 2 }] } as const;
+    const answer = {
+      kind: 'waiting list',
+      requests: [],
+      waiting: 0,
+      claims: 0,
+      pods: [{ address: POD, inUse: 2 }],
+    } as const;
     say({ ...answer, query: early }, 45);
-    expect(member.held(CODEC, POD, 45)).toBe(3);
+    expect(member.held(CODEC, POD)).toBe(3);
     say({ ...answer, query: late }, 50);
-    expect(member.held(CODEC, POD, 50)).toBe(2);
+    expect(member.held(CODEC, POD)).toBe(2);
   });
 
   test('a pod that is removed may be chosen until that is acknowledged, and counts until it is forgotten', () => {
     const { member, say, take, ack } = world();
     say({ kind: 'hello end' });
     member.want([CODEC, wanted([POD, 1])]);
-    take(0);
+    take();
     ack(2, 0);
     member.want([CODEC, wanted()]);
-    take(10);
+    take();
     expect(member.mayChoose(CODEC, POD)).toBe(true);
     ack(3, 20);
-    expect([member.mayChoose(CODEC, POD), member.held(CODEC, POD, 20)]).toEqual([false, 1]);
+    expect([member.mayChoose(CODEC, POD), member.held(CODEC, POD)]).toEqual([false, 1]);
     const event = { service: CODEC, address: POD, kind: 'forgotten', reason: 'none', forMs: 0 } as const;
     say({ kind: 'pod', event }, 30);
-    expect(member.held(CODEC, POD, 30)).toBe(0);
+    expect(member.held(CODEC, POD)).toBe(0);
   });
 
   test('the word of a pod that was forgotten does not count once it is back', () => {
@@ -138,11 +158,46 @@ describe('how many requests a pod may have', () => {
     say({ kind: 'hello end' });
     for (const pods of [wanted([POD, 1]), wanted(), wanted([POD, 1])]) {
       member.want([CODEC, pods]);
-      take(0);
+      take();
     }
     const event = { service: CODEC, address: POD, kind: 'forgotten', reason: 'none', forMs: 0 } as const;
     say({ kind: 'pod', event }, 5);
     expect(member.limitOf(CODEC, POD)).toBe(1);
+  });
+
+  test('the word of a pod that was forgotten does not count for one that came and went since', () => {
+    const { member, say, take, ack } = world();
+    say({ kind: 'hello end' });
+    member.want([CODEC, wanted([POD, 2])]);
+    take();
+    ack(2, 0);
+    for (const pods of [wanted(), wanted([POD, 2]), wanted()]) {
+      member.want([CODEC, pods]);
+      take();
+    }
+    const event = { service: CODEC, address: POD, kind: 'forgotten', reason: 'none', forMs: 0 } as const;
+    say({ kind: 'pod', event }, 5);
+    ack(3, 5);
+    // By the second message it may have begun some.
+    ack(5, 6);
+    expect(member.held(CODEC, POD)).toBe(2);
+    say({ kind: 'pod', event }, 7);
+    expect(member.held(CODEC, POD)).toBe(0);
+  });
+
+  test('the word of a pod that is forgotten as it is removed comes before the acknowledgement', () => {
+    const { member, say, take, ack } = world();
+    say({ kind: 'hello end' });
+    member.want([CODEC, wanted([POD, 2])]);
+    take();
+    ack(2, 0);
+    member.want([CODEC, wanted()]);
+    take();
+    const event = { service: CODEC, address: POD, kind: 'forgotten', reason: 'none', forMs: 0 } as const;
+    say({ kind: 'pod', event }, 5);
+    expect(member.held(CODEC, POD)).toBe(2);
+    ack(3, 5);
+    expect(member.held(CODEC, POD)).toBe(0);
   });
 });
 

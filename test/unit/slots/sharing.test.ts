@@ -60,7 +60,7 @@ function world({ reclaim, folder = newFolder() }: { readonly reclaim?: number; r
     members: (node) => (filters.get(node) ?? []).map(({ member }) => member),
     flush: (member) => {
       const filter = open().find((each) => each.member === member);
-      filter?.said.push(...member.takeMessages(clock.monotonic()).map(({ message }) => message));
+      filter?.said.push(...member.takeMessages().map(({ message }) => message));
     },
     changed: () => {},
   });
@@ -98,7 +98,7 @@ function world({ reclaim, folder = newFolder() }: { readonly reclaim?: number; r
         CODEC,
         { kind: 'service', settings: SETTINGS, pods: new Map([['p:1', { limit: 2, unhealthy: false }]]) },
       ]);
-      filter.said.push(...filter.member.takeMessages(clock.monotonic()).map(({ message }) => message));
+      filter.said.push(...filter.member.takeMessages().map(({ message }) => message));
       for (const event of filter.member.receive({ kind: 'ack', sequence: 1000 }, clock.monotonic(), ''))
         sharing.record(event);
       return filter;
@@ -244,7 +244,7 @@ test('a pod passes from one service to another slot by slot, over all Envoys', (
       { kind: 'service', settings: SETTINGS, pods: new Map([['p:1', { limit: 2, unhealthy: false }]]) },
     ]);
   for (const filter of [a, b]) {
-    filter.member.takeMessages(0);
+    filter.member.takeMessages();
     for (const event of filter.member.receive({ kind: 'ack', sequence: 1000 }, 0, '')) sharing.record(event);
   }
   sharing.follow([{ name: CODEC, limits: new Map() }, pod(OTHER)]);
@@ -264,7 +264,7 @@ test('slots of a service that is not there any more count before a member has to
     OTHER,
     { kind: 'service', settings: SETTINGS, pods: new Map([['p:1', { limit: 2, unhealthy: false }]]) },
   ]);
-  b.member.takeMessages(0);
+  b.member.takeMessages();
   for (const event of b.member.receive({ kind: 'ack', sequence: 1000 }, 0, '')) sharing.record(event);
   holding(b, []);
   holding(a, [['p:1', 2]]);
