@@ -43,7 +43,7 @@ export class Membership {
   active: bool = false;
   /** The slots of a member that was silent so long are free again, whatever still runs in them. 0: never. */
   reclaimAfter: f64 = 0;
-  /** At the last `commit` others were members than at the one before. */
+  /** At the last `commit` others were members than at the one before, or one of them had been replaced. */
   changed: bool = false;
   /** Members at the last `commit`, and those of them that were silent. */
   count: i32 = 0;
@@ -54,6 +54,7 @@ export class Membership {
   private nextNumber: f64 = 0;
   private numbers: Floats = new Floats();
   private counters: Floats = new Floats();
+  private states: Floats = new Floats();
   private heardAt: Floats = new Floats();
   private seen: i32 = 0;
 
@@ -178,6 +179,7 @@ export class Membership {
   private listen(now: f64): void {
     this.numbers.grow(this.count);
     this.counters.grow(this.count);
+    this.states.grow(this.count);
     this.heardAt.grow(this.count);
     this.active = true;
     this.silent = 0;
@@ -205,11 +207,14 @@ export class Membership {
     const counter = this.cells.get(row + 2);
     let before = at;
     while (before < this.seen && this.numbers.get(before) !== number) before++;
-    const retired = this.cells.get(row + 1) === RETIRED;
+    const state = this.cells.get(row + 1);
+    const retired = state === RETIRED;
+    if (retired && before < this.seen && this.states.get(before) !== RETIRED) this.changed = true;
     const heard = stopped || retired || before >= this.seen || this.counters.get(before) !== counter;
     const heardAt = heard ? now : this.heardAt.get(before);
     this.numbers.set(at, number);
     this.counters.set(at, counter);
+    this.states.set(at, state);
     this.heardAt.set(at, heardAt);
   }
 }

@@ -1385,9 +1385,19 @@ export class Queues {
     this.elsewhereCount.set(s, waiting);
   }
 
-  /** Sluice has said something about this pod since the last `grant`. */
+  /** Sluice has said something about this pod since the last `grant`, or it is to be said again. */
   isNews(p: i32): bool {
     return this.podNews.get(p) !== 0;
+  }
+
+  /** What Sluice has said about the pods of a service is to be said again to the other workers. */
+  sayAgain(s: i32): void {
+    let p = this.turns.get(s);
+    for (let left = this.podCounts.get(s); left > 0; left--) {
+      this.podNews.set(p, 1);
+      p = this.podNext.get(p);
+    }
+    this.unshared(s);
   }
 
   /** Its slots, in use or not; 0 while it gets no request. */

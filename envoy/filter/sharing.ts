@@ -97,8 +97,8 @@ export function setSharingRoot(context: u32): void {
  */
 export function retireShared(now: f64): void {
   if (!joined || workers.retired) return;
-  if (!queues.shared && !queues.coordinated) publish(now);
   workers.retired = true;
+  if (!queues.shared && !queues.coordinated) publish(now);
   for (let i = 0; i < TRIES; i++) {
     if (!readMembers()) return;
     membership.planRetire();
@@ -163,7 +163,9 @@ function beat(now: f64): void {
     beMember(true, now);
     refreshAll();
   }
-  if (membership.active !== wasActive || membership.changed) unshareAll();
+  // One that has gone, or hears nothing any more, may have said something old last.
+  if (membership.changed) sayAll();
+  else if (membership.active !== wasActive) unshareAll();
 }
 
 /** Others are there: what this VM uses goes into the records, and then they may take slots. */
@@ -184,6 +186,10 @@ function publish(now: f64): void {
 
 function unshareAll(): void {
   for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.unshared(s);
+}
+
+function sayAll(): void {
+  for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.sayAgain(s);
 }
 
 function refreshAll(): void {

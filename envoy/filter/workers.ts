@@ -20,7 +20,7 @@ import { Membership } from './membership.ts';
 import { NONE, Queues, TRYING } from './queue.ts';
 
 /** The layout of the record. */
-const FORMAT: f64 = 2;
+const FORMAT: f64 = 3;
 
 // The record: format, how many members, how many pods. Then the members, then the pods.
 const MEMBERS: i32 = 1;
@@ -45,13 +45,14 @@ const LIMIT: i32 = 1;
 const POD_CELLS: i32 = 2;
 
 // Bits of a cell: whether that member has heard of the pod and not that it was removed, could use one more slot of it, and that only while nobody else uses any
-// (it was ejected there, and gets one request first), slots that requests there claim which are tried again at this pod, slots
-// that it uses.
+// (it was ejected there, and gets one request first), has not heard of as high a limit as the record has, slots that requests there
+// claim which are tried again at this pod, slots that it uses.
 const KNOWN: i32 = 1;
 const USABLE: i32 = 2;
 const TRIED: i32 = 4;
-const CLAIM_SHIFT: i32 = 3;
-const CLAIMS_MAX: i32 = 255;
+const LOWER: i32 = 8;
+const CLAIM_SHIFT: i32 = 4;
+const CLAIMS_MAX: i32 = 127;
 const USED_SHIFT: i32 = 11;
 
 /** A worker that was woken and does not come for so long is passed by: it is busy with something else, or dead. */
@@ -273,9 +274,9 @@ export class Workers {
     const row = this.findRow(p);
     this.podOfRow.set(row, p);
     this.rowOfPod.set(p, row);
-    // The newest that Sluice said holds, whichever worker it said it to.
-    if (this.queues.isNews(p))
-      this.write(this.rowAt(row) + LIMIT, this.queues.isRemoved(p) ? 0 : (this.queues.podLimitOf(p) as f64));
+    // The newest that Sluice said holds, whichever worker it said it to. One that is retired is told nothing any more.
+    const says = this.isUnknown(row) || (this.queues.isNews(p) && !this.retired);
+    if (says) this.write(this.rowAt(row) + LIMIT, this.queues.isRemoved(p) ? 0 : (this.queues.podLimitOf(p) as f64));
     this.writeOwn(row);
   }
 
@@ -284,6 +285,7 @@ export class Workers {
     const p = this.podOfRow.get(row);
     const used = this.queues.podInUseOf(p) + this.granted.get(row) + this.claimed.get(row);
     let bits: i32 = this.queues.isRemoved(p) ? 0 : KNOWN;
+    if (this.queues.slotsForOne(p) < (this.cells.get(this.rowAt(row) + LIMIT) as i32)) bits |= LOWER;
     if (this.queues.podSlotsOf(p) > used) bits |= this.queues.podState(p) === TRYING ? USABLE | TRIED : USABLE;
     let claims = this.queues.claimsOf(p) - this.claimed.get(row);
     if (claims > CLAIMS_MAX) claims = CLAIMS_MAX;
@@ -302,16 +304,20 @@ export class Workers {
     this.cells.set(this.rowAt(row) + KEY, key);
     this.cells.set(this.rowAt(row) + LIMIT, 0);
     for (let j = 0; j < this.members; j++) this.cells.set(this.cellAt(row, j), 0);
-    // One that is retired does not hear of changes any more.
-    if (!this.retired) this.cells.set(this.rowAt(row) + LIMIT, this.queues.podLimitOf(p) as f64);
     this.changed = true;
     return row;
+  }
+
+  /** No member knows this pod or uses slots of it. */
+  private isUnknown(row: i32): bool {
+    for (let j = 0; j < this.members; j++) if (this.cells.get(this.cellAt(row, j)) !== 0) return false;
+    return true;
   }
 
   /** A pod that this worker does not know, or no more: it was removed, and the others will hear of it. */
   private leaveRow(i: i32): void {
     const at = this.cellAt(i, this.mine);
-    if (((this.cells.get(at) as i32) & KNOWN) !== 0) this.write(this.rowAt(i) + LIMIT, 0);
+    if (((this.cells.get(at) as i32) & KNOWN) !== 0 && !this.retired) this.write(this.rowAt(i) + LIMIT, 0);
     this.write(at, 0);
   }
 
@@ -359,9 +365,7 @@ export class Workers {
   }
 
   private isKept(i: i32): bool {
-    if (this.podOfRow.get(i) !== NONE) return true;
-    for (let j = 0; j < this.members; j++) if (this.cells.get(this.cellAt(i, j)) !== 0) return true;
-    return false;
+    return this.podOfRow.get(i) !== NONE || !this.isUnknown(i);
   }
 
   private countMissing(now: f64): void {
@@ -415,6 +419,7 @@ export class Workers {
       const limit = this.cells.get(this.rowAt(i) + LIMIT) as i32;
       const cell = this.cells.get(this.cellAt(i, j)) as i32;
       if (limit < cost || (cell & KNOWN) === 0 || limit - this.used.get(i) <= most) continue;
+      if (!this.mayEverTake(i, j, cell, cost)) continue;
       best = i;
       most = limit - this.used.get(i);
     }
@@ -508,12 +513,21 @@ export class Workers {
       if (this.free.get(i) < cost || this.used.get(i) >= fewest) continue;
       const cell = this.cells.get(this.cellAt(i, j)) as i32;
       if ((cell & USABLE) === 0 || ((cell & TRIED) !== 0 && this.used.get(i) > 0)) continue;
-      if (cost > 1 && j === this.mine && this.ownFree(i) < cost) continue;
+      if (cost > 1 && !this.mayTake(i, j, cell, cost)) continue;
       if (this.retired && !this.isKnownElsewhere(i)) continue;
       best = i;
       fewest = this.used.get(i);
     }
     return best;
+  }
+
+  /** Whether as many free slots of a pod as a request takes are so many for this member. Of others that is not always known. */
+  private mayTake(row: i32, j: i32, cell: i32, cost: i32): bool {
+    return j === this.mine ? this.ownFree(row) >= cost : (cell & LOWER) === 0;
+  }
+
+  private mayEverTake(row: i32, j: i32, cell: i32, cost: i32): bool {
+    return j === this.mine ? this.queues.slotsForOne(this.podOfRow.get(row)) >= cost : (cell & LOWER) === 0;
   }
 
   /** One that is retired does not hear that a pod is removed. Where it is alone, nobody does. */

@@ -13,6 +13,7 @@ const PODS: readonly (readonly [service: number, pod: string])[] = [
 ];
 /** Where a request is that waits for a slot to be tried again. */
 const NOWHERE = '';
+const MOST_VMS = 6;
 const PATIENT_MS = 25;
 const BEAT_MS = 250;
 
@@ -33,6 +34,8 @@ const WEIGHTS = {
   trap: 0.3,
   orphanEnds: 3,
   upgrade: 0.3,
+  succeed: 0.5,
+  replace: 1,
   startWorker: 0.5,
   calm: 0.5,
   goOn: 0.5,
@@ -57,6 +60,8 @@ interface Worker {
   frozen: boolean;
   /** Newer code gets the new requests. It is called when a request of its own ends, and for nothing else. */
   old: boolean;
+  /** Newer code runs beside it, and is to take its place. */
+  succeeded: boolean;
   started: boolean;
 }
 
@@ -121,11 +126,11 @@ export class EnvoyWorld implements Witness {
   private addWorker(): void {
     const vm = new Vm(SERVICES, this.data, () => this.workers.map((worker) => worker.vm), this, this.costs);
     for (const [service, pod] of PODS) vm.news.push({ service, pod, limit: this.limits.get(pod) });
-    this.workers.push({ vm, callback: undefined, frozen: false, old: false, started: false });
+    this.workers.push({ vm, callback: undefined, frozen: false, old: false, succeeded: false, started: false });
   }
 
   private startWorker(): void {
-    if (this.workers.length < 6) this.addWorker();
+    if (this.workers.length < MOST_VMS) this.addWorker();
   }
 
   /** Newer code: a new VM in each worker beside the old ones, which are told that they are. */
@@ -133,11 +138,36 @@ export class EnvoyWorld implements Witness {
     const before = this.workers.filter(({ started, old }) => started && !old);
     if (before.length === 0 || before.some(({ callback, frozen }) => callback !== undefined || frozen)) return;
     for (const worker of before) {
-      worker.old = true;
       this.addWorker();
-      this.run(worker, worker.vm.retire(this.now));
+      this.retire(worker);
     }
     this.seen('upgrades');
+  }
+
+  /** The same in one worker, and for a while both hear of everything. */
+  private succeed(a: number): void {
+    const worker = pick(
+      this.workers.filter(({ started, old, succeeded }) => started && !old && !succeeded),
+      a,
+    );
+    if (worker === undefined || this.workers.length >= MOST_VMS) return;
+    worker.succeeded = true;
+    this.addWorker();
+  }
+
+  private replace(a: number): void {
+    const worker = pick(
+      this.idle().filter(({ succeeded, old }) => succeeded && !old),
+      a,
+    );
+    if (worker === undefined) return;
+    this.retire(worker);
+    this.seen('replaced VMs');
+  }
+
+  private retire(worker: Worker): void {
+    worker.old = true;
+    this.run(worker, worker.vm.retire(this.now));
   }
 
   /** An old VM without requests ends. */

@@ -245,7 +245,12 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
   {
     name: 'a filter that was replaced does not say what it uses',
     file: VM,
-    changes: [['if (!this.queues.shared) yield* this.publish(now);\n    this.workers.retired', 'this.workers.retired']],
+    changes: [
+      [
+        'this.workers.retired = true;\n    if (!this.queues.shared) yield* this.publish(now);',
+        'this.workers.retired = true;',
+      ],
+    ],
   },
   {
     name: 'a worker that was alone says it shares before it does',
@@ -270,7 +275,12 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
   {
     name: 'a new limit is not told to the others',
     file: WORKERS,
-    changes: [['if (this.queues.isNews(p))', 'if (this.rows < 0)']],
+    changes: [['(this.queues.isNews(p) && !this.retired)', 'this.rows < 0']],
+  },
+  {
+    name: 'a filter that was replaced says the limits that it knew',
+    file: WORKERS,
+    changes: [['(this.queues.isNews(p) && !this.retired)', 'this.queues.isNews(p)']],
   },
   {
     name: 'a free slot is not told to the others',

@@ -188,8 +188,8 @@ export class Vm {
   /** Newer code takes its place: it leaves when its last request has ended. */
   *retire(now: number): Callback {
     if (!this.joined) return;
-    if (!this.queues.shared) yield* this.publish(now);
     this.workers.retired = true;
+    if (!this.queues.shared) yield* this.publish(now);
     yield* this.writeMembers(() => this.membership.planRetire());
     this.membership.commit(now);
     this.services.forEach((_, s) => {
@@ -239,24 +239,33 @@ export class Vm {
       }
     } while (this.queues.takeGivenBack() && some);
     this.forgetPods();
-    if (this.workers.retired) yield* this.leaveIfDone();
+    if (this.workers.retired) yield* this.leaveIfDone(now);
   }
 
   /** Nobody calls it any more when its last request has ended. */
-  private *leaveIfDone(): Callback {
-    for (let r = this.queues.firstClaim(); r !== NONE; r = this.queues.firstClaim()) {
-      this.queues.end(r, FAILED, 0);
-      this.queues.gone(r, 0);
+  private *leaveIfDone(now: number): Callback {
+    let some = false;
+    const refuse = (r: number) => {
+      this.queues.gone(r, now);
       this.witness.refused(this, r);
+      some = true;
+    };
+    for (let r = this.queues.firstClaim(); r !== NONE; r = this.queues.firstClaim()) {
+      this.queues.end(r, FAILED, now);
+      refuse(r);
     }
     this.services.forEach((_, s) => {
       if (this.queues.inUse(s) > 0) return;
       for (let r = this.queues.firstWaiting(s); r !== NONE; r = this.queues.firstWaiting(s)) {
         this.queues.takeOut(r);
-        this.queues.gone(r, 0);
-        this.witness.refused(this, r);
+        refuse(r);
       }
     });
+    // Each answer calls it again.
+    if (some) {
+      yield* this.advance(now);
+      return;
+    }
     if (this.queues.requests > 0 || !this.joined) return;
     this.joined = false;
     yield* this.writeMembers(() => this.membership.planLeave());
@@ -336,9 +345,9 @@ export class Vm {
         queues.refresh(s);
       });
     }
-    if (membership.active === wasActive && !membership.changed) return;
     this.services.forEach((_, s) => {
-      queues.unshared(s);
+      if (membership.changed) queues.sayAgain(s);
+      else if (membership.active !== wasActive) queues.unshared(s);
     });
   }
 

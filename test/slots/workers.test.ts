@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Membership } from '../../envoy/filter/membership.ts';
-import { Queues } from '../../envoy/filter/queue.ts';
+import { NONE, Queues } from '../../envoy/filter/queue.ts';
 import { Workers } from '../../envoy/filter/workers.ts';
 import { seeded } from '../e2e/kit/random.ts';
 import { EnvoyWorld, envoyMixtureOf } from './envoy-world.ts';
@@ -16,7 +16,7 @@ describe('the workers of one Envoy', () => {
   it('share slots: never over the limit, none lost, everybody served, in a long random run', { timeout: STEPS }, () => {
     const outcome = simulateWorkers(STEPS, 1);
     expect(outcome.broken).toBeUndefined();
-    for (const what of ['starts', 'traps', 'ejections', 'upgrades', 'changed limits', 'ended VMs']) {
+    for (const what of ['starts', 'traps', 'ejections', 'upgrades', 'replaced VMs', 'changed limits', 'ended VMs']) {
       expect(outcome.counts.get(what), what).toBeGreaterThan(STEPS / 20_000);
     }
   });
@@ -46,35 +46,24 @@ describe('the workers of one Envoy', () => {
     }
   });
 
+  it('keep a new limit that the newer code has heard of while the older one is replaced', () => {
+    const script = `tick 0 0, go 0 0, arrive 0 1, hear 0 0, upgrade 0 0, freeze 0 0, tick 0 0, go 0 0, changeLimit 0 16, go 0 0,
+      go 0 0, go 0 0, go 0 0, arrive 0 1, go 0 0, hear 0 0, go 0 0, hear 0 0, go 0 0, hear 0 0, go 0 0, arrive 0 1, go 0 0,
+      hear 0 0, go 0 0`;
+    const all = ['tick', 'go', 'arrive', 'hear', 'upgrade', 'freeze', 'changeLimit'] as const;
+    const mixture: readonly string[] = all;
+    const steps = script.split(',').map((line): Step => {
+      const [what = '', a, b] = line.trim().split(' ');
+      return [mixture.indexOf(what), Number(a), Number(b)];
+    });
+    const world = new EnvoyWorld(all, 1);
+    expect(breaksWorkers(world, steps)).toBeUndefined();
+    expect(world.counts.get('upgrades')).toBe(1);
+    expect(world.counts.get('changed limits')).toBe(1);
+  });
+
   it('count who waits in a worker that is dead no more, once the guard has answered them', () => {
-    const members = { cells: new Float64Array() };
-    const record = { cells: new Float64Array() };
-    const worker = () => {
-      const queues = new Queues();
-      const membership = new Membership();
-      const workers = new Workers(queues, membership);
-      const s = queues.addService();
-      queues.configure(s, 2, 0, 0);
-      workers.name(queues.addPod(s, 1, false), 1);
-      queues.shared = true;
-      const beat = (now: number) => {
-        membership.prepare(members.cells.length);
-        membership.cells.array().set(members.cells);
-        membership.plan(true, false, now);
-        members.cells = membership.cells.array().slice(0, membership.size);
-        membership.commit(now);
-      };
-      const share = (now: number) => {
-        workers.prepare(record.cells.length);
-        workers.cells.array().set(record.cells);
-        workers.plan(s, now);
-        record.cells = workers.cells.array().slice(0, workers.size);
-        workers.commit(s);
-      };
-      return { queues, s, beat, share };
-    };
-    const [one, other] = [worker(), worker()];
-    for (const each of [one, other, one]) each.beat(0);
+    const [one, other] = twoWorkers(1);
     for (const _ of [1, 2]) one.queues.arrive(one.s, 0);
     one.share(0);
     for (let now = 0; now <= 2900; now += 100) other.beat(now);
@@ -86,7 +75,59 @@ describe('the workers of one Envoy', () => {
     expect(other.queues.waitingInAll(other.s)).toBe(0);
   });
 
+  it('leave no slots for a large request of one that has not heard yet that there are so many', () => {
+    const [one, other] = twoWorkers(1);
+    for (const each of [one, other]) {
+      each.queues.configureCost(each.s, 2);
+      each.share(0);
+    }
+    one.queues.setPod(one.pod, 2, false);
+    one.share(0);
+    const arrive = (each: typeof one, now: number) =>
+      each.queues.arriveAs(each.s, 0, NONE, 2, Number.POSITIVE_INFINITY, now);
+    arrive(other, 1);
+    other.share(1);
+    const younger = arrive(one, 2);
+    one.share(2);
+    expect(one.workers.wakeCount).toBe(0);
+    expect(one.queues.start(one.s, 2)).toBe(younger);
+  });
+
   it.each(WORKER_FAULTS)('would break if $name', { timeout: 300_000 }, async ({ name }) => {
     expect(await planted(name)).toBeTypeOf('string');
   });
 });
+
+/** Two workers of one Envoy that share a pod with so many slots. */
+function twoWorkers(limit: number) {
+  const members = { cells: new Float64Array() };
+  const record = { cells: new Float64Array() };
+  const worker = () => {
+    const queues = new Queues();
+    const membership = new Membership();
+    const workers = new Workers(queues, membership);
+    const s = queues.addService();
+    queues.configure(s, 2, 0, 0);
+    const pod = queues.addPod(s, limit, false);
+    workers.name(pod, 1);
+    queues.shared = true;
+    const beat = (now: number) => {
+      membership.prepare(members.cells.length);
+      membership.cells.array().set(members.cells);
+      membership.plan(true, false, now);
+      members.cells = membership.cells.array().slice(0, membership.size);
+      membership.commit(now);
+    };
+    const share = (now: number) => {
+      workers.prepare(record.cells.length);
+      workers.cells.array().set(record.cells);
+      workers.plan(s, now);
+      record.cells = workers.cells.array().slice(0, workers.size);
+      workers.commit(s);
+    };
+    return { queues, workers, s, pod, beat, share };
+  };
+  const both = [worker(), worker()] as const;
+  for (const each of [...both, ...both]) each.beat(0);
+  return both;
+}
