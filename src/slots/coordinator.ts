@@ -75,18 +75,27 @@ interface Member {
 
 /** What one member has of one service. */
 interface Share {
+  readonly member: Member;
   held: Map<string, number>;
+  /** All of them together. */
+  slots: number;
+  /** The pods whose endpoints its Envoy has acknowledged (rule 4). */
+  usable: ReadonlySet<string>;
   /** What it was last told to give back, by pod; -1: nothing since its hello. */
   readonly recalled: Map<string, number>;
+  /** Its requests that wait, by name. */
   readonly waiting: Map<number, Waiter>;
+  /** The same, oldest first. */
+  readonly line: Waiter[];
   /** The oldest elsewhere as it was last told; undefined: nothing since its hello. */
   told: number | undefined;
 }
 
 interface Waiter {
   readonly arrived: number;
+  /** Of those that arrived at the same time the first that was told of goes first. */
+  readonly order: number;
   readonly request: number;
-  readonly member: Member;
   /** The only pod that it can use; undefined: any. */
   readonly pod: string | undefined;
 }
@@ -98,8 +107,15 @@ interface SharedService {
   unknown: ReadonlySet<string>;
   /** Slots that nobody holds: given back or made, on the way to the next holder. */
   readonly inHand: Map<string, number>;
-  /** Oldest first. */
-  waiting: Waiter[];
+  /** All slots by pod: those in hand, and those of all members, connected or away. */
+  readonly totals: Map<string, number>;
+  readonly shares: Map<Member, Share>;
+  /** How many requests wait. */
+  waiting: number;
+  /** There may be more or fewer slots of a pod than its limit. */
+  isOdd: boolean;
+  /** Some member may have to be told how many slots to give back. */
+  isRecalling: boolean;
 }
 
 /** Slots by service and pod. */
@@ -125,6 +141,8 @@ export class Coordinator {
   /** The slots that may be made once the proof of this number is there. */
   private proof: { readonly number: number; readonly slots: Map<string, Map<string, number>> } | undefined;
   private proofs = 0;
+  /** How many requests have been told of. */
+  private told = 0;
   private effects: CoordinatorEffect[] = [];
   /** The time of the step that is being made. */
   private now = 0;
@@ -166,9 +184,11 @@ export class Coordinator {
 
   private setServices(services: Limits, unknown: UnknownPods): void {
     this.configured = true;
-    for (const service of this.services.values()) if (!services.has(service.name)) service.limits = NO_LIMITS;
     for (const [name, limits] of services) this.service(name).limits = limits;
-    for (const service of this.services.values()) service.unknown = unknown.get(service.name) ?? NO_PODS;
+    for (const service of this.services.values()) {
+      if (!services.has(service.name)) service.limits = NO_LIMITS;
+      service.unknown = unknown.get(service.name) ?? NO_PODS;
+    }
   }
 
   /** The Envoy of a member has these endpoints of a service: it may be given slots of these pods (rule 4). */
@@ -176,6 +196,9 @@ export class Coordinator {
     this.now = now;
     const services = this.endpoints.get(key) ?? new Map<string, ReadonlySet<string>>();
     this.endpoints.set(key, services.set(name, pods));
+    const member = this.members.get(key);
+    const share = member?.shares.get(name);
+    if (share !== undefined) share.usable = pods;
     this.settle(this.service(name));
   }
 
@@ -235,8 +258,8 @@ export class Coordinator {
     const service = this.service(message.service);
     if (message.kind === 'released') this.released(service, member, message.pod);
     else if (message.kind === 'waits') this.join(service, member, message);
-    else this.leave(service, shareOf(member, service.name), message.request);
-    this.settle(service);
+    else this.leave(service, this.share(service, member), message.request);
+    this.settle(service, member);
   }
 
   // ---- What is seen ----
@@ -258,15 +281,7 @@ export class Coordinator {
 
   /** All slots of each service that exist, by pod: in hand, and those of all members. */
   totals(): Map<string, Map<string, number>> {
-    const totals = new Map([...this.services].map(([name, { inHand }]) => [name, new Map(inHand)]));
-    for (const { shares } of this.members.values()) {
-      for (const [name, { held }] of shares) {
-        const pods = totals.get(name) ?? new Map<string, number>();
-        totals.set(name, pods);
-        for (const [pod, slots] of held) add(pods, pod, slots);
-      }
-    }
-    return totals;
+    return new Map([...this.services].map(([name, { totals }]) => [name, new Map(totals)]));
   }
 
   // ---- Members ----
@@ -300,13 +315,28 @@ export class Coordinator {
 
   /** What a hello says is the truth: what was on its way when the stream before broke is void (rule 1). */
   private replaceShares(member: Member, services: readonly HeldService[]): void {
+    this.dropShares(member);
     member.shares.clear();
-    for (const { service, held } of services) {
-      const share = shareOf(member, service);
+    for (const { service: name, held } of services) {
+      const service = this.service(name);
+      const share = this.share(service, member);
       share.held = new Map(held);
-      // Told again, also that nothing is to be given back: the member remembers what an older stream said (rule 5).
-      for (const [pod] of held) share.recalled.set(pod, -1);
-      this.service(service);
+      for (const [pod, slots] of held) {
+        share.slots += slots;
+        add(service.totals, pod, slots);
+        // Told again, also that nothing is to be given back: the member remembers what an older stream said (rule 5).
+        share.recalled.set(pod, -1);
+      }
+      service.isRecalling = true;
+    }
+  }
+
+  /** Nothing of what a member had counts any more. */
+  private dropShares(member: Member): void {
+    for (const [name, { held }] of member.shares) {
+      const service = this.service(name);
+      service.shares.delete(member);
+      for (const [pod, slots] of held) add(service.totals, pod, -slots);
     }
   }
 
@@ -318,6 +348,7 @@ export class Coordinator {
     if (member === undefined) return;
     this.members.delete(key);
     this.forgetWaiting(member);
+    this.dropShares(member);
     if (member.connection === undefined) return;
     this.send(member.connection, { kind: 'dead' });
     this.connections.delete(member.connection);
@@ -325,10 +356,9 @@ export class Coordinator {
 
   private forgetWaiting(member: Member): void {
     for (const [name, share] of member.shares) {
-      if (share.waiting.size === 0) continue;
+      this.service(name).waiting -= share.line.length;
       share.waiting.clear();
-      const service = this.service(name);
-      service.waiting = service.waiting.filter((waiter) => waiter.member !== member);
+      share.line.length = 0;
     }
   }
 
@@ -344,92 +374,119 @@ export class Coordinator {
     member: Member,
     { request, age, pod }: { readonly request: number; readonly age: number; readonly pod?: string | undefined },
   ): void {
-    const arrived = this.now - age;
-    const waiter: Waiter = { arrived, request, member, pod };
-    const share = shareOf(member, service.name);
+    const share = this.share(service, member);
     if (share.waiting.has(request)) return;
+    const waiter: Waiter = { arrived: this.now - age, order: this.told++, request, pod };
     share.waiting.set(request, waiter);
-    let at = service.waiting.length;
-    while (at > 0 && (service.waiting[at - 1]?.arrived ?? 0) > arrived) at--;
-    service.waiting.splice(at, 0, waiter);
+    let at = share.line.length;
+    while (at > 0 && isBefore(waiter, share.line[at - 1])) at--;
+    share.line.splice(at, 0, waiter);
+    service.waiting++;
   }
 
   private leave(service: SharedService, share: Share, request: number): void {
     const waiter = share.waiting.get(request);
     if (waiter === undefined) return;
     share.waiting.delete(request);
-    service.waiting.splice(service.waiting.indexOf(waiter), 1);
+    share.line.splice(share.line.indexOf(waiter), 1);
+    service.waiting--;
+  }
+
+  /** The oldest that may have a slot of a pod. */
+  private firstFor(
+    service: SharedService,
+    pod: string,
+  ): { readonly share: Share; readonly waiter: Waiter } | undefined {
+    let first: { readonly share: Share; readonly waiter: Waiter } | undefined;
+    for (const share of service.shares.values()) {
+      if (share.line.length === 0 || !mayUse(share, pod)) continue;
+      const waiter = share.line.find((each) => (each.pod ?? pod) === pod);
+      if (waiter !== undefined && isBefore(waiter, first?.waiter)) first = { share, waiter };
+    }
+    return first;
   }
 
   // ---- Slots ----
 
   private released(service: SharedService, member: Member, pod: string): void {
-    const share = shareOf(member, service.name);
+    const share = this.share(service, member);
     add(share.held, pod, -1);
+    share.slots--;
     share.recalled.set(pod, Math.max(0, (share.recalled.get(pod) ?? 0) - 1));
     add(service.inHand, pod, 1);
+    if (share.held.get(pod) === 0 && share.recalled.get(pod) === 0) forget(share, pod);
     if (member.connection === undefined) return;
     this.send(member.connection, { kind: 'acknowledged', service: service.name, slots: 1 });
   }
 
-  private give(service: SharedService, member: Member, pod: string, request: number): void {
+  private give(service: SharedService, share: Share, pod: string, request: number): void {
+    const { connection } = share.member;
     // Only connected members wait or are given idle slots.
-    if (member.connection === undefined) return;
-    const share = shareOf(member, service.name);
+    if (connection === undefined) return;
+    // Who had no slot was told nothing of others that wait; and an idle one would come back where somebody seems to.
+    if (share.slots === 0 || request === 0) this.tellElsewhereTo(service, share);
     add(service.inHand, pod, -1);
     add(share.held, pod, 1);
+    share.slots++;
     share.recalled.set(pod, 0);
-    this.send(member.connection, { kind: 'grant', service: service.name, pod, request });
-  }
-
-  /** All slots of a pod that exist: in hand, and those of all members, connected or away. */
-  private total(service: SharedService, pod: string): number {
-    let total = service.inHand.get(pod) ?? 0;
-    for (const member of this.members.values()) total += member.shares.get(service.name)?.held.get(pod) ?? 0;
-    return total;
+    this.send(connection, { kind: 'grant', service: service.name, pod, request });
   }
 
   private lacks(service: SharedService, pod: string): number {
-    return Math.max(0, (service.limits.get(pod) ?? 0) - this.total(service, pod));
+    return Math.max(0, (service.limits.get(pod) ?? 0) - (service.totals.get(pod) ?? 0));
   }
 
   private make(service: SharedService, pod: string, slots: number): void {
-    if (slots > 0) add(service.inHand, pod, slots);
+    if (slots <= 0) return;
+    add(service.inHand, pod, slots);
+    add(service.totals, pod, slots);
   }
 
   private settleAll(): void {
-    for (const service of this.services.values()) this.settle(service);
+    for (const service of this.services.values()) {
+      service.isOdd = true;
+      this.settle(service);
+    }
     this.tellAlone();
   }
 
-  /** Brings one service in order: makes what is missing, gives what is in hand, calls back what is too much. */
-  private settle(service: SharedService): void {
+  /**
+   * Brings one service in order: makes what is missing, gives what is in hand, calls back what is too much. `speaker`: who has just said
+   * something, and hears of it anyway.
+   */
+  private settle(service: SharedService, speaker?: Member): void {
     if (!this.configured) return;
-    const excess = this.balance(service);
+    const excess = service.isOdd ? this.balance(service) : NO_LIMITS;
     if (!this.lease && !this.complete()) return;
     this.giveToWaiting(service);
+    this.spread(service, speaker);
     this.tellElsewhere(service);
-    this.spread(service);
-    this.recall(service, excess, this.toMove(service));
+    const toMove = this.toMove(service);
+    if (excess.size > 0 || toMove !== undefined || service.isRecalling) this.recall(service, excess, toMove);
     for (const [pod, slots] of service.inHand) if (slots === 0) service.inHand.delete(pod);
   }
 
   /** Burns or asks for slots, by the one formula (rules 3 and 5). Returns by pod how many are too many with the members. */
   private balance(service: SharedService): ReadonlyMap<string, number> {
     const excess = new Map<string, number>();
-    const pods = new Set([...service.limits.keys(), ...service.inHand.keys()]);
-    for (const member of this.members.values()) {
-      for (const pod of member.shares.get(service.name)?.held.keys() ?? []) pods.add(pod);
-    }
-    for (const pod of pods) {
-      const surplus = this.total(service, pod) - (service.limits.get(pod) ?? 0);
+    service.isOdd = false;
+    for (const pod of new Set([...service.limits.keys(), ...service.totals.keys()])) {
+      const surplus = (service.totals.get(pod) ?? 0) - (service.limits.get(pod) ?? 0);
       if (surplus < 0) {
+        service.isOdd = true;
         if (this.complete() && !service.unknown.has(pod)) this.ask(service, pod, -surplus);
         continue;
       }
       const burnt = Math.min(service.inHand.get(pod) ?? 0, surplus);
-      if (burnt > 0) add(service.inHand, pod, -burnt);
-      if (surplus > burnt) excess.set(pod, surplus - burnt);
+      if (burnt > 0) {
+        add(service.inHand, pod, -burnt);
+        add(service.totals, pod, -burnt);
+      }
+      if (surplus > burnt) {
+        service.isOdd = true;
+        excess.set(pod, surplus - burnt);
+      }
+      if (service.totals.get(pod) === 0) service.totals.delete(pod);
     }
     return excess;
   }
@@ -456,69 +513,93 @@ export class Coordinator {
   }
 
   private giveToWaiting(service: SharedService): void {
+    if (service.waiting === 0) return;
     for (const [pod] of service.inHand) {
       while ((service.inHand.get(pod) ?? 0) > 0) {
-        const first = service.waiting.find(
-          (waiter) => (waiter.pod ?? pod) === pod && this.mayUse(waiter.member, service, pod),
-        );
+        const first = this.firstFor(service, pod);
         if (first === undefined) break;
-        this.leave(service, shareOf(first.member, service.name), first.request);
-        this.give(service, first.member, pod, first.request);
+        this.leave(service, first.share, first.waiter.request);
+        this.give(service, first.share, pod, first.waiter.request);
       }
     }
   }
 
-  private mayUse(member: Member, service: SharedService, pod: string): boolean {
-    return this.endpoints.get(member.key)?.get(service.name)?.has(pod) === true;
-  }
-
-  /** Tells each member since when the oldest request waits at another one. */
+  /**
+   * Tells members since when the oldest request waits at another one: those that have a slot, as the others have nothing to decide. One
+   * that nobody waits at need not know exactly when, unless it is earlier: what comes there next is younger than all of them.
+   */
   private tellElsewhere(service: SharedService): void {
-    const first = service.waiting[0];
-    const other = first && service.waiting.find((waiter) => waiter.member !== first.member);
-    for (const [connection, member] of this.connections) {
-      const share = shareOf(member, service.name);
-      const oldest = (first?.member === member ? other : first)?.arrived ?? Number.POSITIVE_INFINITY;
-      if (oldest === share.told) continue;
-      share.told = oldest;
-      this.elsewhere(service, connection, oldest);
+    const heads = headsOf(service);
+    for (const share of service.shares.values()) {
+      if (share.slots === 0 || share.member.connection === undefined) continue;
+      const oldest = oldestFor(share, heads);
+      const isEnough = share.line.length === 0 && share.told !== undefined && share.told <= oldest;
+      if (isEnough && oldest !== Number.POSITIVE_INFINITY) continue;
+      this.tellOldest(service, share, oldest);
     }
   }
 
-  private elsewhere(service: SharedService, connection: number, oldest: number): void {
+  private tellElsewhereTo(service: SharedService, share: Share): void {
+    this.tellOldest(service, share, oldestFor(share, headsOf(service)));
+  }
+
+  private tellOldest(service: SharedService, share: Share, oldest: number): void {
+    const { connection } = share.member;
+    if (connection === undefined || oldest === share.told) return;
+    share.told = oldest;
     const age = oldest === Number.POSITIVE_INFINITY ? undefined : this.now - oldest;
     this.send(connection, { kind: 'oldest elsewhere', service: service.name, age });
   }
 
   /** Idle slots go where the fewest are; not while somebody waits, whose slot would come back at once (rule 6). */
-  private spread(service: SharedService): void {
-    if (service.waiting.length > 0) return;
+  private spread(service: SharedService, speaker: Member | undefined): void {
+    if (service.waiting > 0) return;
     for (const [pod] of service.inHand) {
-      const members = [...this.connections.values()].filter((member) => this.mayUse(member, service, pod));
-      if (members.length === 0) continue;
-      while ((service.inHand.get(pod) ?? 0) > 0) this.give(service, poorest(members, service), pod, 0);
+      while ((service.inHand.get(pod) ?? 0) > 0) {
+        const poorest = this.poorest(service, pod, speaker);
+        if (poorest === undefined) break;
+        this.give(service, poorest, pod, 0);
+      }
     }
+  }
+
+  /** The connected member with the fewest slots, of those that may have one of this pod; of several the one that spoke. */
+  private poorest(service: SharedService, pod: string, speaker: Member | undefined): Share | undefined {
+    let poorest: Share | undefined;
+    for (const member of this.connections.values()) {
+      const share = this.share(service, member);
+      if (!mayUse(share, pod)) continue;
+      const isPoorer = poorest === undefined || share.slots < poorest.slots;
+      if (isPoorer || (member === speaker && share.slots === poorest?.slots)) poorest = share;
+    }
+    return poorest;
   }
 
   /**
    * One slot that goes to a member which has none, from the one that has the most: so that none is left without one when the coordinator
    * is away. Only while nobody waits, as else slots go to those that do.
    */
-  private toMove(service: SharedService): { readonly from: Member; readonly pod: string } | undefined {
-    if (service.waiting.length > 0 || this.connections.size < 2) return undefined;
-    const slotsOf = (member: Member) => sum(member.shares.get(service.name)?.held.values() ?? []);
-    const members = [...this.connections.values()];
-    const poor = members.find((member) => {
-      return (
-        slotsOf(member) === 0 &&
-        [...service.limits].some(([pod, limit]) => limit > 0 && this.mayUse(member, service, pod))
-      );
-    });
+  private toMove(service: SharedService): { readonly from: Share; readonly pod: string } | undefined {
+    if (service.waiting > 0 || this.connections.size < 2) return undefined;
+    let from: Share | undefined;
+    for (const share of service.shares.values()) {
+      if (share.member.connection !== undefined && share.slots >= 2 && share.slots > (from?.slots ?? 0)) from = share;
+    }
+    if (from === undefined) return undefined;
+    const poor = this.withoutSlots(service);
     if (poor === undefined) return undefined;
-    const from = members.reduce((most, member) => (slotsOf(member) > slotsOf(most) ? member : most));
-    if (slotsOf(from) < 2) return undefined;
-    for (const [pod, held] of from.shares.get(service.name)?.held ?? []) {
-      if (held > 0 && (service.limits.get(pod) ?? 0) > 0 && this.mayUse(poor, service, pod)) return { from, pod };
+    for (const [pod, held] of from.held) {
+      if (held > 0 && (service.limits.get(pod) ?? 0) > 0 && mayUse(poor, pod)) return { from, pod };
+    }
+    return undefined;
+  }
+
+  /** A connected member that has none of the slots, and may have some. */
+  private withoutSlots(service: SharedService): Share | undefined {
+    for (const member of this.connections.values()) {
+      const share = this.share(service, member);
+      if (share.slots > 0) continue;
+      for (const [pod, limit] of service.limits) if (limit > 0 && mayUse(share, pod)) return share;
     }
     return undefined;
   }
@@ -527,20 +608,21 @@ export class Coordinator {
   private recall(
     service: SharedService,
     excess: ReadonlyMap<string, number>,
-    toMove: { readonly from: Member; readonly pod: string } | undefined,
+    toMove: { readonly from: Share; readonly pod: string } | undefined,
   ): void {
-    for (const [connection, member] of this.connections) {
-      const share = shareOf(member, service.name);
+    service.isRecalling = false;
+    for (const share of service.shares.values()) {
+      const { connection } = share.member;
+      if (connection === undefined) continue;
       for (const [pod, held] of share.held) {
-        const moves = toMove?.from === member && toMove.pod === pod ? 1 : 0;
+        const moves = toMove?.from === share && toMove.pod === pod ? 1 : 0;
         const slots = Math.min(held, (excess.get(pod) ?? 0) + moves);
         if (slots !== (share.recalled.get(pod) ?? 0)) {
           share.recalled.set(pod, slots);
           this.send(connection, { kind: 'recall', service: service.name, pod, slots });
         }
-        if (held > 0) continue;
-        share.held.delete(pod);
-        share.recalled.delete(pod);
+        if (slots > 0) service.isRecalling = true;
+        if (held === 0) forget(share, pod);
       }
     }
   }
@@ -562,24 +644,67 @@ export class Coordinator {
   private service(name: string): SharedService {
     const known = this.services.get(name);
     if (known !== undefined) return known;
-    const service = { name, limits: NO_LIMITS, unknown: NO_PODS, inHand: new Map(), waiting: [] };
+    const service: SharedService = {
+      ...{ name, limits: NO_LIMITS, unknown: NO_PODS },
+      ...{ inHand: new Map(), totals: new Map(), shares: new Map() },
+      ...{ waiting: 0, isOdd: true, isRecalling: false },
+    };
     this.services.set(name, service);
     return service;
   }
+
+  private share(service: SharedService, member: Member): Share {
+    const known = service.shares.get(member);
+    if (known !== undefined) return known;
+    const share: Share = {
+      ...{ member, held: new Map(), slots: 0, recalled: new Map() },
+      usable: this.endpoints.get(member.key)?.get(service.name) ?? NO_PODS,
+      ...{ waiting: new Map(), line: [], told: undefined },
+    };
+    member.shares.set(service.name, share);
+    service.shares.set(member, share);
+    return share;
+  }
 }
 
-function shareOf(member: Member, service: string): Share {
-  const known = member.shares.get(service);
-  if (known !== undefined) return known;
-  const share: Share = { held: new Map(), recalled: new Map(), waiting: new Map(), told: undefined };
-  member.shares.set(service, share);
-  return share;
+function mayUse(share: Share, pod: string): boolean {
+  return share.usable.has(pod);
 }
 
-/** The member with the fewest slots of a service. */
-function poorest(members: readonly Member[], service: SharedService): Member {
-  const slots = (member: Member) => sum(member.shares.get(service.name)?.held.values() ?? []);
-  return members.reduce((least, member) => (slots(member) < slots(least) ? member : least));
+function isBefore(waiter: Waiter, other: Waiter | undefined): boolean {
+  if (other === undefined) return true;
+  return waiter.arrived < other.arrived || (waiter.arrived === other.arrived && waiter.order < other.order);
+}
+
+/** The share whose first is the oldest of all, and when the oldest of the others arrived. */
+interface Heads {
+  readonly share: Share | undefined;
+  readonly first: number;
+  readonly second: number;
+}
+
+function headsOf(service: SharedService): Heads {
+  let share: Share | undefined;
+  let [first, second] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  if (service.waiting > 0) {
+    for (const each of service.shares.values()) {
+      const arrived = each.line[0]?.arrived ?? Number.POSITIVE_INFINITY;
+      if (arrived < first || share === undefined) [share, second, first] = [each, first, arrived];
+      else if (arrived < second) second = arrived;
+    }
+  }
+  return { share, first, second };
+}
+
+/** When the oldest arrived that waits elsewhere; Infinity: nobody does. */
+function oldestFor(share: Share, heads: Heads): number {
+  return heads.share === share ? heads.second : heads.first;
+}
+
+/** Nothing of a pod is held or called back any more. */
+function forget(share: Share, pod: string): void {
+  share.held.delete(pod);
+  share.recalled.delete(pod);
 }
 
 /** Counts so many more under a key. */

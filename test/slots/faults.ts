@@ -38,7 +38,7 @@ export const FAULTS: readonly PlantedFault[] = [
     name: 'a hello adds to what was known',
     file: COORDINATOR,
     changes: [
-      ['member.shares.clear();', ''],
+      ['this.dropShares(member);\n    member.shares.clear();', ''],
       ['share.held = new Map(held);', 'for (const [pod, slots] of held) add(share.held, pod, slots);'],
     ],
   },
@@ -78,7 +78,7 @@ export const FAULTS: readonly PlantedFault[] = [
   {
     name: 'slots are given for endpoints that the Envoy does not have',
     file: COORDINATOR,
-    changes: [['?.has(pod) === true;', '?.has(pod) !== false;']],
+    changes: [['return share.usable.has(pod);', 'return true;']],
   },
   {
     name: 'a member reads old streams',

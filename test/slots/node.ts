@@ -27,6 +27,8 @@ export class EnvoyNode {
   /** By service, the number of each pod. */
   private readonly numbers: readonly (readonly number[])[];
   private readonly names = new Map<number, string>();
+  /** The number of each service, and of each of its pods. */
+  private readonly indices: ReadonlyMap<string, { readonly s: number; readonly pods: ReadonlyMap<string, number> }>;
   private starts: Start[] = [];
   epoch: number;
 
@@ -45,6 +47,12 @@ export class EnvoyNode {
         return p;
       });
     });
+    this.indices = new Map(
+      services.map(({ name, pods }, s) => [
+        name,
+        { s, pods: new Map(pods.map((pod, i) => [pod, this.numbers[s]?.[i] ?? NONE])) },
+      ]),
+    );
     this.queues.coordinated = true;
     services.forEach((_, s) => {
       this.shares.begin(s);
@@ -138,8 +146,8 @@ export class EnvoyNode {
     message: Exclude<CoordinatorMessage, { kind: 'welcome' | 'dead' | 'alone' }>,
     now: number,
   ): void {
-    const s = this.services.findIndex(({ name }) => name === message.service);
-    const pod = (name: string) => this.numbers[s]?.[this.services[s]?.pods.indexOf(name) ?? NONE] ?? NONE;
+    const { s = NONE, pods } = this.indices.get(message.service) ?? {};
+    const pod = (name: string) => pods?.get(name) ?? NONE;
     if (message.kind === 'grant') this.shares.grant(stream, pod(message.pod), message.request);
     else if (message.kind === 'recall') this.shares.recall(stream, pod(message.pod), message.slots);
     else if (message.kind === 'acknowledged') this.shares.acknowledged(stream, s, message.slots);
