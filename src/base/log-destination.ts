@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { reasonOf } from './reason.ts';
 
 /** Writes bytes to a file descriptor and returns how many were taken: `fs.writeSync`, or a test's. */
 export type WriteBytes = (bytes: Uint8Array) => number;
@@ -52,7 +53,7 @@ export class LogDestination {
         left = left.subarray(this.#write(left));
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-        this.#reason = error instanceof Error ? error.message : String(error);
+        this.#reason = reasonOf(error);
         tries--;
         if (code !== 'EAGAIN' || tries <= 0) {
           if (!begun && left.length === bytes.length) return false;

@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { reasonOf } from './reason.ts';
 
 /** A certificate with its chain, and its private key, as PEM texts, and what to call the two in messages. */
 export interface TlsPair {
@@ -69,7 +70,10 @@ function readChain(pem: string): { readonly certificates: readonly X509Certifica
     try {
       certificates.push(new X509Certificate(block));
     } catch (error) {
-      return { certificates, fault: { message: `certificate ${index + 1} in it cannot be read: ${text(error)}`, fix } };
+      return {
+        certificates,
+        fault: { message: `certificate ${index + 1} in it cannot be read: ${reasonOf(error)}`, fix },
+      };
     }
   }
   return { certificates };
@@ -86,7 +90,7 @@ function readKey(pem: string): { readonly key: KeyObject } | { readonly fault: F
     const isCertificate = pem.includes('-----BEGIN CERTIFICATE-----') && !pem.includes('PRIVATE KEY-----');
     const message = isCertificate
       ? 'holds a certificate and no private key'
-      : `holds no private key in PEM form (${text(error)})`;
+      : `holds no private key in PEM form (${reasonOf(error)})`;
     const fix = isCertificate
       ? 'are the two files swapped?'
       : 'write PEM: -----BEGIN PRIVATE KEY----- and what follows';
@@ -113,8 +117,4 @@ function validity({ validFrom, validTo }: X509Certificate, now: number): readonl
   if (Date.parse(validFrom) > now) return [{ of, message: `is not valid before ${validFrom}`, fix }];
   if (Date.parse(validTo) - now < SOON_MS) return [{ of, message: `expires on ${validTo}`, fix: 'renew it soon' }];
   return [];
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { reasonOf } from '../base/reason.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
 import { requiredArguments } from '../envoy/command-line.ts';
@@ -110,8 +111,6 @@ async function writeSecrets(tls: XdsTls | undefined): Promise<Result<void, strin
     for (const [name, text] of secretFiles(tls)) await writeFile(join(folder, name), text);
     return ok(undefined);
   } catch (error) {
-    return fail(
-      `--xds-secrets ${folder}: cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    return fail(`--xds-secrets ${folder}: cannot be written: ${reasonOf(error)}`);
   }
 }

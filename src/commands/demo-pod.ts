@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { formatDuration, millis, parseDuration } from '../base/duration.ts';
+import { reasonOf } from '../base/reason.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { type DemoPod, startDemoPod } from '../demo/pods.ts';
 import { EXIT, failWith } from './exit.ts';
@@ -67,7 +68,7 @@ async function startPods({ host, port, count }: Options, workMs: number): Promis
       pods.push(await startDemoPod({ name, host, port: port === 0 ? 0 : port + index, workMs }));
     } catch (error) {
       await Promise.all(pods.map((pod) => pod.stop(0)));
-      const why = error instanceof Error ? error.message : String(error);
+      const why = reasonOf(error);
       return fail(`Cannot listen at ${host}:${port + index}: ${why}`);
     }
   }

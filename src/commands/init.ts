@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { reasonOf } from '../base/reason.ts';
 import { formatProblem } from '../model/problem.ts';
 import { parseRouteFile } from '../routes/file/parse.ts';
 import { EXIT, failWith } from './exit.ts';
@@ -61,7 +62,7 @@ async function init(options: Options): Promise<void> {
     await writeFile(options.output, text, { flag: 'wx' });
   } catch (error) {
     const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     failWith(EXIT.failed, [
       exists
         ? `${options.output} is there already, and was not touched; name another file with --output`

@@ -7,6 +7,7 @@ import { formatDuration, type Millis, millis } from '../base/duration.ts';
 import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { type Logger, type LogLevel, makeLogger } from '../base/log.ts';
 import { fewOpenFiles } from '../base/open-files.ts';
+import { reasonOf } from '../base/reason.ts';
 import { makeTempFolder } from '../base/temp-folder.ts';
 import { startControlPlane } from '../control-plane/assemble.ts';
 import { type Demo, startDemo } from '../demo/demo.ts';
@@ -279,7 +280,7 @@ class Run {
       const parsed = readiness.safeParse(await response.json());
       return response.ok ? [] : parsed.success ? parsed.data.reasons : [`answered with ${response.status}`];
     } catch (error) {
-      return [error instanceof Error ? error.message : String(error)];
+      return [reasonOf(error)];
     }
   }
 }

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Logger } from '../base/log.ts';
+import { reasonOf } from '../base/reason.ts';
 
 /** `--state-dir FOLDER`. */
 export function stateDirOption(): Option {
@@ -21,7 +22,7 @@ export function stateDir(asked: string | undefined, env: NodeJS.ProcessEnv, log:
     accessSync(folder, constants.W_OK);
     return folder;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     log.info({ reason }, 'the last good route file is not kept for the next start; name a folder with --state-dir');
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
+import { reasonOf } from '../base/reason.ts';
 import { NO_OVERRIDES, type Order, type Overrides } from '../model/overrides.ts';
 import type { ServiceName } from '../model/service.ts';
 import { KeptFile } from './kept-file.ts';
@@ -104,8 +105,4 @@ export class OverrideStore {
       onFault(`${path} cannot be written: ${reasonOf(error)}`);
     }
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

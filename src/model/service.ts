@@ -62,6 +62,9 @@ export interface Cost {
 /** What `slack` of a queue is when nobody says: less exact order between Envoys, and fewer slots that move. */
 export const USUAL_SLACK = millis(20);
 
+/** The most that anything may allow: slots of a pod, requests that wait. */
+export const MOST_REQUESTS = 1_000_000;
+
 /** So many classes a service may have. */
 export const MOST_CLASSES = 8;
 

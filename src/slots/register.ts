@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { reasonOf } from '../base/reason.ts';
 import type { Register } from './coordination.ts';
 
 /** A queue filter that may hold slots. */
@@ -129,8 +130,4 @@ export class MemberRegister implements Register {
       onFault(`who may hold slots cannot be kept: ${reasonOf(error)}`);
     }
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@ import {
 import type { Clock } from '../base/clock.ts';
 import { type NodeGuard, openToAll } from '../base/node-guard.ts';
 import { rawMethod } from '../base/raw-method.ts';
+import { reasonOf } from '../base/reason.ts';
 import { Timers } from '../base/timers.ts';
 import type { MemberId, SlotsEvent } from './events.ts';
 import { Member } from './member.ts';
@@ -118,7 +119,7 @@ export class SlotsServer {
     try {
       message = readMessage(bytes);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#fail(stream, status.INVALID_ARGUMENT, `not a FilterMessage: ${reason}`);
       return;
     }

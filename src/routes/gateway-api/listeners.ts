@@ -1,21 +1,11 @@
 import type { Certificate, Listener, ListenerName } from '../../model/listener.ts';
-import { tlsCertificate } from '../objects/certificate.ts';
 import { type Finding, fails, holds } from '../objects/condition.ts';
 import { NAMESPACES } from '../objects/core.ts';
 import { keyOf, type Objects, originOf } from '../objects/object.ts';
 import { addressesOf, type GatewayAddresses } from './addresses.ts';
 import { type AskedOfClients, askedOfClients, type ClientFault } from './clients.ts';
-import {
-  type Gateway,
-  GROUP,
-  LISTENER_SETS,
-  type ListenerSet,
-  type ListenerSpec,
-  REFERENCE_GRANTS,
-  type Reference,
-  type RouteKind,
-} from './objects.ts';
-import { isGranted, takesNamespace } from './references.ts';
+import { type Gateway, GROUP, LISTENER_SETS, type ListenerSet, type ListenerSpec, type RouteKind } from './objects.ts';
+import { secretCertificate, takesNamespace } from './references.ts';
 
 /** To whom routes attach themselves: a Gateway, or a ListenerSet that adds listeners to one. */
 export type Parent =
@@ -215,32 +205,13 @@ function certificatesOf(parent: Parent, { tls }: ListenerSpec, objects: Objects)
     const message = 'an HTTPS listener needs tls.certificateRefs: name a Secret of type kubernetes.io/tls';
     return { good: [], faults: [{ reason: 'InvalidCertificateRef', message }] };
   }
-  const read = refs.map((ref) => certificateOf(parent, ref, objects));
+  const read = refs.map((ref) => secretCertificate(parent, ref, objects));
   return {
-    good: read.flatMap((one) => (one.kind === 'certificate' ? [one.certificate] : [])),
-    faults: read.flatMap((one) => (one.kind === 'fault' ? [one.fault] : [])),
+    good: read.flatMap((one) => ('refusal' in one ? [] : [one])),
+    faults: read.flatMap((one) => {
+      if (!('refusal' in one)) return [];
+      const reason = one.refusal === 'not permitted' ? 'RefNotPermitted' : 'InvalidCertificateRef';
+      return [{ reason, message: one.message }];
+    }),
   };
-}
-
-type ReadCertificate =
-  | { readonly kind: 'certificate'; readonly certificate: Certificate }
-  | { readonly kind: 'fault'; readonly fault: Fault };
-
-function certificateOf(parent: Parent, ref: Reference, objects: Objects): ReadCertificate {
-  const own = parent.object.metadata.namespace ?? '';
-  const { group = '', kind = 'Secret', name, namespace = own } = ref;
-  const bad = (reason: Fault['reason'], message: string): ReadCertificate => ({
-    kind: 'fault',
-    fault: { reason, message },
-  });
-  if (group !== '' || kind !== 'Secret') {
-    return bad('InvalidCertificateRef', `${kind} ${name} is no Secret: certificates are read from Secrets only`);
-  }
-  const from = { group: GROUP, kind: parent.kind, namespace: own };
-  if (!isGranted(from, { group, kind, name, namespace }, objects.all(REFERENCE_GRANTS))) {
-    const message = `no ReferenceGrant in namespace ${namespace} lets a ${parent.kind} of ${own} use Secret ${name}`;
-    return bad('RefNotPermitted', message);
-  }
-  const found = tlsCertificate(objects, keyOf({ namespace, name }));
-  return typeof found === 'string' ? bad('InvalidCertificateRef', found) : { kind: 'certificate', certificate: found };
 }

@@ -1,8 +1,8 @@
-import { type InlineCertificate, tlsCertificate } from '../objects/certificate.ts';
+import type { InlineCertificate } from '../objects/certificate.ts';
 import { type Finding, fails, holds } from '../objects/condition.ts';
 import { keyOf, type Objects } from '../objects/object.ts';
-import { type Gateway, GROUP, REFERENCE_GRANTS } from './objects.ts';
-import { isGranted } from './references.ts';
+import type { Gateway } from './objects.ts';
+import { secretCertificate } from './references.ts';
 
 /** What the pods of a Service are shown. */
 export type ShownToPods =
@@ -51,18 +51,11 @@ function isFinding(read: InlineCertificate | Finding): read is Finding {
   return 'reason' in read;
 }
 
-function readCertificate({ metadata, spec }: Gateway, objects: Objects): InlineCertificate | Finding | undefined {
-  const ref = spec.tls?.backend?.clientCertificateRef;
+function readCertificate(gateway: Gateway, objects: Objects): InlineCertificate | Finding | undefined {
+  const ref = gateway.spec.tls?.backend?.clientCertificateRef;
   if (ref === undefined) return undefined;
-  const own = metadata.namespace ?? '';
-  const { group = '', kind = 'Secret', name, namespace = own } = ref;
-  const invalid = (message: string) => fails('ResolvedRefs', 'InvalidClientCertificateRef', message);
-  if (group !== '' || kind !== 'Secret') return invalid(`tls.backend: ${kind} ${name} is no Secret`);
-  const from = { group: GROUP, kind: 'Gateway', namespace: own };
-  if (!isGranted(from, { group, kind, name, namespace }, objects.all(REFERENCE_GRANTS))) {
-    const message = `tls.backend: no ReferenceGrant in namespace ${namespace} lets a Gateway of ${own} use Secret ${name}`;
-    return fails('ResolvedRefs', 'RefNotPermitted', message);
-  }
-  const read = tlsCertificate(objects, keyOf({ namespace, name }));
-  return typeof read === 'string' ? invalid(`tls.backend: ${read}`) : read;
+  const read = secretCertificate({ kind: 'Gateway', object: gateway }, ref, objects);
+  if (!('refusal' in read)) return read;
+  const reason = read.refusal === 'not permitted' ? 'RefNotPermitted' : 'InvalidClientCertificateRef';
+  return fails('ResolvedRefs', reason, `tls.backend: ${read.message}`);
 }

@@ -1,5 +1,13 @@
-import type { KubeObject } from '../objects/object.ts';
-import type { LabelSelector, NamespaceChoice, Reference, ReferenceGrant } from './objects.ts';
+import { type InlineCertificate, tlsCertificate } from '../objects/certificate.ts';
+import { type KubeObject, keyOf, type Objects } from '../objects/object.ts';
+import {
+  GROUP,
+  type LabelSelector,
+  type NamespaceChoice,
+  REFERENCE_GRANTS,
+  type Reference,
+  type ReferenceGrant,
+} from './objects.ts';
 
 /** Who refers to something. */
 export interface Referrer {
@@ -19,6 +27,25 @@ export function isGranted(from: Referrer, to: Required<Reference>, grants: reado
       ) &&
       spec.to.some(({ group, kind, name }) => group === to.group && kind === to.kind && (!name || name === to.name)),
   );
+}
+
+/** The certificate in a Secret that a Gateway or a ListenerSet refers to, or why there is none for it. */
+export function secretCertificate(
+  { kind, object }: { readonly kind: 'Gateway' | 'ListenerSet'; readonly object: KubeObject },
+  ref: Reference,
+  objects: Objects,
+): InlineCertificate | { readonly refusal: 'not permitted' | 'invalid'; readonly message: string } {
+  const own = object.metadata.namespace ?? '';
+  const to = { group: '', kind: 'Secret', namespace: own, ...ref };
+  const { name, namespace } = to;
+  if (to.group !== '' || to.kind !== 'Secret')
+    return { refusal: 'invalid', message: `${to.kind} ${name} is no Secret: certificates are read from Secrets only` };
+  if (!isGranted({ group: GROUP, kind, namespace: own }, to, objects.all(REFERENCE_GRANTS))) {
+    const message = `no ReferenceGrant in namespace ${namespace} lets a ${kind} of ${own} use Secret ${name}`;
+    return { refusal: 'not permitted', message };
+  }
+  const found = tlsCertificate(objects, keyOf({ namespace, name }));
+  return typeof found === 'string' ? { refusal: 'invalid', message: found } : found;
 }
 
 /** Whether objects of a namespace are among those that are chosen by an object in the namespace `own`. */

@@ -5,6 +5,7 @@ import { formatObject } from '../../model/origin.ts';
 import type { Backend, Route, RouteMatch } from '../../model/route.ts';
 import { type Finding, fails, holds } from '../objects/condition.ts';
 import { type KubeObject, originOf } from '../objects/object.ts';
+import { retriesText } from '../objects/retries.ts';
 import type { Attachment } from './attach.ts';
 import { type BackendFault, type BackendReferrer, type Backends, missing } from './backends.ts';
 import { parseGatewayDuration } from './duration.ts';
@@ -69,9 +70,7 @@ export function translateGrpcRoute(
 /** Of the experimental channel, where somebody has that. */
 function undoneOf({ retry, sessionPersistence }: HttpRule): readonly string[] {
   return [
-    ...(retry === undefined
-      ? []
-      : ['retry: a request that no pod has seen goes to another pod by itself, one that a pod has seen never']),
+    ...(retry === undefined ? [] : [retriesText('retry')]),
     ...(sessionPersistence === undefined ? [] : ['sessionPersistence: the next request goes to the first free pod']),
   ];
 }

@@ -1,6 +1,7 @@
 import type { Result } from '../../base/result.ts';
 import type { PathMatch, RouteMatch } from '../../model/route.ts';
 import { grpcMatch, httpMatch } from '../gateway-api/matches.ts';
+import { RETRIES_FIX, retriesText } from '../objects/retries.ts';
 import { numeric } from '../objects/service-settings.ts';
 import type { Value } from '../objects/value.ts';
 import { canSay, changesOf, headerKeys, heaviest } from './backends.ts';
@@ -105,11 +106,7 @@ class RuleImport {
   run(rule: Value): void {
     rule.skip('name');
     const retry = rule.get('retry')?.done();
-    if (retry !== undefined) {
-      const message =
-        'retry: a request that no pod has seen goes to another pod by itself, one that a pod has seen never';
-      this.#subject.note(retry.at, message, 'let clients repeat what may be repeated');
-    }
+    if (retry !== undefined) this.#subject.note(retry.at, retriesText('retry'), RETRIES_FIX);
     const matches = this.#matches(rule);
     const filters = rule.list('filters');
     const unknown = filters.filter((filter) => this.#isRefused(filter));

@@ -14,6 +14,7 @@ import {
 } from '../../model/route.ts';
 import { regexFault } from '../file/regex.ts';
 import type { Place, Remarks } from '../objects/remark.ts';
+import { RETRIES_FIX, retriesText } from '../objects/retries.ts';
 import type { Value } from '../objects/value.ts';
 import { type MeshHost, meshHost, requestHosts } from './hosts.ts';
 
@@ -121,11 +122,8 @@ class RouteReader {
   read(route: Value): readonly IstioRoute[] {
     route.skip('name');
     const retries = route.get('retries')?.done();
-    if (retries !== undefined && retries.textAt('attempts') !== '0') {
-      const message =
-        'retries: a request that no pod has seen goes to another pod by itself, one that a pod has seen never';
-      this.#remarks.note(retries, message, 'let clients repeat what may be repeated');
-    }
+    if (retries !== undefined && retries.textAt('attempts') !== '0')
+      this.#remarks.note(retries, retriesText('retries'), RETRIES_FIX);
     const fault = route.get('fault')?.done();
     if (fault !== undefined) {
       this.#remarks.refuse(fault, 'fault is not carried over', 'faults are for tests: keep them in the mesh');

@@ -8,10 +8,10 @@ import {
 import { envoy } from '#xds';
 import type { Caller, NodeGuard } from '../../base/node-guard.ts';
 import { rawMethod } from '../../base/raw-method.ts';
+import { reasonOf } from '../../base/reason.ts';
 import type { SnapshotCache } from '../../snapshot/cache.ts';
 import { TYPE_URLS, type TypeUrl } from '../../snapshot/resource.ts';
 import type { NodeState, ResourceState } from '../protocol/node-state.ts';
-import { reasonOf } from '../protocol/reason.ts';
 import type { ExtraService } from '../server/extra-service.ts';
 import { compileMatchers, type NodeTest } from './node-matcher.ts';
 

@@ -1,6 +1,6 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { rawMethod } from '../../base/raw-method.ts';
-import { reasonOf } from '../protocol/reason.ts';
+import { reasonOf } from '../../base/reason.ts';
 import type { ExtraService } from '../server/extra-service.ts';
 
 type Call = ServerDuplexStream<Buffer, Buffer>;

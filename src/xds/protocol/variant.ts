@@ -1,7 +1,7 @@
+import { reasonOf } from '../../base/reason.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { XdsResource } from '../../snapshot/resource.ts';
 import type { StepFunction } from './push-order.ts';
-import { reasonOf } from './reason.ts';
 import { SharedBytes } from './shared-bytes.ts';
 import { type DeltaRequest, stepDelta } from './step-delta.ts';
 import { type SotwRequest, stepSotw } from './step-sotw.ts';

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import { reasonOf } from '../../base/reason.ts';
 import { TYPE_URLS } from '../../snapshot/resource.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { StreamIdentity } from '../protocol/event.ts';
@@ -14,7 +15,6 @@ import {
   type StreamState,
   takeRequest,
 } from '../protocol/push-order.ts';
-import { reasonOf } from '../protocol/reason.ts';
 import { RequestRate } from '../protocol/request-rate.ts';
 import type { Effect, Held, Response, TypeState } from '../protocol/type-state.ts';
 import type { Incoming, Introduction } from '../protocol/wire.ts';

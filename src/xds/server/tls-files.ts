@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { reasonOf } from '../../base/reason.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
-import { reasonOf } from '../protocol/reason.ts';
 
 /** Where the server's certificate stands, in PEM files. */
 export interface TlsFiles {
