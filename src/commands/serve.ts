@@ -5,6 +5,7 @@ import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import { type LogLevel, makeLogger } from '../base/log.ts';
 import { startControlPlane } from '../control-plane/assemble.ts';
 import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
+import { addCoordinatorOptions, type CoordinatorFlags, coordinatorChoice } from './coordinator-options.ts';
 import { addDnsOptions, type DnsFlags, dnsSettings } from './dns-options.ts';
 import { EXIT, failWith } from './exit.ts';
 import { addObjectOptions, type ObjectFlags, objectRoutes, wantsObjects } from './object-options.ts';
@@ -23,7 +24,7 @@ import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
 
-interface Options extends DnsFlags, XdsSecurityFlags, ObjectFlags {
+interface Options extends DnsFlags, XdsSecurityFlags, CoordinatorFlags, ObjectFlags {
   readonly routes?: string;
   readonly xds: readonly BindAddress[];
   readonly admin?: HostPort;
@@ -53,7 +54,8 @@ export function addServe(program: Command): void {
         ])
         .default(DEFAULT_XDS, '127.0.0.1:18000'),
     );
-  addXdsSecurityOptions(command)
+  addXdsSecurityOptions(command);
+  addCoordinatorOptions(command)
     .option(
       '--admin <host:port>',
       'where Sluice serves health, status and metrics (default: 127.0.0.1:18001)',
@@ -89,6 +91,11 @@ async function serve(options: Options): Promise<void> {
     ]);
     return;
   }
+  const coordinator = coordinatorChoice(options, filter);
+  if (!coordinator.ok) {
+    failWith(EXIT.badInput, coordinator.errors);
+    return;
+  }
   const stopping = stopSignal();
   const log = makeLogger(logLevel);
   const security = await xdsSecurity(options, xds, { clock: systemClock, log });
@@ -105,6 +112,7 @@ async function serve(options: Options): Promise<void> {
     xds,
     xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,
+    coordinator: coordinator.value,
     slotsReclaim,
     filter,
     allowTrap: options.allowTrap,

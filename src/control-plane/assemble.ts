@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
 import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Millis } from '../base/duration.ts';
@@ -19,7 +21,10 @@ import { Envoys } from '../nodes/envoys.ts';
 import { LastGoodFile } from '../routes/file/last-good.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
-import { MemberRegister } from '../slots/register.ts';
+import { keyOf, MemberRegister } from '../slots/register.ts';
+import { grpcDial, type RelaySecurity } from '../slots/relay-channel.ts';
+import { RelayServer } from '../slots/relay-server.ts';
+import { Relays } from '../slots/relays.ts';
 import { SlotsServer } from '../slots/server.ts';
 import { Sharing } from '../slots/sharing.ts';
 import type { Pace } from '../slots/write-message.ts';
@@ -64,6 +69,8 @@ export interface ControlPlaneOptions {
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
   readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'guard' | 'maxAgeMs'>;
+  /** Another Sluice that coordinates the slots, and how it is reached; undefined: this one does. */
+  readonly coordinator?: (RelaySecurity & { readonly address: string }) | undefined;
   /** The slots of an Envoy that has been away for so long are given to others; undefined: never. */
   readonly slotsReclaim?: Millis | undefined;
   /** Where health, status and metrics are served. */
@@ -104,6 +111,8 @@ export interface StartFailure {
 }
 
 const clock = systemClock;
+
+const PLAINTEXT: RelaySecurity = { credentials: () => credentials.createInsecure() };
 
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
@@ -187,7 +196,8 @@ function assemble(
     ...(options.pace && { pace: options.pace }),
     refusal: (hello) => sharing.refusal(hello),
     onEvent: (event) => {
-      jobEvents.record(event);
+      // A filter may have a newer stream at another Sluice, which tells of it.
+      if (event.kind !== 'gone' || sharing.isHere(event)) jobEvents.record(event);
       sharing.record(event);
       if (event.kind === 'hello') envoys.recordFilter(event.node);
       if (event.kind === 'holding' || event.kind === 'changes' || event.kind === 'ended') return;
@@ -196,23 +206,64 @@ function assemble(
       events.post({ kind: 'slots', event });
     },
   });
+  const register = new MemberRegister({
+    kept:
+      options.stateDir === undefined
+        ? undefined
+        : new KeptFile(statePath(options.stateDir, 'members', options.routes ?? 'objects')),
+    onFault: (reason) =>
+      log.error({ reason }, 'after a restart Envoys that hold slots and are away will not be waited for'),
+  });
+  const { coordinator } = options;
   const sharing = new Sharing({
     clock,
     log,
-    register: new MemberRegister({
-      kept:
-        options.stateDir === undefined
-          ? undefined
-          : new KeptFile(statePath(options.stateDir, 'members', options.routes ?? 'objects')),
-      onFault: (reason) =>
-        log.error({ reason }, 'after a restart Envoys that hold slots and are away will not be waited for'),
-    }),
+    register,
+    coordination:
+      coordinator === undefined
+        ? { kind: 'alone', takeTerm: (now) => register.takeTerm(now) }
+        : { kind: 'follows', address: coordinator.address },
+    relays: (address) =>
+      new Relays({
+        clock,
+        log,
+        address,
+        dial: grpcDial(coordinator ?? PLAINTEXT),
+        name: hostname(),
+        jobsOf: (member) => jobs.of(memberKey(member)),
+        random: Math.random,
+        givenUp: (member) => sharing.died([keyOf(member)], 'the coordinator has given it up'),
+        changed: () => events.post({ kind: 'sharing' }),
+      }),
     reclaimMs: options.slotsReclaim,
     takenByJobs: (service, address) => takenByJobs(service, address),
     ended: (members) => jobEvents.died(members),
     members: (node) => slots.members(node),
     flush: (member) => slots.flush(member),
+    end: (member, reason) => slots.drop(member, reason),
     changed: () => events.post({ kind: 'sharing' }),
+  });
+  const relayed = new RelayServer({
+    clock,
+    guard,
+    pace: options.pace,
+    refusal(hello) {
+      if (filter.kind === 'off') return 'this Sluice counts no slots: it runs with --filter off';
+      if (envoys.withheldFrom(hello.node).size > 0)
+        return 'an Envoy of this Sluice without a queue filter uses services with a limit, and shares with nobody';
+      return sharing.refusalOfRelayed(hello);
+    },
+    enter: (peer) => sharing.enter(peer),
+    tell: (peer, event) => sharing.tell(peer, event),
+    left: (peer) => sharing.left(peer),
+    jobs: {
+      hello(member, jobs) {
+        const services = [...Map.groupBy(jobs, ({ service }) => service)].map(([name, jobs]) => ({ name, jobs }));
+        jobEvents.record({ ...member, kind: 'hello', services });
+      },
+      happened: (member, event) => jobEvents.record({ ...member, kind: 'job', event }),
+      gone: (member) => jobEvents.record({ ...member, kind: 'gone' }),
+    },
   });
   const server = new XdsServer({
     ...options.xdsSecurity,
@@ -229,7 +280,7 @@ function assemble(
       events.post({ kind: 'xds', event });
       if ('typeUrl' in event && event.typeUrl === TYPE_URLS.listener) tellClosed();
     },
-    extraServices: [slots],
+    extraServices: [slots, relayed],
   });
   const envoys = new Envoys({
     clock,
@@ -269,7 +320,8 @@ function assemble(
     slots: filter.kind === 'off' ? undefined : slots,
     podsOf: (locator) => pods.pods(locator),
     unhealthy: (name) => checks.unhealthy(name),
-    takenByJobs,
+    // Where another Sluice coordinates, that one counts them: it knows those of all filters.
+    takenByJobs: (service, address) => (sharing.isElsewhere ? 0 : takenByJobs(service, address)),
     snapshots: new ModelSnapshots({ filter }),
     changed: (node) => events.post({ kind: 'rollout', node }),
   });

@@ -1,5 +1,19 @@
 import type { JobPolls } from '../endpoints/jobs/polls.ts';
-import type { MemberId, SlotsEvent } from '../slots/events.ts';
+import type { ServiceName } from '../model/service.ts';
+import type { JobEvent, JobReport, MemberId, SlotsEvent } from '../slots/events.ts';
+
+/** What a queue filter of another Sluice tells of its jobs. */
+export type RemoteJobs = MemberId &
+  (
+    | {
+        readonly kind: 'hello';
+        readonly services: readonly { readonly name: ServiceName; readonly jobs: readonly Job[] }[];
+      }
+    | { readonly kind: 'gone' }
+    | { readonly kind: 'job'; readonly event: JobEvent }
+  );
+
+type Job = Pick<JobReport, 'address' | 'id' | 'slots'>;
 
 /** Tells those who ask pods for their jobs what the queue filters know of them. */
 export class JobEvents {
@@ -12,7 +26,7 @@ export class JobEvents {
   }
 
   /** Takes what happens on the streams of the filters. */
-  record(event: SlotsEvent): void {
+  record(event: SlotsEvent | RemoteJobs): void {
     const member = memberKey(event);
     const { node } = event;
     if (event.kind === 'hello') {

@@ -113,6 +113,8 @@ export class Operator implements Orders {
     switch (sharing.forget(envoy)) {
       case 'connected':
         return fail(`Envoy ${envoy} is connected: it has not ended.`);
+      case 'not here':
+        return fail('Another Sluice coordinates the slots: tell that one. sluice status names it.');
       case 'unknown':
         return fail(`No Envoy ${envoy} is away. sluice status names those that are.`);
       case 'forgotten':

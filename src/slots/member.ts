@@ -73,6 +73,9 @@ export class Member {
   readonly #requests: ToFilter[] = [];
   /** The term of the coordinator, while it is to be said. */
   #term: number | undefined;
+  /** How many terms it was told, and how many of them it has answered with all that it holds. */
+  #shares = 0;
+  #sharesAnswered = 0;
   /** Which service a query is about, by its number. */
   readonly #asked = new Map<number, { readonly service: ServiceName; readonly at: number }>();
   #queries = 0;
@@ -154,9 +157,12 @@ export class Member {
         return [{ ...this.id, kind: 'job', event: message.event }];
       case 'waiting list':
         return this.#waitingList(message);
-      case 'rejected':
       case 'holding':
+        return this.#holding(message);
       case 'changes':
+        // Of an older term than it was told last: what it says in answer to that is newer.
+        return this.#sharesAnswered === this.#shares ? [{ ...this.id, ...message }] : [];
+      case 'rejected':
       case 'ended':
         return [{ ...this.id, ...message }];
       case 'hello':
@@ -241,6 +247,7 @@ export class Member {
     if (this.#term !== undefined) {
       say({ kind: 'share', term: this.#term, window: WINDOW });
       this.#term = undefined;
+      this.#shares++;
     }
     for (const name of this.#dirty) {
       if (this.#sequence - this.#acked >= MOST_UNACKED) break;
@@ -334,6 +341,12 @@ export class Member {
     const { codeVersion, memoryBytes } = this.#hello;
     const services = this.#introduction.splice(0);
     return [{ ...this.id, kind: 'hello', codeVersion, memoryBytes, services, peer }];
+  }
+
+  #holding(message: FromFilter & { readonly kind: 'holding' }): readonly SlotsEvent[] {
+    const isNewest = this.#sharesAnswered === this.#shares - 1;
+    if (message.isComplete) this.#sharesAnswered++;
+    return isNewest ? [{ ...this.id, ...message }] : [];
   }
 
   #ack(sequence: number, now: number): readonly SlotsEvent[] {

@@ -115,7 +115,8 @@ function helloOf(hello: sluice.queue.v1.Hello.$Shape): Hello {
   };
 }
 
-function heldService(held: sluice.queue.v1.HeldService.$Properties): HeldService {
+/** What a filter holds of a service. */
+export function heldService(held: sluice.queue.v1.HeldService.$Properties): HeldService {
   return {
     service: held.service ?? '',
     held: (held.pods ?? []).map(({ address, slots }) => [address ?? '', slots ?? 0] as const),
@@ -125,7 +126,14 @@ function heldService(held: sluice.queue.v1.HeldService.$Properties): HeldService
   };
 }
 
-function slotChange({ service = '', kind, request, ageUs, pod }: sluice.queue.v1.Change.$Properties): SlotChange {
+/** One thing that has changed at a filter. */
+export function slotChange({
+  service = '',
+  kind,
+  request,
+  ageUs,
+  pod,
+}: sluice.queue.v1.Change.$Properties): SlotChange {
   const named = service ?? '';
   if (kind === Change.Kind.LEFT) return { kind: 'left', service: named, request: number(request) };
   if (kind === Change.Kind.RELEASED) return { kind: 'released', service: named, pod: pod ?? '' };
@@ -249,7 +257,8 @@ const JOB_KINDS: Readonly<Record<number, JobEvent['kind']>> = {
   [JobEvents.Kind.LOST]: 'lost',
 };
 
-function jobEventOf(event: sluice.queue.v1.JobEvent.$Properties): JobEvent {
+/** What happened to a job. */
+export function jobEventOf(event: sluice.queue.v1.JobEvent.$Properties): JobEvent {
   return {
     // As in `serviceReport`.
     service: (event.service ?? '') as ServiceName,
@@ -274,7 +283,7 @@ function waitingRequest(request: sluice.queue.v1.WaitingRequest.$Properties): Wa
 }
 
 /** Numbers of 64 bits come as objects. They stay below 2^53. */
-function number(value: { toNumber(): number } | number | null | undefined): number {
+export function number(value: { toNumber(): number } | number | null | undefined): number {
   if (typeof value === 'number') return value;
   return value?.toNumber() ?? 0;
 }

@@ -90,6 +90,12 @@ export class SlotsServer {
     return member?.closedAt === undefined ? member : undefined;
   }
 
+  /** Ends the stream of a member: it comes back with another one. */
+  drop(member: Member, reason: string): void {
+    const stream = this.#streamOf(member);
+    if (stream !== undefined) this.#end(stream, reason);
+  }
+
   /** Ends all streams in order: the server is about to stop. */
   end(): void {
     this.#timers.stop();

@@ -6,11 +6,13 @@ import { formatAddress } from '../model/locator.ts';
 import type { ServiceWithPods } from '../model/model.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
+import type { Coordination, Durable, Register } from './coordination.ts';
 import { add, Coordinator, type CoordinatorMessage, type HeldService, type MemberMessage, sum } from './coordinator.ts';
 import type { MemberId, SlotsEvent } from './events.ts';
 import type { Member } from './member.ts';
-import type { Hello } from './read-message.ts';
-import { keyOf, type MemberRegister, type RegisteredMember } from './register.ts';
+import { localPeer, type Peer, type PeerEvent, type PeerHello, type Streams } from './peer.ts';
+import { keyOf, type RegisteredMember } from './register.ts';
+import type { Relays, RelaysState } from './relays.ts';
 
 /** A service with a limit, as slots are counted. */
 export interface SharedService {
@@ -33,10 +35,14 @@ export function sharedServices(services: readonly ServiceWithPods[]): readonly S
 }
 
 /** What `Sharing` works with. */
-export interface SharingOptions {
+export interface SharingOptions extends Streams {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly register: MemberRegister;
+  readonly register: Register;
+  /** What this Sluice is at first. */
+  readonly coordination: Coordination;
+  /** The relayed streams to a coordinator at this address. */
+  readonly relays: (address: string) => Relays;
   /** The slots of a member that has been away for so long are given to others, whatever still runs there; undefined: never. */
   readonly reclaimMs: Millis | undefined;
   /** Slots of a pod that are taken by jobs which no filter knows; undefined: that is not known yet. */
@@ -45,8 +51,6 @@ export interface SharingOptions {
   readonly ended: (members: readonly MemberId[]) => void;
   /** The members of an Envoy that have introduced themselves. */
   readonly members: (node: string) => readonly Member[];
-  /** Writes what there is to say to a member. */
-  readonly flush: (member: Member) => void;
   /** Told when other problems are to be told. */
   readonly changed: () => void;
 }
@@ -57,14 +61,19 @@ export interface SharingMember {
   readonly epoch: string;
   /** Undefined: its stream is open. In milliseconds since the epoch. */
   readonly awaySince: number | undefined;
-  /** It has said to this coordinator what it holds. */
+  /** It has said to the coordinator what it holds. */
   readonly isKnown: boolean;
+  /** The Sluice that relays its stream, or did so last; undefined: it is connected here. */
+  readonly via: string | undefined;
 }
 
 /** How slots are shared now. */
 export interface SharingState {
-  /** Undefined: one Envoy has all of them. */
+  /** Undefined: one Envoy has all of them, or this Sluice does not coordinate. */
   readonly term: number | undefined;
+  /** Another Sluice coordinates, or is to; undefined: this one, or there is nothing to share. */
+  readonly follows: RelaysState | 'nobody known' | undefined;
+  /** Of a Sluice that does not coordinate: the filters that are connected to it. */
   readonly members: readonly SharingMember[];
   /** Slots of a service by node. */
   readonly held: (service: ServiceName) => ReadonlyMap<string, number>;
@@ -79,12 +88,14 @@ const RETURN_MS = 3000;
 const LOOK_MS = 1000;
 
 /** A member that is away for a moment is no problem: it mostly comes back at once. */
-const TELL_MS = 3000;
+export const TELL_MS = 3000;
+
+/** How long after it was in vain a member is registered, and a term proved, once more. */
+const AGAIN_MS = 1000;
 
 interface Connected {
   readonly connection: number;
-  readonly member: Member;
-  readonly hello: Hello;
+  readonly peer: Peer;
   /** What it has said so far of what it holds. */
   holding: HeldService[];
   /** It has said all of that. */
@@ -92,19 +103,39 @@ interface Connected {
 }
 
 /** One Envoy has all slots. */
-export const NOT_SHARED: SharingState = { term: undefined, members: [], held: () => new Map(), missing: () => 0 };
+export const NOT_SHARED: SharingState = {
+  term: undefined,
+  follows: undefined,
+  members: [],
+  held: () => new Map(),
+  missing: () => 0,
+};
 
 const NONE: ReadonlySet<string> = new Set();
 const NO_LIMITS: ReadonlyMap<string, number> = new Map();
 
 /**
- * Several Envoys, one limit: decides whether slots are shared, and runs the coordinator over the members that are connected here.
- * As long as one Envoy is there, nothing is said, and its slots are its own.
+ * Several Envoys, one limit: decides whether slots are shared, and runs the coordinator over the filters that are connected here, and
+ * those whose streams other Sluices relay. As long as one Envoy is there, and no other Sluice, nothing is said, and its slots are its
+ * own. Where another Sluice coordinates, the streams of the filters are relayed there.
  */
 export class Sharing {
   readonly #options: SharingOptions;
   readonly #timers: Timers;
   readonly #startedAt: number;
+  /** The filters with an open stream, each with its newest, by key. */
+  readonly #peers = new Map<string, Peer>();
+  /** Those of them to whom the coordinator here has spoken, and those that were told to share without one, on these streams. */
+  readonly #told = new WeakSet<Peer>();
+  readonly #shares = new WeakSet<Peer>();
+  /** Which Sluice relayed the stream of a member last. */
+  readonly #vias = new Map<string, string>();
+  /** Members that are about to be dead for good. */
+  readonly #dying = new Set<string>();
+  #coordination: Coordination;
+  /** The streams to the coordinator, where another Sluice is that. */
+  #relays: Relays | undefined;
+  /** Those of them that the coordinator here knows. */
   readonly #connected = new Map<string, Connected>();
   readonly #byConnection = new Map<number, Connected>();
   /** Since when a registered member is away. */
@@ -125,22 +156,66 @@ export class Sharing {
   #limits = new Map<string, ReadonlyMap<string, number>>();
   /** Some of them are lower than they are to be, as another service still has slots of the pods. */
   #isContested = false;
+  /** Services that Envoys of other Sluices have, and that are not here: since when, and which Sluices have them. */
+  readonly #lacking = new Map<ServiceName, { readonly since: number; readonly vias: ReadonlySet<string> }>();
+  readonly #saidLacking = new WeakMap<Peer, string>();
   #isLooking = false;
 
   constructor(options: SharingOptions) {
     this.#options = options;
     this.#timers = new Timers(options.clock);
     this.#startedAt = options.clock.monotonic();
-    for (const each of options.register.members) {
-      this.#away.set(keyOf(each), this.#startedAt);
-      this.#unseen.add(keyOf(each));
+    this.#coordination = options.coordination;
+    this.#noteRegistered();
+    this.#begin();
+  }
+
+  /** From now on this Sluice is something else for the slots that several share, or the same with another term or address. */
+  coordinate(next: Coordination): void {
+    this.#relays?.stop();
+    this.#relays = undefined;
+    this.#coordinator = undefined;
+    this.#limits = new Map();
+    this.#isContested = false;
+    this.#leaving.clear();
+    this.#usable.clear();
+    this.#connected.clear();
+    this.#byConnection.clear();
+    this.#coordination = next;
+    this.#options.log.info(wordsFor(next), 'who coordinates the slots that Envoys share');
+    // Their own Sluice finds out who coordinates now; a stream with a term comes back without.
+    for (const peer of [...this.#peers.values()])
+      if (peer.via !== undefined || this.#told.has(peer)) peer.end('another Sluice coordinates the slots');
+    this.#begin();
+    for (const peer of this.#peers.values()) this.#welcome(peer);
+    this.#options.changed();
+  }
+
+  #begin(): void {
+    const { kind } = this.#coordination;
+    if (kind === 'follows') this.#relays = this.#options.relays(this.#coordination.address);
+    if (kind !== 'coordinates') return;
+    this.#coordinator = new Coordinator({ term: this.#coordination.term, lease: true });
+    this.#configure();
+    this.#read();
+  }
+
+  /** Who is registered, and not here, may hold slots. */
+  #noteRegistered(): void {
+    const { register, clock } = this.#options;
+    for (const key of this.#away.keys()) if (!register.has(key)) this.#away.delete(key);
+    for (const key of register.members.map(keyOf)) {
+      if (this.#peers.has(key) || this.#away.has(key)) continue;
+      this.#away.set(key, clock.monotonic());
+      this.#unseen.add(key);
     }
+    this.#look();
   }
 
   /** Why a filter is not welcome; undefined: it is. */
-  refusal({ node, process, epoch }: Hello): string | undefined {
+  refusal({ node, process, epoch }: PeerHello): string | undefined {
     const { register } = this.#options;
-    const other = [...this.#connected.values()].find(
+    const other = [...this.#peers.values()].find(
       ({ hello }) => hello.node === node && isOtherProcess(hello.process, process),
     );
     // Two Envoys must not use one name: what one of them has would be taken for what the other has.
@@ -151,50 +226,109 @@ export class Sharing {
     );
     if (isAwaited && this.#options.clock.monotonic() - this.#startedAt < RETURN_MS)
       return `the Envoy that had the node id ${node} is waited for`;
-    return register.isDead(keyOf({ node, epoch })) && !this.#isSharing ? 'this filter has ended' : undefined;
+    const isAlone = this.#coordination.kind === 'alone' && !this.#isSharing;
+    return isAlone && register.isDead(keyOf({ node, epoch })) ? 'this filter has ended' : undefined;
+  }
+
+  /** Why the stream of a filter may not be relayed to here; undefined: it may. */
+  refusalOfRelayed(hello: PeerHello): string | undefined {
+    const { kind } = this.#coordination;
+    if (kind === 'follows') return `this Sluice does not coordinate, it follows ${this.#coordination.address}`;
+    if (kind === 'unknown') return 'this Sluice does not coordinate';
+    const newer = this.#peers.get(keyOf(hello));
+    if (newer !== undefined && newer.hello.stream > hello.stream) return 'the filter has a newer stream';
+    return this.refusal(hello);
   }
 
   /** Whether an Envoy has a queue filter: one that is connected now, or `registered` one that may come back. */
   hasFilter(node: string, registered: boolean): boolean {
     if (registered) return this.#options.register.members.some((each) => each.node === node);
-    return [...this.#connected.values()].some(({ hello }) => hello.node === node);
+    return [...this.#peers.values()].some(({ hello, via }) => via === undefined && hello.node === node);
   }
 
   /** Whether filters of other Envoys may use slots. */
   hasOthers(node: string): boolean {
+    // There is another Sluice, with Envoys of its own.
+    if (this.isElsewhere) return true;
     return this.#options.register.members.some((each) => each.node !== node);
   }
 
-  /** Takes what happens at filters. */
+  /** Takes what happens at the filters that are connected here. */
   record(event: SlotsEvent): void {
-    switch (event.kind) {
-      case 'hello':
-        this.#hello(event);
-        return;
-      case 'holding':
-        this.#holding(event);
-        return;
-      case 'changes':
-        this.#changes(event);
-        return;
-      case 'gone':
-        this.#gone(event);
-        return;
-      case 'acked':
-        this.#acknowledge(keyOf(event), event.services);
-        return;
-      case 'pod':
-        this.#acknowledge(keyOf(event), [event.event.service]);
-        return;
-      case 'ended':
-        this.#buryEnded(event);
-        return;
-      case 'report':
-      case 'synced':
-      case 'rejected':
-      case 'waiting list':
-        return;
+    if (event.kind === 'hello') {
+      const member = this.#options.members(event.node).find(({ id }) => id.epoch === event.epoch);
+      if (member !== undefined) this.enter(localPeer(member, this.#options));
+      return;
     }
+    const peer = this.#peers.get(keyOf(event));
+    // It has moved to another Sluice: that one tells of it.
+    if (peer === undefined || peer.via !== undefined) return;
+    if (event.kind === 'gone') this.left(peer);
+    const told = peerEvent(event);
+    if (told !== undefined) this.tell(peer, told);
+  }
+
+  /** A filter has come, with its newest stream. */
+  enter(peer: Peer): void {
+    const { hello } = peer;
+    const key = keyOf(hello);
+    const before = this.#peers.get(key);
+    this.#drop(key);
+    this.#peers.set(key, peer);
+    if (before !== undefined && before !== peer) before.end('the filter has opened another stream');
+    this.#buryBefore(hello);
+    this.#away.delete(key);
+    this.#unseen.delete(key);
+    this.#usable.delete(key);
+    if (peer.via === undefined) this.#vias.delete(key);
+    else this.#vias.set(key, peer.via);
+    this.#welcome(peer);
+    this.#look();
+    this.#options.changed();
+  }
+
+  /** The stream of a filter is over. False: another one has taken its place. */
+  left(peer: Peer): boolean {
+    const key = keyOf(peer.hello);
+    if (this.#peers.get(key) !== peer) return false;
+    this.#peers.delete(key);
+    this.#relays?.close(peer);
+    this.#drop(key);
+    this.#away.set(key, this.#options.clock.monotonic());
+    this.#timers.after(TELL_MS, () => this.#options.changed());
+    this.#look();
+    this.#noteLacking();
+    this.#options.changed();
+    return true;
+  }
+
+  /** Whether the newest stream of a filter is one that is connected here. */
+  isHere(member: MemberId): boolean {
+    const peer = this.#peers.get(keyOf(member));
+    return peer !== undefined && peer.via === undefined;
+  }
+
+  /** A filter tells something. */
+  tell(peer: Peer, event: PeerEvent): void {
+    const key = keyOf(peer.hello);
+    if (this.#peers.get(key) !== peer) return;
+    if (event.kind === 'ended') this.#buryEnded(peer, event.ended);
+    if (this.#relays !== undefined) this.#relays.tell(peer, event);
+    else if (event.kind === 'holding') this.#holding(key, event);
+    else if (event.kind === 'changes') this.#changes(key, event);
+    else if (event.kind === 'usable') {
+      this.#acknowledge(key, event.services);
+      this.#noteLacking();
+    }
+  }
+
+  /** Members have ended for good: it is proven, as `why` says. */
+  died(keys: readonly string[], why: string): void {
+    const dead = new Set(keys);
+    this.#bury(
+      this.#options.register.members.filter((each) => dead.has(keyOf(each))),
+      why,
+    );
   }
 
   /** From now on these are the services with a limit, and their slots. */
@@ -205,6 +339,7 @@ export class Sharing {
     for (const { name, limits } of before ?? []) if (!names.has(name)) this.#leaving.set(name, limits);
     for (const name of names) this.#leaving.delete(name);
     this.#configure();
+    this.#noteLacking();
   }
 
   /** Jobs that no filter knows take other slots than before. */
@@ -213,8 +348,9 @@ export class Sharing {
   }
 
   /** Somebody knows that an Envoy which is away has ended for good. */
-  forget(node: string): 'forgotten' | 'connected' | 'unknown' {
-    if ([...this.#connected.values()].some(({ hello }) => hello.node === node)) return 'connected';
+  forget(node: string): 'forgotten' | 'connected' | 'unknown' | 'not here' {
+    if (this.isElsewhere) return 'not here';
+    if ([...this.#peers.values()].some(({ hello }) => hello.node === node)) return 'connected';
     const found = this.#options.register.members.filter((each) => each.node === node);
     if (found.length === 0) return 'unknown';
     this.#bury(found, 'an operator has said that it has ended');
@@ -225,19 +361,30 @@ export class Sharing {
   state(): SharingState {
     const coordinator = this.#coordinator;
     const { clock } = this.#options;
+    const { kind } = this.#coordination;
     const missing = new Set(coordinator?.missingMembers() ?? []);
-    const members = this.#options.register.members.map((each): SharingMember => {
+    const { isElsewhere } = this;
+    const members = this.#options.register.members.flatMap((each): readonly SharingMember[] => {
       const key = keyOf(each);
+      const peer = this.#peers.get(key);
       const since = this.#away.get(key);
-      return {
-        node: each.node,
-        epoch: each.epoch,
-        awaySince: since === undefined ? undefined : clock.now() - (clock.monotonic() - since),
-        isKnown: coordinator !== undefined && !missing.has(key),
-      };
+      if (isElsewhere && peer === undefined) return [];
+      return [
+        {
+          node: each.node,
+          epoch: each.epoch,
+          awaySince: since === undefined ? undefined : clock.now() - (clock.monotonic() - since),
+          isKnown:
+            peer !== undefined && this.#relays !== undefined
+              ? this.#relays.isKnown(peer)
+              : coordinator !== undefined && !missing.has(key),
+          via: this.#vias.get(key),
+        },
+      ];
     });
     return {
       term: coordinator?.term,
+      follows: this.#relays?.state() ?? (kind === 'unknown' ? 'nobody known' : undefined),
       members,
       held: (service) => {
         const held = new Map<string, number>();
@@ -250,6 +397,7 @@ export class Sharing {
 
   /** What somebody has to mend. */
   problems(): readonly Problem[] {
+    if (this.#relays !== undefined) return this.#relays.problems();
     if (this.#coordinator === undefined) return [];
     const now = this.#options.clock.monotonic();
     const away = new Map<string, number>();
@@ -258,12 +406,22 @@ export class Sharing {
       if (since !== undefined && now - since >= TELL_MS)
         away.set(each.node, Math.min(since, away.get(each.node) ?? since));
     }
-    return [...away].map(([node]) => this.#awayProblem(node));
+    const lacking = [...this.#lacking].filter(([, { since }]) => now - since >= TELL_MS);
+    return [
+      ...[...away].map(([node]) => this.#awayProblem(node)),
+      ...lacking.map(([service, { vias }]) => lackingProblem(service, vias)),
+    ];
   }
 
   /** Ends all waiting. */
   stop(): void {
+    this.#relays?.stop();
     this.#timers.stop();
+  }
+
+  /** Whether another Sluice coordinates the slots, or is to. */
+  get isElsewhere(): boolean {
+    return this.#coordination.kind === 'follows' || this.#coordination.kind === 'unknown';
   }
 
   get #isSharing(): boolean {
@@ -290,9 +448,17 @@ export class Sharing {
     return {
       severity: 'error',
       subject: `Envoy ${node}`,
-      message: `has lost its connection, and may still use its pods: ${what}, ${until}`,
+      message: `has lost its connection${this.#viaOf(node)}, and may still use its pods: ${what}, ${until}`,
       fix: `start it again under the same node id, which tells that the one before has ended; or, if it is gone for good: sluice forget ${node}`,
     };
+  }
+
+  /** Which Sluice it was connected to, where that was another one. */
+  #viaOf(node: string): string {
+    const vias = this.#options.register.members.flatMap((each) =>
+      each.node === node ? (this.#vias.get(keyOf(each)) ?? []) : [],
+    );
+    return vias.length === 0 ? '' : ` (it came by ${vias[0]})`;
   }
 
   #heldAway(node: string, service: ServiceName): number {
@@ -318,44 +484,80 @@ export class Sharing {
 
   // ---- Members come and go ----
 
-  #hello(event: SlotsEvent & { readonly kind: 'hello' }): void {
-    const { register, members } = this.#options;
-    const key = keyOf(event);
-    const member = members(event.node).find(({ id }) => id.epoch === event.epoch);
-    if (member === undefined) return;
-    const { hello } = member;
-    this.#drop(key);
-    this.#buryBefore(hello);
+  /** A filter is told what it has to know of slots before anything else, and is counted. */
+  #welcome(peer: Peer): void {
+    const { kind } = this.#coordination;
+    const { node, epoch, process, shares } = peer.hello;
+    // Before it knows any pod: none of their slots is its own.
+    if (kind !== 'alone' && peer.via === undefined && !shares && !this.#shares.has(peer)) {
+      this.#shares.add(peer);
+      peer.say([{ kind: 'welcome', term: 0 }]);
+    }
+    if (kind === 'unknown') return;
+    const admit = () => (this.#relays === undefined ? this.#connect(peer) : this.#relays.open(peer));
+    const { register, log } = this.#options;
     // One that was given up is told so once it says what it holds.
-    if (!register.isDead(key)) register.add({ node: hello.node, process: hello.process, epoch: hello.epoch });
-    const connected: Connected = {
-      connection: ++this.#connections,
-      member,
-      hello,
-      holding: [],
-      isComplete: false,
-    };
+    if (register.isDead(keyOf(peer.hello))) {
+      admit();
+      return;
+    }
+    const coordination = this.#coordination;
+    this.#whenDurable(() => register.add({ node, process, epoch, via: peer.via }), {
+      next: admit,
+      isWanted: () => this.#coordination === coordination && this.#peers.get(keyOf(peer.hello)) === peer,
+      failed: (reason) => log.warn({ node, reason }, 'this filter cannot be registered, and gets no slot until it is'),
+    });
+  }
+
+  #connect(peer: Peer): void {
+    const { hello, via } = peer;
+    const key = keyOf(hello);
+    const connected: Connected = { connection: ++this.#connections, peer, holding: [], isComplete: false };
     this.#connected.set(key, connected);
     this.#byConnection.set(connected.connection, connected);
-    this.#away.delete(key);
-    this.#unseen.delete(key);
-    this.#usable.delete(key);
     if (this.#isSharing) this.#open(connected);
-    else if (hello.shares || this.#envoys() > 1) this.#begin();
-    this.#acknowledge(key, member.services);
-    this.#look();
+    else if (hello.shares || via !== undefined || this.#envoys() > 1) this.#share();
+    this.#acknowledge(key, peer.services);
     this.#options.changed();
   }
 
+  /** Does something that has to be durable before anything follows from it, as often as it takes. */
+  #whenDurable(
+    durable: () => Durable,
+    {
+      next,
+      isWanted,
+      failed,
+    }: { readonly next: () => void; readonly isWanted: () => boolean; readonly failed: (reason: string) => void },
+  ): void {
+    const done = durable();
+    if (done === undefined) {
+      next();
+      return;
+    }
+    done.then(
+      () => {
+        if (isWanted()) next();
+      },
+      (error: unknown) => {
+        if (!isWanted()) return;
+        failed(error instanceof Error ? error.message : String(error));
+        this.#timers.after(AGAIN_MS, () => {
+          if (isWanted()) this.#whenDurable(durable, { next, isWanted, failed });
+        });
+      },
+    );
+  }
+
   /** Another start of an Envoy under the same node id: the one before has ended, as a node id is that of one Envoy at a time. */
-  #buryBefore({ node, process }: Hello): void {
+  #buryBefore({ node, process }: PeerHello): void {
     const before = this.#options.register.members.filter(
       (each) => each.node === node && isOtherProcess(each.process, process),
     );
     this.#bury(before, 'Envoy was started again');
   }
 
-  #buryEnded({ node, ended }: SlotsEvent & { readonly kind: 'ended' }): void {
+  #buryEnded({ hello: { node } }: Peer, ended: string): void {
     const found = this.#options.register.members.filter((each) => each.node === node && each.epoch === ended);
     this.#bury(
       found.filter((each) => this.#away.has(keyOf(each))),
@@ -363,15 +565,28 @@ export class Sharing {
     );
   }
 
-  #bury(dead: readonly RegisteredMember[], why: string): void {
+  #bury(found: readonly RegisteredMember[], why: string): void {
+    const dead = found.filter((each) => !this.#dying.has(keyOf(each)));
     if (dead.length === 0) return;
-    const { register, log, clock } = this.#options;
+    const { register, log } = this.#options;
     const keys = dead.map(keyOf);
-    register.bury(keys);
+    for (const key of keys) this.#dying.add(key);
     this.#options.ended(dead);
+    this.#whenDurable(() => register.bury(keys), {
+      next: () => this.#buried(keys, why),
+      isWanted: () => true,
+      failed: (reason) =>
+        log.warn({ members: keys, reason }, 'that these filters have ended cannot be kept: their slots wait'),
+    });
+  }
+
+  #buried(keys: readonly string[], why: string): void {
+    const { log, clock } = this.#options;
     for (const key of keys) {
+      this.#dying.delete(key);
       this.#away.delete(key);
       this.#usable.delete(key);
+      this.#vias.delete(key);
     }
     // Slots of jobs that go on without their filter are not made again.
     this.#countSlots();
@@ -381,16 +596,6 @@ export class Sharing {
     // Who was given up may still be connected: it has been told.
     for (const key of keys) this.#drop(key);
     this.#reconsider();
-    this.#options.changed();
-  }
-
-  #gone(event: MemberId): void {
-    const key = keyOf(event);
-    if (!this.#connected.has(key)) return;
-    this.#drop(key);
-    this.#away.set(key, this.#options.clock.monotonic());
-    this.#timers.after(TELL_MS, () => this.#options.changed());
-    this.#look();
     this.#options.changed();
   }
 
@@ -423,12 +628,10 @@ export class Sharing {
   #askForEnded(): void {
     for (const away of this.#options.register.members) {
       if (!this.#away.has(keyOf(away))) continue;
-      const peer = [...this.#connected.values()].find(
-        ({ hello }) => hello.node === away.node && hello.process === away.process,
+      const beside = [...this.#connected.values()].find(
+        ({ peer: { hello } }) => hello.node === away.node && hello.process === away.process,
       );
-      if (peer === undefined) continue;
-      peer.member.request({ kind: 'ask ended', epoch: away.epoch });
-      this.#options.flush(peer.member);
+      beside?.peer.askEnded(away.epoch);
     }
   }
 
@@ -447,20 +650,35 @@ export class Sharing {
 
   // ---- Sharing ----
 
-  #begin(): void {
+  #share(): void {
     const { clock, register, log } = this.#options;
-    const term = register.takeTerm(clock.now());
+    if (this.#coordination.kind !== 'alone') return;
+    const term = this.#coordination.takeTerm(clock.now());
     this.#coordinator = new Coordinator({ term, lease: false });
     log.info({ term, members: register.members.map(keyOf) }, 'several Envoys share the slots of the services');
     this.#configure();
     for (const connected of this.#connected.values()) this.#open(connected);
-    for (const [key, connected] of this.#connected) this.#acknowledge(key, connected.member.services);
+    for (const [key, { peer }] of this.#connected) this.#acknowledge(key, peer.services);
     // Without a register those that came before this start are not known. Where one is begun, nobody did who is not back by now.
-    const isReturning = [...this.#connected.values()].some(({ hello }) => hello.stream > 1 || hello.shares);
+    const isReturning = [...this.#connected.values()].some(({ peer: { hello } }) => hello.stream > 1 || hello.shares);
     const mayMiss = !register.wasKept && (isReturning || !register.isKept);
     const wait = mayMiss ? RETURN_MS - (clock.monotonic() - this.#startedAt) : 0;
     if (wait > 0) this.#timers.after(wait, () => this.#expect());
     else this.#expect();
+  }
+
+  /** The register is read after the term was won (rules 2 and 3a). */
+  #read(): void {
+    const { register, log } = this.#options;
+    const coordinator = this.#coordinator;
+    this.#whenDurable(() => register.read(), {
+      next: () => {
+        this.#noteRegistered();
+        this.#expect();
+      },
+      isWanted: () => this.#coordinator === coordinator,
+      failed: (reason) => log.warn({ reason }, 'who may hold slots cannot be read, so none that are missing are made'),
+    });
   }
 
   #expect(): void {
@@ -469,13 +687,44 @@ export class Sharing {
     this.#send();
   }
 
+  /** Asks whether this term is still the newest, until it is known (rule 3c). */
+  #prove(number: number): void {
+    const { clock, log } = this.#options;
+    const coordinator = this.#coordinator;
+    if (coordinator === undefined || this.#coordination.kind !== 'coordinates') return;
+    const again = () =>
+      this.#timers.after(AGAIN_MS, () => {
+        if (this.#coordinator === coordinator) this.#prove(number);
+      });
+    this.#coordination.prove().then(
+      (isNewest) => {
+        if (this.#coordinator !== coordinator) return;
+        if (!isNewest) {
+          again();
+          return;
+        }
+        coordinator.proved(number, clock.monotonic());
+        this.#settle();
+      },
+      (error: unknown) => {
+        if (this.#coordinator !== coordinator) return;
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn(
+          { reason },
+          'whether this Sluice still coordinates is not known, so slots that are missing are not made',
+        );
+        again();
+      },
+    );
+  }
+
   #open({ connection }: Connected): void {
     this.#coordinator?.opened(connection);
     this.#send();
   }
 
-  #holding({ services, isComplete, ...id }: SlotsEvent & { readonly kind: 'holding' }): void {
-    const connected = this.#connected.get(keyOf(id));
+  #holding(key: string, { services, isComplete }: PeerEvent & { readonly kind: 'holding' }): void {
+    const connected = this.#connected.get(key);
     if (connected === undefined) return;
     connected.holding.push(...services);
     if (!isComplete) return;
@@ -485,16 +734,16 @@ export class Sharing {
     this.#foresee(held);
     this.#hear(connected, {
       kind: 'hello',
-      member: keyOf(id),
-      stream: connected.hello.stream,
+      member: key,
+      stream: connected.peer.hello.stream,
       services: held,
     });
     this.#settle();
     this.#options.changed();
   }
 
-  #changes({ changes, ...id }: SlotsEvent & { readonly kind: 'changes' }): void {
-    const connected = this.#connected.get(keyOf(id));
+  #changes(key: string, { changes }: PeerEvent & { readonly kind: 'changes' }): void {
+    const connected = this.#connected.get(key);
     if (connected === undefined || !connected.isComplete) return;
     for (const change of changes) this.#hear(connected, change);
     this.#settle();
@@ -513,17 +762,40 @@ export class Sharing {
   /** A member may use the pods that it has acknowledged, and that it has not ejected. */
   #acknowledge(key: string, names: Iterable<ServiceName>): void {
     const coordinator = this.#coordinator;
-    const member = this.#connected.get(key)?.member;
-    if (coordinator === undefined || member === undefined) return;
+    const peer = this.#connected.get(key)?.peer;
+    if (coordinator === undefined || peer === undefined) return;
     const known = this.#usable.get(key) ?? new Map<ServiceName, ReadonlySet<string>>();
     this.#usable.set(key, known);
     for (const name of names) {
-      const pods = member.usable(name);
+      const pods = peer.usable(name);
       if (sameSet(known.get(name) ?? NONE, pods)) continue;
       known.set(name, pods);
       coordinator.acknowledged(key, name, pods, this.#options.clock.monotonic());
     }
     this.#settle();
+  }
+
+  /** Tells other Sluices which services of their Envoys are not here, and notes since when. */
+  #noteLacking(): void {
+    if (this.#services === undefined || this.#coordinator === undefined) return;
+    const here = new Set<ServiceName>(this.#services.map(({ name }) => name));
+    const found = new Map<ServiceName, Set<string>>();
+    for (const { peer } of this.#connected.values()) {
+      if (peer.via === undefined) continue;
+      const lacking = [...peer.services].filter((name) => !here.has(name));
+      for (const name of lacking) found.set(name, (found.get(name) ?? new Set()).add(peer.via));
+      const said = lacking.join();
+      if (said === (this.#saidLacking.get(peer) ?? '')) continue;
+      this.#saidLacking.set(peer, said);
+      peer.tellLacking?.(lacking);
+    }
+    for (const name of this.#lacking.keys()) if (!found.has(name)) this.#lacking.delete(name);
+    const since = this.#options.clock.monotonic();
+    for (const [name, vias] of found) {
+      const known = this.#lacking.get(name);
+      if (known === undefined) this.#timers.after(TELL_MS, () => this.#options.changed());
+      this.#lacking.set(name, { since: known?.since ?? since, vias });
+    }
   }
 
   /** `more`: slots that a member is about to tell of. */
@@ -630,18 +902,54 @@ export class Sharing {
   #send(): void {
     const said = new Map<Connected, CoordinatorMessage[]>();
     for (const effect of this.#coordinator?.take() ?? []) {
-      if (effect.kind === 'prove') continue;
+      if (effect.kind === 'prove') {
+        this.#prove(effect.number);
+        continue;
+      }
       const connected = this.#byConnection.get(effect.connection);
       if (connected === undefined) continue;
       const messages = said.get(connected);
       if (messages === undefined) said.set(connected, [effect.message]);
       else messages.push(effect.message);
     }
-    for (const [{ member }, messages] of said) {
-      member.share(messages);
-      this.#options.flush(member);
+    for (const [{ peer }, messages] of said) {
+      this.#told.add(peer);
+      peer.say(messages);
     }
   }
+}
+
+/** What is told to others of what happens at a filter that is connected here; undefined: nothing. */
+function peerEvent(event: SlotsEvent): PeerEvent | undefined {
+  switch (event.kind) {
+    case 'holding':
+    case 'changes':
+    case 'job':
+      return event;
+    case 'acked':
+      return { kind: 'usable', services: event.services };
+    case 'pod':
+      return { kind: 'usable', services: [event.event.service] };
+    case 'ended':
+      return { kind: 'ended', ended: event.ended };
+    default:
+      return undefined;
+  }
+}
+
+function lackingProblem(service: ServiceName, vias: ReadonlySet<string>): Problem {
+  return {
+    severity: 'warning',
+    subject: `service ${service}`,
+    message: `Envoys that come by ${[...vias].join(', ')} have it, and this Sluice, which coordinates, has no service of this name with a limit: they get no slot of it, and its requests wait`,
+    fix: 'give both Sluices the same services',
+  };
+}
+
+function wordsFor(coordination: Coordination): object {
+  const { kind } = coordination;
+  if (kind === 'follows') return { kind, address: coordination.address };
+  return kind === 'coordinates' ? { kind, term: coordination.term } : { kind };
 }
 
 /** Whether two numbers are those of two starts of Envoy, as far as both are known. */

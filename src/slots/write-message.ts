@@ -86,7 +86,8 @@ function content(message: ToFilter): sluice.queue.v1.ControlMessage.$Properties 
   }
 }
 
-function slotChange(message: SlotsMessage): sluice.queue.v1.SlotChange.$Properties {
+/** One thing that a coordinator says. */
+export function slotChange(message: SlotsMessage): sluice.queue.v1.SlotChange.$Properties {
   const { Kind } = SlotChange;
   switch (message.kind) {
     case 'grant':

@@ -12,7 +12,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type ConnectedNode, describeNode, nodeProblems } from './describe-node.ts';
 import { describeRouting } from './describe-routes.ts';
 import { describeService } from './describe-service.ts';
-import { describeSharing } from './describe-sharing.ts';
+import { describeFollows, describeSharing } from './describe-sharing.ts';
 import { describeSource, moment } from './describe-source.ts';
 import type { ReadinessInput } from './readiness.ts';
 import type { EventStatus, ServiceStatus, Status } from './status.ts';
@@ -47,6 +47,7 @@ export function describeStatus(input: StatusInput): Status {
   const { version, routeFile, configuration, telemetry, now, model } = input;
   const context = { members: telemetry.members(), isFilterOff: input.isFilterOff };
   const sharing = describeSharing(input.sharing);
+  const follows = describeFollows(input.sharing);
   const nodes = input.nodes.map((node) => describeNode(node, context)).sort((a, b) => (a.id < b.id ? -1 : 1));
   return {
     version,
@@ -61,6 +62,7 @@ export function describeStatus(input: StatusInput): Status {
     orders: describeOrders(input.overrides),
     nodes,
     ...(sharing && { sharing }),
+    ...(follows && { follows }),
     problems: [...input.problems, ...nodeProblems(nodes)],
     events: telemetry.events(MOST_EVENTS).map(describeEvent),
   };

@@ -90,7 +90,27 @@ function overview(status: Status, now: number, paint: Paint): string {
     `${paint('heading', 'Sluice')} ${printable(version)}, up ${since(startedAt, now)}`,
     `route file      ${printable(routeFile.path)}: ${paint(tone, text)}${kept}`,
     `configuration   ${active}`,
+    ...sharingLines(status, now, paint),
   ].join('\n');
+}
+
+/** Who coordinates the slots that Envoys share. */
+function sharingLines({ sharing, follows }: Status, now: number, paint: Paint): readonly string[] {
+  if (follows !== undefined) {
+    const { coordinator, state, since: from } = follows;
+    if (coordinator === undefined) return [`slots           ${paint('bad', 'nobody is known to coordinate them')}`];
+    const age = from === undefined ? '' : ` for ${since(from, now)}`;
+    const tone = state === 'away' ? 'bad' : 'good';
+    const text = state === 'idle' ? 'no queue filter is connected here' : `${state}${age}`;
+    return [`slots           shared; follows ${printable(coordinator)}, ${paint(tone, text)}`];
+  }
+  if (sharing === undefined) return [];
+  const { members } = sharing;
+  const vias = [...new Set(members.flatMap(({ via }) => via ?? []))].map(printable);
+  const others = vias.length === 0 ? '' : `, some by ${vias.join(', ')}`;
+  const away = members.filter(({ state }) => state === 'away').length;
+  const missing = away === 0 ? '' : `, ${paint('bad', `${away} away`)}`;
+  return [`slots           shared by ${members.length} queue filters${missing}${others}; this Sluice coordinates`];
 }
 
 /** How long ago a moment was. */

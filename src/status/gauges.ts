@@ -53,7 +53,7 @@ const SERVICE_GAUGES: readonly ServiceGauge[] = [
 
 /** The metrics that are read from the status, in Prometheus' text format. Pure: what is gone has no series. */
 export function gauges(status: Status): string {
-  const { at, routeFile, services, nodes, problems, sharing } = status;
+  const { at, routeFile, services, nodes, problems, sharing, follows } = status;
   const count = (severity: 'error' | 'warning') => problems.filter((problem) => problem.severity === severity).length;
   return exposition([
     plain(
@@ -70,6 +70,15 @@ export function gauges(status: Status): string {
         const count = sharing?.members.filter((member) => member.state === state).length;
         return count === undefined ? [] : [series('sluice_members', label('state', state), count)];
       }),
+    },
+    {
+      name: 'sluice_coordinator_connected',
+      type: 'gauge',
+      help: 'Of a Sluice that follows another one: whether that coordinates the slots of all filters that are connected here (1) or not (0).',
+      lines:
+        follows === undefined || follows.state === 'idle'
+          ? []
+          : [series('sluice_coordinator_connected', '', follows.state === 'connected' ? 1 : 0)],
     },
     {
       name: 'sluice_problems',

@@ -293,9 +293,24 @@ export const statusSchema = z.object({
             state: z.enum(['connected', 'joining', 'away']),
             /** Only when away: from when. */
             since: z.exactOptional(moment),
+            /** Only of an Envoy of another Sluice: that one's name. */
+            via: z.exactOptional(z.string()),
           }),
         )
         .readonly(),
+    }),
+  ),
+  /** Only where another Sluice coordinates the slots, or is to. */
+  follows: z.exactOptional(
+    z.object({
+      /** Where it is; absent: nobody is known to coordinate. */
+      coordinator: z.exactOptional(z.string()),
+      /** `idle`: no filter is connected here, so nothing is said to it. */
+      state: z.enum(['connected', 'away', 'idle']),
+      /** From when; absent: nobody is known. */
+      since: z.exactOptional(moment),
+      /** The filters that are connected here. `joining`: the coordinator does not know yet what it holds. */
+      members: z.array(z.object({ node: z.string(), state: z.enum(['connected', 'joining']) })).readonly(),
     }),
   ),
   /** Everything that is wrong, those of the route file and the sources included. */

@@ -4,6 +4,14 @@ const byId = (id) => document.getElementById(id);
 
 const TILES = ['Waiting', 'Oldest wait', 'In use', 'Refused', 'Services', 'Envoys'];
 
+/** Who coordinates the slots, where that is another Sluice. */
+function followed({ follows }) {
+  if (follows === undefined) return '';
+  const { coordinator, state } = follows;
+  if (coordinator === undefined) return ', nobody is known to coordinate';
+  return `, follows ${coordinator}${state === 'away' ? ', which is away' : ''}`;
+}
+
 /** What stands above the services. */
 export class Head {
   constructor() {
@@ -13,7 +21,7 @@ export class Head {
 
   /** Draws what is true `now` (milliseconds since the epoch). */
   update(head, views, now) {
-    setText(byId('about'), `${head.version}, up ${age(now - Date.parse(head.startedAt))}`);
+    setText(byId('about'), `${head.version}, up ${age(now - Date.parse(head.startedAt))}${followed(head)}`);
     this.envoys(head.nodes, now);
     this.problems(head.problems);
     byId('burst').hidden = !head.burst;

@@ -58,6 +58,11 @@ export class KnownJobs {
       if (this.#isAsked(address)) this.#change(address, ({ orphans }) => orphans.set(id, slots));
   }
 
+  /** The jobs that a member knows. */
+  of(member: string): readonly KnownJob[] {
+    return [...this.#pods.values()].flatMap(({ jobs }) => [...jobs.values()].filter((job) => job.member === member));
+  }
+
   /** The jobs at a pod. */
   at(address: string): readonly KnownJob[] {
     return [...(this.#pods.get(address)?.jobs.values() ?? [])];
@@ -86,9 +91,7 @@ export class KnownJobs {
 
   /** Takes out all that a member knows. */
   #takeAll(member: string): readonly KnownJob[] {
-    const taken = [...this.#pods.values()].flatMap(({ jobs }) =>
-      [...jobs.values()].filter((job) => job.member === member),
-    );
+    const taken = this.of(member);
     for (const job of taken) this.#change(job.address, ({ jobs }) => jobs.delete(keyOf(job)));
     return taken;
   }

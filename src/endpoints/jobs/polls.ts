@@ -95,6 +95,11 @@ export class JobPolls {
     return polled !== undefined && polled.pods.get(address)?.isAsked !== true;
   }
 
+  /** The jobs that a member has told, and that have not ended. */
+  of(member: string): readonly (Pick<KnownJob, 'address' | 'id' | 'slots'> & { readonly service: ServiceName })[] {
+    return [...this.#known].flatMap(([service, known]) => known.of(member).map((job) => ({ service, ...job })));
+  }
+
   /** A member says everything that it has. `died`: other members of its node that are no more. */
   hello(all: readonly MemberJobs[], member: string, died: readonly string[]): void {
     for (const known of this.#known.values()) known.forget(member);

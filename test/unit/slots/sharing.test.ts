@@ -43,21 +43,27 @@ function world({ reclaim, folder = newFolder() }: { readonly reclaim?: number; r
   const clock = new FakeClock();
   const filters = new Map<string, Filter[]>();
   const open = () => [...filters.values()].flat();
+  const register = new MemberRegister({
+    kept: new KeptFile(join(folder, 'members.json')),
+    onFault: (reason) => {
+      throw new Error(reason);
+    },
+  });
   const sharing = new Sharing({
     clock,
     log: makeLogger('silent'),
-    register: new MemberRegister({
-      kept: new KeptFile(join(folder, 'members.json')),
-      onFault: (reason) => {
-        throw new Error(reason);
-      },
-    }),
+    register,
     reclaimMs: reclaim === undefined ? undefined : millis(reclaim),
     takenByJobs: () => (jobs.known ? jobs.orphans : undefined),
     ended: (members) => {
       for (const { node } of members) jobs.orphans += jobs.ofEnded.get(node) ?? 0;
     },
     members: (node) => (filters.get(node) ?? []).map(({ member }) => member),
+    coordination: { kind: 'alone', takeTerm: (now) => register.takeTerm(now) },
+    relays: () => {
+      throw new Error('there is no other Sluice');
+    },
+    end: () => {},
     flush: (member) => {
       const filter = open().find((each) => each.member === member);
       filter?.said.push(...member.takeMessages().map(({ message }) => message));

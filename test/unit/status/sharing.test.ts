@@ -1,16 +1,18 @@
 import { expect, test } from 'vitest';
-import type { SharingState } from '../../../src/slots/sharing.ts';
+import { NOT_SHARED, type SharingState } from '../../../src/slots/sharing.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
+import { formatStatus } from '../../../src/status/format.ts';
 import { formatService } from '../../../src/status/format-service.ts';
 import { gauges } from '../../../src/status/gauges.ts';
 import { exampleInput, NOW } from './example.ts';
 
 const SHARED: SharingState = {
+  ...NOT_SHARED,
   term: 7,
   members: [
-    { node: 'edge-1', epoch: '1', awaySince: undefined, isKnown: true },
-    { node: 'edge-2', epoch: '2', awaySince: NOW - 60_000, isKnown: true },
-    { node: 'edge-3', epoch: '3', awaySince: undefined, isKnown: false },
+    { node: 'edge-1', epoch: '1', awaySince: undefined, isKnown: true, via: undefined },
+    { node: 'edge-2', epoch: '2', awaySince: NOW - 60_000, isKnown: true, via: 'sluice-2' },
+    { node: 'edge-3', epoch: '3', awaySince: undefined, isKnown: false, via: undefined },
   ],
   held: (service) =>
     service === 'codec'
@@ -28,7 +30,7 @@ test('who shares slots, who holds how many, and what is missing are told', () =>
     term: 7,
     members: [
       { node: 'edge-1', state: 'connected' },
-      { node: 'edge-2', state: 'away', since: new Date(NOW - 60_000).toISOString() },
+      { node: 'edge-2', state: 'away', since: new Date(NOW - 60_000).toISOString(), via: 'sluice-2' },
       { node: 'edge-3', state: 'joining' },
     ],
   });
@@ -53,10 +55,35 @@ test('who shares slots, who holds how many, and what is missing are told', () =>
     expect(metrics).toContain(`${line}\n`);
 });
 
+test('a Sluice that follows another one tells whom, since when, and which of its filters the other one knows', () => {
+  const member = { epoch: '1', awaySince: undefined, via: undefined };
+  const members = [
+    { ...member, node: 'edge-1', isKnown: true },
+    { ...member, node: 'edge-2', isKnown: false },
+  ];
+  const follows = { address: 'sluice-1:18000', isConnected: false, since: NOW - 60_000 };
+  const status = describeStatus(exampleInput({ sharing: { ...NOT_SHARED, members, follows } }));
+  const since = new Date(NOW - 60_000).toISOString();
+  expect(status.follows).toEqual({
+    coordinator: 'sluice-1:18000',
+    state: 'away',
+    since,
+    members: [
+      { node: 'edge-1', state: 'connected' },
+      { node: 'edge-2', state: 'joining' },
+    ],
+  });
+  expect(gauges(status)).toContain('sluice_coordinator_connected 0\n');
+  const options = { paint: (_: unknown, part: string) => part, sort: 'name' } as const;
+  expect(formatStatus(status, options)).toContain('slots           shared; follows sluice-1:18000, away for 1m\n');
+  const unknown = describeStatus(exampleInput({ sharing: { ...NOT_SHARED, follows: 'nobody known' } }));
+  expect(unknown.follows).toEqual({ state: 'away', members: [] });
+});
+
 test('while one Envoy has all slots nothing of that is told', () => {
   const status = describeStatus(exampleInput({}));
   expect(status).not.toHaveProperty('sharing');
   expect(status.services.filter((service) => 'shared' in service)).toEqual([]);
-  for (const name of ['sluice_slots_held', 'sluice_slots_missing', 'sluice_members'])
+  for (const name of ['sluice_slots_held', 'sluice_slots_missing', 'sluice_members', 'sluice_coordinator_connected'])
     expect(gauges(status)).not.toContain(`${name}{`);
 });

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
+import { type Command, Option } from 'commander';
+import { fail, ok, type Result } from '../base/result.ts';
+import { type BindAddress, grpcTarget, isPrivate } from '../xds/server/address.ts';
+import { parseBindAddress } from './options.ts';
+
+/** What commander makes of the options that `addCoordinatorOptions` adds. */
+export interface CoordinatorFlags {
+  readonly coordinator?: BindAddress;
+  readonly coordinatorCa?: string;
+  readonly coordinatorClientCert?: string;
+  readonly coordinatorClientKey?: string;
+  readonly coordinatorSni?: string;
+  readonly coordinatorInsecure?: boolean;
+}
+
+/** Another Sluice that coordinates the slots of pods that both use. */
+export interface CoordinatorChoice {
+  /** As gRPC writes it. */
+  readonly address: string;
+  /** Asked for each connection. */
+  readonly credentials: () => ChannelCredentials;
+  /** The name in its certificate, where it is not the host of its address. */
+  readonly serverName?: string | undefined;
+}
+
+/** Where the Sluice is that coordinates the slots, and how it is reached. */
+export function addCoordinatorOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--coordinator <address>',
+        'where another Sluice listens for Envoys (its --xds) that shares the slots of the same pods with this one; that one coordinates, and is started without this option',
+      ).argParser(parseBindAddress),
+    )
+    .option(
+      '--coordinator-ca <file>',
+      "authorities (PEM) of the coordinator's certificate; Sluice then connects with TLS",
+    )
+    .option('--coordinator-client-cert <file>', 'the certificate Sluice shows there (PEM)')
+    .option('--coordinator-client-key <file>', 'its private key (PEM); all files are read again for each connection')
+    .option(
+      '--coordinator-sni <name>',
+      "the name in the coordinator's certificate, where it is not the host of --coordinator",
+    )
+    .option('--coordinator-insecure', 'allow plaintext to a coordinator on another machine');
+}
+
+/**
+ * What the options say; undefined: this Sluice is the only one, or coordinates. Errors: every combination that makes no sense, and
+ * files that cannot be used.
+ */
+export function coordinatorChoice(
+  flags: CoordinatorFlags,
+  filter: 'on' | 'off',
+): Result<CoordinatorChoice | undefined, string> {
+  const errors = contradictions(flags, filter);
+  if (errors.length > 0) return fail(...errors);
+  const { coordinator, coordinatorCa: ca, coordinatorSni: serverName } = flags;
+  if (coordinator === undefined) return ok(undefined);
+  const address = grpcTarget(coordinator);
+  if (ca === undefined) return ok({ address, credentials: () => credentials.createInsecure() });
+  const files = { ca, cert: flags.coordinatorClientCert, key: flags.coordinatorClientKey };
+  const read = () => tlsCredentials(files);
+  try {
+    read();
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+  return ok({ address, credentials: read, serverName });
+}
+
+/** Errors: throws, with the file and what is wrong with it. */
+function tlsCredentials(files: {
+  readonly ca: string;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}): ChannelCredentials {
+  const [ca, cert, key] = [files.ca, files.cert, files.key].map((file) => (file === undefined ? null : readPem(file)));
+  try {
+    return credentials.createSsl(ca, key, cert);
+  } catch (error) {
+    const named = Object.values(files).filter((file) => file !== undefined);
+    throw new Error(`${named.join(', ')}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function readPem(file: string): Buffer {
+  let pem: Buffer;
+  try {
+    pem = readFileSync(file);
+  } catch (error) {
+    throw new Error(`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!pem.includes('-----BEGIN ')) throw new Error(`${file}: is not in PEM form: it begins with -----BEGIN`);
+  return pem;
+}
+
+function contradictions(flags: CoordinatorFlags, filter: 'on' | 'off'): readonly string[] {
+  const { coordinator, coordinatorCa, coordinatorClientCert, coordinatorClientKey, coordinatorSni } = flags;
+  const errors: string[] = [];
+  const more = [coordinatorCa, coordinatorClientCert, coordinatorClientKey, coordinatorSni, flags.coordinatorInsecure];
+  if (coordinator === undefined) {
+    if (more.some((flag) => flag !== undefined))
+      errors.push(
+        'the --coordinator-… options say how the coordinator is reached: write --coordinator ADDRESS as well',
+      );
+    return errors;
+  }
+  if (filter === 'off')
+    errors.push(
+      '--coordinator shares slots between queue filters, and --filter off runs without: leave one of them out',
+    );
+  if ((coordinatorClientCert === undefined) !== (coordinatorClientKey === undefined))
+    errors.push('--coordinator-client-cert and --coordinator-client-key go together: write both, or none');
+  const needsCa = [coordinatorClientCert, coordinatorClientKey, coordinatorSni].some((flag) => flag !== undefined);
+  if (coordinatorCa === undefined && needsCa)
+    errors.push('without --coordinator-ca Sluice connects in plaintext: write it as well');
+  else if (coordinatorCa === undefined && !isPrivate(coordinator) && flags.coordinatorInsecure !== true) {
+    errors.push(
+      `--coordinator ${grpcTarget(coordinator)}: it is on another machine, and without TLS anybody on the way can take slots, or pass for it; write --coordinator-ca (the authorities of its --xds-cert), or accept it with --coordinator-insecure`,
+    );
+  }
+  return errors;
+}

@@ -1,0 +1,388 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { Timers } from '../base/timers.ts';
+import type { Problem } from '../model/problem.ts';
+import type { ServiceName } from '../model/service.ts';
+import type { MemberId } from './events.ts';
+import type { Peer, PeerEvent } from './peer.ts';
+import type { RelayCall, RelayDial } from './relay-channel.ts';
+import {
+  type FromCoordinator,
+  type FromFollower,
+  type RelayedJob,
+  readFromCoordinator,
+  type ServicePods,
+  writeFromFollower,
+} from './relay-messages.ts';
+import { RELAY_PROTOCOL } from './relay-server.ts';
+import { DEFAULT_PACE } from './server.ts';
+
+/** What `Relays` works with. */
+export interface RelaysOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where the coordinator is: `host:port`. */
+  readonly address: string;
+  readonly dial: RelayDial;
+  /** How this Sluice calls itself. */
+  readonly name: string;
+  /** The jobs that a filter has told. */
+  readonly jobsOf: (member: MemberId) => readonly RelayedJob[];
+  /** Told of a filter that the coordinator has given up: it is to come back as another one. */
+  readonly givenUp: (member: MemberId) => void;
+  /** Told when there is something else to see, or to mend. */
+  readonly changed: () => void;
+  /** From 0 to 1, to come back at another moment than others. */
+  readonly random: () => number;
+}
+
+/** How the way to the coordinator is. */
+export interface RelaysState {
+  readonly address: string;
+  /** Whether it has answered for each filter; undefined: there is no filter here. */
+  readonly isConnected: boolean | undefined;
+  /** Since when it is so, in milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** What is to be told of a coordinator that does not answer. */
+interface Away {
+  readonly since: number;
+  reason: string;
+}
+
+/** The relayed stream of one filter. */
+interface Relay {
+  readonly peer: Peer;
+  call: RelayCall | undefined;
+  /** The coordinator's term was passed on: from here on both are one stream. */
+  isShared: boolean;
+  /** What the filter holds has been passed on. */
+  isKnown: boolean;
+  isWelcome: boolean;
+  heartbeatMs: number;
+  deadAfterMs: number;
+  heardAt: number;
+  saidAt: number;
+  tries: number;
+  cancelRetry: () => void;
+  /** What was told last. */
+  readonly usable: Map<ServiceName, ReadonlySet<string>>;
+  /** Services that the coordinator does not have. */
+  lacks: readonly ServiceName[];
+}
+
+/** How long a coordinator may take to answer. */
+const OPENING_MS = 3000;
+
+/** The first wait after a failure, and the longest: an Envoy without slots is waiting. */
+const FIRST_MS = 100;
+const LONGEST_MS = 1000;
+
+/** What lasts for a moment is no problem: an edit is not everywhere at once, and who was started again comes back. */
+const TELL_MS = 3000;
+
+/** Services whose pods are told in one message. */
+const SERVICES_AT_ONCE = 500;
+
+/**
+ * The streams of a following Sluice to its coordinator, one for each filter that is connected here. What the coordinator says of slots is
+ * passed on to the filter, and what the filter says of them to the coordinator. While it is away filters are told nothing of slots.
+ */
+export class Relays {
+  readonly #options: RelaysOptions;
+  readonly #timers: Timers;
+  readonly #relays = new Map<Peer, Relay>();
+  /** Why the coordinator does not want the filters of an Envoy, by node, and since when. */
+  readonly #refused = new Map<string, Away>();
+  /** Since when the coordinator does not have a service. */
+  readonly #lacks = new Map<ServiceName, number>();
+  #away: Away | undefined;
+  #since: number;
+  #isWatching = false;
+  #lookedAt = 0;
+
+  constructor(options: RelaysOptions) {
+    this.#options = options;
+    this.#timers = new Timers(options.clock);
+    this.#since = options.clock.now();
+  }
+
+  /** A filter has come, and is to share. */
+  open(peer: Peer): void {
+    const now = this.#options.clock.monotonic();
+    const relay: Relay = {
+      peer,
+      call: undefined,
+      isShared: false,
+      isKnown: false,
+      isWelcome: false,
+      heartbeatMs: DEFAULT_PACE.heartbeatMs,
+      deadAfterMs: DEFAULT_PACE.deadAfterMs,
+      heardAt: now,
+      saidAt: now,
+      tries: 0,
+      cancelRetry: () => {},
+      usable: new Map(),
+      lacks: [],
+    };
+    this.close(peer);
+    this.#relays.set(peer, relay);
+    this.#dial(relay);
+    this.#watch();
+  }
+
+  /** The stream of a filter is over. */
+  close(peer: Peer): void {
+    const relay = this.#relays.get(peer);
+    if (relay === undefined) return;
+    this.#relays.delete(peer);
+    relay.cancelRetry();
+    relay.call?.end();
+    this.#countLacks();
+  }
+
+  /** A filter tells something. */
+  tell(peer: Peer, event: PeerEvent): void {
+    const relay = this.#relays.get(peer);
+    if (relay === undefined) return;
+    if (event.kind === 'usable') {
+      this.#tellUsable(relay, event.services);
+      return;
+    }
+    const isOfSlots = event.kind === 'holding' || event.kind === 'changes';
+    // What it said before the coordinator has asked is not for the coordinator.
+    if (isOfSlots && !relay.isShared) return;
+    this.#write(relay, event);
+    if (event.kind !== 'holding' || !event.isComplete) return;
+    relay.isKnown = true;
+    this.#options.changed();
+  }
+
+  /** Whether the coordinator knows what a filter holds. */
+  isKnown(peer: Peer): boolean {
+    return this.#relays.get(peer)?.isKnown === true;
+  }
+
+  /** How the way to the coordinator is. */
+  state(): RelaysState {
+    const all = [...this.#relays.values()];
+    return {
+      address: this.#options.address,
+      isConnected: all.length === 0 ? undefined : all.every(({ isShared }) => isShared),
+      since: this.#away?.since ?? this.#since,
+    };
+  }
+
+  /** What somebody has to mend. */
+  problems(): readonly Problem[] {
+    const { address, clock } = this.#options;
+    const isOld = (since: number) => clock.now() - since >= TELL_MS;
+    const refused = [...this.#refused].flatMap(([node, { since, reason }]): readonly Problem[] => {
+      if (!isOld(since)) return [];
+      return [
+        {
+          severity: 'error',
+          subject: `Envoy ${node}`,
+          message: `the coordinator ${address} does not share slots with it: ${reason}; it goes on with those that it holds, and gets no others`,
+        },
+      ];
+    });
+    const lacks = [...this.#lacks].flatMap(([service, since]): readonly Problem[] => {
+      if (!isOld(since)) return [];
+      return [
+        {
+          severity: 'warning',
+          subject: `service ${service}`,
+          message: `the coordinator ${address} has no service of this name with a limit, so it gives its Envoys no slot: its requests wait`,
+          fix: 'give both Sluices the same services',
+        },
+      ];
+    });
+    return [...this.#awayProblem(isOld), ...refused, ...lacks];
+  }
+
+  /** Ends all streams. */
+  stop(): void {
+    for (const peer of [...this.#relays.keys()]) this.close(peer);
+    this.#timers.stop();
+  }
+
+  #awayProblem(isOld: (since: number) => boolean): readonly Problem[] {
+    const away = this.#away;
+    if (away === undefined || !isOld(away.since)) return [];
+    const since = new Date(away.since).toISOString().slice(11, 19);
+    return [
+      {
+        severity: 'error',
+        subject: `coordinator ${this.#options.address}`,
+        message: `does not answer since ${since} UTC (${away.reason}): each Envoy goes on with the slots that it holds, in its own order; no slot moves, and requests of a service of which an Envoy holds none wait there`,
+        fix: 'start it, or mend the way to it; its address is what --coordinator says',
+      },
+    ];
+  }
+
+  #dial(relay: Relay): void {
+    const { clock, address, dial, name, jobsOf } = this.#options;
+    const { peer } = relay;
+    relay.cancelRetry();
+    relay.isWelcome = false;
+    relay.heardAt = clock.monotonic();
+    const call: RelayCall = dial(address, {
+      message: (bytes) => {
+        if (relay.call === call) this.#receive(relay, bytes);
+      },
+      closed: (reason, isRefusal) => {
+        if (relay.call === call) this.#lost(relay, reason, isRefusal);
+      },
+    });
+    relay.call = call;
+    const { node, epoch, process, stream, shares } = peer.hello;
+    this.#write(relay, {
+      kind: 'hello',
+      protocol: RELAY_PROTOCOL,
+      ...{ node, epoch, process, stream, shares },
+      sluice: name,
+      jobs: jobsOf(peer.hello),
+    });
+    relay.usable.clear();
+    this.#tellUsable(relay, peer.services);
+  }
+
+  #receive(relay: Relay, bytes: Buffer): void {
+    relay.heardAt = this.#options.clock.monotonic();
+    let message: FromCoordinator;
+    try {
+      message = readFromCoordinator(bytes);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#lost(relay, `not a CoordinatorMessage: ${reason}`, false);
+      return;
+    }
+    switch (message.kind) {
+      case 'welcome':
+        relay.isWelcome = true;
+        relay.heartbeatMs = message.heartbeatMs;
+        relay.deadAfterMs = message.deadAfterMs;
+        return;
+      case 'say':
+        this.#say(relay, message);
+        return;
+      case 'ask ended':
+        relay.peer.askEnded(message.epoch);
+        return;
+      case 'lacks':
+        relay.lacks = message.services;
+        this.#countLacks();
+        return;
+      case 'heartbeat':
+      case 'unknown':
+        return;
+    }
+  }
+
+  #say(relay: Relay, { messages }: FromCoordinator & { readonly kind: 'say' }): void {
+    if (messages.some(({ kind }) => kind === 'welcome')) {
+      relay.isShared = true;
+      relay.tries = 0;
+      this.#refused.delete(relay.peer.hello.node);
+      this.#noteBack();
+    }
+    relay.peer.say(messages);
+    if (messages.some(({ kind }) => kind === 'dead')) this.#options.givenUp(relay.peer.hello);
+  }
+
+  #lost(relay: Relay, reason: string, isRefusal: boolean): void {
+    const { clock, log, address } = this.#options;
+    const { peer } = relay;
+    relay.call?.end();
+    relay.call = undefined;
+    log.debug({ node: peer.hello.node, address, reason }, 'the stream to the coordinator is over');
+    const now = clock.now();
+    if (isRefusal) {
+      const known = this.#refused.get(peer.hello.node);
+      if (known === undefined) this.#refused.set(peer.hello.node, { since: now, reason });
+      else known.reason = reason;
+      this.#noteBack();
+    } else if (this.#away === undefined) this.#away = { since: now, reason };
+    else this.#away.reason = reason;
+    this.#tellLater();
+    if (relay.isShared) {
+      // What was on its way is void: the next hello of the filter says what is so.
+      peer.end(`the stream to the coordinator is over: ${reason}`);
+      return;
+    }
+    const full = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(relay.tries++, 10));
+    relay.cancelRetry = this.#timers.after(full * (0.5 + this.#options.random() / 2), () => this.#dial(relay));
+  }
+
+  #noteBack(): void {
+    if (this.#away === undefined) return;
+    this.#away = undefined;
+    this.#since = this.#options.clock.now();
+    this.#options.changed();
+  }
+
+  #tellLater(): void {
+    this.#options.changed();
+    this.#timers.after(TELL_MS, () => this.#options.changed());
+  }
+
+  #countLacks(): void {
+    const lacked = new Set([...this.#relays.values()].flatMap(({ lacks }) => lacks));
+    for (const service of this.#lacks.keys()) if (!lacked.has(service)) this.#lacks.delete(service);
+    for (const service of lacked) if (!this.#lacks.has(service)) this.#lacks.set(service, this.#options.clock.now());
+    this.#tellLater();
+  }
+
+  #tellUsable(relay: Relay, names: Iterable<ServiceName>): void {
+    if (relay.call === undefined) return;
+    const changed: ServicePods[] = [];
+    for (const name of names) {
+      const pods = relay.peer.usable(name);
+      if (sameSet(relay.usable.get(name) ?? NO_PODS, pods)) continue;
+      relay.usable.set(name, pods);
+      changed.push([name, pods]);
+    }
+    for (let at = 0; at < changed.length; at += SERVICES_AT_ONCE)
+      this.#write(relay, { kind: 'usable', services: changed.slice(at, at + SERVICES_AT_ONCE) });
+  }
+
+  #write(relay: Relay, message: FromFollower): void {
+    if (relay.call === undefined) return;
+    relay.saidAt = this.#options.clock.monotonic();
+    relay.call.write(writeFromFollower(message));
+  }
+
+  /** Speaks where nothing was said, and gives up streams on which nothing was heard, while there are any. */
+  #watch(): void {
+    if (this.#isWatching || this.#relays.size === 0) return;
+    this.#isWatching = true;
+    const { clock } = this.#options;
+    this.#lookedAt = clock.monotonic();
+    this.#timers.after(DEFAULT_PACE.heartbeatMs / 2, () => {
+      this.#isWatching = false;
+      this.#lookRound();
+      this.#watch();
+    });
+  }
+
+  #lookRound(): void {
+    const now = this.#options.clock.monotonic();
+    // Who was frozen, or busy, has not heard what came meanwhile: it is read next.
+    const isLate = now - this.#lookedAt >= DEFAULT_PACE.deadAfterMs / 2;
+    for (const relay of [...this.#relays.values()]) {
+      if (relay.call === undefined) continue;
+      if (isLate) relay.heardAt = now;
+      const patience = relay.isWelcome ? relay.deadAfterMs : OPENING_MS;
+      if (now - relay.heardAt >= patience) this.#lost(relay, `nothing was heard of it for ${patience} ms`, false);
+      else if (now - relay.saidAt >= relay.heartbeatMs) this.#write(relay, { kind: 'heartbeat' });
+    }
+  }
+}
+
+const NO_PODS: ReadonlySet<string> = new Set();
+
+function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((each) => b.has(each));
+}
