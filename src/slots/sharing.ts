@@ -64,7 +64,7 @@ export interface SharingMember {
   /** It has said to the coordinator what it holds. */
   readonly isKnown: boolean;
   /** The Sluice that relays its stream, or did so last; undefined: it is connected here. */
-  readonly via: string | undefined;
+  readonly via?: string | undefined;
 }
 
 /** How slots are shared now. */

@@ -26,6 +26,50 @@ test('the Compose file with two Envoys gives each the bootstrap that Sluice prin
   expect(ports).toEqual(['127.0.0.1:8080:8080', '127.0.0.1:8081:8080']);
 });
 
+test('the Compose file with two pairs: one Sluice coordinates and keeps who may hold slots, the other one follows it', () => {
+  const { services, volumes } = parse(readFileSync(join(FOLDER, 'pairs', 'docker-compose.yml'), 'utf8'), {
+    merge: true,
+  });
+  const [coordinator, follower] = ['sluice-1', 'sluice-2'].map((name) => services[name]);
+  expect(coordinator.command).not.toContain('--coordinator');
+  expect(optionsOf(coordinator.command).get('--state-dir')).toBe('/var/lib/sluice');
+  expect(coordinator.volumes).toContain('state:/var/lib/sluice');
+  expect(Object.keys(volumes)).toEqual(['state']);
+  const { port } = new URL(`http://${optionsOf(coordinator.command).get('--xds')}`);
+  expect(optionsOf(follower.command).get('--coordinator')).toBe(`sluice-1:${port}`);
+  for (const [index, name] of edges.entries()) {
+    expect(services[name].command).toEqual(compose.services[name].command);
+    // The bootstrap names the host `sluice`: in the network of each pair that is its own.
+    const network = `pair-${index + 1}`;
+    expect(services[`sluice-${index + 1}`].networks[network]).toEqual({ aliases: ['sluice'] });
+    expect(services[name].networks).toEqual(['pods', network]);
+  }
+});
+
+test('two pairs, with the options of the Compose file, share the slots', async () => {
+  const pods = await Pods.start({ count: 2 });
+  onTestFinished(() => pods.stop());
+  const routes = {
+    services: { demo: { static: pods.addresses, limit: 1 } },
+    routes: [{ match: { prefix: '/' }, service: 'demo' }],
+  };
+  const state = mkdtempSync(join(tmpdir(), 'sluice-compose-'));
+  onTestFinished(() => rmSync(state, { recursive: true, force: true }));
+  const one = await ControlPlane.start(routes, ['--state-dir', state]);
+  const follow = ['--coordinator', `localhost:${one.xds.port}`, '--coordinator-insecure'];
+  const other = await ControlPlane.start(routes, ['--state-dir', join(state, 'other'), ...follow]);
+  await one.envoy('edge-1');
+  await other.envoy('edge-2');
+  const held = async () => {
+    const [service] = (await one.status()).services;
+    return service?.kind === 'limited' ? service.shared?.held : undefined;
+  };
+  await expect.poll(held, { timeout: 20_000 }).toEqual([
+    { node: 'edge-1', slots: 1 },
+    { node: 'edge-2', slots: 1 },
+  ]);
+}, 60_000);
+
 test('two Envoys with one bootstrap and different --service-node are two Envoys, and share the slots', async () => {
   const pods = await Pods.start({ count: 2 });
   onTestFinished(() => pods.stop());
@@ -59,3 +103,10 @@ test('two Envoys with one bootstrap and different --service-node are two Envoys,
   };
   await expect.poll(held, { timeout: 20_000 }).toBe(2);
 }, 60_000);
+
+/** What follows each option of a command line. */
+function optionsOf(command: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    command.flatMap((word, at) => (word.startsWith('--') ? [[word, command[at + 1] ?? ''] as const] : [])),
+  );
+}
