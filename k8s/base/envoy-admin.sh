@@ -3,11 +3,13 @@
 #
 #   envoy-admin.sh alive    succeeds when Envoy's main thread answers
 #   envoy-admin.sh ready    succeeds when Envoy takes requests and is not draining
-#   envoy-admin.sh drain    takes no new connections, and returns when no request is running or waiting
+#   envoy-admin.sh drain    takes no new connections after some seconds, and returns when no request is running or waiting
 #   envoy-admin.sh gone     returns when Envoy has ended
 set -u -o pipefail
 # Without so many answers in a row Envoy is taken to have ended.
 MOST_MISSED=${ENVOY_ADMIN_TRIES:-5}
+# So many seconds new connections are still taken: all nodes and load balancers have to learn that this pod takes no more.
+NOTICE=${ENVOY_ADMIN_NOTICE:-5}
 ADMIN=/dev/tcp/${ENVOY_ADMIN_HOST:-127.0.0.1}/${ENVOY_ADMIN_PORT:-9901}
 
 # ask METHOD PATH: prints the answer; fails when nobody takes the question.
@@ -52,6 +54,7 @@ case ${1-} in
   drain)
     # From now on every answer tells its client not to use the connection again,
     insist POST /healthcheck/fail
+    sleep "$NOTICE"
     # and no new connection is taken. The line's way to the pods, which is inside Envoy, stays open.
     insist POST /drain_listeners
     quiet=0

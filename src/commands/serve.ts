@@ -19,12 +19,13 @@ import {
   parseBindAddress,
   routesOption,
 } from './options.ts';
+import { addPairOptions, type PairFlags, pairsChoice } from './pair-options.ts';
 import { stateDir, stateDirOption } from './state-dir.ts';
 import { DEFAULT_ADMIN, parseAdminUrl } from './status.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
 import { addXdsSecurityOptions, type XdsSecurityFlags, xdsSecurity } from './xds-security-options.ts';
 
-interface Options extends DnsFlags, XdsSecurityFlags, CoordinatorFlags, ObjectFlags {
+interface Options extends DnsFlags, XdsSecurityFlags, CoordinatorFlags, PairFlags, ObjectFlags {
   readonly routes?: string;
   readonly xds: readonly BindAddress[];
   readonly admin?: HostPort;
@@ -55,7 +56,8 @@ export function addServe(program: Command): void {
         .default(DEFAULT_XDS, '127.0.0.1:18000'),
     );
   addXdsSecurityOptions(command);
-  addCoordinatorOptions(command)
+  addCoordinatorOptions(command);
+  addPairOptions(command)
     .option(
       '--admin <host:port>',
       'where Sluice serves health, status and metrics (default: 127.0.0.1:18001)',
@@ -96,6 +98,17 @@ async function serve(options: Options): Promise<void> {
     failWith(EXIT.badInput, coordinator.errors);
     return;
   }
+  const pairs = pairsChoice(options, filter);
+  if (!pairs.ok) {
+    failWith(EXIT.badInput, pairs.errors);
+    return;
+  }
+  if (pairs.value !== undefined && coordinator.value !== undefined) {
+    failWith(EXIT.badInput, [
+      '--coordinator names the one that coordinates, --coordinator-lease has a Lease say so: leave one of them out',
+    ]);
+    return;
+  }
   const stopping = stopSignal();
   const log = makeLogger(logLevel);
   const security = await xdsSecurity(options, xds, { clock: systemClock, log });
@@ -113,6 +126,7 @@ async function serve(options: Options): Promise<void> {
     xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
     admin,
     coordinator: coordinator.value,
+    pairs: pairs.value,
     slotsReclaim,
     filter,
     allowTrap: options.allowTrap,

@@ -7,6 +7,7 @@ import { fail, ok, type Result } from '../base/result.ts';
 import { type NodeRule, nodeGuard } from '../xds/protocol/client-names.ts';
 import { type BindAddress, grpcTarget, isPrivate } from '../xds/server/address.ts';
 import { RotatingCredentials } from '../xds/server/credentials.ts';
+import { readTlsFiles } from '../xds/server/tls-files.ts';
 
 /** What commander makes of the options that `addXdsSecurityOptions` adds. */
 export interface XdsSecurityFlags {
@@ -68,7 +69,7 @@ export async function xdsSecurity(
   if (xdsCert === undefined || xdsKey === undefined) return ok({ credentials: undefined, guard, maxAgeMs });
   const clientCa = xdsClientCa === undefined ? {} : { clientCa: xdsClientCa };
   const loaded = await RotatingCredentials.load(
-    { certificate: xdsCert, key: xdsKey, ...clientCa },
+    (now) => readTlsFiles({ certificate: xdsCert, key: xdsKey, ...clientCa }, now),
     {
       clock,
       onProblem: (problems) =>

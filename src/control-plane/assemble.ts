@@ -51,9 +51,11 @@ import { MergedRoutes } from './merged-routes.ts';
 import { ModelSnapshots } from './model-snapshots.ts';
 import { openDeletionCosts } from './open-deletion-costs.ts';
 import { type ObjectRoutesChoice, openObjectRoutes } from './open-object-routes.ts';
+import { openPairs } from './open-pairs.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { Operator } from './operator.ts';
 import { OverrideStore } from './override-store.ts';
+import type { PairsChoice } from './pairs.ts';
 import { Rollouts } from './rollouts.ts';
 import { WaitingRequests } from './waiting-requests.ts';
 
@@ -71,6 +73,8 @@ export interface ControlPlaneOptions {
   readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'guard' | 'maxAgeMs'>;
   /** Another Sluice that coordinates the slots, and how it is reached; undefined: this one does. */
   readonly coordinator?: (RelaySecurity & { readonly address: string }) | undefined;
+  /** This Sluice is one of several that share slots, of which one coordinates by a Lease; undefined: it is not. */
+  readonly pairs?: PairsChoice | undefined;
   /** The slots of an Envoy that has been away for so long are given to others; undefined: never. */
   readonly slotsReclaim?: Millis | undefined;
   /** Where health, status and metrics are served. */
@@ -126,14 +130,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const file = await routeFile?.load();
   if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
-  const { server, controller, envoys, sharing, observation, metrics, operator, telemetry } = assemble(
-    options,
-    routeFile,
-    {
-      file: file?.value ?? {},
-      filter,
-    },
-  );
+  const assembled = assemble(options, routeFile, { file: file?.value ?? {}, filter });
+  const { server, controller, envoys, sharing, observation, metrics, operator, telemetry, pairs } = assembled;
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
   const giveUp = async (errors: readonly string[]) => {
     observation.stop();
@@ -157,6 +155,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   if (!admin.ok) return giveUp(admin.errors);
   const stopping = new AbortController();
   const running = controller.run(stopping.signal);
+  assembled.startPairs();
   const costs = openDeletionCosts(options, { model: () => controller.state().model, telemetry });
   return ok({
     xds: bound.value,
@@ -165,7 +164,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       stopping.abort();
       costs?.stop();
       observation.stop();
-      await Promise.all([server.stop(), admin.value.stop()]);
+      await Promise.all([server.stop(), admin.value.stop(), pairs?.stop()]);
       // After the server: for each Envoy that goes with it they would wait for its return.
       envoys.stop();
       sharing.stop();
@@ -206,7 +205,7 @@ function assemble(
       events.post({ kind: 'slots', event });
     },
   });
-  const register = new MemberRegister({
+  const ownRegister = new MemberRegister({
     kept:
       options.stateDir === undefined
         ? undefined
@@ -215,21 +214,24 @@ function assemble(
       log.error({ reason }, 'after a restart Envoys that hold slots and are away will not be waited for'),
   });
   const { coordinator } = options;
+  const pairs = options.pairs && openPairs(options.pairs, options);
   const sharing = new Sharing({
     clock,
     log,
-    register,
+    register: pairs?.register ?? ownRegister,
     coordination:
-      coordinator === undefined
-        ? { kind: 'alone', takeTerm: (now) => register.takeTerm(now) }
-        : { kind: 'follows', address: coordinator.address },
+      pairs !== undefined
+        ? { kind: 'unknown' }
+        : coordinator === undefined
+          ? { kind: 'alone', takeTerm: (now) => ownRegister.takeTerm(now) }
+          : { kind: 'follows', address: coordinator.address },
     relays: (address) =>
       new Relays({
         clock,
         log,
         address,
-        dial: grpcDial(coordinator ?? PLAINTEXT),
-        name: hostname(),
+        dial: grpcDial(pairs?.security ?? coordinator ?? PLAINTEXT),
+        name: options.pairs?.pod ?? hostname(),
         jobsOf: (member) => jobs.of(memberKey(member)),
         random: Math.random,
         givenUp: (member) => sharing.died([keyOf(member)], 'the coordinator has given it up'),
@@ -245,7 +247,7 @@ function assemble(
   });
   const relayed = new RelayServer({
     clock,
-    guard,
+    guard: pairs?.guard ?? guard,
     pace: options.pace,
     refusal(hello) {
       if (filter.kind === 'off') return 'this Sluice counts no slots: it runs with --filter off';
@@ -280,7 +282,8 @@ function assemble(
       events.post({ kind: 'xds', event });
       if ('typeUrl' in event && event.typeUrl === TYPE_URLS.listener) tellClosed();
     },
-    extraServices: [slots, relayed],
+    // Sluices of a Lease come to a port of their own.
+    extraServices: pairs === undefined ? [slots, relayed] : [slots],
   });
   const envoys = new Envoys({
     clock,
@@ -395,7 +398,8 @@ function assemble(
     telemetry,
     isFilterOff: filter.kind === 'off',
   });
-  return { server, controller, envoys, sharing, observation, metrics, operator, telemetry };
+  const startPairs = () => pairs?.start(sharing, relayed);
+  return { server, controller, envoys, sharing, observation, metrics, operator, telemetry, pairs, startPairs };
 }
 
 /** What is kept over a restart; each route file has its own. */

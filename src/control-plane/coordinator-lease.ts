@@ -5,7 +5,7 @@ import type { NamespacedApi } from '../kubernetes/own-namespace.ts';
 import type { SourceLog } from '../model/source.ts';
 import type { Coordination, Register } from '../slots/coordination.ts';
 import { keyOf } from '../slots/register.ts';
-import type { SharingState } from '../slots/sharing.ts';
+import type { SharingMember } from '../slots/sharing.ts';
 import { LeaseRegister } from './lease-register.ts';
 import { MemberLeases } from './member-leases.ts';
 
@@ -32,7 +32,7 @@ export interface CoordinatorLeaseOptions extends CoordinatorLeaseChoice {
 export interface Coordinated {
   coordinate(coordination: Coordination): void;
   died(keys: readonly string[], why: string): void;
-  state(): Pick<SharingState, 'members'>;
+  state(): { readonly members: readonly Pick<SharingMember, 'node' | 'epoch' | 'awaySince'>[] };
 }
 
 /** Another one takes over so soon. Nothing is wrong where one is replaced that only seemed to have ended. */
@@ -99,7 +99,6 @@ export class CoordinatorLease {
     const told = JSON.stringify([kind, about]);
     if (told === this.#told) return;
     this.#told = told;
-    this.#options.log('info', WORDS[kind], about);
     sharing.coordinate(now);
   }
 
@@ -129,10 +128,3 @@ export class CoordinatorLease {
     }
   }
 }
-
-const WORDS: Readonly<Record<Coordination['kind'], string>> = {
-  alone: 'this Sluice is alone',
-  coordinates: 'this Sluice coordinates the slots of all',
-  follows: 'another Sluice coordinates the slots of all',
-  unknown: 'it is not known which Sluice coordinates: Envoys go on with the slots that they have',
-};

@@ -242,7 +242,7 @@ export class Sharing {
 
   /** Whether an Envoy has a queue filter: one that is connected now, or `registered` one that may come back. */
   hasFilter(node: string, registered: boolean): boolean {
-    if (registered) return this.#options.register.members.some((each) => each.node === node);
+    if (registered && this.#options.register.members.some((each) => each.node === node)) return true;
     return [...this.#peers.values()].some(({ hello, via }) => via === undefined && hello.node === node);
   }
 

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { parseRouteFile } from '../../src/routes/file/parse.ts';
-import { K8S, type Manifest, WHY_NOT as NO_KUBECTL, only, ROOT, render } from '../unit/k8s/kustomize.ts';
+import { K8S, type Manifest, WHY_NOT as NO_KUBECTL, named, only, ROOT, render } from '../unit/k8s/kustomize.ts';
 import { TestCluster } from './kit/cluster.ts';
 import { WHY_NOT as NO_CLUSTER } from './kit/skip.ts';
 
@@ -78,6 +78,7 @@ describe.skipIf(whyNot !== undefined)(title, () => {
       JSON.parse(
         JSON.stringify(spec)
           .replaceAll(/sluice-envoy-[0-9a-z]+/g, 'sluice-envoy')
+          .replaceAll(',"app.kubernetes.io/instance":"sluice"', '')
           .replace(',"--log-level=info"', ''),
       );
     const { imagePullPolicy: _, ...sluice } = comparable(pod(chart)).containers[0];
@@ -85,11 +86,15 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     expect(sluice).toEqual(expected[0]);
     expect(comparable(pod(chart)).containers[1]).toEqual(expected[1]);
     expect(comparable(pod(chart))).toMatchObject(rest);
-    expect(only(chart, 'Role')['rules']).toEqual(only(manifests, 'Role')['rules']);
-    expect(only(chart, 'NetworkPolicy')['spec'].ingress).toEqual(only(manifests, 'NetworkPolicy')['spec'].ingress);
-    const { progressDeadlineSeconds, strategy } = only(chart, 'Deployment')['spec'];
-    expect(strategy).toEqual({ type: 'Recreate' });
-    expect(progressDeadlineSeconds).toBeGreaterThan(pod(chart).terminationGracePeriodSeconds);
+    for (const role of ['sluice', 'sluice-peers'])
+      expect(named(chart, 'Role', role)['rules']).toEqual(named(manifests, 'Role', role)['rules']);
+    const ingress = (all: readonly Manifest[]) => comparable(only(all, 'NetworkPolicy')['spec'].ingress);
+    expect(ingress(chart)).toEqual(ingress(manifests));
+    const { replicas, strategy } = only(manifests, 'Deployment')['spec'];
+    expect(only(chart, 'Deployment')['spec']).toMatchObject({ replicas, strategy });
+    const budget = ({ spec: { selector: _, ...bounds } }: Manifest) => bounds;
+    expect(budget(only(chart, 'PodDisruptionBudget'))).toEqual(budget(only(manifests, 'PodDisruptionBudget')));
+    expect(Object.keys(only(chart, 'Secret')).sort()).toEqual(['apiVersion', 'kind', 'metadata']);
   });
 
   test('selectors find the pod, and nothing of a version is among its labels', () => {
@@ -122,12 +127,13 @@ describe.skipIf(whyNot !== undefined)(title, () => {
 
   test('each watched namespace has a Role, and two releases do not share a name there', () => {
     const all = template(...set('watchNamespaces={ai-media,apps}'));
-    const roles = all.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata);
+    const isOfServices = ({ metadata }: Manifest) => !metadata.name.endsWith('-peers');
+    const roles = all.filter((one) => one.kind === 'Role' && isOfServices(one)).map(({ metadata }) => metadata);
     expect(roles).toMatchObject([
       { name: 'sluice', namespace: 'apps' },
       { name: 'sluice.apps', namespace: 'ai-media' },
     ]);
-    const bindings = all.filter(({ kind }) => kind === 'RoleBinding');
+    const bindings = all.filter((one) => one.kind === 'RoleBinding' && isOfServices(one));
     expect(bindings).toHaveLength(2);
     for (const { subjects } of bindings) {
       expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'sluice', namespace: 'apps' }]);
@@ -141,8 +147,11 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     }
     const [sluice] = only(all, 'Deployment')['spec'].template.spec.containers;
     expect(sluice.args).toContain('--admin=0.0.0.0:18001');
-    expect(sluice.ports).toEqual([{ name: 'admin', containerPort: 18001 }]);
-    const [, admin] = only(all, 'NetworkPolicy')['spec'].ingress;
+    expect(sluice.ports).toEqual([
+      { name: 'peers', containerPort: 18002 },
+      { name: 'admin', containerPort: 18001 },
+    ]);
+    const [, , admin] = only(all, 'NetworkPolicy')['spec'].ingress;
     expect(admin.ports).toEqual([{ protocol: 'TCP', port: 'admin' }]);
     const rules = execFileSync('cat', [`${K8S}observability/alerts.yaml`], { encoding: 'utf8' });
     expect(only(all, 'PrometheusRule')['spec']).toEqual(parse(rules));
@@ -196,11 +205,18 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     const both = template(...set('ingresses.enabled=true', 'gatewayApi.enabled=true'));
     expect(only(both, 'Service')['spec'].ports).toHaveLength(2);
     expect(both.filter(({ kind }) => kind === 'ClusterRole')).toHaveLength(2);
-    expect(both.some(({ kind, metadata }) => kind === 'Role' && metadata.name === 'sluice-lease')).toBe(true);
     const istio = template(...set('istio.enabled=true', 'istio.certificates={a/b}'));
     const { args } = only(istio, 'Deployment')['spec'].template.spec.containers[0];
     expect(args).toEqual(expect.arrayContaining(['--istio', '--istio-certificate=a/b', '--istio-port=80']));
     expect(only(istio, 'ClusterRole')['rules']).toEqual(only(render('istio'), 'ClusterRole')['rules']);
+  });
+
+  test('a Secret of your own is read, and never written; none is made', () => {
+    const all = template(...set('peers.secretName=mine'));
+    expect(all.map(({ kind }) => kind)).not.toContain('Secret');
+    expect(only(all, 'Deployment')['spec'].template.spec.containers[0].args).toContain('--peers-secret=mine');
+    const [, , right] = named(all, 'Role', 'sluice-peers')['rules'];
+    expect(right).toMatchObject({ resources: ['secrets'], resourceNames: ['mine'], verbs: ['get'] });
   });
 
   test('values that make no sense are refused', () => {

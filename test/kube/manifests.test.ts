@@ -41,12 +41,12 @@ describe.skipIf(whyNot !== undefined)(title, () => {
   }
 
   /** How many objects there are, where it is not the usual number. */
-  const OBJECTS: Readonly<Record<string, number>> = { 'watched-namespace': 2, 'overlays/lbagent': 8 };
+  const OBJECTS: Readonly<Record<string, number>> = { 'watched-namespace': 2, 'overlays/lbagent': 11 };
   const dryRun = ['apply', '--dry-run=server', '--validate=strict'];
 
   test.each(APPLICABLE)('kubectl apply -k k8s/%s is taken by the API server', async (folder) => {
     const out = await kubectl([...dryRun, '-k', `${K8S}${folder}`]);
-    expect(out.trim().split('\n')).toHaveLength(OBJECTS[folder] ?? 9);
+    expect(out.trim().split('\n')).toHaveLength(OBJECTS[folder] ?? 12);
     expect(await kubectl([...dryRun, '--server-side', '-k', `${K8S}${folder}`])).toContain('serverside-applied');
   });
 
@@ -63,7 +63,7 @@ describe.skipIf(whyNot !== undefined)(title, () => {
     const text = await kubectl(['kustomize', `${K8S}.`]);
     const misspelt = text.replace('terminationGracePeriodSeconds', 'terminationGracePeriod');
     expect(await refusal([...dryRun, '-f', '-'], misspelt)).toContain('unknown field');
-    expect(await refusal([...dryRun, '-f', '-'], text.replace('type: Recreate', 'type: Never'))).toContain(
+    expect(await refusal([...dryRun, '-f', '-'], text.replace('type: RollingUpdate', 'type: Never'))).toContain(
       'spec.strategy',
     );
   });
@@ -148,5 +148,13 @@ describe.skipIf(whyNot !== undefined)(title, () => {
       expect(await may('list', 'secrets', namespace)).toBe('no');
     }
     expect(await may('list', 'services', 'kube-system')).toBe('no');
+    // What the pairs share is in their own namespace.
+    const leases = 'leases.coordination.k8s.io';
+    for (const verb of ['get', 'list', 'create', 'update', 'delete'])
+      expect([await may(verb, leases, home.name), await may(verb, leases, watched.name)]).toEqual(['yes', 'no']);
+    expect([await may('get', 'pods', home.name), await may('list', 'pods', home.name)]).toEqual(['yes', 'no']);
+    const secrets = ['secrets/sluice', 'secrets/other'];
+    for (const verb of ['get', 'update'])
+      expect(await Promise.all(secrets.map((one) => may(verb, one, home.name)))).toEqual(['yes', 'no']);
   });
 });

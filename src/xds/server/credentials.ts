@@ -1,31 +1,31 @@
 import { experimental, type ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
 import { ok, type Result } from '../../base/result.ts';
-import { readTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts';
+import type { TlsMaterial, TlsReader } from './tls-files.ts';
 
 type CaListener = Parameters<experimental.CertificateProvider['addCaCertificateListener']>[0];
 type IdentityListener = Parameters<experimental.CertificateProvider['addIdentityCertificateListener']>[0];
 
-/** How the files of a `RotatingCredentials` are watched. */
+/** How what a `RotatingCredentials` reads is watched. */
 export interface RotationOptions {
   readonly clock: Clock;
-  /** How often the files are read, in milliseconds; 10 s by default. */
+  /** How often it is read, in milliseconds; 10 s by default. */
   readonly intervalMs?: number;
-  /** Told once of every new state of the files that is not taken, and why. */
+  /** Told once of everything new that is not taken, and why. */
   readonly onProblem: (problems: readonly string[]) => void;
   /** Told when a new pair is active. */
   readonly onRotated?: () => void;
 }
 
 /**
- * TLS for a server, from files that are read again and again, so that a certificate can be replaced without a restart,
+ * TLS for a server, from what is read again and again, such as files, so that a certificate can be replaced without a restart,
  * in whatever way the files are (a Kubernetes secret swaps a link that no watcher sees). New connections get the new
- * certificate, open ones stay. Files that cannot be used leave the good ones before them active.
+ * certificate, open ones stay. What cannot be used leaves the good pair before it active.
  */
 export class RotatingCredentials implements experimental.CertificateProvider {
   /** What the server is started with. */
   readonly server: ServerCredentials;
-  readonly #files: TlsFiles;
+  readonly #read: TlsReader;
   readonly #options: RotationOptions;
   readonly #caListeners = new Set<CaListener>();
   readonly #identityListeners = new Set<IdentityListener>();
@@ -34,28 +34,33 @@ export class RotatingCredentials implements experimental.CertificateProvider {
   #stopped = false;
   #cancel: () => void = () => {};
 
-  private constructor(files: TlsFiles, material: TlsMaterial, options: RotationOptions) {
-    this.#files = files;
+  private constructor(read: TlsReader, material: TlsMaterial, options: RotationOptions) {
+    this.#read = read;
     this.#material = material;
     this.#options = options;
-    const authorities = files.clientCa === undefined ? null : this;
+    const authorities = material.clientCa === undefined ? null : this;
     // Identity first, authorities second: what it does, whatever the names of its parameters say.
     this.server = experimental.createCertificateProviderServerCredentials(
       // The declared types hold the names to be right; both are certificate providers.
       this as experimental.CertificateProvider,
       authorities as experimental.CertificateProvider,
-      files.clientCa !== undefined,
+      authorities !== null,
     );
     this.#schedule();
   }
 
-  /** Reads the files for the first time. Errors: everything that is wrong with them. */
-  static async load(files: TlsFiles, options: RotationOptions): Promise<Result<RotatingCredentials, string>> {
-    const material = await readTlsFiles(files, options.clock.now());
-    return material.ok ? ok(new RotatingCredentials(files, material.value, options)) : material;
+  /** Reads for the first time. Errors: everything that is wrong with what is read. */
+  static async load(read: TlsReader, options: RotationOptions): Promise<Result<RotatingCredentials, string>> {
+    const material = await read(options.clock.now());
+    return material.ok ? ok(new RotatingCredentials(read, material.value, options)) : material;
   }
 
-  /** Stops reading the files; what is active stays. */
+  /** What is active. */
+  get material(): TlsMaterial {
+    return this.#material;
+  }
+
+  /** Stops reading; what is active stays. */
   stop(): void {
     this.#stopped = true;
     this.#cancel();
@@ -88,7 +93,7 @@ export class RotatingCredentials implements experimental.CertificateProvider {
   }
 
   async #reread(): Promise<void> {
-    const read = await readTlsFiles(this.#files, this.#options.clock.now());
+    const read = await this.#read(this.#options.clock.now());
     if (this.#stopped) return;
     const problems = read.ok ? '' : read.errors.join('\n');
     if (!read.ok && problems !== this.#problems) this.#options.onProblem(read.errors);

@@ -19,6 +19,9 @@ export interface TlsMaterial {
   readonly clientCa: Buffer | undefined;
 }
 
+/** Gives what is to be used now; `now` is in milliseconds since the epoch. Errors name the place and what is wrong with it. */
+export type TlsReader = (now: number) => Promise<Result<TlsMaterial, string>>;
+
 /** Reads and checks the files; `now` is in milliseconds since the epoch. Errors name the file and what is wrong with it. */
 export async function readTlsFiles(files: TlsFiles, now: number): Promise<Result<TlsMaterial, string>> {
   const [certificate, privateKey, clientCa] = await Promise.all([
@@ -29,12 +32,18 @@ export async function readTlsFiles(files: TlsFiles, now: number): Promise<Result
   if (!certificate.ok || !privateKey.ok || !clientCa.ok) {
     return fail(...[certificate, privateKey, clientCa].flatMap((file) => (file.ok ? [] : file.errors)));
   }
+  const material = { certificate: certificate.value, privateKey: privateKey.value, clientCa: clientCa.value };
+  return checkTls(material, files, now);
+}
+
+/** The same for what was read elsewhere; `places` says where, for the errors. */
+export function checkTls(material: TlsMaterial, places: TlsFiles, now: number): Result<TlsMaterial, string> {
+  const { certificate, privateKey, clientCa } = material;
   const errors = [
-    ...certificateProblems(files, certificate.value, privateKey.value, now),
-    ...(clientCa.value === undefined ? [] : authorityProblems(`${files.clientCa}`, clientCa.value)),
+    ...certificateProblems(places, certificate, privateKey, now),
+    ...(clientCa === undefined ? [] : authorityProblems(`${places.clientCa}`, clientCa)),
   ];
-  if (errors.length > 0) return fail(...errors);
-  return ok({ certificate: certificate.value, privateKey: privateKey.value, clientCa: clientCa.value });
+  return errors.length > 0 ? fail(...errors) : ok(material);
 }
 
 async function readPem(path: string): Promise<Result<Buffer, string>> {

@@ -44,7 +44,7 @@ async function serve(options: { readonly clientCa?: boolean; readonly node?: str
     key: at('server.key'),
     ...(options.clientCa && { clientCa: at('ca.crt') }),
   };
-  const loaded = await RotatingCredentials.load(files, {
+  const loaded = await RotatingCredentials.load((now) => readTlsFiles(files, now), {
     clock: systemClock,
     intervalMs: 20,
     onProblem: (found) => problems.push(...found),

@@ -11,6 +11,8 @@ export type Fault =
   | { readonly kind: 'answer'; readonly status: number; readonly message: string }
   /** Takes requests and never answers. */
   | { readonly kind: 'hang' }
+  /** Hands requests on, and nothing of the answers gets back. */
+  | { readonly kind: 'mute' }
   /** Keeps requests until `release`, and then hands them on. */
   | { readonly kind: 'hold' };
 
@@ -118,9 +120,15 @@ export class FaultProxy {
   #forward(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const path = incoming.url ?? '';
     const { host: _, connection: __, ...headers } = incoming.headers;
-    const asked = request(`${this.#cluster.server}${path}`, { headers, agent: this.#agent }, (from) => {
+    const options = { method: incoming.method, headers, agent: this.#agent };
+    const asked = request(`${this.#cluster.server}${path}`, options, (from) => {
       from.on('error', () => undefined);
       if (watch.cut) return;
+      if (this.fault.kind === 'mute') {
+        from.resume();
+        this.#hung.push(outgoing);
+        return;
+      }
       outgoing.writeHead(from.statusCode ?? 0, { 'content-type': from.headers['content-type'] ?? '' });
       outgoing.flushHeaders();
       from.on('data', (piece) => watch.cut || outgoing.write(piece));
@@ -133,7 +141,7 @@ export class FaultProxy {
       asked.destroy();
     });
     asked.on('error', () => watch.cut || outgoing.destroy());
-    asked.end();
+    incoming.pipe(asked);
   }
 
   /** Cuts all watches off from the API server, those too that it has not answered yet. */

@@ -29,7 +29,6 @@ function sluice(server: ObjectServer, clock: FakeClock, pod: string) {
         node,
         epoch,
         awaySince: away.includes(node) ? 0 : undefined,
-        isKnown: true,
       })),
     }),
   });

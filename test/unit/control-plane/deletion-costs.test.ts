@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
 import { fail, ok } from '../../../src/base/result.ts';
 import { DeletionCosts, type PodWork } from '../../../src/control-plane/deletion-costs.ts';
 import type { ApiFailure } from '../../../src/kubernetes/api.ts';
+import { ObjectServer } from '../kubernetes/object-server.ts';
 
 /** Pods that are busy or not, and what is written of them. */
 function world(...names: readonly string[]) {
@@ -80,4 +81,74 @@ test('a missing right is said once, with what to do, and tried again', async () 
   await clock.advance(15_000);
   expect(written.sort()).toEqual([line('a', '1'), line('b', '0')]);
   costs.stop();
+});
+
+/** Two pairs that use the same Pod of an API server. */
+function twoPairs() {
+  const clock = new FakeClock();
+  const server = new ObjectServer();
+  server.put('pods/a', {});
+  const gone = new Set<string>();
+  const pairs = ['one', 'two'].map((name) => {
+    const busy = { isBusy: false };
+    const costs = new DeletionCosts({
+      clock,
+      log: () => {},
+      pods: () => [{ namespace: 'edge', name: 'a', isBusy: busy.isBusy }],
+      api: server,
+      pair: { name, isGone: async (other) => gone.has(other) },
+    });
+    costs.start();
+    onTestFinished(() => costs.stop());
+    return { busy, costs };
+  });
+  const annotations = () => server.objects.get('pods/a')?.metadata.annotations ?? {};
+  return {
+    clock,
+    server,
+    gone,
+    pairs,
+    annotations,
+    cost: () => annotations()['controller.kubernetes.io/pod-deletion-cost'],
+  };
+}
+
+test('of two pairs each says where it has work; a Pod is idle when none has', async () => {
+  const { clock, pairs, annotations, cost } = twoPairs();
+  const [one, two] = pairs;
+  if (one === undefined || two === undefined) throw new Error('there are two');
+  await clock.advance(2000);
+  expect(cost()).toBe('0');
+  one.busy.isBusy = true;
+  await clock.advance(2000);
+  two.busy.isBusy = true;
+  await clock.advance(2000);
+  one.busy.isBusy = false;
+  await clock.advance(5000);
+  expect([cost(), annotations()['busy.sluice.dev/two']]).toEqual(['1', '1']);
+  two.busy.isBusy = false;
+  await clock.advance(5000);
+  expect(annotations()).toEqual({ 'controller.kubernetes.io/pod-deletion-cost': '0' });
+});
+
+test('work that another pair begins meanwhile counts; that of a pair whose Pod is gone does not', async () => {
+  const { clock, server, gone, pairs, annotations, cost } = twoPairs();
+  const [one] = pairs;
+  if (one === undefined) throw new Error('there are two');
+  one.busy.isBusy = true;
+  await clock.advance(3000);
+  one.busy.isBusy = false;
+  // Between the two writes of the one that has no work left.
+  const begins = { 'busy.sluice.dev/two': '1', 'controller.kubernetes.io/pod-deletion-cost': '1' };
+  server.before = () => {
+    server.before = () => server.put('pods/a', { metadata: { annotations: begins } });
+  };
+  await clock.advance(5000);
+  expect(annotations()).toEqual(begins);
+  gone.add('two');
+  one.busy.isBusy = true;
+  await clock.advance(3000);
+  one.busy.isBusy = false;
+  await clock.advance(3000);
+  expect([cost(), annotations()['busy.sluice.dev/two']]).toEqual(['0', undefined]);
 });

@@ -67,10 +67,13 @@ const GONE = ['--owner-grace', '--envoy-admin', '--kick-port'];
 const REMOVED = ['--envoy-admin', '--kick-port'];
 const KUBECTL = [
   '--cert',
+  '--force',
   '--from-file',
+  '--grace-period',
   '--key',
   '--namespace',
   '--patch-file',
+  '--replicas',
   '--role',
   '--serviceaccount',
   '--type',

@@ -39,10 +39,10 @@ test.each([join(K8S, 'base/routes.yaml'), join(ROOT, 'compose/routes.yaml')])(
 
 describe('what the containers are started with', () => {
   test.each([
-    ['k8s', envoy.args],
-    ['compose', compose.services.envoy.command],
-  ])('%s: Envoy has the arguments it must have', (_, args) => {
-    expect(args).toEqual(['-c', '/etc/envoy/bootstrap.yaml', ...requiredArguments()]);
+    ['k8s', envoy.args, ['--service-node', '$(POD_NAME)']],
+    ['compose', compose.services.envoy.command, []],
+  ])('%s: Envoy has the arguments it must have', (_, args, name) => {
+    expect(args).toEqual(['-c', '/etc/envoy/bootstrap.yaml', ...name, ...requiredArguments()]);
   });
 
   test.each([

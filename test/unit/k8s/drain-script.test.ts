@@ -29,7 +29,7 @@ async function fakeAdmin(answers: readonly (number | undefined)[]) {
 }
 
 function drain(port: number): Promise<{ readonly code: number; readonly stderr: string }> {
-  const env = { ...process.env, ENVOY_ADMIN_PORT: String(port), ENVOY_ADMIN_TRIES: '3' };
+  const env = { ...process.env, ENVOY_ADMIN_PORT: String(port), ENVOY_ADMIN_TRIES: '3', ENVOY_ADMIN_NOTICE: '1' };
   return new Promise((resolve) => {
     execFile('bash', [SCRIPT, 'drain'], { env }, (error, _, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stderr });

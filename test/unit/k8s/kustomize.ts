@@ -77,6 +77,14 @@ export function only(manifests: readonly Manifest[], kind: string): Manifest {
   return manifest;
 }
 
+/** The only object of its kind with this name. */
+export function named(manifests: readonly Manifest[], kind: string, name: string): Manifest {
+  return only(
+    manifests.filter(({ metadata }) => metadata.name === name),
+    kind,
+  );
+}
+
 function whyNot(): string | undefined {
   let version: string;
   try {

@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { APPLICABLE, K8S, type Manifest, only, render, renderWith, renderWithSettings, WHY_NOT } from './kustomize.ts';
+import {
+  APPLICABLE,
+  K8S,
+  type Manifest,
+  named,
+  only,
+  render,
+  renderWith,
+  renderWithSettings,
+  WHY_NOT,
+} from './kustomize.ts';
 
 const title = WHY_NOT === undefined ? 'k8s manifests' : `k8s manifests (skipped: ${WHY_NOT})`;
 const deployments = APPLICABLE.filter((folder) => folder !== 'watched-namespace');
@@ -34,11 +44,66 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     );
   });
 
-  test.each(deployments)('%s: one pod, and never two at a time', (folder) => {
-    const { spec } = only(render(folder), 'Deployment');
-    expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
-    expect(spec.progressDeadlineSeconds).toBeGreaterThan(spec.template.spec.terminationGracePeriodSeconds);
-  });
+  test.each(deployments)(
+    '%s: two pairs on different nodes; a new one is there before an old one goes, also when a node is drained',
+    (folder) => {
+      const manifests = render(folder);
+      const { spec } = only(manifests, 'Deployment');
+      const rollingUpdate = { maxUnavailable: 0, maxSurge: 1 };
+      expect(spec).toMatchObject({ replicas: 2, strategy: { type: 'RollingUpdate', rollingUpdate } });
+      const [spread] = spec.template.spec.topologySpreadConstraints;
+      expect(spread).toMatchObject({ topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' });
+      expect(spec.template.metadata.labels).toMatchObject(spread.labelSelector.matchLabels);
+      expect(only(manifests, 'PodDisruptionBudget')['spec'].maxUnavailable).toBe(1);
+      // A pod that does not take requests yet gets none.
+      expect(only(manifests, 'Service')['spec'].publishNotReadyAddresses).toBeUndefined();
+    },
+  );
+
+  test.each(deployments)(
+    '%s: the pairs know their names, reach each other, and have the rights and the Secret for it',
+    (folder) => {
+      const manifests = render(folder);
+      const { sluice, envoy } = containers(only(manifests, 'Deployment'));
+      expect(sluice.args.filter((arg) => /coordinator|peers/.test(arg))).toEqual([
+        '--coordinator-lease=$(ACCOUNT)',
+        '--peers=$(POD_IP)',
+      ]);
+      const fields = (container: Container) =>
+        Object.fromEntries(
+          container['env'].map(
+            ({ name, valueFrom }: { name: string; valueFrom: { fieldRef: { fieldPath: string } } }) => [
+              name,
+              valueFrom.fieldRef.fieldPath,
+            ],
+          ),
+        );
+      expect(fields(sluice)).toEqual({
+        ACCOUNT: 'spec.serviceAccountName',
+        POD_IP: 'status.podIP',
+        POD_NAME: 'metadata.name',
+      });
+      expect(fields(envoy)).toEqual({ POD_NAME: 'metadata.name' });
+      expect(envoy.args.join(' ')).toContain('--service-node $(POD_NAME)');
+      const account = only(manifests, 'ServiceAccount').metadata.name;
+      // Empty: whoever applies it again must not take away what Sluice has put there.
+      expect(only(manifests, 'Secret')).toMatchObject({ metadata: { name: account } });
+      expect(only(manifests, 'Secret')['data'] ?? only(manifests, 'Secret')['stringData']).toBeUndefined();
+      expect(named(manifests, 'Role', 'sluice-peers')['rules']).toEqual([
+        {
+          apiGroups: ['coordination.k8s.io'],
+          resources: ['leases'],
+          verbs: ['get', 'list', 'create', 'update', 'delete'],
+        },
+        { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
+        { apiGroups: [''], resources: ['secrets'], resourceNames: [account], verbs: ['get', 'update'] },
+      ]);
+      expect(named(manifests, 'RoleBinding', 'sluice-peers')).toMatchObject({
+        roleRef: { name: 'sluice-peers' },
+        subjects: [{ kind: 'ServiceAccount', name: account }],
+      });
+    },
+  );
 
   test.each(deployments)('%s: no container can do more than it needs', (folder) => {
     const deployment = only(render(folder), 'Deployment');
@@ -54,8 +119,10 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
       });
       expect(container['securityContext'].runAsUser).toBeGreaterThan(0);
       expect(container['resources'].requests).toMatchObject({ cpu: expect.anything(), memory: expect.anything() });
-      expect(container['startupProbe'] && container['livenessProbe'] && container['readinessProbe']).toBeTruthy();
+      expect(container['startupProbe'] && container['livenessProbe']).toBeTruthy();
     }
+    // Envoy goes on without Sluice.
+    expect([sluice['readinessProbe'], envoy['readinessProbe']]).toEqual([undefined, expect.anything()]);
     expect(envoy.volumeMounts.map(({ name }) => name)).toEqual(['envoy']);
   });
 
@@ -76,8 +143,8 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     const mounted = spec.volumes.flatMap(({ configMap }: { configMap?: { name: string } }) => configMap?.name ?? []);
     expect(new Set(mounted)).toEqual(new Set(configMaps));
     expect(spec.serviceAccountName).toBe(only(manifests, 'ServiceAccount').metadata.name);
-    const binding = only(manifests, 'RoleBinding');
-    expect(binding['roleRef'].name).toBe(only(manifests, 'Role').metadata.name);
+    const binding = named(manifests, 'RoleBinding', 'sluice');
+    expect(binding['roleRef'].name).toBe(named(manifests, 'Role', 'sluice').metadata.name);
     const { name, namespace } = only(manifests, 'ServiceAccount').metadata;
     expect(binding['subjects']).toEqual([{ kind: 'ServiceAccount', name, namespace }]);
   });
@@ -95,16 +162,20 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
   });
 
   test('the Role allows to list and watch what Sluice follows, and nothing else', () => {
-    expect(only(render('.'), 'Role')['rules']).toEqual([
+    expect(named(render('.'), 'Role', 'sluice')['rules']).toEqual([
       { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
       { apiGroups: [''], resources: ['services'], verbs: ['list', 'watch'] },
     ]);
   });
 
-  test('only requests come in from outside: not admin, not xDS', () => {
-    expect(only(render('.'), 'NetworkPolicy')['spec']).toMatchObject({
+  test('only requests come in from outside, and other pairs to the port for them: not admin, not xDS', () => {
+    const { spec } = only(render('.'), 'NetworkPolicy');
+    expect(spec).toMatchObject({
       policyTypes: ['Ingress'],
-      ingress: [{ ports: [{ protocol: 'TCP', port: 'http' }] }],
+      ingress: [
+        { ports: [{ protocol: 'TCP', port: 'http' }] },
+        { from: [{ podSelector: spec.podSelector }], ports: [{ protocol: 'TCP', port: 'peers' }] },
+      ],
     });
     expect(only(render('.'), 'Service')['spec'].ports).toEqual([{ name: 'http', port: 80, targetPort: 'http' }]);
   });
@@ -116,7 +187,10 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
       const scraped = renderWith(folder, 'observability/scraping');
       const { sluice } = containers(only(scraped, 'Deployment'));
       expect(sluice.args).toContain('--admin=0.0.0.0:18001');
-      expect(sluice.ports).toEqual([{ name: 'admin', containerPort: 18001 }]);
+      expect(sluice.ports).toEqual([
+        { name: 'peers', containerPort: 18002 },
+        { name: 'admin', containerPort: 18001 },
+      ]);
       const [base, added] = scraped.filter(({ kind }) => kind === 'NetworkPolicy');
       expect(base).toEqual(only(plain, 'NetworkPolicy'));
       expect(added?.['spec']).toEqual({
@@ -129,13 +203,13 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
           },
         ],
       });
-      // Without it, nothing but Envoy's port for requests can be reached from outside of the pod.
+      // Without it, nothing but Envoy's port for requests, and that for other Sluices, can be reached from outside of the pod.
       const { args, ports } = containers(only(plain, 'Deployment')).sluice;
       expect(args.filter((arg) => /--(xds|admin)=/.test(arg))).toEqual([
         '--xds=127.0.0.1:18000',
         '--admin=127.0.0.1:18001',
       ]);
-      expect(ports).toBeUndefined();
+      expect(ports.map(({ name }) => name)).toEqual(['peers']);
     },
   );
 
@@ -157,7 +231,7 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     const manifests = renderWithSettings(folder, own);
     expect(new Set(manifests.map(({ metadata: { namespace } }) => namespace))).toEqual(new Set(['apps']));
     expect(containers(only(manifests, 'Deployment')).sluice['image']).toBe('registry.example/sluice:9.9.9');
-    expect(only(manifests, 'RoleBinding')['subjects']).toMatchObject([{ namespace: 'apps' }]);
+    expect(named(manifests, 'RoleBinding', 'sluice')['subjects']).toMatchObject([{ namespace: 'apps' }]);
   });
 
   test.each(deployments)('%s: two in one namespace share no object and select different pods', (folder) => {
@@ -172,6 +246,9 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     expect(template.metadata.labels['app.kubernetes.io/instance']).toBe('b');
     expect(only(second, 'Service')['spec'].selector['app.kubernetes.io/instance']).toBe('b');
     expect(template.spec.serviceAccountName).toBe('sluice-b');
+    expect(only(second, 'Secret').metadata.name).toBe('sluice-b');
+    const [, , secret] = named(second, 'Role', 'sluice-peers-b')['rules'];
+    expect(secret.resourceNames).toEqual(['sluice-b']);
   });
 
   test('two Sluices may watch one namespace: each has a RoleBinding of its own there', () => {
@@ -194,7 +271,7 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
   });
 
   test('who wants idle pods to go first gives Sluice the right to patch Pods, and no other one', () => {
-    const rules = (manifests: readonly Manifest[]) => only(manifests, 'Role')['rules'];
+    const rules = (manifests: readonly Manifest[]) => named(manifests, 'Role', 'sluice')['rules'];
     const before = renderWith('base', 'settings');
     const manifests = renderWith('base', 'deletion-cost');
     expect(rules(manifests)).toEqual([...rules(before), { apiGroups: [''], resources: ['pods'], verbs: ['patch'] }]);
@@ -205,8 +282,8 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
   test('who wants Pods to say their limits gives Sluice the right to watch them, wherever it watches services', () => {
     const right = { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] };
     const rules = (manifests: readonly Manifest[], kind: string) => only(manifests, kind)['rules'];
-    const own = renderWith('base', 'pod-limits');
-    expect(rules(own, 'Role')).toEqual([...rules(renderWith('base', 'settings'), 'Role'), right]);
+    const own = (component: string) => named(renderWith('base', component), 'Role', 'sluice')['rules'];
+    expect(own('pod-limits')).toEqual([...own('settings'), right]);
     for (const folder of ['gateway-api', 'ingress', 'istio']) {
       const before = render(folder);
       expect(rules(renderWith(folder, 'pod-limits'), 'ClusterRole')).toEqual([...rules(before, 'ClusterRole'), right]);
@@ -221,7 +298,7 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
     }
   });
 
-  test('a lost node is given up after half a minute, and the Service has addresses of every family', () => {
+  test('a lost node is replaced after half a minute, and the Service has addresses of every family', () => {
     const { tolerations } = only(render('.'), 'Deployment')['spec'].template.spec;
     expect(tolerations).toHaveLength(2);
     for (const one of tolerations) expect(one).toMatchObject({ effect: 'NoExecute', tolerationSeconds: 30 });

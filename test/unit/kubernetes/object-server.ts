@@ -17,7 +17,11 @@ export interface StoredObject {
 }
 
 interface Written {
-  readonly metadata: { readonly name: string; readonly resourceVersion?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly resourceVersion?: string;
+    readonly annotations?: Readonly<Record<string, string | null>>;
+  };
 }
 
 const NAMESPACE = '/namespaces/edge/';
@@ -69,6 +73,7 @@ export class ObjectServer implements KubeApi, KubeWriter {
       this.objects.delete(what);
       return ok('{}');
     }
+    if (method === 'PATCH') return this.#patch(what, metadata);
     if (method === 'POST' && before !== undefined) return status(409);
     if (method === 'PUT' && before === undefined) return status(404);
     if (method === 'PUT' && metadata.resourceVersion !== before?.metadata.resourceVersion) return status(409);
@@ -76,6 +81,17 @@ export class ObjectServer implements KubeApi, KubeWriter {
     if (!this.losesAnswer) return ok(JSON.stringify(stored));
     this.losesAnswer = false;
     return fail({ kind: 'unreachable', message: 'the connection was closed' });
+  }
+
+  /** A merge patch of annotations. */
+  #patch(what: string, patch: Written['metadata']): Result<string, ApiFailure> {
+    const before = this.objects.get(what);
+    if (before === undefined) return status(404);
+    const { resourceVersion = before.metadata.resourceVersion, annotations = {} } = patch;
+    if (resourceVersion !== before.metadata.resourceVersion) return status(409);
+    const merged = Object.entries({ ...before.metadata.annotations, ...annotations });
+    const kept = Object.fromEntries(merged.filter(([, value]) => value !== null));
+    return ok(JSON.stringify(this.put(what, { ...before, metadata: { ...before.metadata, annotations: kept } })));
   }
 
   /** As somebody else writes it. */
