@@ -1,6 +1,6 @@
 // Requests whose bodies are still on their way: they join the queue when their body is here, up to a size, so that a slow client
 // holds no slot.
-import { Floats, Ints } from './columns.ts';
+import { Floats, FreeList, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
 import { found, foundSize, getHeader, hasHeader, isGrpc, REQUEST_HEADERS, release, same, text } from './host.ts';
 
@@ -31,10 +31,7 @@ let serviceRoom: i32 = 0;
 const contexts: Contexts = new Contexts();
 const services: Ints = new Ints();
 const sizes: Floats = new Floats();
-const nextFree: Ints = new Ints();
-let room: i32 = 0;
-let end: i32 = 0;
-let free: i32 = NONE;
+const places: FreeList = new FreeList();
 let count: i32 = 0;
 let held: f64 = 0;
 
@@ -53,7 +50,7 @@ export function setBodyLimit(s: i32, bytes: i32): void {
 /** A service is new, or forgotten: what is on its way was for another one of that number. */
 export function clearBodies(s: i32): void {
   if (s < serviceRoom && coming.get(s) > 0) {
-    for (let i: i32 = 0; i < end; i++) if (services.get(i) === s) services.set(i, NONE);
+    for (let i: i32 = 0; i < places.end; i++) if (services.get(i) === s) services.set(i, NONE);
     coming.set(s, 0);
   }
   setBodyLimit(s, 0);
@@ -67,18 +64,9 @@ export function comingFor(s: i32): i32 {
 /** The headers of a request with a body are here. Whether it is to wait for that. */
 export function beginBody(context: u32, s: i32, most: i32): bool {
   if (s >= serviceRoom || limits.get(s) === 0 || held >= HELD_MAX || count >= most || !isPlain()) return false;
-  let i = free;
-  if (i !== NONE) {
-    free = nextFree.get(i);
-  } else {
-    i = end++;
-    if (i >= room) {
-      room = room === 0 ? 64 : room * 2;
-      services.grow(room);
-      sizes.grow(room);
-      nextFree.grow(room);
-    }
-  }
+  const i = places.take();
+  services.grow(places.room);
+  sizes.grow(places.room);
   services.set(i, s);
   sizes.set(i, 0);
   contexts.add(context, i);
@@ -131,7 +119,6 @@ function drop(i: i32): void {
   held -= sizes.get(i);
   contexts.remove(i);
   services.set(i, NONE);
-  nextFree.set(i, free);
-  free = i;
+  places.give(i);
   count--;
 }

@@ -59,3 +59,32 @@ export class Floats {
     this.values.fill(0, start, start + count);
   }
 }
+
+/** Places of columns that are given and given back. */
+export class FreeList {
+  /** So many places the columns have to have room for. */
+  room: i32 = 0;
+  /** All places ever given are below. */
+  end: i32 = 0;
+  private next: Ints = new Ints();
+  private first: i32 = -1;
+
+  /** A place that nobody has. The caller then grows its columns to `room`. */
+  take(): i32 {
+    const place = this.first;
+    if (place >= 0) {
+      this.first = this.next.get(place);
+      return place;
+    }
+    if (this.end >= this.room) {
+      this.room = this.room === 0 ? 64 : this.room * 2;
+      this.next.grow(this.room);
+    }
+    return this.end++;
+  }
+
+  give(place: i32): void {
+    this.next.set(place, this.first);
+    this.first = place;
+  }
+}

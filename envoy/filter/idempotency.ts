@@ -3,7 +3,7 @@
 // Workers have queues of their own, so a request with a key asks the others before it leads; what leads at another worker is not
 // joined, but in conflict. Of two that ask each other at the same time, that of the worker with the lower number leads.
 
-import { Ints } from './columns.ts';
+import { FreeList, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
 import {
   answer,
@@ -108,13 +108,10 @@ const bodyAts: Ints = new Ints();
 const bodySizes: Ints = new Ints();
 const bodyRooms: Ints = new Ints();
 const requests: Ints = new Ints();
-const nextFree: Ints = new Ints();
 const isLeft: Ints = new Ints();
 const nextComplete: Ints = new Ints();
 let firstComplete: i32 = NONE;
-let room: i32 = 0;
-let end: i32 = 0;
-let free: i32 = NONE;
+const places: FreeList = new FreeList();
 let count: i32 = 0;
 /** Of this VM alone, so that nobody can think of keys that all lie in one bucket. */
 let seed: i32 = 0;
@@ -478,13 +475,8 @@ function refuseJoined(e: i32): void {
 
 function addEntry(context: u32): void {
   if (seed === 0) seed = ((wallClock() / 1000) as i32) | 1;
-  let e = free;
-  if (e !== NONE) {
-    free = nextFree.get(e);
-  } else {
-    e = end++;
-    if (e >= room) growEntries();
-  }
+  const e = places.take();
+  growEntries(places.room);
   keepBytes(keyAts, keySizes, e, key, keySize);
   heads.set(e, NONE);
   states.set(e, LEADING);
@@ -493,8 +485,7 @@ function addEntry(context: u32): void {
   count++;
 }
 
-function growEntries(): void {
-  room = room === 0 ? 64 : room * 2;
+function growEntries(room: i32): void {
   states.grow(room);
   keyAts.grow(room);
   keySizes.grow(room);
@@ -507,7 +498,6 @@ function growEntries(): void {
   bodySizes.grow(room);
   bodyRooms.grow(room);
   requests.grow(room);
-  nextFree.grow(room);
   isLeft.grow(room);
   nextComplete.grow(room);
 }
@@ -523,8 +513,7 @@ function dropEntry(e: i32): void {
   heap.free(keyAts.get(e) as usize);
   keyAts.set(e, 0);
   states.set(e, 0);
-  nextFree.set(e, free);
-  free = e;
+  places.give(e);
   count--;
 }
 

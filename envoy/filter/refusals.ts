@@ -1,6 +1,6 @@
 // Requests that get an answer in place of a pod's, many at a time. Each answer calls the VM again, before Envoy gives the next one:
 // so a batch at most is answered at a time; the others are kept here, and answered with the ticks that follow at once.
-import { Ints } from './columns.ts';
+import { FreeList, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
 import { answerFull, answerRemoved, wake } from './flow.ts';
 import { enter, now } from './host.ts';
@@ -27,9 +27,7 @@ const reasons: Ints = new Ints();
 const services: Ints = new Ints();
 const before: Ints = new Ints();
 const after: Ints = new Ints();
-let room: i32 = 0;
-let end: i32 = 0;
-let free: i32 = NONE;
+const places: FreeList = new FreeList();
 let first: i32 = NONE;
 let last: i32 = NONE;
 
@@ -55,19 +53,11 @@ export function refuse(context: u32, reason: i32, s: i32): void {
     answer(context, reason, s);
     return;
   }
-  let i = free;
-  if (i !== NONE) {
-    free = after.get(i);
-  } else {
-    i = end++;
-    if (i >= room) {
-      room = room === 0 ? 64 : room * 2;
-      reasons.grow(room);
-      services.grow(room);
-      before.grow(room);
-      after.grow(room);
-    }
-  }
+  const i = places.take();
+  reasons.grow(places.room);
+  services.grow(places.room);
+  before.grow(places.room);
+  after.grow(places.room);
   contexts.add(context, i);
   reasons.set(i, reason);
   services.set(i, s);
@@ -115,6 +105,5 @@ function drop(i: i32): void {
   if (next === NONE) last = previous;
   else before.set(next, previous);
   contexts.remove(i);
-  after.set(i, free);
-  free = i;
+  places.give(i);
 }

@@ -88,6 +88,7 @@ export class Shares {
 
   /** The newest stream is over. It goes on with the slots that it holds, in the order of its own queues. */
   close(services: i32): void {
+    if (!this.connected) return;
     this.connected = false;
     this.alone = false;
     this.clear();

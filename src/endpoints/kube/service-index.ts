@@ -1,3 +1,4 @@
+import { remember } from '../../base/remember.ts';
 import { type KubeService, type Slice, sameSlice } from './slice.ts';
 
 const NONE: ReadonlyMap<string, Slice> = new Map();
@@ -10,6 +11,8 @@ export class ServiceIndex {
   readonly #services = new Map<string, KubeService>();
   readonly #slices = new Map<string, Slice>();
   readonly #slicesOfService = new Map<string, Map<string, Slice>>();
+  /** The slices in which a Pod is, by its uid; undefined: nobody has asked yet. */
+  #slicesOfPod: Map<string, Set<Slice>> | undefined;
 
   /** The Service of this name, if there is one. */
   service(name: string): KubeService | undefined {
@@ -29,8 +32,11 @@ export class ServiceIndex {
   /** The Services with one of these Pods among their endpoints. */
   servicesOf(uids: readonly string[]): readonly string[] {
     if (uids.length === 0) return [];
-    const wanted = new Set(uids);
-    const found = [...this.#slices.values()].filter(({ endpoints }) => endpoints.some(({ pod }) => wanted.has(pod)));
+    if (this.#slicesOfPod === undefined) {
+      this.#slicesOfPod = new Map();
+      for (const slice of this.#slices.values()) this.#enterPods(slice);
+    }
+    const found = uids.flatMap((uid) => [...(this.#slicesOfPod?.get(uid) ?? [])]);
     return unique(found.map(({ service }) => service));
   }
 
@@ -51,7 +57,9 @@ export class ServiceIndex {
     if (before !== undefined && sameSlice(before, slice)) return [];
     // Labels can be edited: a slice may leave one Service for another.
     const left = before !== undefined && before.service !== slice.service ? this.removeSlice(slice.name) : [];
+    if (before?.service === slice.service) this.#leavePods(before);
     this.#slices.set(slice.name, slice);
+    this.#enterPods(slice);
     const siblings = this.#slicesOfService.get(slice.service) ?? new Map<string, Slice>();
     siblings.set(slice.name, slice);
     this.#slicesOfService.set(slice.service, siblings);
@@ -63,6 +71,7 @@ export class ServiceIndex {
     const before = this.#slices.get(name);
     if (before === undefined) return [];
     this.#slices.delete(name);
+    this.#leavePods(before);
     const siblings = this.#slicesOfService.get(before.service);
     siblings?.delete(name);
     if (siblings?.size === 0) this.#slicesOfService.delete(before.service);
@@ -87,6 +96,21 @@ export class ServiceIndex {
       ...gone.flatMap((name) => this.removeSlice(name)),
       ...slices.flatMap((slice) => this.putSlice(slice)),
     ]);
+  }
+
+  #enterPods(slice: Slice): void {
+    if (this.#slicesOfPod === undefined) return;
+    for (const { pod } of slice.endpoints) {
+      if (pod !== '') remember(this.#slicesOfPod, pod, () => new Set<Slice>()).add(slice);
+    }
+  }
+
+  #leavePods(slice: Slice): void {
+    for (const { pod } of slice.endpoints) {
+      const slices = this.#slicesOfPod?.get(pod);
+      slices?.delete(slice);
+      if (slices?.size === 0) this.#slicesOfPod?.delete(pod);
+    }
   }
 }
 
