@@ -102,6 +102,14 @@ interface Connected {
   isComplete: boolean;
 }
 
+const NOBODY_KNOWN: Problem = {
+  severity: 'error',
+  subject: 'slots',
+  message:
+    'it is not known which Sluice coordinates: Envoys go on with the slots that they have, none of them moves, and an Envoy that starts has none',
+  fix: 'this Sluice has to reach the API server, and needs the rights of k8s/base/peers-role.yaml: its log says what is missing',
+};
+
 /** One Envoy has all slots. */
 export const NOT_SHARED: SharingState = {
   term: undefined,
@@ -133,6 +141,8 @@ export class Sharing {
   /** Members that are about to be dead for good. */
   readonly #dying = new Set<string>();
   #coordination: Coordination;
+  /** Since when, in monotonic milliseconds. */
+  #coordinatedAt: number;
   /** The streams to the coordinator, where another Sluice is that. */
   #relays: Relays | undefined;
   /** Those of them that the coordinator here knows. */
@@ -166,6 +176,7 @@ export class Sharing {
     this.#timers = new Timers(options.clock);
     this.#startedAt = options.clock.monotonic();
     this.#coordination = options.coordination;
+    this.#coordinatedAt = this.#startedAt;
     this.#noteRegistered();
     this.#begin();
   }
@@ -182,6 +193,8 @@ export class Sharing {
     this.#connected.clear();
     this.#byConnection.clear();
     this.#coordination = next;
+    this.#coordinatedAt = this.#options.clock.monotonic();
+    this.#timers.after(TELL_MS, () => this.#options.changed());
     this.#options.log.info(wordsFor(next), 'who coordinates the slots that Envoys share');
     // Their own Sluice finds out who coordinates now; a stream with a term comes back without.
     for (const peer of [...this.#peers.values()])
@@ -398,8 +411,9 @@ export class Sharing {
   /** What somebody has to mend. */
   problems(): readonly Problem[] {
     if (this.#relays !== undefined) return this.#relays.problems();
-    if (this.#coordinator === undefined) return [];
     const now = this.#options.clock.monotonic();
+    if (this.#coordination.kind === 'unknown') return now - this.#coordinatedAt < TELL_MS ? [] : [NOBODY_KNOWN];
+    if (this.#coordinator === undefined) return [];
     const away = new Map<string, number>();
     for (const each of this.#options.register.members) {
       const since = this.#away.get(keyOf(each));

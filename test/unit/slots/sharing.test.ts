@@ -158,6 +158,21 @@ test('one Envoy is told nothing of slots; when a second one comes both are, and 
   expect([grants(a), grants(b)]).toEqual([[], ['codec p:1 0']]);
 });
 
+test('while nobody is known to coordinate a filter shares and gets no slot; that is told unless it passes at once', async () => {
+  const { clock, sharing, come } = world();
+  sharing.coordinate({ kind: 'unknown' });
+  const { said } = come('a', '1');
+  expect(said.flatMap((message) => (message.kind === 'share' ? [message.term] : []))).toEqual([0]);
+  // It is no Envoy without a filter, though none is registered.
+  expect([sharing.hasFilter('a', true), sharing.hasFilter('b', true)]).toEqual([true, false]);
+  expect(sharing.problems()).toEqual([]);
+  await clock.advance(3000);
+  expect(sharing.problems()).toMatchObject([{ subject: 'slots', message: expect.stringContaining('not known which') }]);
+  sharing.coordinate({ kind: 'coordinates', term: 1, prove: async () => true });
+  await clock.advance(3000);
+  expect(sharing.problems()).toEqual([]);
+});
+
 test('slots of an Envoy that is away are missing, until the same node id is started again', async () => {
   const { clock, sharing, come, holding, go } = world();
   const a = come('a', '1');
