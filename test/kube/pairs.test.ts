@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { Certificates } from '../e2e/kit/certificates.ts';
 import { instant, pause, until } from '../e2e/kit/instant.ts';
 import { type LoadResult, type LoadRun, startLoad } from '../e2e/kit/load.ts';
 import { burst, type Planned, poisson, rateFor } from '../e2e/kit/load-plan.ts';
@@ -182,6 +183,45 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     process.kill(victim.envoy.pid, 'SIGCONT');
     await load.judge();
     for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
+  });
+
+  test('an Envoy is killed and started again in its Pod: its slots are back when its filter has connected', async () => {
+    const set = await pairs('10.244.89', 2);
+    for (const victim of [await other(set, await set.coordinator()), await set.coordinator()]) {
+      const dying = startLoad(victim.client, burst(2, { name: `dying-${victim.name}`, work: fixed(3000) }));
+      await until(async () => (await set.pods.held()) === 2, { what: 'two jobs', within: 10_000 });
+      await victim.killEnvoy();
+      expect((await dying.results).map(({ status }) => status)).toEqual([0, 0]);
+      await victim.startEnvoy();
+      await victim.serves();
+      for (const pair of set.all) expect(await slotsInUse(set, pair, `${victim.name}-${pair.name}`)).toBe(SLOTS);
+    }
+    expect(overLimit(await set.pods.requests(), LIMIT)).toMatchObject({ times: 0 });
+  });
+
+  test('certificates from files: who has the name of the Lease takes part, who has another one gets no slot', async () => {
+    const certificates = await Certificates.make('ca');
+    onTestFinished(() => certificates.remove());
+    await certificates.sign('good', 'DNS:sluice');
+    await certificates.sign('other', 'DNS:elsewhere');
+    const files = (name: string) => [
+      ...['--peers-cert', certificates.at(`${name}.crt`), '--peers-key', certificates.at(`${name}.key`)],
+      ...['--peers-ca', certificates.at('ca.crt')],
+    ];
+    const set = await pairs('10.244.84', 0);
+    const first = await set.add(files('good'));
+    await set.add(files('good'));
+    for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
+    expect(await set.coordinator()).toBe(first);
+    const stranger = await set.begin(files('other'));
+    const told = async () => (await stranger.status()).problems.map(({ message }) => message).join('\n');
+    await until(async () => /does not share slots|does not answer/.test(await told()), {
+      what: 'the refusal to be told',
+      within: 20_000,
+    });
+    const { shared } =
+      (await first.status()).services.flatMap((service) => (service.kind === 'limited' ? [service] : []))[0] ?? {};
+    expect(shared?.held.map(({ node }) => node)).toEqual(['pair-0', 'pair-1']);
   });
 
   test('a rolling update of both with long jobs: no gap, nothing over the limit, nothing lost', async () => {

@@ -79,8 +79,16 @@ export class Pairs {
     return this.#all;
   }
 
-  /** A further pair; resolves when requests get to pods through it. */
-  async add(): Promise<Pair> {
+  /** A further pair; resolves when requests get to pods through it. `more`: further arguments of its Sluice. */
+  async add(more: readonly string[] = []): Promise<Pair> {
+    const pair = await this.begin(more);
+    await pair.serves();
+    pair.takes = true;
+    return pair;
+  }
+
+  /** A further pair, which may never get a slot. */
+  async begin(more: readonly string[] = []): Promise<Pair> {
     const number = this.#made++;
     const name = `pair-${number}`;
     const folder = join(this.#folder, name);
@@ -88,8 +96,7 @@ export class Pairs {
     const proxy = await FaultProxy.start(this.space.cluster);
     const pair = new Pair(this, { name, address: `${this.#network}.${100 + number}`, folder, proxy });
     this.#all.push(pair);
-    await pair.start();
-    pair.takes = true;
+    await pair.start(more);
     return pair;
   }
 
@@ -172,8 +179,8 @@ export class Pair {
     return this.#envoy;
   }
 
-  /** Makes the Pod object and starts both; resolves when it serves. */
-  async start(): Promise<void> {
+  /** Makes the Pod object and starts both. */
+  async start(more: readonly string[]): Promise<void> {
     const { space, pods, limit } = this.#set;
     await space.addPod(this.name, { app: 'sluice', ips: [this.address] });
     const routes = {
@@ -198,11 +205,10 @@ export class Pair {
     this.#arguments = [
       ...['serve', '--routes', join(this.#folder, 'routes.yaml'), '--state-dir', this.#folder],
       ...['--xds', `127.0.0.1:${this.#xds}`, '--admin', '127.0.0.1:0', '--kubeconfig', kubeconfig],
-      ...['--coordinator-lease', LEASE, '--peers', this.address],
+      ...['--coordinator-lease', LEASE, '--peers', this.address, ...more],
     ];
     await this.startSluice();
     await this.startEnvoy();
-    await this.serves();
   }
 
   async startSluice(): Promise<void> {
