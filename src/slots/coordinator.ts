@@ -279,6 +279,13 @@ export class Coordinator {
     return this.services.get(service)?.inHand ?? NO_LIMITS;
   }
 
+  /** When the oldest request arrived that waits for a slot of a pod; Infinity: nobody does. */
+  oldestFor(name: string, pod: string): number {
+    const service = this.services.get(name);
+    const first = service && this.firstFor(service, pod);
+    return first?.waiter.arrived ?? Number.POSITIVE_INFINITY;
+  }
+
   /** All slots of each service that exist, by pod: in hand, and those of all members. */
   totals(): Map<string, Map<string, number>> {
     return new Map([...this.services].map(([name, { totals }]) => [name, new Map(totals)]));

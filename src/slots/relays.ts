@@ -194,7 +194,7 @@ export class Relays {
         {
           severity: 'warning',
           subject: `service ${service}`,
-          message: `the coordinator ${address} has no service of this name with a limit, so it gives its Envoys no slot: its requests wait`,
+          message: `the coordinator ${address} has no service of this name with a limit: it gives slots only while somebody waits, and only of pods that it knows from another service`,
           fix: 'give both Sluices the same services',
         },
       ];

@@ -93,6 +93,19 @@ export const TELL_MS = 3000;
 /** How long after it was in vain a member is registered, and a term proved, once more. */
 const AGAIN_MS = 1000;
 
+/** Limits follow from who waits, and that from limits: what is not settled by then is with what happens next. */
+const MOST_ROUNDS = 3;
+
+/** What services have that are not here. */
+interface Claims {
+  /** Their limits by pod. */
+  readonly found: ReadonlyMap<ServiceName, ReadonlyMap<string, number>>;
+  /** Pods of which they are to get one slot more. */
+  readonly claims: ReadonlyMap<ServiceName, readonly string[]>;
+}
+
+const NO_CLAIMS: Claims = { found: new Map(), claims: new Map() };
+
 interface Connected {
   readonly connection: number;
   readonly peer: Peer;
@@ -168,6 +181,8 @@ export class Sharing {
   #isContested = false;
   /** Services that Envoys of other Sluices have, and that are not here: since when, and which Sluices have them. */
   readonly #lacking = new Map<ServiceName, { readonly since: number; readonly vias: ReadonlySet<string> }>();
+  /** Of these services the pods that are known here from others. */
+  #foreign: ReadonlyMap<ServiceName, ReadonlyMap<string, SharedService>> = new Map();
   readonly #saidLacking = new WeakMap<Peer, string>();
   #isLooking = false;
 
@@ -789,6 +804,25 @@ export class Sharing {
     this.#settle();
   }
 
+  /**
+   * Of services that only other Sluices have: the pods that are known here from other services, and that somebody who waits may get
+   * slots of.
+   */
+  #foreignPods(): ReadonlyMap<ServiceName, ReadonlyMap<string, SharedService>> {
+    const found = new Map<ServiceName, ReadonlyMap<string, SharedService>>();
+    if (this.#lacking.size === 0) return found;
+    const owners = new Map(this.#slots.flatMap((service) => [...service.limits.keys()].map((pod) => [pod, service])));
+    for (const name of this.#lacking.keys()) {
+      const peers = [...this.#connected.values()].flatMap(({ peer }) => [...peer.usable(name)]);
+      const pods = peers.flatMap((pod) => {
+        const owner = owners.get(pod);
+        return owner === undefined ? [] : [[pod, owner] as const];
+      });
+      if (pods.length > 0) found.set(name, new Map(pods));
+    }
+    return found;
+  }
+
   /** Tells other Sluices which services of their Envoys are not here, and notes since when. */
   #noteLacking(): void {
     if (this.#services === undefined || this.#coordinator === undefined) return;
@@ -803,13 +837,21 @@ export class Sharing {
       this.#saidLacking.set(peer, said);
       peer.tellLacking?.(lacking);
     }
-    for (const name of this.#lacking.keys()) if (!found.has(name)) this.#lacking.delete(name);
+    for (const name of this.#lacking.keys()) {
+      if (found.has(name)) continue;
+      this.#lacking.delete(name);
+      this.#options.changed();
+    }
+    if (found.size === 0 && this.#foreign.size === 0) return;
     const since = this.#options.clock.monotonic();
     for (const [name, vias] of found) {
       const known = this.#lacking.get(name);
       if (known === undefined) this.#timers.after(TELL_MS, () => this.#options.changed());
       this.#lacking.set(name, { since: known?.since ?? since, vias });
     }
+    this.#foreign = this.#foreignPods();
+    this.#reconsider();
+    this.#send();
   }
 
   /** `more`: slots that a member is about to tell of. */
@@ -830,6 +872,7 @@ export class Sharing {
       return { name, limits: new Map(counted.map(({ pod, limit, jobs = 0 }) => [pod, Math.max(0, limit - jobs)])) };
     });
     this.#unasked = unasked;
+    this.#foreign = this.#foreignPods();
   }
 
   #setLimits(limits: Map<string, ReadonlyMap<string, number>>): void {
@@ -855,23 +898,31 @@ export class Sharing {
 
   /** While a pod passes from one service to another, the one gets what the other has given up. */
   #reconsider(): void {
-    if (this.#services === undefined || (!this.#isContested && this.#leaving.size === 0)) return;
+    if (this.#services === undefined || this.#coordinator === undefined) return;
+    if (!this.#isContested && this.#leaving.size === 0 && this.#foreign.size === 0) return;
     for (const name of [...this.#leaving.keys()]) if (!this.#isUsed(name)) this.#leaving.delete(name);
-    const limits = this.#limitsNow([]);
-    const isSame =
-      limits.size === this.#limits.size &&
-      [...limits].every(([name, pods]) => sameNumbers(pods, this.#limits.get(name) ?? NO_LIMITS));
-    if (!isSame) this.#setLimits(limits);
+    // Who has been given a slot by that waits no more, which may be the turn of another service.
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const limits = this.#limitsNow([]);
+      const isSame =
+        limits.size === this.#limits.size &&
+        [...limits].every(([name, pods]) => sameNumbers(pods, this.#limits.get(name) ?? NO_LIMITS));
+      if (isSame) return;
+      this.#setLimits(limits);
+    }
   }
 
-  /** Whether a member may still choose a pod of a service that has left. */
+  /** Whether a filter that is connected here may still choose a pod of a service that has left. */
   #isUsed(name: ServiceName): boolean {
-    return [...this.#usable.values()].some((services) => (services.get(name)?.size ?? 0) > 0);
+    return [...this.#usable].some(([key, services]) => !this.#vias.has(key) && (services.get(name)?.size ?? 0) > 0);
   }
 
   #limitsNow(more: readonly HeldService[]): Map<string, ReadonlyMap<string, number>> {
-    const found = new Map<string, ReadonlyMap<string, number>>(this.#leaving);
-    const taken = this.#taken(more);
+    const found = this.#limitsOfLeaving(more);
+    // What a member is about to tell of is not counted there.
+    const { claims, found: foreign } = more.length === 0 ? this.#claims() : NO_CLAIMS;
+    for (const [name, limits] of foreign) found.set(name, limits);
+    const taken = this.#taken(more, claims);
     for (const { name, limits } of this.#slots) {
       const others = (pod: string) => taken.get(pod)?.filter(({ service }) => service !== name) ?? [];
       const isWhole = taken.size === 0 || [...limits.keys()].every((pod) => others(pod).length === 0);
@@ -884,21 +935,81 @@ export class Sharing {
     return found;
   }
 
-  /** By pod, the slots that services have which are to lose them: those go first. */
-  #taken(
-    more: readonly HeldService[],
-  ): ReadonlyMap<string, readonly { readonly service: string; readonly slots: number }[]> {
-    const wanted = new Map<string, ReadonlyMap<string, number>>(this.#slots.map(({ name, limits }) => [name, limits]));
+  /** Services that have left keep what they had, but for what others hold of their pods: those give it up to them. */
+  #limitsOfLeaving(more: readonly HeldService[]): Map<string, ReadonlyMap<string, number>> {
+    const found = new Map<string, ReadonlyMap<string, number>>();
+    if (this.#leaving.size === 0) return found;
+    const all = new Map<string, number>();
+    const own = this.#totals(more);
+    for (const pods of own.values()) for (const [pod, slots] of pods) add(all, pod, slots);
+    for (const [name, limits] of this.#leaving) {
+      const others = (pod: string) => (all.get(pod) ?? 0) - (own.get(name)?.get(pod) ?? 0);
+      const most = (pod: string, limit: number) =>
+        Math.max(limit, ...this.#slots.map((service) => service.limits.get(pod) ?? 0));
+      found.set(
+        name,
+        new Map([...limits].map(([pod, limit]) => [pod, Math.max(0, Math.min(limit, most(pod, limit) - others(pod)))])),
+      );
+    }
+    return found;
+  }
+
+  /** All slots by service and pod, with those that a member is about to tell of. */
+  #totals(more: readonly HeldService[]): Map<string, Map<string, number>> {
     const totals = this.#coordinator?.totals() ?? new Map<string, Map<string, number>>();
     for (const { service, held } of more) {
       const pods = totals.get(service) ?? new Map<string, number>();
       totals.set(service, pods);
       for (const [pod, slots] of held) add(pods, pod, slots);
     }
+    return totals;
+  }
+
+  /**
+   * Services that only other Sluices have: while the oldest that waits for one is older than those that wait for the service which has
+   * its pod here, the one gets the next slot that the other gives up. `claims`: pods of which it wants one more.
+   */
+  #claims(): Claims {
+    const found = new Map<ServiceName, Map<string, number>>();
+    const claims = new Map<ServiceName, string[]>();
+    const coordinator = this.#coordinator;
+    if (coordinator === undefined || this.#foreign.size === 0) return { found, claims };
+    const totals = coordinator.totals();
+    const free = new Map<string, number>();
+    for (const [service, pods] of this.#foreign) {
+      if (this.#leaving.has(service)) continue;
+      for (const [pod, owner] of pods) {
+        if (this.#unasked.get(owner.name)?.has(pod)) continue;
+        const oldest = coordinator.oldestFor(service, pod);
+        const isFirst = oldest < coordinator.oldestFor(owner.name, pod);
+        if (oldest === Number.POSITIVE_INFINITY || !isFirst) continue;
+        claims.set(service, [...(claims.get(service) ?? []), pod]);
+        const all = sum([...totals.values()].map((each) => each.get(pod) ?? 0));
+        const left = free.get(pod) ?? Math.max(0, (owner.limits.get(pod) ?? 0) - all);
+        free.set(pod, Math.max(0, left - 1));
+        const limits = found.get(service) ?? new Map<string, number>();
+        found.set(service, limits.set(pod, (totals.get(service)?.get(pod) ?? 0) + Math.min(1, left)));
+      }
+    }
+    return { found, claims };
+  }
+
+  /** By pod, the slots that services have which are to lose them: those go first. */
+  #taken(
+    more: readonly HeldService[],
+    claims: ReadonlyMap<ServiceName, readonly string[]>,
+  ): ReadonlyMap<string, readonly { readonly service: string; readonly slots: number }[]> {
+    const wanted = new Map<string, ReadonlyMap<string, number>>(this.#slots.map(({ name, limits }) => [name, limits]));
+    const totals = this.#totals(more);
     for (const [service, pods] of this.#leaving) {
       const all = totals.get(service) ?? new Map<string, number>();
       totals.set(service, all);
       for (const [pod, slots] of pods) all.set(pod, Math.max(slots, all.get(pod) ?? 0));
+    }
+    for (const [service, claimed] of claims) {
+      const pods = totals.get(service) ?? new Map<string, number>();
+      totals.set(service, pods);
+      for (const pod of claimed) add(pods, pod, 1);
     }
     const taken = new Map<string, { readonly service: string; readonly slots: number }[]>();
     for (const [service, pods] of totals) {
@@ -955,7 +1066,7 @@ function lackingProblem(service: ServiceName, vias: ReadonlySet<string>): Proble
   return {
     severity: 'warning',
     subject: `service ${service}`,
-    message: `Envoys that come by ${[...vias].join(', ')} have it, and this Sluice, which coordinates, has no service of this name with a limit: they get no slot of it, and its requests wait`,
+    message: `Envoys that come by ${[...vias].join(', ')} have it, and this Sluice, which coordinates, has no service of this name with a limit: they get slots of it only while somebody waits, and only of pods that another service has here`,
     fix: 'give both Sluices the same services',
   };
 }

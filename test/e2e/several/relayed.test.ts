@@ -170,3 +170,19 @@ test('edits that reach the two at different times: a renamed service, a raised a
   expect(overLimit(requests, 2).times).toBe(0);
   expect(overLimit(during(lowered, Number.POSITIVE_INFINITY), 1).times).toBe(0);
 }, 120_000);
+
+test('routes that stay different: who waits for a service that the coordinator lacks is served, and so is everybody else', async () => {
+  const { pods, coordinator, follower, both, one, other, file } = await world();
+  await coordinator.edit(file('other'));
+  const services = async (plane: ControlPlane) =>
+    (await plane.status()).problems.filter(({ subject }) => subject === 'service codec').length;
+  await expect.poll(() => services(coordinator), patience).toBe(1);
+  await expect.poll(() => services(follower), patience).toBe(1);
+  expect(failed(await load(both, someLoad('both', 5)))).toEqual([]);
+  await usesAll({ pods, client: one, name: 'one' });
+  await usesAll({ pods, client: other, name: 'other' });
+  expect(overLimit(await pods.requests(), 1).times).toBe(0);
+  await follower.edit(file('other'));
+  await expect.poll(() => services(coordinator), patience).toBe(0);
+  await expect.poll(() => services(follower), patience).toBe(0);
+}, 120_000);

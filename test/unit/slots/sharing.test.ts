@@ -7,8 +7,10 @@ import { millis } from '../../../src/base/duration.ts';
 import { makeLogger } from '../../../src/base/log.ts';
 import { KeptFile } from '../../../src/control-plane/kept-file.ts';
 import type { ServiceName } from '../../../src/model/service.ts';
+import type { CoordinatorMessage } from '../../../src/slots/coordinator.ts';
 import type { SlotChange } from '../../../src/slots/events.ts';
 import { Member } from '../../../src/slots/member.ts';
+import type { Peer } from '../../../src/slots/peer.ts';
 import type { Hello } from '../../../src/slots/read-message.ts';
 import { MemberRegister } from '../../../src/slots/register.ts';
 import { Sharing } from '../../../src/slots/sharing.ts';
@@ -116,6 +118,26 @@ function world({ reclaim, folder = newFolder() }: { readonly reclaim?: number; r
     changes(filter: Filter, ...changes: readonly SlotChange[]) {
       const { node, epoch } = filter.hello;
       sharing.record({ kind: 'changes', node, epoch, changes });
+    },
+    /** A filter of another Sluice comes, which would use these pods of services. */
+    comeBy(via: string, node: string, usable: ReadonlyMap<ServiceName, ReadonlySet<string>>) {
+      const said: CoordinatorMessage[] = [];
+      const ends: string[] = [];
+      const lacks: (readonly string[])[] = [];
+      const peer: Peer = {
+        hello: { node, epoch: '1', process: `${node}-1`, stream: 1, shares: true },
+        via,
+        services: [...usable.keys()],
+        usable: (name) => usable.get(name) ?? new Set(),
+        say: (messages) => said.push(...messages),
+        askEnded: () => {},
+        tellLacking: (services) => lacks.push(services),
+        end: (reason) => ends.push(reason),
+      };
+      expect(sharing.refusalOfRelayed(peer.hello)).toBeUndefined();
+      sharing.enter(peer);
+      sharing.tell(peer, { kind: 'usable', services: [...usable.keys()] });
+      return { peer, said, ends, lacks };
     },
     go(filter: Filter) {
       const { node, epoch } = filter.hello;
@@ -398,4 +420,105 @@ test('no slot of an Envoy that has ended is made before its pods were asked for 
   jobs.known = true;
   sharing.recordJobs();
   expect(grants(b)).toEqual(['codec p:1 0', 'codec p:1 0']);
+});
+
+const p1 = new Set(['p:1']);
+const waits = (service: string, request: number, age: number) =>
+  ({ kind: 'waits', service, request, age, pod: undefined }) as const;
+const grantsOf = (said: readonly CoordinatorMessage[]) =>
+  said.flatMap((each) => (each.kind === 'grant' ? [`${each.service} ${each.pod} ${each.request}`] : []));
+
+test('the filter of another Sluice shares with the one that is here, and is told that it is away when its stream is over', async () => {
+  const { come, comeBy, holding, sharing, clock } = world();
+  const a = come('a', '1');
+  expect(kinds(a)).toEqual(['welcome', 'service']);
+  const b = comeBy('sluice-2', 'b', new Map([[CODEC, p1]]));
+  expect(kinds(a)).toContain('share');
+  expect(b.said[0]).toMatchObject({ kind: 'welcome' });
+  holding(a, [['p:1', 2]]);
+  sharing.tell(b.peer, { kind: 'holding', services: [], isComplete: true });
+  expect(sharing.state().members.map(({ node, via }) => [node, via])).toEqual([
+    ['a', undefined],
+    ['b', 'sluice-2'],
+  ]);
+  expect(b.lacks).toEqual([]);
+  expect(sharing.left(b.peer)).toBe(true);
+  await clock.advance(5000);
+  expect(sharing.problems().map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^has lost its connection \(it came by sluice-2\)/),
+  ]);
+});
+
+test('the newest stream of a filter counts, whichever Sluice it comes by', () => {
+  const { come, comeBy, go, sharing } = world();
+  come('a', '1');
+  const old = come('b', '1', { process: 'b-1' });
+  const { peer, ends } = comeBy('sluice-2', 'b', new Map([[CODEC, p1]]));
+  expect(sharing.isHere({ node: 'b', epoch: '1' })).toBe(false);
+  // That its old stream is over says nothing any more.
+  go(old);
+  expect(sharing.state().members.find(({ node }) => node === 'b')).toMatchObject({ awaySince: undefined });
+  expect(sharing.refusalOfRelayed({ ...peer.hello, stream: 0 })).toBe('the filter has a newer stream');
+  const next = comeBy('sluice-3', 'b', new Map());
+  expect([ends.length, next.ends.length]).toEqual([1, 0]);
+  expect(sharing.left(peer)).toBe(false);
+});
+
+test('who waits for a service that only the other Sluice has gets a slot of a pod that is known here, when it is older', () => {
+  const { come, comeBy, holding, changes, sharing, pod } = world();
+  sharing.follow([pod(CODEC, 1)]);
+  const a = come('a', '1');
+  const b = comeBy('sluice-2', 'b', new Map([[OTHER, p1]]));
+  holding(a, [['p:1', 1]]);
+  sharing.tell(b.peer, { kind: 'holding', services: [], isComplete: true });
+  expect(b.lacks).toEqual([[OTHER]]);
+  sharing.tell(b.peer, { kind: 'changes', changes: [waits(OTHER, 7, 500), waits(OTHER, 8, 100)] });
+  changes(a, waits(CODEC, 1, 300));
+  // Its slot is called back for the one that is older; there is none before that.
+  const recalls = a.said.flatMap((said) =>
+    said.kind === 'slots' ? said.changes.filter(({ kind }) => kind === 'recall') : [],
+  );
+  expect(recalls.at(-1)).toMatchObject({ pod: 'p:1', slots: 1 });
+  expect(grantsOf(b.said)).toEqual([]);
+  changes(a, { kind: 'released', service: CODEC, pod: 'p:1' });
+  expect(grantsOf(b.said)).toEqual(['other p:1 7']);
+  // Now the oldest waits here.
+  sharing.tell(b.peer, { kind: 'changes', changes: [{ kind: 'released', service: OTHER, pod: 'p:1' }] });
+  expect(grants(a)).toEqual(['codec p:1 1']);
+  changes(a, { kind: 'released', service: CODEC, pod: 'p:1' });
+  expect(grantsOf(b.said)).toEqual(['other p:1 7', 'other p:1 8']);
+  sharing.tell(b.peer, { kind: 'changes', changes: [{ kind: 'released', service: OTHER, pod: 'p:1' }] });
+  // Nobody waits: it is of the service that is here.
+  expect(grants(a)).toEqual(['codec p:1 1', 'codec p:1 0']);
+});
+
+test('a service that only the other Sluice has is told on both sides after a while, until it is here', async () => {
+  const { come, comeBy, clock, sharing, pod } = world();
+  come('a', '1');
+  const { lacks } = comeBy('sluice-2', 'b', new Map([[OTHER, new Set(['q:1'])]]));
+  expect(lacks).toEqual([[OTHER]]);
+  expect(sharing.problems()).toEqual([]);
+  await clock.advance(3000);
+  expect(sharing.problems()).toMatchObject([{ severity: 'warning', subject: 'service other' }]);
+  sharing.follow([pod(CODEC), { name: OTHER, limits: new Map([['q:1', 1]]) }]);
+  expect(lacks).toEqual([[OTHER], []]);
+  expect(sharing.problems()).toEqual([]);
+});
+
+test('a service that leaves and has given its slots up to another one gets none while that one has them', () => {
+  const { come, comeBy, holding, changes, sharing, pod } = world();
+  sharing.follow([pod(CODEC, 1)]);
+  const a = come('a', '1');
+  const b = comeBy('sluice-2', 'b', new Map([[OTHER, p1]]));
+  holding(a, [['p:1', 1]]);
+  sharing.tell(b.peer, { kind: 'holding', services: [], isComplete: true });
+  sharing.tell(b.peer, { kind: 'changes', changes: [waits(OTHER, 7, 500)] });
+  changes(a, { kind: 'released', service: CODEC, pod: 'p:1' });
+  expect(grantsOf(b.said)).toEqual(['other p:1 7']);
+  // Its new name arrives here, while the request runs that came by it.
+  sharing.follow([pod(OTHER, 1)]);
+  changes(a, waits(CODEC, 1, 300));
+  expect(grants(a)).toEqual([]);
+  sharing.tell(b.peer, { kind: 'changes', changes: [{ kind: 'released', service: OTHER, pod: 'p:1' }] });
+  expect(grants(a)).toEqual(['codec p:1 1']);
 });
