@@ -3,13 +3,13 @@
 #
 #   envoy-admin.sh alive    succeeds when Envoy's main thread answers
 #   envoy-admin.sh ready    succeeds when Envoy takes requests and is not draining
-#   envoy-admin.sh drain    takes no new connections after some seconds, and returns when no request is running or waiting
+#   envoy-admin.sh drain    takes no new connections, and returns when no request is running or waiting
 #   envoy-admin.sh gone     returns when Envoy has ended
 set -u -o pipefail
 # Without so many answers in a row Envoy is taken to have ended.
 MOST_MISSED=${ENVOY_ADMIN_TRIES:-5}
-# So many seconds new connections are still taken: all nodes and load balancers have to learn that this pod takes no more.
-NOTICE=${ENVOY_ADMIN_NOTICE:-5}
+# So many seconds of a drain new connections are still taken: nodes and load balancers have to learn that this Envoy takes no more.
+NOTICE=${ENVOY_ADMIN_NOTICE:-0}
 ADMIN=/dev/tcp/${ENVOY_ADMIN_HOST:-127.0.0.1}/${ENVOY_ADMIN_PORT:-9901}
 
 # ask METHOD PATH: prints the answer; fails when nobody takes the question.

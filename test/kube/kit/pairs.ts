@@ -295,7 +295,8 @@ export class Pair {
   }
 
   #drain(): Promise<void> {
-    const env = { ...process.env, ENVOY_ADMIN_HOST: this.address, ENVOY_ADMIN_PORT: String(ENVOY_ADMIN) };
+    const own = { ENVOY_ADMIN_HOST: this.address, ENVOY_ADMIN_PORT: String(ENVOY_ADMIN), ENVOY_ADMIN_NOTICE: '5' };
+    const env = { ...process.env, ...own };
     return new Promise((resolve, reject) => {
       execFile('bash', [join(BASE, 'envoy-admin.sh'), 'drain'], { env }, (error) =>
         error ? reject(error) : resolve(),

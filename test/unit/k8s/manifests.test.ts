@@ -26,6 +26,13 @@ interface Container {
   readonly [key: string]: any;
 }
 
+/** Of a container's environment. */
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
+}
+
 function containers(deployment: Manifest): { readonly sluice: Container; readonly envoy: Container } {
   const [sluice, envoy] = deployment['spec'].template.spec.containers;
   expect([sluice.name, envoy.name]).toEqual(['sluice', 'envoy']);
@@ -71,19 +78,17 @@ describe.skipIf(WHY_NOT !== undefined)(title, { timeout: 60_000 }, () => {
       ]);
       const fields = (container: Container) =>
         Object.fromEntries(
-          container['env'].map(
-            ({ name, valueFrom }: { name: string; valueFrom: { fieldRef: { fieldPath: string } } }) => [
-              name,
-              valueFrom.fieldRef.fieldPath,
-            ],
-          ),
+          container['env'].map(({ name, value, valueFrom }: Variable) => [
+            name,
+            value ?? valueFrom?.fieldRef.fieldPath,
+          ]),
         );
       expect(fields(sluice)).toEqual({
         ACCOUNT: 'spec.serviceAccountName',
         POD_IP: 'status.podIP',
         POD_NAME: 'metadata.name',
       });
-      expect(fields(envoy)).toEqual({ POD_NAME: 'metadata.name' });
+      expect(fields(envoy)).toEqual({ POD_NAME: 'metadata.name', ENVOY_ADMIN_NOTICE: '5' });
       expect(envoy.args.join(' ')).toContain('--service-node $(POD_NAME)');
       const account = only(manifests, 'ServiceAccount').metadata.name;
       // Empty: whoever applies it again must not take away what Sluice has put there.
