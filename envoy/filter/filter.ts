@@ -16,6 +16,7 @@ import {
   endAnswer,
   expire,
   isAnyRemembered,
+  isConnected,
   isTickRoot,
   isUpgrade,
   POD,
@@ -24,6 +25,7 @@ import {
   REQUEST_OF_TRY,
   refuseStranded,
   remember,
+  setBetween,
   setOutcome,
   setStatus,
   setTickRoot,
@@ -115,7 +117,6 @@ const KEEP_BODY: i32 = 2;
 const KEEP_TRAILERS: i32 = 1;
 
 const UPSTREAM_ADDRESS = text('upstream\0address');
-const UPSTREAM_LOCAL_ADDRESS = text('upstream\0local_address');
 const RESPONSE_FLAGS = text('response\0flags');
 const ROOT_ID = text('plugin_root_id');
 const STATUS = text(':status');
@@ -353,6 +354,7 @@ function onTry(context: u32, hasBody: bool): i32 {
   const at = now();
   // It waits for a slot there; of a pod that Envoy knows and Sluice has not told of, or not any more, as long as it may.
   queues.claim(r, podMet(queues.serviceOf(r), found, foundSize));
+  if (isConnected()) queues.setConnected(r);
   if (queues.shared) shareAll(at);
   const isThere = queues.takeClaimOf(r);
   postpone(at);
@@ -374,6 +376,7 @@ function endTry(r: i32): void {
   if (queues.isClaiming(r)) {
     // It never began.
     queues.unclaim(r);
+    setBetween(r, true);
     remember(r);
     postpone(now());
     return;
@@ -382,8 +385,11 @@ function endTry(r: i32): void {
   // What follows may be another try, or an answer of Envoy. After 200 it is the trailers.
   if (statusOf(r) !== 200) setStatus(r, 0);
   if (queues.state(r) !== WORKING) return;
-  const isReached = answered || getProperty(UPSTREAM_LOCAL_ADDRESS);
-  if (statusOf(r) === 0) remember(r);
+  const isReached = answered || isConnected();
+  if (statusOf(r) === 0) {
+    setBetween(r, true);
+    remember(r);
+  }
   if (isReached) return;
   const at = now();
   queues.unreachable(queues.podOf(r), at);
@@ -556,6 +562,7 @@ export function proxy_on_done(context: u32): i32 {
   if (queues.state(r) === WORKING && (getNumber(RESPONSE_FLAGS) & POD_BROKE_OFF) !== 0) queues.end(r, FAILED, at);
   contexts.remove(r);
   forgetPlace(r);
+  setBetween(r, false);
   if (tries.has(r)) tries.remove(r);
   leaveKeyOf(context, r);
   // A job goes on without its client.

@@ -8,6 +8,8 @@ import {
   begin,
   beginHeaders,
   enter,
+  found,
+  getProperty,
   header,
   lineAt,
   lineSize,
@@ -15,6 +17,7 @@ import {
   putBytes,
   putNumber,
   REQUEST_HEADERS,
+  release,
   resume,
   setHeader,
   setProperty,
@@ -50,6 +53,8 @@ export const REQUEST_OF_TRY = text('sluice_request');
 const RETRY_AFTER = text('retry-after');
 const SLUICE_QUEUE = text('sluice-queue');
 const WAITING_COUNT = text('waiting=');
+
+const UPSTREAM_LOCAL_ADDRESS = text('upstream\0local_address');
 
 const QUEUE_FULL = text('sluice_queue_full');
 const QUEUE_TIMEOUT = text('sluice_queue_timeout');
@@ -98,14 +103,25 @@ const fast: Ints = new Ints();
 const statuses: Ints = new Ints();
 /** Whether it asks its pod for another protocol. */
 const upgrades: Ints = new Ints();
+/** Whether its last try is over, and the router makes another one. */
+const between: Ints = new Ints();
+let betweenCount: i32 = 0;
 let room: i32 = 0;
 
 /** Another try begins. */
 export function beginTry(context: u32, r: i32, asksForUpgrade: bool): void {
+  setBetween(r, false);
   upgrades.set(r, asksForUpgrade ? 1 : 0);
   if (tries.has(r)) tries.remove(r);
   tries.add(context, r);
   setStatus(r, 0);
+}
+
+/** Whether the router is about to try it again. */
+export function setBetween(r: i32, is: bool): void {
+  const now: i32 = is ? 1 : 0;
+  betweenCount += now - between.get(r);
+  between.set(r, now);
 }
 
 export function setStatus(r: i32, status: i32): void {
@@ -134,6 +150,7 @@ export function admit(context: u32, r: i32, now: f64): void {
     fast.grow(room);
     statuses.grow(room);
     upgrades.grow(room);
+    between.grow(room);
   }
   setStatus(r, 0);
   setOutcome(r, ANSWERED, false);
@@ -141,10 +158,16 @@ export function admit(context: u32, r: i32, now: f64): void {
   contexts.add(context, r);
 }
 
-/** Its answer is over: the slot goes to the next one before the answer does. */
+/**
+ * Its answer is over: the slot goes to the next one before the answer does. Its connection is free a moment later: where requests
+ * are about to be tried again, one of them might get it before the next one, which has the slot, and neither would go on. Then the slot
+ * is free a moment later as well.
+ */
 export function endAnswer(r: i32, now: f64): void {
   noteEnd(r, now);
-  queues.end(r, outcomes.get(r), now);
+  setBetween(r, false);
+  if (betweenCount > 0) queues.endLater(r, outcomes.get(r), now + 1, now);
+  else queues.end(r, outcomes.get(r), now);
   advanceAfter(r, now);
 }
 
@@ -167,14 +190,32 @@ export function postpone(now: f64): void {
 // ---- Going on ----
 
 /** Lets tries go on that have got their slots. Whether there were any: then slots that they had before are free. */
-function goOnAgain(): bool {
+function goOnAgain(now: f64): bool {
   let some = false;
+  lookForConnections(now);
   for (let r = queues.takeClaim(); r !== NONE; r = queues.takeClaim()) {
     enter(tries.of(r));
     resume();
     some = true;
   }
   return some;
+}
+
+/** Nobody says when a try gets its connection: it is looked for while a slot waits for that. */
+function lookForConnections(now: f64): void {
+  for (let r = queues.firstClaim(); r !== NONE; r = queues.nextClaim(r)) {
+    if (queues.isConnected(r) || !queues.keepsForClaims(queues.claimOf(r))) continue;
+    enter(tries.of(r));
+    if (isConnected()) queues.setConnected(r);
+    else wake(now + 1, now);
+  }
+}
+
+/** Whether the try of this context has a connection. */
+export function isConnected(): bool {
+  if (!getProperty(UPSTREAM_LOCAL_ADDRESS)) return false;
+  release(found);
+  return true;
 }
 
 let arriving: i32 = NONE;
@@ -201,7 +242,7 @@ export function advance(now: f64): void {
     const before = left;
     do {
       if (queues.shared) shareAll(now);
-    } while (goOnAgain());
+    } while (goOnAgain(now));
     while (left > 0) {
       const s = queues.nextReady();
       if (s === NONE) break;

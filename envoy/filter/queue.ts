@@ -28,7 +28,7 @@ export const LATE: i32 = -6;
 export const FREE: i32 = 0;
 export const WAITING: i32 = 1;
 export const WORKING: i32 = 2;
-/** Its client has left, or its time is over; the pod may not know yet, so it keeps its slot for a moment. */
+/** Its client has left, or its time is over; the pod may not know yet, so it keeps its slot for a moment. So may one that has ended. */
 export const HELD: i32 = 3;
 /** It has ended; its place is kept until `gone`. */
 export const ENDED: i32 = 4;
@@ -247,14 +247,16 @@ export class Queues {
   private jobRoom: i32 = 0;
   private jobNext: Ints = new Ints();
   private jobPrev: Ints = new Ints();
-  // The pod where it needs a slot to be tried again, and the next such request: first in, first out, as Envoy gives connections
-  // to a pod to those that want one. Otherwise one would have the slot and another the connection, for ever.
+  // The pod where it needs a slot to be tried again, and the next such request. Envoy gets each a connection to the pod before the
+  // filter sees it, mostly first in, first out: who has a connection gets a slot first, as otherwise one would have the slot and
+  // another the connection, for ever.
   private requestClaim: Ints = new Ints();
   private claimNext: Ints = new Ints();
   private claimHeld: Ints = new Ints();
   // Until when it waits there while that pod gives its service no slots; Infinity: it does, or `tick` has not seen yet that it does not.
   private claimRoom: i32 = 0;
   private claimUntil: Floats = new Floats();
+  private claimConnected: Ints = new Ints();
   private claimHead: i32 = NONE;
   private claimTail: i32 = NONE;
   // The name of a request is its serial number times PLACES, plus its place: a late message never means another request.
@@ -996,6 +998,15 @@ export class Queues {
     this.vacate(r);
   }
 
+  /** As `end`, but its slot is free only with the first tick from `until` on. */
+  endLater(r: i32, how: i32, until: f64, now: f64): void {
+    if (how === TIMED_OUT) this.end(r, how, now);
+    if (this.requestState.get(r) !== WORKING) return;
+    this.noteEnd(r, how, now);
+    this.unclaim(r);
+    this.holdUntil(r, until);
+  }
+
   /** Counts how a request ended, and how long its pod worked on it. */
   private noteEnd(r: i32, how: i32, now: f64): void {
     const s = this.requestService.get(r);
@@ -1291,8 +1302,10 @@ export class Queues {
     if (r >= this.claimRoom) {
       this.claimRoom = this.requestRoom;
       this.claimUntil.grow(this.claimRoom);
+      this.claimConnected.grow(this.claimRoom);
     }
     this.claimUntil.set(r, Infinity);
+    this.claimConnected.set(r, 0);
     this.claimNext.set(r, NONE);
     if (this.claimTail === NONE) this.claimHead = r;
     else this.claimNext.set(this.claimTail, r);
@@ -1305,6 +1318,20 @@ export class Queues {
     this.settle(p);
   }
 
+  /** It has a connection to the pod of its claim. */
+  setConnected(r: i32): void {
+    this.claimConnected.set(r, 1);
+  }
+
+  isConnected(r: i32): bool {
+    return this.claimConnected.get(r) !== 0;
+  }
+
+  /** Slots of this pod are kept for those that claim some. */
+  keepsForClaims(p: i32): bool {
+    return this.podClaimsGranted.get(p) > 0;
+  }
+
   /** It needs no slot at another pod any more. */
   unclaim(r: i32): void {
     const p = this.requestClaim.get(r);
@@ -1314,7 +1341,7 @@ export class Queues {
     this.forgetPodIfIdle(p);
   }
 
-  /** A request that has got the slot of its claim, and is at that pod now; NONE: there is no further one. */
+  /** A connected request that has got the slot of its claim, and is at that pod now; NONE: there is no further one. */
   takeClaim(): i32 {
     for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
       const p = this.requestClaim.get(r);
@@ -1333,11 +1360,12 @@ export class Queues {
     return true;
   }
 
-  /** Those that claimed slots of the same pod before it come first, also where theirs are too few for now. */
+  /** Connected ones that claimed slots of the same pod before it come first, also where theirs are too few for now. */
   private isClaimGranted(r: i32, p: i32): bool {
     let left = this.podClaimsGranted.get(p);
+    if (left <= 0 || !this.isConnected(r)) return false;
     for (let x = this.claimHead; x !== r; x = this.claimNext.get(x))
-      if (this.requestClaim.get(x) === p) left -= this.claimedBy(x);
+      if (this.requestClaim.get(x) === p && this.isConnected(x)) left -= this.claimedBy(x);
     return left >= this.claimedBy(r);
   }
 
@@ -1765,6 +1793,7 @@ export class Queues {
       this.freeSlotsOf(p, this.heldBy(r));
     }
     this.ready(s);
+    this.changed(s);
     this.forgetIfEmpty(s);
   }
 
@@ -1777,14 +1806,25 @@ export class Queues {
       this.release(r);
       return;
     }
+    this.holdUntil(r, now + moment);
+  }
+
+  private holdUntil(r: i32, until: f64): void {
+    const s = this.requestService.get(r);
     this.requestState.set(r, HELD);
-    this.requestSince.set(r, now + moment);
-    this.requestNext.set(r, NONE);
-    const last = this.heldTails.get(s);
-    if (last === NONE) this.heldHeads.set(s, r);
-    else this.requestNext.set(last, r);
-    this.heldTails.set(s, r);
-    this.time(s, now + moment);
+    this.requestSince.set(r, until);
+    // Mostly the last one: clients that leave have the same moment.
+    let before = this.heldTails.get(s);
+    if (before !== NONE && this.requestSince.get(before) > until) {
+      before = NONE;
+      for (let x = this.heldHeads.get(s); this.requestSince.get(x) <= until; x = this.requestNext.get(x)) before = x;
+    }
+    const next = before === NONE ? this.heldHeads.get(s) : this.requestNext.get(before);
+    this.requestNext.set(r, next);
+    if (before === NONE) this.heldHeads.set(s, r);
+    else this.requestNext.set(before, r);
+    if (next === NONE) this.heldTails.set(s, r);
+    this.time(s, until);
   }
 
   private release(r: i32): void {

@@ -119,6 +119,23 @@ test('a further try at a pod that Sluice has not told of, or not any more, waits
   expect((await run.pods.requests()).map(({ pod }) => pod)).toEqual([other]);
 });
 
+test('who is tried again takes no connection from one that has the slot for it', async () => {
+  const settings = { ...SETTINGS, ejection: { consecutiveGateway: 3, baseMs: 5, maxMs: 5 } };
+  const run = await start({ pods: { count: 3 }, settings });
+  const [dead = '', ...others] = run.pods.addresses;
+  await run.pods.setMode(dead, { kind: 'dead' });
+  const results = await load(client(run), spaced(1000, 4, { work: exponential(6) }));
+  expect(results.filter(({ status }) => status === 200)).toHaveLength(1000);
+  expect(await run.pods.peak()).toBe(1);
+  const visits = [...(await run.pods.requests())].sort((a, b) => a.arrived - b.arrived);
+  for (const pod of others) {
+    const own = visits.filter((visit) => visit.pod === pod);
+    const rests = own.slice(1).map(({ arrived }, before) => arrived - (own[before]?.ended ?? 0));
+    // A connection that nobody uses is closed by its pod after 5 s.
+    expect(Math.max(...rests), pod).toBeLessThan(2000);
+  }
+});
+
 test('all pods refuse connections, then one comes back: nobody fails', async () => {
   const run = await start({ pods: { count: 2 } });
   for (const address of run.pods.addresses) await run.pods.setMode(address, { kind: 'dead' });

@@ -20,7 +20,7 @@ import { seeded } from '../e2e/kit/random.ts';
 import { compileQueue } from './kit/compile.ts';
 import { type Step, takeSteps } from './kit/queue-steps.ts';
 
-const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(fc.nat(12), fc.nat(1000), fc.nat(1000)), { maxLength: 300 });
+const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(fc.nat(13), fc.nat(1000), fc.nat(1000)), { maxLength: 300 });
 
 /** A service with pods of these limits, of which 100 requests may wait. */
 function queueOf(...limits: number[]): { queue: Queues; s: number; pods: number[] } {
@@ -259,13 +259,44 @@ describe('requests that are tried again elsewhere', () => {
     const [goal = NONE] = pods;
     const at = (p: number | undefined) => requests.find((r) => queue.podOf(r) === p) ?? NONE;
     const [there, older, newer] = [at(goal), at(pods[1]), at(pods[2])];
-    return { queue, goal, there, older, newer };
+    const claim = (r: number, p: number) => {
+      queue.claim(r, p);
+      queue.setConnected(r);
+    };
+    return { queue, goal, there, older, newer, claim };
   }
 
-  test('the first one gets the slot first, as Envoy gives it the connection', () => {
+  test('who has a connection goes first, and the slot is kept for those that have none yet', () => {
     const { queue, goal, there, older, newer } = looking();
     queue.claim(older, goal);
     queue.claim(newer, goal);
+    queue.end(there, ANSWERED, 10);
+    expect([queue.takeClaim(), queue.keepsForClaims(goal), queue.arrive(0, 11)]).toEqual([
+      NONE,
+      true,
+      expect.anything(),
+    ]);
+    expect(queue.podInUseOf(goal)).toBe(0);
+    queue.setConnected(newer);
+    expect(queue.takeClaim()).toBe(newer);
+    queue.end(newer, ANSWERED, 20);
+    queue.setConnected(older);
+    expect(queue.takeClaim()).toBe(older);
+  });
+
+  test('the slot of one that has ended may be free a moment later', () => {
+    const { queue, goal, there, older, claim } = looking();
+    claim(older, goal);
+    queue.endLater(there, ANSWERED, 11, 10);
+    expect([queue.takeClaim(), queue.inUse(0), queue.nextDeadline()]).toEqual([NONE, 3, 11]);
+    queue.tick(11);
+    expect(queue.takeClaim()).toBe(older);
+  });
+
+  test('the first one gets the slot first, as Envoy gives it the connection', () => {
+    const { queue, goal, there, older, newer, claim } = looking();
+    claim(older, goal);
+    claim(newer, goal);
     expect([queue.takeClaimOf(older), queue.takeClaimOf(newer), queue.takeClaim()]).toEqual([false, false, NONE]);
     queue.end(there, ANSWERED, 10);
     expect(queue.takeClaim()).toBe(older);
@@ -275,20 +306,20 @@ describe('requests that are tried again elsewhere', () => {
   });
 
   test('one that comes while the slot is there for another does not take it', () => {
-    const { queue, goal, there, older, newer } = looking();
-    queue.claim(older, goal);
+    const { queue, goal, there, older, newer, claim } = looking();
+    claim(older, goal);
     queue.end(there, ANSWERED, 10);
-    queue.claim(newer, goal);
+    claim(newer, goal);
     expect(queue.takeClaimOf(newer)).toBe(false);
     expect(queue.takeClaimOf(older)).toBe(true);
   });
 
   test('a pod that gives no slots gets none, and who waits for some is told in time', () => {
-    const { queue, goal, there, older, newer } = looking();
-    queue.claim(older, goal);
+    const { queue, goal, there, older, newer, claim } = looking();
+    claim(older, goal);
     queue.removePod(goal);
     queue.end(there, ANSWERED, 10);
-    queue.claim(newer, queue.addStranger(0));
+    claim(newer, queue.addStranger(0));
     expect(queue.takeClaim()).toBe(NONE);
     queue.tick(20);
     expect([queue.expireClaim(5019), queue.nextDeadline()]).toEqual([NONE, 5020]);
@@ -299,9 +330,9 @@ describe('requests that are tried again elsewhere', () => {
   });
 
   test("who no longer looks stands in nobody's way", () => {
-    const { queue, goal, there, older, newer } = looking();
-    queue.claim(older, goal);
-    queue.claim(newer, goal);
+    const { queue, goal, there, older, newer, claim } = looking();
+    claim(older, goal);
+    claim(newer, goal);
     queue.gone(older, 5);
     queue.end(there, ANSWERED, 10);
     expect(queue.takeClaim()).toBe(newer);

@@ -81,6 +81,7 @@ export class EnvoyNode {
   retry(place: number, pod: number, now: number): void {
     const p = this.numbers[this.queues.serviceOf(place)]?.[pod] ?? NONE;
     this.queues.claim(place, p);
+    this.queues.setConnected(place);
     if (this.queues.takeClaimOf(place)) this.started(place);
     this.advance(now);
   }

@@ -117,7 +117,10 @@ export class Vm {
     this.forgetPods();
     const p = this.podMet(this.queues.serviceOf(request), pod);
     if (p === this.queues.podOf(request)) this.witness.moved(this, request, pod);
-    else this.queues.claim(request, p);
+    else {
+      this.queues.claim(request, p);
+      this.queues.setConnected(request);
+    }
     yield* this.advance(now);
   }
 

@@ -65,6 +65,8 @@ const SIGNATURES: Readonly<Record<keyof QueueCalls, readonly string[]>> = {
   podOf: ['i32', 'i32'],
   move: ['void', 'i32', 'i32'],
   claim: ['void', 'i32', 'i32'],
+  setConnected: ['void', 'i32'],
+  endLater: ['void', 'i32', 'i32', 'f64', 'f64'],
   takeClaim: ['i32'],
   isClaiming: ['bool', 'i32'],
   addStranger: ['i32', 'i32'],

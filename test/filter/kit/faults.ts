@@ -187,6 +187,21 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
     from: 'this.claimUntil.set(r, now + this.unknownWait);',
     to: 'this.claimUntil.set(r, now + this.unknownWait - 20);',
   },
+  'who is tried again gets a slot before it has a connection': {
+    file: 'queue.ts',
+    from: 'if (left <= 0 || !this.isConnected(r)) return false;',
+    to: 'if (left <= 0) return false;',
+  },
+  'nobody looks for the connection of a further try': {
+    file: 'flow.ts',
+    from: 'if (isConnected()) queues.setConnected(r);\n    else wake(now + 1, now);',
+    to: 'if (isConnected()) queues.setConnected(r);',
+  },
+  'a slot is free before its connection, though some are about to be tried again': {
+    file: 'flow.ts',
+    from: 'if (betweenCount > 0) queues.endLater',
+    to: 'if (betweenCount < 0) queues.endLater',
+  },
   'a further try that waits never goes on': {
     file: 'queue.ts',
     from: '      if (!this.isClaimGranted(r, p)) continue;',

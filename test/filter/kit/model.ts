@@ -42,10 +42,12 @@ interface Request {
   readonly cost: number;
   readonly due: number;
   pod: Pod | undefined;
+  /** The context of its try; 0: the router rests before the next one. */
   tried: number;
   /** The pod for a slot of which its further try waits, and since when. */
   claim: Pod | undefined;
   claimedAt: number;
+  isConnected: boolean;
   /** Its slot is kept until then. */
   keptUntil: number | undefined;
   /** With it its pod ends it, should it be a job. */
@@ -155,7 +157,8 @@ class Model {
     else if (dice < 66) this.#end(service);
     else if (dice < 70) this.#leaveWaiting(service);
     else if (dice < 74) this.#leaveWorking(service);
-    else if (dice < 77) this.#retry(service);
+    else if (dice < 76.5) this.#retry(service);
+    else if (dice < 77) this.#connectTry(service);
     else if (dice < 80) this.#breakOff(service);
     else if (dice < 83) this.#change(service);
     else if (dice < 84) this.#configure(service);
@@ -199,6 +202,7 @@ class Model {
       tried: 0,
       claim: undefined,
       claimedAt: 0,
+      isConnected: false,
       keptUntil: undefined,
       token: undefined,
       jobUntil: undefined,
@@ -281,12 +285,12 @@ class Model {
     this.#judge(service, request.pod, status);
     this.#host.answer(request.tried, { ':status': String(status) }, isWhole);
     this.#settle();
-    if (isWhole) this.#release(request);
+    if (isWhole) this.#releaseAnswered(request);
     this.#host.answer(request.context, { ':status': String(status) }, isWhole);
     this.#settle();
     if (!isWhole) {
       this.#host.body(request.context, false);
-      this.#release(request);
+      this.#releaseAnswered(request);
       if (this.#chance(0.5)) this.#host.body(request.context, true);
       else this.#host.trailers(request.context, {});
       this.#settle();
@@ -346,7 +350,7 @@ class Model {
   #leaveWorking(service: Service): void {
     const request = this.#pick([...service.working]);
     if (request === undefined) return;
-    const begun = request.pod !== undefined && this.#chance(0.5);
+    const begun = request.pod !== undefined && request.tried !== 0 && this.#chance(0.5);
     if (begun) {
       this.#host.connect(request.tried);
       this.#judge(service, request.pod, 200);
@@ -356,7 +360,7 @@ class Model {
     this.#happen('left while a pod worked');
     this.#keep(request);
     this.#host.done(request.context, CLIENT_LEFT);
-    this.#host.done(request.tried, CLIENT_LEFT);
+    if (request.tried !== 0) this.#host.done(request.tried, CLIENT_LEFT);
   }
 
   /** A try fails, and the router tries another pod, or the same. */
@@ -365,27 +369,32 @@ class Model {
     const request = service.costly ? undefined : this.#pick([...service.working]);
     if (request === undefined) return;
     const from = request.pod;
-    const refused = this.#chance(0.3);
-    // One that waits for a slot has not been at that pod.
-    if (from !== undefined && refused) this.#host.connect(request.tried);
-    else if (from !== undefined) this.#eject(service, from);
-    this.#unclaim(request);
-    this.#host.done(request.tried, CONNECTED);
+    const refused = request.isConnected || this.#chance(0.3);
+    if (request.tried !== 0) {
+      // One that waits for a slot has not been at that pod.
+      if (from !== undefined && refused) this.#host.connect(request.tried);
+      else if (from !== undefined) this.#eject(service, from);
+      this.#unclaim(request);
+      this.#host.done(request.tried, CONNECTED);
+      request.tried = 0;
+      if (this.#chance(0.3)) {
+        this.#happen('a further try came later');
+        return;
+      }
+    }
     // Envoy may have one that was removed, or that is new.
     const to = this.#chance(0.1) ? this.#stranger(service) : (this.#pick([...service.pods.values()]) ?? from);
-    if (to === undefined) {
-      request.tried = 0;
-      return;
-    }
+    if (to === undefined) return;
     const stays = to === from;
     if (!stays && from !== undefined) {
       request.pod = undefined;
       this.#free(from, request);
     }
-    // Those that claimed a slot there before it go first.
-    const before = [...service.working].filter((other) => other !== request && other.claim === to).length;
-    const isRoom = stays || to.held.size + before < mostTries(to);
-    const { context, goesOn } = this.#host.try(request.context, to.address);
+    // Those with a connection that claimed a slot there before it go first.
+    const before = [...to.claims].filter(({ isConnected }) => isConnected).length;
+    request.isConnected = this.#chance(0.6);
+    const isRoom = stays || (request.isConnected && to.held.size + before < mostTries(to));
+    const { context, goesOn } = this.#host.try(request.context, to.address, request.isConnected);
     if (goesOn !== isRoom) this.#fail(`a further try ${goesOn ? 'goes on' : 'waits'} with ${to.held.size} at its pod`);
     request.tried = context;
     if (goesOn) this.#arriveAt(request, to);
@@ -396,6 +405,17 @@ class Model {
       this.#happen(to.emptySince === undefined ? 'a try waited' : 'a try waited at a pod without slots');
     }
     this.#happen(refused ? 'a stream was refused' : 'unreachable');
+  }
+
+  /** Envoy gets a connection for a try that waits for its slot. */
+  #connectTry(service: Service): void {
+    const request = this.#pick([...service.working].filter(({ claim, isConnected }) => claim && !isConnected));
+    if (request === undefined) return;
+    this.#host.connect(request.tried);
+    request.isConnected = true;
+    this.#happen('a connection came later');
+    // It is seen with the tick that comes at once where there is a slot for it.
+    this.#pass(TICK);
   }
 
   /** A pod breaks off, or Envoy ends the request. */
@@ -425,19 +445,19 @@ class Model {
       this.#host.connect(request.tried);
       this.#host.done(request.tried);
       this.#judge(service, request.pod, 503);
-      this.#release(request);
+      this.#releaseAnswered(request);
       this.#host.answerLocally(request.context, 503, CONNECTION_ENDED);
     } else if (dice < 0.85) {
       this.#happen('an unreadable answer');
       this.#host.connect(request.tried);
       this.#host.done(request.tried);
-      this.#release(request);
+      this.#releaseAnswered(request);
       this.#host.answerLocally(request.context, 502, PROTOCOL_ERROR);
     } else {
       this.#happen('unreachable without a retry');
       if (request.pod !== undefined) this.#eject(service, request.pod);
       this.#host.done(request.tried);
-      this.#release(request);
+      this.#releaseAnswered(request);
       this.#host.answerLocally(request.context, 503, CONNECT_FAILURE);
     }
     this.#settle();
@@ -637,6 +657,7 @@ class Model {
     if (request === undefined || pod === undefined) return false;
     this.#expireKept();
     if (pod.held.size >= mostTries(pod)) this.#fail('a further try goes on to a pod that is full');
+    if (!request.isConnected) this.#fail('a further try goes on that has no connection');
     request.claim = undefined;
     pod.claims.delete(request);
     this.#arriveAt(request, pod);
@@ -666,8 +687,8 @@ class Model {
     if (waited < UNKNOWN_WAIT) this.#fail(`a try has waited for ${waited} ms in vain`);
     this.#happen('a try waited in vain');
     this.#unclaim(request);
-    this.#release(request);
     this.#host.done(request.tried);
+    this.#releaseAnswered(request);
     this.#host.answerLocally(request.context, 503, CONNECTED);
     this.#host.done(request.context);
   }
@@ -793,7 +814,9 @@ class Model {
       if (known && timeout > 0 && isLate) this.#fail(`waits for ${waited} of ${timeout} ms`);
     }
     for (const { working } of this.#services)
-      for (const { claim, claimedAt } of working) {
+      for (const { claim, claimedAt, isConnected } of working) {
+        const mayGoOn = claim !== undefined && isConnected && claim.held.size < mostTries(claim);
+        if (mayGoOn && !ticksAtOnce) this.#fail('a further try with a connection waits beside a free slot');
         const since = Math.max(claimedAt, claim?.emptySince ?? Number.POSITIVE_INFINITY);
         if (this.#host.time > since + UNKNOWN_WAIT + 3 * TICK) this.#fail('a try waits for a pod without slots');
       }
@@ -849,6 +872,19 @@ class Model {
   #free(pod: Pod, request: Request): void {
     pod.held.delete(request);
     this.#forgetIfIdle(pod);
+  }
+
+  /** Its answer is over. Where the router rests before a further try of some, its slot is free with the next tick. */
+  #releaseAnswered(request: Request): void {
+    const { service, pod } = request;
+    if (!this.#services.some(({ working }) => [...working].some((one) => one !== request && one.tried === 0))) {
+      this.#release(request);
+      return;
+    }
+    this.#happen('a slot was kept for a further try');
+    service.working.delete(request);
+    if (pod === undefined) service.keptAway.push(request);
+    request.keptUntil = this.#host.time + TICK;
   }
 
   #release(request: Request): void {
@@ -1066,7 +1102,7 @@ function newPod(address: string): Pod {
 
 /** The requests of a service that are at a pod, and not on their way there. */
 function atPods({ working }: Service): readonly Request[] {
-  return [...working].filter(({ pod }) => pod !== undefined);
+  return [...working].filter(({ pod, tried }) => pod !== undefined && tried !== 0);
 }
 
 /** How many a pod may have with one that is tried again there. */

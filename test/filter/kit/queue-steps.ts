@@ -16,6 +16,8 @@ export type QueueCalls = Pick<
   | 'podOf'
   | 'move'
   | 'claim'
+  | 'setConnected'
+  | 'endLater'
   | 'takeClaim'
   | 'isClaiming'
   | 'addStranger'
@@ -58,6 +60,8 @@ export const CALLS: readonly (keyof QueueCalls)[] = [
   'podOf',
   'move',
   'claim',
+  'setConnected',
+  'endLater',
   'takeClaim',
   'isClaiming',
   'addStranger',
@@ -155,8 +159,16 @@ export function takeSteps(queue: QueueCalls, steps: readonly Step[], note: (valu
     else if (what === 9 && isWorking) {
       queue.end(r, TIMED_OUT, now);
       leave(index);
-    } else if (what === 12 && isWorking && pod !== undefined) queue.claim(r, a % 4 === 0 ? queue.addStranger(s) : pod);
-    else if (what === 10 && pod !== undefined) queue.unreachable(pod, now);
+    } else if (what === 12 && isWorking && pod !== undefined) {
+      queue.claim(r, a % 4 === 0 ? queue.addStranger(s) : pod);
+      if (b % 2 === 0) queue.setConnected(r);
+    } else if (what === 13 && isWorking) {
+      if (queue.isClaiming(r)) queue.setConnected(r);
+      else {
+        queue.endLater(r, ANSWERED, now + 1, now);
+        leave(index);
+      }
+    } else if (what === 10 && pod !== undefined) queue.unreachable(pod, now);
     else if (what === 11) {
       now += a % 30;
       queue.tick(now);

@@ -139,13 +139,13 @@ export class WasmHost {
     return { context, goesOn: this.call('proxy_on_request_headers', context, 3, 1) === 0 };
   }
 
-  /** The router tries a pod for a request: the context of the try, and whether it may go on at once. */
-  try(request: number, address: string): { context: number; goesOn: boolean } {
+  /** The router tries a pod for a request, which may have a connection by then: the context of the try, and whether it may go on at once. */
+  try(request: number, address: string, isConnected = false): { context: number; goesOn: boolean } {
     const context = this.#nextContext++;
     // The router's filters see the headers of the request itself.
     this.headers.set(context, this.headers.get(request) ?? {});
     this.#upstream.set(context, address);
-    this.#unconnected.add(context);
+    if (!isConnected) this.#unconnected.add(context);
     this.call('proxy_on_context_create', context, 3);
     return { context, goesOn: this.call('proxy_on_request_headers', context, 3, 1) === 0 };
   }
