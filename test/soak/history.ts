@@ -83,6 +83,17 @@ export function overlaps(a: { from: number; to: number }, from: number, to: numb
   return a.from <= to && a.to >= from;
 }
 
+/**
+ * When Envoy has read what was sent over an open connection at this time, at the latest: it stands still now and then, and reads one
+ * connection after the other when it goes on.
+ */
+export function readAt({ troubles }: History, at: number): number {
+  const standstills = troubles.filter(
+    (one) => (one.kind === 'machine' || (one.kind === 'envoy' && one.how === 'freeze')) && overlaps(one, at, at),
+  );
+  return Math.max(at, ...standstills.map(({ to }) => to));
+}
+
 /** The route files that may be active between two moments: the last one that was settled, and all after it. */
 export function versionsIn({ versions }: History, from: number, to: number): readonly Version[] {
   let first = 0;

@@ -1,6 +1,6 @@
 import type { LoadResult } from '../e2e/kit/load.ts';
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
-import { type History, lanesIn, overlaps, type Sent, type Trouble, type Violation } from './history.ts';
+import { type History, lanesIn, overlaps, readAt, type Sent, type Trouble, type Violation } from './history.ts';
 import { BROKEN, UNREADABLE } from './schedule.ts';
 
 /** From a pod's end of an answer to the client's: on a busy machine, with a connection that the pod breaks. */
@@ -14,6 +14,9 @@ const AFTER_TROUBLE_MS = 1000;
 
 /** A filter that has failed is started anew by then. */
 const TRAPPED_MS = 5000;
+
+/** A client that leaves waits until Envoy has read that; and shorter standstills of the machine are not noted. */
+const LEFT_MS = 200;
 
 /** Timeouts are exact, the clocks of this process and of Envoy's ticks are not. */
 const EARLY_MS = 50;
@@ -121,10 +124,16 @@ function isRefused(history: History, { sent, result, starts }: Ended): boolean {
   const max = Math.min(...lanesIn(history, sent.lane, result.sent, result.ended).map(({ queueMax }) => queueMax));
   const waiting = history.sent.filter((other) => {
     if (other.lane !== sent.lane || other.id === sent.id) return false;
-    const to = Math.min(starts.get(other.id) ?? history.now, other.result?.ended ?? history.now);
+    const to = Math.min(starts.get(other.id) ?? history.now, heardBy(history, other));
     return other.asked <= result.ended && to >= result.sent;
   });
   return waiting.length >= max;
+}
+
+/** Until when a request may have been one for Envoy. */
+function heardBy(history: History, { result }: Sent): number {
+  if (result === undefined) return history.now;
+  return result.outcome === 'aborted' ? readAt(history, result.ended) + LEFT_MS : result.ended;
 }
 
 /** It has waited, or was worked on, for as long as it may. */

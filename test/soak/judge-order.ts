@@ -1,5 +1,5 @@
 import { firstVisits } from '../e2e/kit/verdict.ts';
-import { type History, type Sent, type Violation, versionsIn } from './history.ts';
+import { type History, readAt, type Sent, type Violation, versionsIn } from './history.ts';
 import { isTroubled } from './judge-idle.ts';
 import { LANES, type Lane } from './setup.ts';
 
@@ -23,6 +23,7 @@ interface Placed {
   readonly sent: number;
   readonly arrived: number;
   readonly notBefore: number;
+  readonly connection: number | undefined;
 }
 
 /** Requests that saw others start before them that were sent later. */
@@ -33,7 +34,8 @@ export function orderFaults(history: History): readonly Violation[] {
       const visit = visits.get(sent.id);
       const at = sentAt(sent);
       if (sent.lane !== lane || visit === undefined || at === undefined) return [];
-      return [{ id: sent.id, sent: at, arrived: visit.arrived, notBefore: visit.notBefore }];
+      const { arrived, notBefore } = visit;
+      return [{ id: sent.id, sent: at, arrived, notBefore, connection: sent.result?.connection }];
     });
   return LANES.flatMap((lane) => laneFaults(history, lane, placed(lane)));
 }
@@ -49,7 +51,13 @@ function laneFaults(history: History, lane: Lane, placed: readonly Placed[]): re
     // Who has not waited was not overtaken.
     if (one.notBefore - one.sent < 2 * TIE_MS) return [];
     const later = bySent.slice(index + 1).filter((other) => other.sent < one.notBefore);
-    const before = later.filter((other) => other.sent > one.sent + TIE_MS && other.arrived < one.notBefore - TIE_MS);
+    // What came over several connections while Envoy stood still has no order that anybody could see.
+    const read = readAt(history, one.sent);
+    const isLater = (other: Placed) => {
+      const isSame = one.connection !== undefined && other.connection === one.connection;
+      return other.sent > (isSame ? one.sent : read) + TIE_MS;
+    };
+    const before = later.filter((other) => isLater(other) && other.arrived < one.notBefore - TIE_MS);
     if (before.length <= mostOvertaking(history, lane, one)) return [];
     const [worst] = before.slice(-1);
     const text = `${one.id} came to its pod ${(one.arrived - one.sent).toFixed(0)} ms after it was sent, after ${before.length} that were sent later, such as ${worst?.id}`;

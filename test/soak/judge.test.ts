@@ -179,6 +179,22 @@ test('a queue that is full', () => {
   expect(rules(history([...WELL, refused], { versions }))).toEqual(['answer']);
 });
 
+test('a queue that is full with a client that has just left: Envoy may not have heard of that', () => {
+  const versions = [version(0, 0, changeLane(FIRST_SETUP, 'a', { queueMax: 1 }))];
+  const refused: One = { id: 'r9', sent: 160, result: { status: 429, ended: 161, body: '{"error":"queue full"}' } };
+  const left = (ended: number): One => ({
+    id: 'r4',
+    sent: 0,
+    result: { outcome: 'aborted', status: 0, ended },
+    more: { aborts: true },
+  });
+  expect(rules(history([left(159), refused], { versions }))).toEqual([]);
+  const late = (sent: number): One => ({ ...refused, sent, result: { ...refused.result, ended: sent + 1 } });
+  expect(rules(history([left(159), late(700)], { versions }))).toEqual(['answer']);
+  const frozen: Trouble = { kind: 'envoy', how: 'freeze', from: 150, to: 600 };
+  expect(rules(history([left(159), late(700)], { versions, troubles: [frozen] }))).toEqual([]);
+});
+
 test('timeouts: not before their time, and only where there are any', () => {
   const versions = [version(0, 0, changeLane(FIRST_SETUP, 'a', { queueTimeoutMs: 1000, requestTimeoutMs: 800 }))];
   const waited = (ended: number): One => ({
@@ -243,6 +259,28 @@ test('requests that overtake another', () => {
   );
   expect(rules(history([late, ...others, ...full])).filter((rule) => rule === 'order')).toEqual(['order']);
   expect(rules(history([{ ...late, arrived: 1990 }, ...others])).filter((rule) => rule === 'order')).toEqual([]);
+});
+
+test('requests that come over several connections while Envoy stands still have no order, those over one have', () => {
+  const frozen: Trouble = { kind: 'envoy', how: 'freeze', from: 0, to: 1500 };
+  const over = (connection: number, ended: number): Partial<One> => ({ result: { connection, ended } });
+  const late: One = { id: 'r0', sent: 50, arrived: 6000, ended: 6010, pod: 1, ...over(1, 6010) };
+  const others = (connection: number): One[] =>
+    Array.from(
+      { length: 80 },
+      (_, at): One => ({
+        id: `r${at + 1}`,
+        sent: 1000 + at,
+        arrived: 2000 + 40 * at,
+        ended: 2015 + 40 * at,
+        ...over(connection, 2015 + 40 * at),
+      }),
+    );
+  const found = (requests: readonly One[], troubles: readonly Trouble[]) =>
+    rules(history(requests, { troubles })).filter((rule) => rule === 'order');
+  expect(found([late, ...others(2)], [frozen])).toEqual([]);
+  expect(found([late, ...others(1)], [frozen])).toEqual(['order']);
+  expect(found([late, ...others(2)], [])).toEqual(['order']);
 });
 
 test('an edit that does not become active', () => {

@@ -4,6 +4,9 @@ import { instant } from './instant.ts';
 import type { LoadClient, LoadResult } from './load.ts';
 import type { Planned } from './load-plan.ts';
 
+/** So many connections have been numbered. */
+let opened = 0;
+
 /** HTTP/2 without TLS over `connections` connections in turn; over one, the order of sending is the order of arrival. */
 export function h2Client(target: Target & { readonly connections?: number }): LoadClient {
   const { host = '127.0.0.1', port, connections = 1 } = target;
@@ -14,13 +17,16 @@ export function h2Client(target: Target & { readonly connections?: number }): Lo
     session.on('error', () => session.destroy()); // each of its requests says so in its result
     return session;
   });
+  const first = opened;
+  opened += connections;
   let turn = 0;
   return {
-    send(planned) {
+    async send(planned) {
       turn = (turn + 1) % sessions.length;
+      const connection = first + turn;
       const session = sessions[turn];
       if (session === undefined) throw new Error('a client has at least one connection');
-      return exchange(session, planned, target);
+      return { ...(await exchange(session, planned, target)), connection };
     },
     close: () => {
       for (const session of sessions) session.destroy();

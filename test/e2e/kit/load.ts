@@ -21,6 +21,8 @@ export interface LoadResult {
   readonly body: string;
   /** What went wrong, in the client's or the gRPC status' words. */
   readonly error: string | undefined;
+  /** The same for requests that went over one HTTP/2 connection; undefined: over HTTP/1.1, or not known. */
+  readonly connection?: number;
 }
 
 /** Sends requests somewhere. It never rejects: what goes wrong is in the result. */
