@@ -164,8 +164,8 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a further try goes on to a pod that is full': {
     file: 'queue.ts',
-    from: 'return left >= this.claimedBy(r);',
-    to: 'return left >= 0;',
+    from: 'if (left <= 0 || !this.isConnected(r)) return false;',
+    to: 'if (!this.isConnected(r)) return false;\n    if (left <= 0) return true;',
   },
   'a further try goes on to a pod that gives its service no slots': {
     file: 'queue.ts',
@@ -259,13 +259,13 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a refused stream ejects': {
     file: 'filter.ts',
-    from: 'answered || getProperty(UPSTREAM_LOCAL_ADDRESS)',
+    from: 'answered || isConnected()',
     to: 'answered',
   },
   'a further try is not known': {
     file: 'filter.ts',
-    from: '  if (statusOf(r) === 0) remember(r);\n',
-    to: '',
+    from: '    setBetween(r, true);\n    remember(r);\n  }\n  if (isReached)',
+    to: '    setBetween(r, true);\n  }\n  if (isReached)',
   },
   'an unreadable answer counts as a gateway error': {
     file: 'filter.ts',
