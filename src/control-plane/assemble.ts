@@ -30,6 +30,7 @@ import { Sharing } from '../slots/sharing.ts';
 import type { Pace } from '../slots/write-message.ts';
 import { SnapshotCache } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
+import { describeShared, sharedText } from '../status/describe-sharing.ts';
 import { Metrics } from '../status/metrics.ts';
 import { observe } from '../status/observe.ts';
 import { observed } from '../status/observed.ts';
@@ -146,7 +147,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     address: options.admin,
     metrics,
     ...observation,
-    explain: (query) => explainActive(controller.state().model?.routing, query),
+    explain: (query) =>
+      explainActive(controller.state().model?.routing, query, (service) => {
+        const shared = describeShared(sharing.state(), service);
+        return shared && sharedText(shared);
+      }),
     orders: operator,
     hosts: options.adminHosts,
     burst: options.burst,

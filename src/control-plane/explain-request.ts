@@ -1,6 +1,7 @@
 import { fail, ok, type Result } from '../base/result.ts';
 import { askedOf, explainRequest, readHeader, readUrl } from '../dataplane/explain.ts';
 import type { Routing } from '../model/routing.ts';
+import type { ServiceName } from '../model/service.ts';
 import { wholeMatch } from '../routes/file/regex.ts';
 
 /** Whether a route takes a request, and the rest in words. */
@@ -13,7 +14,11 @@ export interface Explanation {
  * What `sluice explain` says, of the routing that is active: `url`, `method` and any number of `header`s. Errors: what to write
  * instead.
  */
-export function explainActive(routing: Routing | undefined, query: URLSearchParams): Result<Explanation, string> {
+export function explainActive(
+  routing: Routing | undefined,
+  query: URLSearchParams,
+  heldBy?: (service: ServiceName) => string | undefined,
+): Result<Explanation, string> {
   if (routing === undefined) return fail('There are no routes yet: their source has not answered.');
   const url = readUrl(query.get('url') ?? '');
   const headers = query.getAll('header').map(readHeader);
@@ -24,5 +29,5 @@ export function explainActive(routing: Routing | undefined, query: URLSearchPara
   if (!url.ok || wrong.length > 0) return fail(...wrong);
   const named = new Map(headers.flatMap((one) => (one.ok ? [one.value] : [])));
   const asked = askedOf(url.value, query.get('method') || 'GET', named);
-  return ok(explainRequest({ routing, ...asked, wholeMatch, placeOf: () => undefined }));
+  return ok(explainRequest({ routing, ...asked, wholeMatch, placeOf: () => undefined, ...(heldBy && { heldBy }) }));
 }

@@ -46,6 +46,8 @@ export interface ExplainInput {
   readonly wholeMatch: WholeMatch;
   /** Where a route is written: `routes.yaml:12`. */
   readonly placeOf: (route: Route) => string | undefined;
+  /** Which Envoys hold the slots of a service, where several share them and that is known. */
+  readonly heldBy?: (service: ServiceName) => string | undefined;
 }
 
 /** Stands for no host in a URL that is only a path. */
@@ -122,7 +124,7 @@ export function explainRequest(input: ExplainInput): { readonly taken: boolean; 
       : [
           `${titleOf(taken, input)} takes it, ${describePath(taken.match.path)}.`,
           '',
-          ...block(routeFacts(routing, taken, asked)),
+          ...block(routeFacts(input, taken, asked)),
         ]),
     ...(others.length === 0
       ? []
@@ -182,15 +184,18 @@ function arrivalNotes({ routing: { listeners }, asked, port }: ExplainInput): re
     : ['Note: Envoy takes TLS only here (listen.tls): with http:// the connection is closed.'];
 }
 
-function routeFacts(routing: Routing, route: Route, asked: Asked): Lines {
+/** What is known of the services. */
+type Known = Pick<ExplainInput, 'routing' | 'heldBy'>;
+
+function routeFacts(known: Known, route: Route, asked: Asked): Lines {
   const clients =
     route.clients === undefined
       ? []
       : ([['clients', `${describeClients(route.clients)}; others are answered 403`]] as const);
-  return [...clients, ...targetFacts(routing, route, asked)];
+  return [...clients, ...targetFacts(known, route, asked)];
 }
 
-function targetFacts(routing: Routing, route: Route, asked: Asked): Lines {
+function targetFacts(known: Known, route: Route, asked: Asked): Lines {
   const answers = headerFacts('answer', route.responseHeaders);
   switch (route.kind) {
     case 'redirect':
@@ -198,13 +203,13 @@ function targetFacts(routing: Routing, route: Route, asked: Asked): Lines {
     case 'answer':
       return [['answer', `${route.status}, from Envoy itself; no pod sees it`], ...answers];
     case 'forward':
-      return [...forwardFacts(routing, route, asked), ...headerFacts('request', route.requestHeaders), ...answers];
+      return [...forwardFacts(known, route, asked), ...headerFacts('request', route.requestHeaders), ...answers];
     default:
       return assertNever(route);
   }
 }
 
-function forwardFacts(routing: Routing, route: ForwardRoute, asked: Asked): Lines {
+function forwardFacts({ routing, heldBy }: Known, route: ForwardRoute, asked: Asked): Lines {
   const sum = route.backends.reduce((total, { weight }) => total + weight, 0);
   if (sum === 0) return [['answer', '500: no backend of the route is there']];
   return [
@@ -213,7 +218,7 @@ function forwardFacts(routing: Routing, route: ForwardRoute, asked: Asked): Line
       const share = `${Math.round((backend.weight / sum) * 1000) / 10} % of the requests`;
       if (backend.kind === 'missing') return [['answer', `500 for ${share}: a backend that is not there`]];
       const shared: Lines = route.backends.length === 1 ? [] : [['share', share]];
-      return [...shared, ...facts(route, serviceOf(routing, backend.service))];
+      return [...shared, ...facts(route, serviceOf(routing, backend.service), heldBy?.(backend.service))];
     }),
   ];
 }
@@ -259,7 +264,7 @@ function block(lines: Lines): readonly string[] {
   return lines.map(([name, text]) => `  ${name.padEnd(width)}   ${text}`);
 }
 
-function facts(route: ForwardRoute, service: Service): Lines {
+function facts(route: ForwardRoute, service: Service, heldBy: string | undefined): Lines {
   const { discipline, timeout, protocol, locator } = service;
   const work = route.requestTimeout ?? timeout.request;
   const whose = route.requestTimeout === undefined ? "the service's" : "the route's own";
@@ -267,6 +272,7 @@ function facts(route: ForwardRoute, service: Service): Lines {
   return [
     ['service', `${service.name}, ${protocol}`],
     ...disciplineFacts(discipline, route),
+    ...(heldBy === undefined ? [] : [['slots', `held by ${heldBy}`] as const]),
     ['work', limit],
     ['connect', `at most ${formatDuration(timeout.connect)} to reach a pod (timeout.connect)`],
     ['pods', describeLocator(locator)],

@@ -79,6 +79,8 @@ export interface SharingState {
   readonly held: (service: ServiceName) => ReadonlyMap<string, number>;
   /** Slots of a service that nobody can use: those of members that are away, or that cannot be counted yet. */
   readonly missing: (service: ServiceName) => number;
+  /** The slots of a member that has been away for so long are given to others; undefined: never. */
+  readonly reclaimMs: Millis | undefined;
 }
 
 /** Without a register from before, those that had slots are waited for after a start: they come back within some 2 s. */
@@ -130,6 +132,7 @@ export const NOT_SHARED: SharingState = {
   members: [],
   held: () => new Map(),
   missing: () => 0,
+  reclaimMs: undefined,
 };
 
 const NONE: ReadonlySet<string> = new Set();
@@ -420,6 +423,7 @@ export class Sharing {
         return held;
       },
       missing: (service) => this.#missingSlots(service),
+      reclaimMs: this.#options.reclaimMs,
     };
   }
 

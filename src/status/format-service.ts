@@ -1,3 +1,4 @@
+import { sharedText } from './describe-sharing.ts';
 import { formatAge, problemLines, since, sourceOf } from './format.ts';
 import { formatShort, SERVICE_HEADING, serviceRow } from './service-row.ts';
 import type { LimitedStatus, PodStatus, RouteStatus, ServiceStatus, Status } from './status.ts';
@@ -74,9 +75,7 @@ function facts(service: ServiceStatus): readonly (readonly [string, string])[] {
 
 function sharedFact({ shared }: LimitedStatus): readonly (readonly [string, string])[] {
   if (shared === undefined) return [];
-  const held = shared.held.map(({ node, slots }) => `${node} ${slots}`).join(', ');
-  const missing = shared.missing === 0 ? '' : `; ${shared.missing} missing: nobody can use them`;
-  return [['held by', `${held}${missing}`]];
+  return [['held by', sharedText(shared)]];
 }
 
 function classTable(service: ServiceStatus, paint: Paint): readonly string[] {

@@ -23,7 +23,7 @@ export function formatStatus(status: Status, options: FormatOptions): string {
   const { paint, height } = options;
   const now = Date.parse(status.at);
   const top = overview(status, now, paint);
-  const envoys = envoyLines(status, now, options);
+  const envoys = joinedParts([envoyLines(status, now, options), ...memberLines(status, now, paint)]);
   const problems = status.problems.length === 0 ? [] : [problemBlock(status.problems, paint)];
   if (height === undefined) return joined([top, serviceLines(status, now, options), envoys, ...problems]);
   const taken = [top, envoys, ...problems].reduce((sum, part) => sum + part.split('\n').length + 1, 0);
@@ -33,7 +33,11 @@ export function formatStatus(status: Status, options: FormatOptions): string {
 }
 
 function joined(parts: readonly string[]): string {
-  return `${parts.join('\n\n')}\n`;
+  return `${joinedParts(parts)}\n`;
+}
+
+function joinedParts(parts: readonly string[]): string {
+  return parts.join('\n\n');
 }
 
 function serviceLines({ services }: Status, now: number, { paint, width, height, sort }: FormatOptions): string {
@@ -105,12 +109,32 @@ function sharingLines({ sharing, follows }: Status, now: number, paint: Paint): 
     return [`slots           shared; follows ${printable(coordinator)}, ${paint(tone, text)}`];
   }
   if (sharing === undefined) return [];
-  const { members } = sharing;
+  const { members, term, reclaimMs } = sharing;
   const vias = [...new Set(members.flatMap(({ via }) => via ?? []))].map(printable);
   const others = vias.length === 0 ? '' : `, some by ${vias.join(', ')}`;
   const away = members.filter(({ state }) => state === 'away').length;
   const missing = away === 0 ? '' : `, ${paint('bad', `${away} away`)}`;
-  return [`slots           shared by ${members.length} queue filters${missing}${others}; this Sluice coordinates`];
+  const reclaimed =
+    reclaimMs === undefined
+      ? ''
+      : `; ${formatAge(reclaimMs)} after it is away others get its slots, whether it runs or not`;
+  return [
+    `slots           shared by ${members.length} queue filters${missing}${others}; this Sluice coordinates, term ${term}${reclaimed}`,
+  ];
+}
+
+/** The queue filters that share slots: those of other Sluices, and those that are away, are in no other table. */
+function memberLines({ sharing }: Status, now: number, paint: Paint): readonly string[] {
+  if (sharing === undefined) return [];
+  const rows = sharing.members.map(({ node, state, via, since: from }): readonly Cell[] => [
+    node,
+    {
+      text: from === undefined ? state : `${state} for ${since(from, now)}`,
+      tone: state === 'connected' ? 'good' : state === 'joining' ? 'doubtful' : 'bad',
+    },
+    via ?? 'this Sluice',
+  ]);
+  return [table(['SHARES SLOTS', 'STATE', 'BY'], rows, paint)];
 }
 
 /** How long ago a moment was. */

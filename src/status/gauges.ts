@@ -72,6 +72,12 @@ export function gauges(status: Status): string {
       }),
     },
     {
+      name: 'sluice_coordinator_term',
+      type: 'gauge',
+      help: 'Of a Sluice that coordinates the slots that Envoys share: its term, which grows with each coordinator. None: it does not.',
+      lines: sharing === undefined ? [] : [series('sluice_coordinator_term', '', sharing.term)],
+    },
+    {
       name: 'sluice_coordinator_connected',
       type: 'gauge',
       help: 'Of a Sluice that follows another one: whether that coordinates the slots of all filters that are connected here (1) or not (0).',

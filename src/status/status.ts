@@ -152,6 +152,8 @@ const service = z.discriminatedUnion('kind', [
       z.object({
         held: z.array(z.object({ node: z.string(), slots: z.number() })).readonly(),
         missing: z.number(),
+        /** Only while some are missing: why, in words. */
+        why: z.exactOptional(z.array(z.string()).readonly()),
       }),
     ),
     /** Requests at its pods now; absent, as is what follows, while no queue filter reports. */
@@ -285,6 +287,8 @@ export const statusSchema = z.object({
   sharing: z.exactOptional(
     z.object({
       term: z.number(),
+      /** After so long the slots of a member that is away are given to others; absent: never. */
+      reclaimMs: z.exactOptional(z.number()),
       members: z
         .array(
           z.object({

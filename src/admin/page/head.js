@@ -4,8 +4,10 @@ const byId = (id) => document.getElementById(id);
 
 const TILES = ['Waiting', 'Oldest wait', 'In use', 'Refused', 'Services', 'Envoys'];
 
-/** Who coordinates the slots, where that is another Sluice. */
-function followed({ follows }) {
+/** Who coordinates the slots that Envoys share. */
+function coordinated({ follows, sharing }) {
+  if (sharing !== undefined)
+    return `, coordinates the slots of ${many(sharing.members.length, 'queue filter')}, term ${sharing.term}`;
   if (follows === undefined) return '';
   const { coordinator, state } = follows;
   if (coordinator === undefined) return ', nobody is known to coordinate';
@@ -21,8 +23,8 @@ export class Head {
 
   /** Draws what is true `now` (milliseconds since the epoch). */
   update(head, views, now) {
-    setText(byId('about'), `${head.version}, up ${age(now - Date.parse(head.startedAt))}${followed(head)}`);
-    this.envoys(head.nodes, now);
+    setText(byId('about'), `${head.version}, up ${age(now - Date.parse(head.startedAt))}${coordinated(head)}`);
+    this.envoys(head, now);
     this.problems(head.problems);
     byId('burst').hidden = !head.burst;
     this.sums(views, head);
@@ -66,8 +68,8 @@ export class Head {
     );
   }
 
-  envoys(nodes, now) {
-    const items = nodes.map((node) => {
+  envoys({ nodes, sharing }, now) {
+    const own = nodes.map((node) => {
       const { id, userAgent, peer, why, connectedSince, filter } = node;
       const [tone, text] = envoyState(node);
       const item = element('li', tone, element('b', '', id), ` ${text}`);
@@ -76,6 +78,7 @@ export class Head {
       item.title = [`${userAgent}, from ${peer}, ${since}`, ...queue, ...why].join('\n');
       return item;
     });
+    const items = [...own, ...others(nodes, sharing, now)];
     const box = byId('envoys');
     const before = [...box.children].map(({ title, className }) => `${className} ${title}`).join();
     if (before !== items.map(({ title, className }) => `${className} ${title}`).join()) box.replaceChildren(...items);
@@ -92,6 +95,20 @@ export class Head {
     list.open = problems.length <= 3;
     box.replaceChildren(list);
   }
+}
+
+/** Envoys that share slots and are not connected here: away, or at another Sluice. */
+function others(nodes, sharing, now) {
+  const here = new Set(nodes.map(({ id }) => id));
+  return (sharing?.members ?? []).flatMap(({ node, state, via, since }) => {
+    if (state !== 'away' && here.has(node)) return [];
+    const text = state === 'away' ? 'away, and may hold slots' : state === 'joining' ? 'joining' : 'shares slots';
+    const tone = { away: 'rejected', joining: 'pending', connected: 'in-sync' }[state];
+    const item = element('li', tone, element('b', '', node), ` ${text}`);
+    const parts = [via && `by ${via}`, since && `for ${age(now - Date.parse(since))}`];
+    item.title = `its queue filter is ${[state, ...parts].filter(Boolean).join(', ')}`;
+    return [item];
+  });
 }
 
 /** One problem as an item of a list. */

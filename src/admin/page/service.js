@@ -192,7 +192,7 @@ function heldBy({ shared }) {
   if (shared === undefined) return [];
   const held = shared.held.map(({ node, slots }) => `${node} ${slots}`).join(', ');
   if (shared.missing === 0) return [['Held by', held]];
-  return [['Held by', `${held}; ${many(shared.missing, 'slot')} missing: nobody can use them`, 'bad']];
+  return [['Held by', `${held}; ${many(shared.missing, 'slot')} missing: ${shared.why.join(', ')}`, 'bad']];
 }
 
 function minute({

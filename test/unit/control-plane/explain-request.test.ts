@@ -21,6 +21,18 @@ test('what the routing that is active does with a request', () => {
   expect(explain('url=/jobs/12')).toMatchObject({ ok: true, value: { taken: false } });
 });
 
+test('who holds the slots of the service, where Envoys share them', () => {
+  const parsed = parseRouteFile(FILE, { path: 'routes.yaml', env: {}, baseDir: '/' });
+  const query = new URLSearchParams('url=/jobs/12&method=post&header=x-tier:+gold');
+  const routing = parsed.ok ? parsed.value.routing : undefined;
+  const text = (held: string | undefined) => {
+    const said = explainActive(routing, query, (service) => (service === 'codec' ? held : undefined));
+    return said.ok ? said.value.text : '';
+  };
+  expect(text('edge-1 3, edge-2 1')).toMatch(/^ {2}slots +held by edge-1 3, edge-2 1$/m);
+  expect(text(undefined)).not.toMatch(/^ {2}slots /m);
+});
+
 test('what is wrong with the question is told, all of it', () => {
   expect(explain('header=x')).toEqual({
     ok: false,

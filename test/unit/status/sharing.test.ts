@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { millis } from '../../../src/base/duration.ts';
 import { NOT_SHARED, type SharingState } from '../../../src/slots/sharing.ts';
 import { describeStatus } from '../../../src/status/describe.ts';
 import { formatStatus } from '../../../src/status/format.ts';
@@ -42,17 +43,36 @@ test('who shares slots, who holds how many, and what is missing are told', () =>
         { node: 'edge-2', slots: 1 },
       ],
       missing: 1,
+      why: ['edge-2 holds 1, and is away', 'edge-3 has not said yet what it holds'],
     },
   });
   const text = codec && formatService(status, codec, (_, part) => part);
-  expect(text).toContain('held by       edge-1 3, edge-2 1; 1 missing: nobody can use them\n');
+  expect(text).toContain(
+    'held by       edge-1 3, edge-2 1; 1 missing: edge-2 holds 1, and is away, edge-3 has not said yet what it holds\n',
+  );
   const metrics = gauges(status);
   for (const line of [
     'sluice_slots_held{service="codec",node="edge-1"} 3',
     'sluice_slots_missing{service="codec"} 1',
     'sluice_members{state="away"} 1',
+    'sluice_coordinator_term 7',
   ])
     expect(metrics).toContain(`${line}\n`);
+});
+
+test('the overview has each member, with the Sluice that it came by, and what becomes of its slots', () => {
+  const options = { paint: (_: unknown, part: string) => part, sort: 'name' } as const;
+  const of = (sharing: SharingState) => formatStatus(describeStatus(exampleInput({ sharing })), options);
+  const text = of({ ...SHARED, reclaimMs: millis(60_000) });
+  expect(text).toMatch(
+    /^slots {11}shared by 3 queue filters, 1 away, some by sluice-2; this Sluice coordinates, term 7; 1m after it is away others get its slots, whether it runs or not$/m,
+  );
+  expect(text).toMatch(/^SHARES SLOTS +STATE +BY$/m);
+  expect(text).toMatch(/^edge-1 +connected +this Sluice$/m);
+  expect(text).toMatch(/^edge-2 +away for 1m +sluice-2$/m);
+  expect(text).toMatch(/^edge-3 +joining +this Sluice$/m);
+  expect(of(SHARED)).toMatch(/; this Sluice coordinates, term 7$/m);
+  expect(of(NOT_SHARED)).not.toContain('SHARES SLOTS');
 });
 
 test('a Sluice that follows another one tells whom, since when, and which of its filters the other one knows', () => {
