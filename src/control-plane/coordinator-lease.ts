@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { Lease, type LeaseTimes } from '../kubernetes/lease.ts';
 import type { NamespacedApi } from '../kubernetes/own-namespace.ts';
 import type { SourceLog } from '../model/source.ts';
-import type { Coordination, Register } from '../slots/coordination.ts';
+import type { Coordination } from '../slots/coordination.ts';
 import { keyOf } from '../slots/register.ts';
 import type { SharingMember } from '../slots/sharing.ts';
 import { LeaseRegister } from './lease-register.ts';
@@ -41,6 +41,9 @@ const TIMES: LeaseTimes = { durationMs: 6000, renewMs: 1500, trustMs: 6000 };
 /** How often the Pods of Envoys that are away are looked for. */
 const LOOK_MS = 1000;
 
+/** How often is looked whether our Envoys are still in their Leases. */
+const KEEP_MS = 10_000;
+
 /** Where the coordinator is reached. */
 const ADDRESS = 'sluice.dev/address';
 
@@ -49,7 +52,7 @@ const ADDRESS = 'sluice.dev/address';
  * good when its Pod is gone.
  */
 export class CoordinatorLease {
-  readonly register: Register;
+  readonly register: LeaseRegister;
   readonly #options: CoordinatorLeaseOptions;
   readonly #lease: Lease;
   readonly #members: MemberLeases;
@@ -83,7 +86,8 @@ export class CoordinatorLease {
   start(sharing: Coordinated): void {
     const { signal } = this.#stopping;
     this.#tell(sharing);
-    this.#running = Promise.all([this.#lease.run(signal, () => this.#tell(sharing)), this.#lookForDead(sharing)]);
+    const electing = this.#lease.run(signal, () => this.#tell(sharing));
+    this.#running = Promise.all([electing, this.#lookForDead(sharing), this.#keep()]);
   }
 
   /** The Lease is given up: the next one has it at once. */
@@ -113,6 +117,14 @@ export class CoordinatorLease {
     if (await this.#lease.prove(term, this.#stopping.signal)) return true;
     if (this.#lease.term === term) throw new Error('the API server has not taken a write to the Lease');
     return false;
+  }
+
+  async #keep(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await sleep(this.#options.clock, KEEP_MS, signal);
+      if (!signal.aborted) await this.register.keep();
+    }
   }
 
   async #lookForDead(sharing: Coordinated): Promise<void> {

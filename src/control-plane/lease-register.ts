@@ -24,6 +24,8 @@ export class LeaseRegister implements Register {
   readonly isKept = true;
   readonly #options: LeaseRegisterOptions;
   readonly #members = new Map<string, RegisteredMember>();
+  /** Those of them that this Sluice has written. */
+  readonly #own = new Map<string, RegisteredMember>();
   readonly #dead = new Set<string>();
   readonly #batches = new Map<string, Batch>();
 
@@ -56,20 +58,35 @@ export class LeaseRegister implements Register {
     const { leases, signal } = this.#options;
     const buried = keys.flatMap((key) => this.#members.get(key) ?? []);
     if (!(await leases.bury(buried, signal))) throw new Error('their Leases could not be written');
-    for (const key of keys) {
-      this.#members.delete(key);
-      this.#dead.add(key);
-    }
+    for (const key of keys) this.#setDead(key);
   }
 
   async read(): Promise<void> {
+    const before = [...this.#members.keys()];
     const { members, dead } = await this.#membership();
-    this.#members.clear();
+    // Those that have come meanwhile stay: they may be newer than what was read.
+    for (const key of before) this.#members.delete(key);
     for (const member of members) this.#members.set(keyOf(member), member);
-    for (const key of dead) {
-      this.#members.delete(key);
-      this.#dead.add(key);
+    for (const key of dead) this.#setDead(key);
+  }
+
+  /** Writes those of ours anew that are not in their Lease any more, as somebody has deleted it. */
+  async keep(): Promise<void> {
+    const { leases, signal } = this.#options;
+    for (const [node, own] of Map.groupBy(this.#own.values(), (member) => member.node)) {
+      const now = await leases.of(node, signal);
+      if (now === undefined) continue;
+      for (const key of now.dead) this.#setDead(key);
+      const present = new Set(now.members.map(keyOf));
+      const lost = own.filter((member) => this.#own.has(keyOf(member)) && !present.has(keyOf(member)));
+      if (lost.length > 0) await leases.register(node, lost, signal);
     }
+  }
+
+  #setDead(key: string): void {
+    this.#members.delete(key);
+    this.#own.delete(key);
+    this.#dead.add(key);
   }
 
   /** One of ours, before it is given anything. */
@@ -95,12 +112,15 @@ export class LeaseRegister implements Register {
     const registered = await leases.register(node, members, signal);
     if (registered.kind === 'failed') throw new Error(registered.why);
     if (registered.kind === 'refused') {
-      for (const member of members) this.#dead.add(keyOf(member));
+      for (const member of members) this.#setDead(keyOf(member));
       throw new Error('it, or the Pod that it is in, has ended for all others');
     }
     // Register, then read the term: a coordinator that does not know of them has been replaced by then, or is by one that does.
     if (!(await look())) throw new Error("the coordinator's Lease could not be read");
-    for (const member of members) this.#members.set(keyOf(member), member);
+    for (const member of members) {
+      this.#members.set(keyOf(member), member);
+      this.#own.set(keyOf(member), member);
+    }
   }
 
   /** One whose own Sluice has written it. Others that are not there any more stay: they are dead once that is proven. */

@@ -116,11 +116,15 @@ export class MemberLeases {
   /** All who may hold slots, as the API server has it now. */
   async read(signal: AbortSignal): Promise<Result<Membership, ApiFailure>> {
     const listed = await this.#list(signal);
-    if (!listed.ok) return listed;
-    return ok({
-      members: listed.value.flatMap((each) => each.members),
-      dead: listed.value.flatMap(({ node, dead }) => dead.map((epoch) => keyOf({ node, epoch }))),
-    });
+    return listed.ok ? ok(membershipIn(listed.value)) : listed;
+  }
+
+  /** What the Lease of one Envoy says; undefined: that is not known. */
+  async of(node: string, signal: AbortSignal): Promise<Membership | undefined> {
+    const found = await this.#leases.get(this.#name(node), signal);
+    if (isStatus(found, 404)) return { members: [], dead: [] };
+    const read = found.ok ? asNodeLease(found.value) : found;
+    return read.ok ? membershipIn([read.value]) : undefined;
   }
 
   /** Writes that these are dead for good. */
@@ -259,6 +263,13 @@ function hasEnded(pod: PodObject | undefined): boolean {
   const { phase, containerStatuses = [] } = pod?.status ?? {};
   if (phase !== 'Failed' && phase !== 'Succeeded') return false;
   return containerStatuses.length > 0 && containerStatuses.every(({ state }) => state?.terminated !== undefined);
+}
+
+function membershipIn(leases: readonly NodeLease[]): Membership {
+  return {
+    members: leases.flatMap((each) => each.members),
+    dead: leases.flatMap(({ node, dead }) => dead.map((epoch) => keyOf({ node, epoch }))),
+  };
 }
 
 function merged(known: readonly RegisteredMember[], added: readonly RegisteredMember[]): readonly RegisteredMember[] {

@@ -562,6 +562,7 @@ export class Sharing {
       isWanted,
       failed,
     }: { readonly next: () => void; readonly isWanted: () => boolean; readonly failed: (reason: string) => void },
+    told?: string,
   ): void {
     const done = durable();
     if (done === undefined) {
@@ -574,9 +575,10 @@ export class Sharing {
       },
       (error: unknown) => {
         if (!isWanted()) return;
-        failed(error instanceof Error ? error.message : String(error));
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== told) failed(reason);
         this.#timers.after(AGAIN_MS, () => {
-          if (isWanted()) this.#whenDurable(durable, { next, isWanted, failed });
+          if (isWanted()) this.#whenDurable(durable, { next, isWanted, failed }, reason);
         });
       },
     );

@@ -120,11 +120,13 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     const living = startLoad(heir.client, burst(2, { name: 'living', work: fixed(3000) }));
     await until(async () => (await set.pods.held()) === SLOTS, { what: 'four jobs', within: 10_000 });
     victim.takes = false;
+    const killed = instant();
     victim.signalSluice('SIGKILL');
     await victim.killEnvoy();
     // Of its two slots one may have been on the way to the coordinator.
     const load = new Load('coordinator killed', set, { forMs: 12_000, share: 0.2 });
     await until(async () => (await set.coordinator()) === heir, { what: 'the other to coordinate', within: 20_000 });
+    console.log(`the other coordinates ${(instant() - killed).toFixed(0)} ms after`);
     expect((await set.coordinates())?.term).toBeGreaterThan(before?.term ?? 0);
     await load.judge();
     expect((await living.results).map(({ status }) => status)).toEqual([200, 200]);

@@ -212,6 +212,42 @@ test('another Pod of the same name is another Envoy', async () => {
   expect(a.register.members.map(keyOf)).toEqual(['b/2']);
 });
 
+test('a Lease that somebody deletes is written again, without those that are dead', async () => {
+  const [server, clock] = [new ObjectServer(), new FakeClock()];
+  const [a, b] = [sluice(server, clock, 'a'), sluice(server, clock, 'b')];
+  await clock.advance(0);
+  await b.add('1');
+  await b.add('2');
+  await a.register.read();
+  await a.register.bury(['b/1']);
+  await clock.advance(10_000);
+  expect([b.register.isDead('b/1'), b.register.has('b/2')]).toEqual([true, true]);
+  server.objects.delete('leases/slots.b');
+  server.refuses = 'nothing';
+  await clock.advance(30_000);
+  server.refuses = undefined;
+  await clock.advance(10_000);
+  expect(JSON.parse(annotations(server, 'slots.b')['sluice.dev/members'] ?? '')).toEqual([
+    { epoch: '2', process: '1' },
+  ]);
+});
+
+test('who comes while all are read is not forgotten', async () => {
+  const [server, clock] = [new ObjectServer(), new FakeClock()];
+  const a = sluice(server, clock, 'a');
+  await clock.advance(0);
+  await a.add('1');
+  // What was read is from before, and comes later.
+  const list = server.get.bind(server);
+  server.get = async (path) => {
+    const answer = await list(path);
+    if (path.includes('labelSelector')) await a.add('2');
+    return answer;
+  };
+  await a.register.read();
+  expect(a.register.members.map(keyOf).sort()).toEqual(['a/1', 'a/2']);
+});
+
 test('an Envoy that is in no Pod of its own is counted all the same', async () => {
   const [server, clock] = [new ObjectServer(), new FakeClock()];
   const a = sluice(server, clock, 'a');
