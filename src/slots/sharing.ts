@@ -77,6 +77,8 @@ export interface SharingState {
   readonly members: readonly SharingMember[];
   /** Slots of a service by node. */
   readonly held: (service: ServiceName) => ReadonlyMap<string, number>;
+  /** Whether the filters here can get slots: all of them have told whoever coordinates what they hold. */
+  readonly takesPart: boolean;
   /** Slots of a service that nobody can use: those of members that are away, or that cannot be counted yet. */
   readonly missing: (service: ServiceName) => number;
   /** The slots of a member that has been away for so long are given to others; undefined: never. */
@@ -130,6 +132,7 @@ export const NOT_SHARED: SharingState = {
   term: undefined,
   follows: undefined,
   members: [],
+  takesPart: true,
   held: () => new Map(),
   missing: () => 0,
   reclaimMs: undefined,
@@ -417,6 +420,7 @@ export class Sharing {
       term: coordinator?.term,
       follows: this.#relays?.state() ?? (kind === 'unknown' ? 'nobody known' : undefined),
       members,
+      takesPart: this.#takesPart(),
       held: (service) => {
         const held = new Map<string, number>();
         for (const each of members) add(held, each.node, this.#heldBy(keyOf(each), service));
@@ -425,6 +429,16 @@ export class Sharing {
       missing: (service) => this.#missingSlots(service),
       reclaimMs: this.#options.reclaimMs,
     };
+  }
+
+  #takesPart(): boolean {
+    if (this.#coordination.kind === 'alone') return true;
+    const here = [...this.#peers.values()].filter(({ via }) => via === undefined);
+    const isKnown = (peer: Peer) =>
+      this.#relays === undefined
+        ? this.#connected.get(keyOf(peer.hello))?.isComplete === true
+        : this.#relays.isKnown(peer);
+    return here.length > 0 && here.every(isKnown);
   }
 
   /** What somebody has to mend. */

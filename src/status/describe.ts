@@ -75,13 +75,15 @@ export function describeForReadiness(
     configuration,
     nodes,
     isFilterOff,
-  }: Pick<StatusInput, 'routeFile' | 'configuration' | 'nodes' | 'isFilterOff'>,
+    sharing,
+  }: Pick<StatusInput, 'routeFile' | 'configuration' | 'nodes' | 'isFilterOff' | 'sharing'>,
   services: ReadinessInput['services'],
 ): ReadinessInput {
   return {
     routeFile: { path: routeFile.path, state: routeFile.state.kind },
     configured: configuration !== undefined,
     nodes: nodes.map((node) => describeNode(node, { members: [], isFilterOff })),
+    takesPart: sharing.takesPart,
     services,
   };
 }

@@ -118,7 +118,9 @@ export function observe(observed: Observed): Observation {
   return {
     status,
     history: (service) => telemetry.history(service),
-    ready: readyForGood(() => readinessOf(describeForReadiness(common(), () => status().services))),
+    ready: readyForGood(() =>
+      readinessOf(describeForReadiness({ ...common(), sharing: sharing.state() }, () => status().services)),
+    ),
     stop() {
       for (const end of ends) end();
     },

@@ -9,15 +9,19 @@ export interface ReadinessInput {
   /** There is a configuration to give to Envoys. */
   readonly configured: boolean;
   readonly nodes: readonly NodeStatus[];
+  /** The filters of its Envoys can get slots. */
+  readonly takesPart: boolean;
   readonly services: () => readonly Pick<ServiceStatus, 'name' | 'source'>[];
 }
 
 /** The type every first configuration ends with: Envoy asks for listeners once its clusters are warm. */
 const LAST_TYPE = 'Listener';
 
-/** Ready: some Envoy has taken a whole configuration. */
-export function readinessOf({ nodes, routeFile, configured, services }: ReadinessInput): Readiness {
-  if (nodes.some((node) => missing(node).length === 0)) return { ready: true };
+/** Ready: some Envoy has taken a whole configuration, and is in contact with whoever coordinates the slots if that is shared. */
+export function readinessOf({ nodes, routeFile, configured, services, takesPart }: ReadinessInput): Readiness {
+  if (nodes.some((node) => missing(node).length === 0)) {
+    return takesPart ? { ready: true } : { ready: false, reasons: [NO_PART] };
+  }
   if (configured) {
     if (nodes.length === 0) return { ready: false, reasons: ['no Envoy is connected'] };
     return { ready: false, reasons: nodes.map((node) => `Envoy ${node.id}: ${missing(node).join(', ')}`) };
@@ -29,6 +33,9 @@ export function readinessOf({ nodes, routeFile, configured, services }: Readines
   const why = silent.length === 0 ? '' : `: waiting for the pods of ${silent.join(', ')}`;
   return { ready: false, reasons: [`no configuration yet${why}`] };
 }
+
+const NO_PART =
+  'its queue filter gets no slots yet: no Sluice is known to coordinate them, or it is not reached; `sluice status` says more';
 
 /** What the names of Sluice's own listeners begin with: no client gets there. */
 const OWN_LISTENERS = 'sluice.';

@@ -221,6 +221,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
       what: 'the refusal to be told',
       within: 20_000,
     });
+    // So a rolling update would stop at it.
+    expect(await Promise.all(set.all.map((pair) => pair.isReady()))).toEqual([true, true, false]);
     const { shared } =
       (await first.status()).services.flatMap((service) => (service.kind === 'limited' ? [service] : []))[0] ?? {};
     expect(shared?.held.map(({ node }) => node)).toEqual(['pair-0', 'pair-1']);

@@ -24,7 +24,8 @@ async function start(options: Partial<AdminOptions> = {}): Promise<Admin> {
     metrics: new Metrics({ version: '1.2.3', telemetry: noTelemetry() }),
     ready: () => {
       const now = status();
-      return readinessOf({ ...now, configured: now.configuration !== undefined, services: () => now.services });
+      const configured = now.configuration !== undefined;
+      return readinessOf({ ...now, configured, takesPart: true, services: () => now.services });
     },
     history: () => [],
     explain: noRoutes,

@@ -239,9 +239,17 @@ export class Pair {
   }
 
   async status(): Promise<Status> {
+    return statusSchema.parse(await (await this.#ask('/status')).json());
+  }
+
+  /** What its readiness probe asks. */
+  async isReady(): Promise<boolean> {
+    return (await this.#ask('/readyz')).ok;
+  }
+
+  async #ask(path: string): Promise<Response> {
     const { fields } = await this.sluice.logged('it serves', ({ msg }) => msg === 'serving');
-    const answer = await fetch(`${fields['admin']}/status`, { headers: { accept: 'application/json' } });
-    return statusSchema.parse(await answer.json());
+    return await fetch(`${fields['admin']}${path}`, { headers: { accept: 'application/json' } });
   }
 
   signalSluice(signal: NodeJS.Signals): void {

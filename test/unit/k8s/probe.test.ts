@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { K8S } from './kustomize.ts';
 
 let server: Server;
@@ -23,10 +25,10 @@ function portOf(listening: Server): number {
 }
 
 /** What the probe prints, and with which status it ends. */
-function probe(port: number, path: string): Promise<readonly [number, string]> {
+function probe(port: number, path: string, ...more: readonly string[]): Promise<readonly [number, string]> {
   return new Promise((resolve) => {
     const env = { ...process.env, SLUICE_ADMIN_PORT: String(port) };
-    const child = execFile('bash', [join(K8S, 'base/sluice-probe.sh'), path], { env }, (_, stdout) =>
+    const child = execFile('bash', [join(K8S, 'base/sluice-probe.sh'), path, ...more], { env }, (_, stdout) =>
       resolve([child.exitCode ?? -1, stdout.trim()]),
     );
   });
@@ -47,4 +49,13 @@ test('fails where nobody answers', async () => {
   closed.close();
   await once(closed, 'close');
   expect(await probe(port, '/healthz')).toEqual([1, '']);
+});
+
+test('with a file it succeeds for good once it has', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-probe-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'was-ready');
+  expect(await probe(portOf(server), '/readyz', file)).toEqual([1, 'this is\n/readyz']);
+  expect(await probe(portOf(server), '/healthz', file)).toEqual([0, 'this is\n/healthz']);
+  expect(await probe(portOf(server), '/readyz', file)).toEqual([0, '']);
 });

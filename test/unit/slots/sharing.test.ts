@@ -181,10 +181,11 @@ test('one Envoy is told nothing of slots; when a second one comes both are, and 
 });
 
 test('while nobody is known to coordinate a filter shares and gets no slot; that is told unless it passes at once', async () => {
-  const { clock, sharing, come } = world();
+  const { clock, sharing, come, holding } = world();
   sharing.coordinate({ kind: 'unknown' });
   const { said } = come('a', '1');
   expect(said.flatMap((message) => (message.kind === 'share' ? [message.term] : []))).toEqual([0]);
+  expect(sharing.state().takesPart).toBe(false);
   // It is no Envoy without a filter, though none is registered.
   expect([sharing.hasFilter('a', true), sharing.hasFilter('b', true)]).toEqual([true, false]);
   expect(sharing.problems()).toEqual([]);
@@ -193,6 +194,9 @@ test('while nobody is known to coordinate a filter shares and gets no slot; that
   sharing.coordinate({ kind: 'coordinates', term: 1, prove: async () => true });
   await clock.advance(3000);
   expect(sharing.problems()).toEqual([]);
+  expect(sharing.state().takesPart).toBe(false);
+  holding(come('a', '1', { stream: 2 }), []);
+  expect(sharing.state().takesPart).toBe(true);
 });
 
 test('slots of an Envoy that is away are missing, until the same node id is started again', async () => {

@@ -23,6 +23,15 @@ test('an Envoy in sync is enough', () => {
   expect(readinessOf(describe(exampleInput({ nodes })))).toEqual({ ready: true });
 });
 
+test('an Envoy that gets no slots is not ready: a rolling update goes no further', () => {
+  const input = exampleInput();
+  const { sharing } = input;
+  expect(readinessOf(describe({ ...input, sharing: { ...sharing, takesPart: false } }))).toEqual({
+    ready: false,
+    reasons: [expect.stringContaining('gets no slots yet')],
+  });
+});
+
 test('clusters alone are not a configuration: listeners come after them', () => {
   expect(readinessWith([cluster])).toEqual({
     ready: false,
