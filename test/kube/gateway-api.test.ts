@@ -133,7 +133,7 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Gateway API objects'),
       expect(out).toContain('gatewayclass.gateway.networking.k8s.io/sluice');
       expect(out).toContain('clusterrole.rbac.authorization.k8s.io/sluice-gateway-api created');
       kubectl('create', 'clusterrolebinding', 'app', '--clusterrole=sluice-gateway-api', '--user=app');
-      kubectl('create', 'rolebinding', 'app-lease', '--role=sluice-lease', '--user=app');
+      kubectl('create', 'rolebinding', 'app-lease', '--role=sluice-peers', '--user=app');
       const space = await TestNamespace.make(cluster);
       await Deployment.make(space, '10.244.62', 1);
       const gateways = new Gateways(cluster, space);

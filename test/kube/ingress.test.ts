@@ -379,7 +379,7 @@ describe.skipIf(WHY_NOT !== undefined)(named('routes from Ingresses'), { timeout
       expect(out).toContain('ingressclass.networking.k8s.io/sluice');
       expect(out).toContain('clusterrole.rbac.authorization.k8s.io/sluice-ingress created');
       kubectl('create', 'clusterrolebinding', 'app-ingress', '--clusterrole=sluice-ingress', '--user=app');
-      kubectl('create', 'rolebinding', 'app-lease', '--role=sluice-lease', '--user=app');
+      kubectl('create', 'rolebinding', 'app-lease', '--role=sluice-peers', '--user=app');
       const space = await TestNamespace.make(cluster);
       await Deployment.make(space, '10.244.67', 1);
       const ingresses = new Ingresses(space);
