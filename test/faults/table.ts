@@ -1,3 +1,4 @@
+import { brokenText, keptLine, markdownLines } from './lines.ts';
 import { brokenPromises, type Measured } from './measure.ts';
 import type { FaultRow } from './row.ts';
 
@@ -25,11 +26,9 @@ function cells({ measured }: Done): readonly string[] {
 
 /** One row for a terminal, with what it promised and did not keep. */
 export function lineOf(done: Done): string {
-  const text = cells(done).map((cell, index) => `${COLUMNS[index]}: ${cell}`);
-  const broken = brokenPromises(done.row, done.measured);
-  const head = `${broken.length === 0 ? 'kept  ' : 'BROKEN'} ${done.row.name.padEnd(20)} ${text.join(' | ')}`;
-  const why = broken.length === 0 ? [] : [...broken, ...done.measured.examples];
-  return [head, ...why.map((line) => `         ${line}`)].join('\n');
+  const { row, measured } = done;
+  const broken = brokenPromises(row, measured);
+  return keptLine({ name: row.name, columns: COLUMNS, cells: cells(done), broken, examples: measured.examples });
 }
 
 /** All rows as a table for a terminal. */
@@ -41,16 +40,13 @@ export function tableOf(all: readonly Done[]): string {
 
 /** All rows as a Markdown table, and a sentence for each. */
 export function markdownOf(all: readonly Done[]): string {
-  const line = (texts: readonly string[]) => `| ${texts.join(' | ')} |`;
-  const titles = ['fault', 'requests', ...COLUMNS];
-  const table = all.map((done) => {
-    const broken = brokenPromises(done.row, done.measured).map((text) => ` **Broken promise: ${text}.**`);
-    return line([`${done.row.fault} (\`${done.row.name}\`)${broken.join('')}`, ...head(done).slice(1), ...cells(done)]);
+  const rows = all.map((done) => {
+    const broken = brokenText(brokenPromises(done.row, done.measured));
+    return [`${done.row.fault} (\`${done.row.name}\`)${broken}`, ...head(done).slice(1), ...cells(done)];
   });
   const sentences = all.map(({ row }) => `- **${row.fault}**: ${row.user}`);
-  return [line(titles), line(titles.map(() => '---')), ...table, '', '## What a user sees', '', ...sentences].join(
-    '\n',
-  );
+  const table = markdownLines(['fault', 'requests', ...COLUMNS], rows);
+  return [...table, '', '## What a user sees', '', ...sentences].join('\n');
 }
 
 function head({ row, measured }: Done): readonly string[] {

@@ -3,6 +3,7 @@ import { lostTime } from '../e2e/kit/lost-time.ts';
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
 import { fifoOrder, overLimit } from '../e2e/kit/verdict.ts';
 import { fullUseAfter } from '../faults/full-use.ts';
+import { brokenText, keptLine, markdownLines } from '../faults/lines.ts';
 import type { Inflicted, Row } from './rows.ts';
 import { LIMIT, type Place, SLOTS } from './world.ts';
 
@@ -104,20 +105,16 @@ function cells({ measured }: Done): readonly string[] {
 
 /** One row for a terminal, with what it promised and did not keep. */
 export function lineOf(done: Done): string {
-  const text = cells(done).map((cell, index) => `${COLUMNS[index]}: ${cell}`);
-  const broken = brokenPromises(done.row, done.measured);
-  const head = `${broken.length === 0 ? 'kept  ' : 'BROKEN'} ${done.row.name.padEnd(16)} ${text.join(' | ')}`;
-  const why = broken.length === 0 ? [] : [...broken, ...done.measured.examples];
-  return [head, ...why.map((line) => `         ${line}`)].join('\n');
+  const { row, measured } = done;
+  const broken = brokenPromises(row, measured);
+  return keptLine({ name: row.name, columns: COLUMNS, cells: cells(done), broken, examples: measured.examples });
 }
 
 /** All rows as a Markdown table. */
 export function markdownOf(all: readonly Done[]): string {
-  const line = (texts: readonly string[]) => `| ${texts.join(' | ')} |`;
-  const lines = all.map((done) => {
-    const broken = brokenPromises(done.row, done.measured).map((text) => ` **Broken promise: ${text}.**`);
-    return line([`${done.row.fault}${broken.join('')}`, ...cells(done)]);
-  });
-  const titles = ['fault', ...COLUMNS];
-  return `${[line(titles), line(titles.map(() => '---')), ...lines].join('\n')}\n`;
+  const rows = all.map((done) => [
+    `${done.row.fault}${brokenText(brokenPromises(done.row, done.measured))}`,
+    ...cells(done),
+  ]);
+  return `${markdownLines(['fault', ...COLUMNS], rows).join('\n')}\n`;
 }

@@ -102,8 +102,8 @@ export class JobPolls {
 
   /** A member says everything that it has. `died`: other members of its node that are no more. */
   hello(all: readonly MemberJobs[], member: string, died: readonly string[]): void {
-    for (const known of this.#known.values()) known.forget(member);
     this.died(died);
+    for (const known of this.#known.values()) known.forget(member);
     const since = this.#options.clock.monotonic();
     for (const { node, service, jobs } of all)
       for (const { address, id, slots } of jobs) this.#of(service).add({ member, node, address, id, slots, since });

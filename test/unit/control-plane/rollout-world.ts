@@ -12,16 +12,9 @@ import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { makeSnapshot } from '../../../src/snapshot/snapshot.ts';
 import { type Random, seeded } from '../../e2e/kit/random.ts';
 import { serviceName, serviceOf } from '../model/routing-parts.ts';
+import { helloOf } from '../slots/hello.ts';
 import { podReport, serviceReport } from '../telemetry/reports.ts';
 
-const HELLO = {
-  kind: 'hello',
-  protocol: 1,
-  codeVersion: '',
-  memoryBytes: 0,
-  shares: false,
-  process: '1',
-} as const;
 const PACE: Pace = { heartbeatMs: 300, reportMs: 250, deadAfterMs: 1000 };
 const NAMES = ['a', 'b', 'c'] as const;
 const ADDRESSES = [1, 2, 3, 4].map((port): Pod => ({ ip: '10.0.0.1', port, state: 'ready' }));
@@ -245,7 +238,7 @@ export class World {
   }
 
   #connectFilter(): void {
-    const member = new Member({ ...HELLO, node: 'e', epoch: `${this.#epoch}`, stream: this.#streams }, PACE);
+    const member = new Member(helloOf({ epoch: `${this.#epoch}`, stream: this.#streams }), PACE);
     for (const [name, { pods, waiting, removed }] of this.#filter) {
       if (removed && pods.size === 0) continue;
       member.receive({ kind: 'service', service: reportOf(name, pods, waiting.length) }, this.now, '');

@@ -7,6 +7,7 @@ import { TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
 import { makeSnapshot, type Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { seeded } from '../../e2e/kit/random.ts';
 import { serviceName, serviceOf } from '../model/routing-parts.ts';
+import { helloOf } from '../slots/hello.ts';
 import { World } from './rollout-world.ts';
 
 /** How many schedules are tried. */
@@ -50,11 +51,7 @@ function stage() {
       services: [{ service, pods: [pod], isKnown: true }],
     };
   };
-  const about = { node: 'e', epoch: '1', stream: 1, codeVersion: '', memoryBytes: 0, shares: false, process: '1' };
-  const member = new Member(
-    { kind: 'hello', protocol: 1, ...about },
-    { heartbeatMs: 300, reportMs: 500, deadAfterMs: 1000 },
-  );
+  const member = new Member(helloOf(), { heartbeatMs: 300, reportMs: 500, deadAfterMs: 1000 });
   member.receive({ kind: 'hello end' }, 0, '');
   const rollout = new Rollout();
   rollout.join(member);

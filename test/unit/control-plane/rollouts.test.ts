@@ -12,6 +12,7 @@ import type { ToFilter } from '../../../src/slots/write-message.ts';
 import { PUSH_ORDER, TYPE_URLS, type TypeUrl } from '../../../src/snapshot/resource.ts';
 import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import { serviceOf } from '../model/routing-parts.ts';
+import { helloOf } from '../slots/hello.ts';
 import { podReport, serviceReport } from '../telemetry/reports.ts';
 
 const POD: Pod = { ip: '10.0.0.1', port: 80, state: 'ready' };
@@ -20,7 +21,6 @@ const ENVOY = { id: 'edge', cluster: '', metadata: {} };
 const PACE = { heartbeatMs: 300, reportMs: 500, deadAfterMs: 1000 };
 const CODEC = new Set(['codec'] as ServiceName[]);
 const NONE: ReadonlySet<ServiceName> = new Set();
-const NO_SHARES = { shares: false, process: '1' };
 
 const service = serviceOf('codec', { kind: 'static', addresses: [{ ip: POD.ip, port: POD.port }] }, 1);
 const model: Model = {
@@ -30,16 +30,7 @@ const model: Model = {
 
 /** The filter of an Envoy that has the one slot of codec in use. */
 function filter(stream: number): Member {
-  const hello = {
-    kind: 'hello',
-    protocol: 1,
-    node: 'edge',
-    epoch: '1',
-    codeVersion: '',
-    memoryBytes: 0,
-    ...NO_SHARES,
-  } as const;
-  const member = new Member({ ...hello, stream }, PACE);
+  const member = new Member(helloOf({ node: 'edge', stream }), PACE);
   const pods = [podReport(ADDRESS, { limit: 1, inUse: 1 })];
   const held = serviceReport(service.name, { waiting: 2, inUse: 1, mostWaiting: 0, mostInUse: 0, pods });
   member.receive({ kind: 'service', service: held }, 0, '');
@@ -249,16 +240,7 @@ describe('an Envoy that has just started', () => {
       },
       /** Its filter comes, and has these. */
       filterComes(services: readonly ServiceReport[] = []) {
-        const hello = {
-          protocol: 1,
-          node: 'edge',
-          epoch: '1',
-          stream: 1,
-          codeVersion: '',
-          memoryBytes: 0,
-          ...NO_SHARES,
-        } as const;
-        member = new Member({ kind: 'hello', ...hello }, PACE);
+        member = new Member(helloOf({ node: 'edge' }), PACE);
         for (const each of services) member.receive({ kind: 'service', service: each }, 0, '');
         member.receive({ kind: 'hello end' }, 0, '');
         const about = { codeVersion: '', memoryBytes: 0, services: [], peer: '' };

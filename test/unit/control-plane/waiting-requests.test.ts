@@ -5,25 +5,13 @@ import type { ServiceName } from '../../../src/model/service.ts';
 import type { WaitingRequest } from '../../../src/slots/events.ts';
 import { Member } from '../../../src/slots/member.ts';
 import { DEFAULT_PACE } from '../../../src/slots/server.ts';
+import { helloOf } from '../slots/hello.ts';
 
 // The brand is the parser's; the names of tests are good.
 const codec = 'codec' as ServiceName;
 
 function member(node: string): Member {
-  const made = new Member(
-    {
-      kind: 'hello',
-      protocol: 1,
-      node,
-      epoch: '7',
-      stream: 1,
-      codeVersion: 'c',
-      memoryBytes: 0,
-      shares: false,
-      process: '1',
-    },
-    DEFAULT_PACE,
-  );
+  const made = new Member(helloOf({ node, epoch: '7', codeVersion: 'c' }), DEFAULT_PACE);
   made.receive({ kind: 'hello end' }, 0, '127.0.0.1:1');
   return made;
 }

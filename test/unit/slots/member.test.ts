@@ -4,6 +4,7 @@ import type { FromFilter } from '../../../src/slots/read-message.ts';
 import { queueSettings, type Wanted } from '../../../src/slots/wanted.ts';
 import type { Pace } from '../../../src/slots/write-message.ts';
 import { kubernetes, serviceName, serviceOf } from '../model/routing-parts.ts';
+import { helloOf } from './hello.ts';
 
 const PACE: Pace = { heartbeatMs: 300, reportMs: 250, deadAfterMs: 1000 };
 const CODEC = serviceName('codec');
@@ -18,18 +19,7 @@ function wanted(...pods: readonly (readonly [string, number])[]): Wanted {
 
 /** A member that has said hello, with nothing in it, and been welcomed. */
 function world() {
-  const hello = {
-    kind: 'hello',
-    protocol: 1,
-    node: 'e',
-    epoch: '1',
-    stream: 1,
-    codeVersion: '',
-    memoryBytes: 0,
-    shares: false,
-    process: '1',
-  } as const;
-  const member = new Member(hello, PACE);
+  const member = new Member(helloOf(), PACE);
   const say = (message: FromFilter, now = 0) => member.receive(message, now, '');
   return {
     member,

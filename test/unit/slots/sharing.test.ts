@@ -15,6 +15,7 @@ import type { Hello } from '../../../src/slots/read-message.ts';
 import { MemberRegister } from '../../../src/slots/register.ts';
 import { Sharing } from '../../../src/slots/sharing.ts';
 import type { ToFilter } from '../../../src/slots/write-message.ts';
+import { helloOf } from './hello.ts';
 
 const PACE = { heartbeatMs: 300, reportMs: 500, deadAfterMs: 1000 };
 const CODEC = 'codec' as ServiceName;
@@ -83,18 +84,7 @@ function world({ reclaim, folder = newFolder() }: { readonly reclaim?: number; r
     pod,
     /** A filter comes, with pods that it knows, and is told the rest. */
     come(node: string, epoch: string, more: Partial<Hello> = {}): Filter {
-      const hello: Hello = {
-        kind: 'hello',
-        protocol: 1,
-        node,
-        epoch,
-        stream: 1,
-        codeVersion: '',
-        memoryBytes: 0,
-        shares: false,
-        process: `${node}-${epoch}`,
-        ...more,
-      };
+      const hello = helloOf({ node, epoch, process: `${node}-${epoch}`, ...more });
       const filter: Filter = { hello, member: new Member(hello, PACE), said: [] };
       filters.set(node, [
         ...(filters.get(node) ?? []).filter(({ hello: { epoch: other } }) => other !== epoch),
