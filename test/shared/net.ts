@@ -36,10 +36,15 @@ export class Namespace {
     this.#inside('ip', 'route', 'add', 'default', 'via', near);
   }
 
+  /** What runs a program in here. */
+  get within(): readonly string[] {
+    return ['ip', 'netns', 'exec', this.#name];
+  }
+
   /** A program that runs another one in here. */
   program(folder: string, path: string): string {
     const file = join(folder, this.#name);
-    writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${this.#name} ${path} "$@"\n`);
+    writeFileSync(file, `#!/bin/sh\nexec ${this.within.join(' ')} ${path} "$@"\n`);
     chmodSync(file, 0o755);
     return file;
   }

@@ -18,6 +18,11 @@ export interface Row {
   readonly fault: string;
   /** 2 when left out. */
   readonly envoys?: number;
+  /** Each Envoy but the last has a Sluice of its own, which follows the one that the last is connected to. */
+  readonly pairs?: boolean;
+  /** How long a request works on average, and how long requests are sent for, in milliseconds, where not as in the other rows. */
+  readonly workMs?: number;
+  readonly forMs?: number;
   /** Further arguments of Sluice. */
   readonly args?: readonly string[];
   /** The most that a pod may have at a time, where that is not the limit; given when. */
@@ -162,6 +167,156 @@ export const rows: readonly Row[] = [
       await world.edit('codec', 2);
       await pause(2000);
       await world.edit('codec', 1);
+      return { over: instant() };
+    },
+  },
+  {
+    name: 'pairs',
+    fault: 'nothing happens, with two pairs',
+    pairs: true,
+    fullUseMs: 1000,
+    inflict: async () => ({ over: instant() }),
+  },
+  {
+    name: 'pairs-three',
+    fault: 'nothing happens, with three pairs',
+    pairs: true,
+    envoys: 3,
+    fullUseMs: 1000,
+    inflict: async () => ({ over: instant() }),
+  },
+  {
+    name: 'pairs-envoy-killed',
+    fault: 'pairs: an Envoy is killed, and started again a second later',
+    pairs: true,
+    fullUseMs: 3000,
+    async inflict({ victim }) {
+      await victim.kill();
+      await pause(1000);
+      await victim.start();
+      return { over: instant(), explains: killed(victim) };
+    },
+  },
+  {
+    name: 'pairs-envoy-frozen',
+    fault: 'pairs: an Envoy is frozen for 3 s',
+    pairs: true,
+    fullUseMs: 3000,
+    inflict: ({ victim }) =>
+      lasting(
+        () => victim.signal('SIGSTOP'),
+        () => victim.signal('SIGCONT'),
+      ),
+  },
+  {
+    name: 'pairs-follower-killed',
+    fault: 'pairs: a Sluice that follows is killed, and started again a second later',
+    pairs: true,
+    fullUseMs: 4000,
+    async inflict({ victim }) {
+      await victim.killSluice();
+      await pause(1000);
+      await victim.startSluice();
+      return { over: instant() };
+    },
+  },
+  {
+    name: 'pairs-follower-frozen',
+    fault: 'pairs: a Sluice that follows is frozen for 3 s',
+    pairs: true,
+    fullUseMs: 4000,
+    inflict: ({ victim }) =>
+      lasting(
+        () => victim.signalSluice('SIGSTOP'),
+        () => victim.signalSluice('SIGCONT'),
+      ),
+  },
+  {
+    name: 'pairs-coordinator-killed',
+    fault: 'three pairs: the Sluice that coordinates is killed, and started again a second later',
+    pairs: true,
+    envoys: 3,
+    fullUseMs: 4000,
+    async inflict(world) {
+      await world.killSluice();
+      await pause(1000);
+      await world.startSluice();
+      return { over: instant() };
+    },
+  },
+  {
+    name: 'pairs-coordinator-frozen',
+    fault: 'three pairs: the Sluice that coordinates is frozen for 3 s',
+    pairs: true,
+    envoys: 3,
+    fullUseMs: 4000,
+    inflict: (world) =>
+      lasting(
+        () => world.signalSluice('SIGSTOP'),
+        () => world.signalSluice('SIGCONT'),
+      ),
+  },
+  ...(
+    [
+      ['pairs-cut', 'pairs: a pair is cut off from the Sluice that coordinates for 3 s', ['hears', 'speaks']],
+      ['pairs-cut-hears', 'pairs: nothing from the Sluice that coordinates gets to a pair for 3 s', ['hears']],
+      ['pairs-cut-speaks', 'pairs: nothing from a pair gets to the Sluice that coordinates for 3 s', ['speaks']],
+    ] as const
+  ).map(
+    ([name, fault, ways]): Row => ({
+      name,
+      fault,
+      pairs: true,
+      fullUseMs: 4000,
+      inflict: ({ victim: { namespace } }) =>
+        lasting(
+          () => namespace.cut(...ways),
+          () => namespace.mend(),
+        ),
+    }),
+  ),
+  {
+    name: 'pairs-vanishes',
+    fault: 'three pairs: an Envoy and its Sluice are killed together for good, with `--slots-reclaim 3s`',
+    pairs: true,
+    envoys: 3,
+    args: ['--slots-reclaim', '3s'],
+    fullUseMs: 6000,
+    async inflict({ victim }) {
+      await Promise.all([victim.kill(), victim.killSluice()]);
+      return { over: instant(), explains: killed(victim) };
+    },
+  },
+  {
+    name: 'pairs-rolling',
+    fault: 'all of two pairs are replaced, one after the other, with jobs of a second, the Sluice that coordinates too',
+    pairs: true,
+    workMs: 1000,
+    forMs: 20_000,
+    fullUseMs: 4000,
+    async inflict(world) {
+      const [follower, beside] = world.places;
+      if (follower === undefined || beside === undefined) throw new Error('there are two pairs');
+      await world.add(true);
+      await world.replace(follower);
+      await world.killSluice();
+      await world.startSluice();
+      await world.add(false);
+      await world.replace(beside);
+      return { over: instant() };
+    },
+  },
+  {
+    name: 'pairs-scale',
+    fault: 'one pair becomes three, and one again',
+    pairs: true,
+    envoys: 1,
+    forMs: 15_000,
+    fullUseMs: 4000,
+    async inflict(world) {
+      const more = [await world.add(true), await world.add(true)];
+      await pause(2000);
+      for (const place of more) await world.replace(place);
       return { over: instant() };
     },
   },

@@ -1,5 +1,5 @@
 import { pause } from '../e2e/kit/instant.ts';
-import { type LoadResult, startLoad } from '../e2e/kit/load.ts';
+import { startLoad } from '../e2e/kit/load.ts';
 import { poisson, rateFor } from '../e2e/kit/load-plan.ts';
 import { exponential } from '../e2e/kit/random.ts';
 import { type Measured, measure } from './measure.ts';
@@ -14,16 +14,19 @@ const OVERHEAD_MS = 2;
 
 /** Runs a row on Envoys of its own, each with its share of the load. Errors: rejects when the fault cannot be brought about. */
 export async function runRow(row: Row): Promise<Measured> {
-  const world = await World.start(row.envoys ?? 2, row.args ?? []);
+  const world = await World.start({ envoys: row.envoys ?? 2, pairs: row.pairs ?? false, args: row.args ?? [] });
   try {
-    const perSecond = rateFor(LOAD.share, SLOTS, LOAD.workMs + OVERHEAD_MS);
-    const count = Math.round((perSecond * LOAD.forMs) / 1000);
-    const plan = poisson(count, perSecond, { work: exponential(LOAD.workMs), seed: LOAD.seed });
-    const { places } = world;
-    const placeOf = new Map(plan.map(({ id }, index) => [id, places[index % places.length] as Place]));
+    const { workMs = LOAD.workMs, forMs = LOAD.forMs } = row;
+    const perSecond = rateFor(LOAD.share, SLOTS, workMs + OVERHEAD_MS);
+    const count = Math.round((perSecond * forMs) / 1000);
+    const plan = poisson(count, perSecond, { work: exponential(workMs), seed: LOAD.seed });
+    const placeOf = new Map<string, Place>();
     const client = {
-      send: (request: (typeof plan)[number]): Promise<LoadResult> =>
-        (placeOf.get(request.id) as Place).client.send(request),
+      send(request: (typeof plan)[number]) {
+        const place = world.next();
+        placeOf.set(request.id, place);
+        return place.send(request);
+      },
       close: () => {},
     };
     const run = startLoad(client, plan);

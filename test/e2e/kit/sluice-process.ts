@@ -33,8 +33,10 @@ export class SluiceProcess {
   readonly #child: ChildProcess;
   #exit: ProcessExit | undefined;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+  /** `within`: a command that runs it, and becomes it. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, within: readonly string[] = []) {
+    const [program, ...before] = [...within, process.execPath];
+    const child = spawn(program, [...before, MAIN, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
