@@ -114,9 +114,8 @@ export class Place {
 
   async stop(): Promise<void> {
     this.#client.close();
-    this.signalSluice('SIGKILL');
     await this.#envoy?.stop();
-    await this.#sluice?.exited;
+    if (this.#sluice !== undefined && this.#sluice.exit === undefined) await this.#sluice.end('SIGKILL');
     this.namespace.remove();
   }
 }
