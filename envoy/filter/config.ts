@@ -45,7 +45,7 @@ function readQueue(at: usize, size: i32): void {
 function readControl(at: usize, size: i32): void {
   allowTrap = false;
   queues.requestsMax = 200000;
-  queues.unknownWait = 5000;
+  setUnknownWait(5000);
   setStatisticsMax(1000);
   membership.reclaimAfter = RECLAIM_MS;
   readFrom(at, size);
@@ -54,7 +54,7 @@ function readControl(at: usize, size: i32): void {
     else if (field === 3) selfCluster = kept(selfCluster);
     else if (field === 4) codeVersion = kept(codeVersion);
     else if (field === 5) queues.requestsMax = bounded(orDefault(readInt(), 200000));
-    else if (field === 6) queues.unknownWait = orDefault(readInt(), 5000) as f64;
+    else if (field === 6) setUnknownWait(orDefault(readInt(), 5000) as f64);
     else if (field === 7) setStatisticsMax(orDefault(readInt(), 1000));
     else if (field === 8) allowTrap = readBool();
     else if (field === 9) membership.reclaimAfter = orDefault(readInt(), RECLAIM_MS as i32) as f64;
@@ -80,4 +80,11 @@ function kept(old: Text): Text {
   old.at = at;
   old.size = bytesSize;
   return old;
+}
+
+/** How long is waited for what Sluice has not said. */
+function setUnknownWait(ms: f64): void {
+  queues.unknownWait = ms;
+  queues.claimWait = 2 * ms;
+  queues.silentWait = 6 * ms;
 }

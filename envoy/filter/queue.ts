@@ -109,8 +109,12 @@ export class Queues {
   requestsMax: i32 = 200000;
   servicesMax: i32 = 20000;
   podsMax: i32 = 400000;
-  /** How long a request waits for a service that was never configured, or for slots of a pod that gives its service none. */
+  /** How long a request waits for a service that was never configured. */
   unknownWait: f64 = 5000;
+  /** How long a request that is tried again waits for a pod that gives its service no slots; and while nobody could say that it does. */
+  claimWait: f64 = 10000;
+  silentWait: f64 = 30000;
+  private silent: bool = true;
   /** Since the last growth there is memory that nobody uses any more. The caller may collect it, and set this to false. */
   grown: bool = false;
   /** Requests that have a place. */
@@ -253,9 +257,9 @@ export class Queues {
   private requestClaim: Ints = new Ints();
   private claimNext: Ints = new Ints();
   private claimHeld: Ints = new Ints();
-  // Until when it waits there while that pod gives its service no slots; Infinity: it does, or `tick` has not seen yet that it does not.
+  // Since when that pod gives its service no slots; Infinity: it does, or `tick` has not seen yet that it does not.
   private claimRoom: i32 = 0;
-  private claimUntil: Floats = new Floats();
+  private claimSince: Floats = new Floats();
   private claimConnected: Ints = new Ints();
   private claimHead: i32 = NONE;
   private claimTail: i32 = NONE;
@@ -1161,15 +1165,27 @@ export class Queues {
       if (this.ejectedCounts.get(s) > 0) this.returnPods(s, now);
     }
     for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
-      if (this.givesSlots(this.requestClaim.get(r))) this.claimUntil.set(r, Infinity);
-      else if (this.claimUntil.get(r) === Infinity) this.claimUntil.set(r, now + this.unknownWait);
+      if (this.givesSlots(this.requestClaim.get(r))) this.claimSince.set(r, Infinity);
+      else if (this.claimSince.get(r) === Infinity) this.claimSince.set(r, now);
     }
+  }
+
+  /** Whether nobody says which pods there are. Once somebody does, all have their time to be told. */
+  setSilent(silent: bool): void {
+    this.silent = silent;
+    for (let r = this.claimHead; r !== NONE && !silent; r = this.claimNext.get(r)) this.claimSince.set(r, Infinity);
+    if (this.claimHead !== NONE) this.soonest = 0;
+  }
+
+  /** Until when a request waits for slots of a pod that gives none. */
+  private claimUntil(r: i32): f64 {
+    return this.claimSince.get(r) + (this.silent ? this.silentWait : this.claimWait);
   }
 
   /** A request whose pod has given its service no slot for as long as it claims one may wait for that; NONE: there is no further one. */
   expireClaim(now: f64): i32 {
     for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) {
-      if (this.claimUntil.get(r) > now) continue;
+      if (this.claimUntil(r) > now) continue;
       this.unclaim(r);
       return r;
     }
@@ -1204,7 +1220,7 @@ export class Queues {
   nextDeadline(): f64 {
     let soonest = this.deadlines.soonest();
     for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r))
-      if (this.claimUntil.get(r) < soonest) soonest = this.claimUntil.get(r);
+      if (this.claimUntil(r) < soonest) soonest = this.claimUntil(r);
     let before: i32 = NONE;
     let s = this.timedHead;
     while (s !== NONE) {
@@ -1301,10 +1317,10 @@ export class Queues {
     this.requestClaim.set(r, p);
     if (r >= this.claimRoom) {
       this.claimRoom = this.requestRoom;
-      this.claimUntil.grow(this.claimRoom);
+      this.claimSince.grow(this.claimRoom);
       this.claimConnected.grow(this.claimRoom);
     }
-    this.claimUntil.set(r, Infinity);
+    this.claimSince.set(r, Infinity);
     this.claimConnected.set(r, 0);
     this.claimNext.set(r, NONE);
     if (this.claimTail === NONE) this.claimHead = r;

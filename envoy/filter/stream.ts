@@ -215,6 +215,7 @@ export function onClose(stream: u32, now: f64): void {
 /** Sluice has said how often it wants to hear. */
 export function welcome(heartbeat: f64, report: f64, deadAfter: f64): void {
   isWelcome = true;
+  queues.setSilent(false);
   retryDelay = RETRY_MS;
   heartbeatMs = heartbeat > 0 ? heartbeat : HEARTBEAT_MS;
   reportMs = report;
@@ -521,6 +522,7 @@ function disconnect(): void {
 function lost(now: f64): void {
   isOpen = false;
   isWelcome = false;
+  queues.setSilent(true);
   nextTry = now + retryDelay;
   shares.close(servicesEnd());
 }

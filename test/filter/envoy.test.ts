@@ -100,7 +100,7 @@ test('a pod that refuses connections gets nothing, and no client sees it', async
 
 test('a further try at a pod that Sluice has not told of, or not any more, waits for that, and is told when it does not come', async () => {
   const settings = { ...SETTINGS, ejection: { consecutiveGateway: 3, baseMs: 50, maxMs: 50 } };
-  const envoy = { control: { unknownWaitMs: 600 } };
+  const envoy = { control: { unknownWaitMs: 300 } };
   const run = await start({ pods: { count: 2 }, settings, untold: true, envoy });
   const [dead = '', other = ''] = run.pods.addresses;
   await run.pods.setMode(dead, { kind: 'dead' });

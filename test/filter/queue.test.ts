@@ -322,11 +322,18 @@ describe('requests that are tried again elsewhere', () => {
     claim(newer, queue.addStranger(0));
     expect(queue.takeClaim()).toBe(NONE);
     queue.tick(20);
-    expect([queue.expireClaim(5019), queue.nextDeadline()]).toEqual([NONE, 5020]);
+    expect([queue.expireClaim(30_019), queue.nextDeadline()]).toEqual([NONE, 30_020]);
+    queue.setSilent(false);
+    queue.tick(1000);
+    expect([queue.expireClaim(10_999), queue.nextDeadline()]).toEqual([NONE, 11_000]);
     // It is given some after all.
     queue.setPod(goal, 1, false);
     expect(queue.takeClaim()).toBe(older);
-    expect([queue.expireClaim(5020), queue.expireClaim(5020), queue.isClaiming(newer)]).toEqual([newer, NONE, false]);
+    expect([queue.expireClaim(11_000), queue.expireClaim(11_000), queue.isClaiming(newer)]).toEqual([
+      newer,
+      NONE,
+      false,
+    ]);
   });
 
   test("who no longer looks stands in nobody's way", () => {

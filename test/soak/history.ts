@@ -103,6 +103,15 @@ export function versionsIn({ versions }: History, from: number, to: number): rea
   return versions.filter(({ at }, index) => index >= first && (index === first || at <= to));
 }
 
+/**
+ * Whether pods came to the lane or left it between two moments. Who looks for a pod on its own just then may be sent to one that its service
+ * has no slots of, and waits there: it is not in the queue any more.
+ */
+export function arePodsChanged(history: History, lane: Lane, from: number, to: number): boolean {
+  const kinds = lanesIn(history, lane, from, to).map(({ name, pods }) => `${name} ${pods.join()}`);
+  return new Set(kinds).size > 1;
+}
+
 /** What a lane may have been between two moments. */
 export function lanesIn(history: History, lane: Lane, from: number, to: number): readonly LaneSetup[] {
   return versionsIn(history, from, to).map(({ setup }) => setup[lane]);

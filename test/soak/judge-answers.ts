@@ -1,6 +1,15 @@
 import type { LoadResult } from '../e2e/kit/load.ts';
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
-import { type History, lanesIn, overlaps, readAt, type Sent, type Trouble, type Violation } from './history.ts';
+import {
+  arePodsChanged,
+  type History,
+  lanesIn,
+  overlaps,
+  readAt,
+  type Sent,
+  type Trouble,
+  type Violation,
+} from './history.ts';
 import { BROKEN, UNREADABLE } from './schedule.ts';
 
 /** From a pod's end of an answer to the client's: on a busy machine, with a connection that the pod breaks. */
@@ -17,6 +26,9 @@ const TRAPPED_MS = 5000;
 
 /** A client that leaves waits until Envoy has read that; and shorter standstills of the machine are not noted. */
 const LEFT_MS = 200;
+
+/** Who is tried again at a pod that its service has no slots of waits so long for some. */
+const NO_SLOTS_MS = 10_000;
 
 /** Timeouts are exact, the clocks of this process and of Envoy's ticks are not. */
 const EARLY_MS = 50;
@@ -96,6 +108,7 @@ function explanation(history: History, one: Ended): boolean {
     isByTrap(history, one) ||
     isRefused(history, one) ||
     isTimeout(history, one) ||
+    isTaken(history, one) ||
     isAsked(one) ||
     isByPod(history, one)
   );
@@ -146,6 +159,13 @@ function isTimeout(history: History, { sent, result, visits }: Ended): boolean {
   // After the headers the answer only breaks off.
   const isEnd = result.status === 504 || (result.outcome === 'failed' && visits.length > 0);
   return isEnd && lanes.some(({ requestTimeoutMs }) => isOver(requestTimeoutMs));
+}
+
+/** It was tried again at a pod that its service has no more. */
+function isTaken(history: History, { sent, result, visits }: Ended): boolean {
+  if (result.status !== 503 || !result.body.includes('has just been removed') || visits.length > 0) return false;
+  const isLate = result.ended - result.sent + EARLY_MS >= NO_SLOTS_MS;
+  return isLate && arePodsChanged(history, sent.lane, sent.asked, result.ended);
 }
 
 /** It had asked for what it got. */

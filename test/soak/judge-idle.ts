@@ -1,10 +1,13 @@
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
-import { type History, overlaps, type Sent, type Violation, versionsIn } from './history.ts';
+import { arePodsChanged, type History, overlaps, type Sent, type Violation, versionsIn } from './history.ts';
 import { BROKEN } from './schedule.ts';
 import { LANES, type Lane } from './setup.ts';
 
 /** So long nobody may wait beside a slot that is free. */
 const IDLE_MS = 2000;
+
+/** Requests that are sent so far apart have an order. */
+const LATER_MS = 400;
 
 /** After its trouble a pod may still be ejected for the longest time there is, and then gets one request to try. */
 const EJECTED_MS = 11_000;
@@ -24,7 +27,7 @@ interface Stretch {
 export function idleFaults(history: History): readonly Violation[] {
   const first = new Map([...history.visits].reverse().map(({ id, arrived }) => [id, arrived] as const));
   const waits = Map.groupBy(
-    history.sent.flatMap((sent) => waitOf(history, sent, first.get(sent.id))),
+    history.sent.flatMap((sent) => waitOf(history, sent, first)),
     ({ sent }) => sent.lane,
   );
   const byPod = Map.groupBy(history.visits, ({ pod }) => pod);
@@ -39,18 +42,25 @@ export function idleFaults(history: History): readonly Violation[] {
 
 interface Wait extends Stretch {
   readonly sent: Sent;
+  /** The queue has gone on without it: when one that came later has started meanwhile. */
+  readonly passedAt: number;
 }
 
-function waitOf({ now }: History, sent: Sent, start: number | undefined): Wait[] {
+function waitOf(history: History, sent: Sent, first: ReadonlyMap<string, number>): Wait[] {
+  const { now } = history;
   const from = sent.result?.sent ?? sent.asked;
-  const to = Math.min(start ?? now, sent.result?.ended ?? now);
-  return to - from < IDLE_MS ? [] : [{ sent, from, to }];
+  const to = Math.min(first.get(sent.id) ?? now, sent.result?.ended ?? now);
+  if (to - from < IDLE_MS) return [];
+  const later = arePodsChanged(history, sent.lane, from, to)
+    ? history.sent.filter((one) => one.lane === sent.lane && one.asked > from + LATER_MS)
+    : [];
+  return [{ sent, from, to, passedAt: Math.min(...later.map(({ id }) => first.get(id) ?? Number.POSITIVE_INFINITY)) }];
 }
 
 /** One for a stretch: what follows from the same cause is not told again. */
 function faultIn(idle: Stretch, pod: string, waits: readonly Wait[]): Violation[] {
-  for (const { sent, from, to } of waits) {
-    const [begin, end] = [Math.max(from, idle.from), Math.min(to, idle.to)];
+  for (const { sent, from, to, passedAt } of waits) {
+    const [begin, end] = [Math.max(from, idle.from), Math.min(to, idle.to, passedAt)];
     if (end - begin < IDLE_MS) continue;
     const text = `${sent.id} waited ${(end - begin).toFixed(0)} ms while ${pod} had a free slot`;
     return [{ rule: 'idle', at: begin, text, about: [sent.id, pod] }];

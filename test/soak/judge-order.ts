@@ -1,5 +1,5 @@
 import { firstVisits } from '../e2e/kit/verdict.ts';
-import { type History, readAt, type Sent, type Violation, versionsIn } from './history.ts';
+import { arePodsChanged, type History, overlaps, readAt, type Sent, type Violation, versionsIn } from './history.ts';
 import { isTroubled } from './judge-idle.ts';
 import { LANES, type Lane } from './setup.ts';
 
@@ -14,6 +14,9 @@ const TIE_MS = 400;
  * otherwise are too many in any case.
  */
 const MOST_IN_TROUBLE = 60;
+
+/** Those that look for a pod on their own while pods change, at a time. */
+const MOST_APART = 2;
 
 /** Those whose slots are in other hands after an edit. */
 const MOST_IN_EDIT = 12;
@@ -46,8 +49,24 @@ function sentAt({ result, asked }: Sent): number | undefined {
 }
 
 function laneFaults(history: History, lane: Lane, placed: readonly Placed[]): readonly Violation[] {
+  const faults = overtaken(history, lane, placed);
+  const apart = faults.filter(({ one }) => arePodsChanged(history, lane, one.sent, one.arrived));
+  return faults.flatMap((fault) => {
+    const isMeanwhile = ({ one }: Overtaken) =>
+      overlaps({ from: one.sent, to: one.arrived }, fault.one.sent, fault.one.arrived);
+    const isFew = apart.includes(fault) && apart.filter(isMeanwhile).length <= MOST_APART;
+    return isFew ? [] : [fault.violation];
+  });
+}
+
+interface Overtaken {
+  readonly one: Placed;
+  readonly violation: Violation;
+}
+
+function overtaken(history: History, lane: Lane, placed: readonly Placed[]): readonly Overtaken[] {
   const bySent = [...placed].sort((a, b) => a.sent - b.sent);
-  return bySent.flatMap((one, index): Violation[] => {
+  return bySent.flatMap((one, index): Overtaken[] => {
     // Who has not waited was not overtaken.
     if (one.notBefore - one.sent < 2 * TIE_MS) return [];
     const later = bySent.slice(index + 1).filter((other) => other.sent < one.notBefore);
@@ -61,7 +80,8 @@ function laneFaults(history: History, lane: Lane, placed: readonly Placed[]): re
     if (before.length <= mostOvertaking(history, lane, one)) return [];
     const [worst] = before.slice(-1);
     const text = `${one.id} came to its pod ${(one.arrived - one.sent).toFixed(0)} ms after it was sent, after ${before.length} that were sent later, such as ${worst?.id}`;
-    return [{ rule: 'order', at: one.arrived, text, about: [one.id, ...(worst ? [worst.id] : [])] }];
+    const about = [one.id, ...(worst ? [worst.id] : [])];
+    return [{ one, violation: { rule: 'order', at: one.arrived, text, about } }];
   });
 }
 

@@ -195,6 +195,17 @@ test('a queue that is full with a client that has just left: Envoy may not have 
   expect(rules(history([left(159), late(700)], { versions, troubles: [frozen] }))).toEqual([]);
 });
 
+test('a request that is tried again at a pod that was taken from its service', () => {
+  const body = '{"error":"no pod reachable","message":"… and the next one has just been removed. …"}';
+  const told = (ended: number): One => ({ id: 'r1', sent: 0, result: { status: 503, ended, body } });
+  const versions = [version(0, 0, FIRST_SETUP), version(10, 40, movePod(FIRST_SETUP, 0, 'b'))];
+  const later: One = { id: 'r2', sent: 1000, arrived: 1001, ended: 1010, pod: 1 };
+  expect(rules(history([told(9999), later], { versions, now: 20_000 }))).toEqual([]);
+  expect(rules(history([told(9999)], { versions, now: 20_000 }))).toContain('idle');
+  expect(rules(history([told(9999), later], { now: 20_000 }))).toContain('answer');
+  expect(rules(history([told(5000), later], { versions, now: 20_000 }))).toContain('answer');
+});
+
 test('timeouts: not before their time, and only where there are any', () => {
   const versions = [version(0, 0, changeLane(FIRST_SETUP, 'a', { queueTimeoutMs: 1000, requestTimeoutMs: 800 }))];
   const waited = (ended: number): One => ({
@@ -281,6 +292,19 @@ test('requests that come over several connections while Envoy stands still have 
   expect(found([late, ...others(2)], [frozen])).toEqual([]);
   expect(found([late, ...others(1)], [frozen])).toEqual(['order']);
   expect(found([late, ...others(2)], [])).toEqual(['order']);
+});
+
+test('requests that are overtaken while pods change: a few look for a pod on their own, many are a queue', () => {
+  const versions = [version(0, 0, FIRST_SETUP), version(10, 40, movePod(FIRST_SETUP, 3, 'b'))];
+  const late = (name: string): One => ({ id: name, sent: 0, arrived: 5000, ended: 5010, pod: 1 });
+  const others = Array.from(
+    { length: 80 },
+    (_, at): One => ({ id: `r${at}`, sent: 1000 + at, arrived: 2000 + 20 * at, ended: 2015 + 20 * at }),
+  );
+  const found = (requests: readonly One[]) =>
+    rules(history([...requests, ...others], { versions })).filter((rule) => rule === 'order');
+  expect(found([late('a'), late('b')])).toEqual([]);
+  expect(found([late('a'), late('b'), late('c')])).toEqual(['order', 'order', 'order']);
 });
 
 test('an edit that does not become active', () => {

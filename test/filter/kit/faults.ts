@@ -179,13 +179,13 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'a further try waits for ever for a pod without slots': {
     file: 'queue.ts',
-    from: 'if (this.claimUntil.get(r) > now) continue;',
-    to: 'if (this.claimUntil.get(r) > -1) continue;',
+    from: 'if (this.claimUntil(r) > now) continue;',
+    to: 'if (this.claimUntil(r) > -1) continue;',
   },
   'a further try gives up on a pod without slots before its time': {
     file: 'queue.ts',
-    from: 'this.claimUntil.set(r, now + this.unknownWait);',
-    to: 'this.claimUntil.set(r, now + this.unknownWait - 20);',
+    from: 'this.claimSince.set(r, now);',
+    to: 'this.claimSince.set(r, now - 20);',
   },
   'who is tried again gets a slot before it has a connection': {
     file: 'queue.ts',

@@ -96,8 +96,9 @@ const TENANTS = ['a', 'b', 'c', 'd'];
 const NAMELESS = '-';
 /** No pod of the model has a higher limit. */
 const LIMIT_MAX = 3;
-/** How long is waited for what Sluice has not said: a service, or slots of the pod of a further try. */
-const UNKNOWN_WAIT = 150;
+/** How long is waited for a service that Sluice has not told of, and for slots of the pod of a further try. */
+const UNKNOWN_WAIT = 100;
+const CLAIM_WAIT = 2 * UNKNOWN_WAIT;
 const BASE_MS = 50;
 const MAX_MS = 120;
 /** A tick comes at the next whole millisecond. */
@@ -127,6 +128,8 @@ class Model {
   readonly #happened: Record<string, number> = {};
   #step = 0;
   #arrivals = 0;
+  /** When Sluice was there last after it was not. */
+  #welcomedAt = 0;
   /** So many were told that they waited too long, since the newest configuration of a service. */
   #timeouts = 0;
   #arriving: Request | undefined;
@@ -588,6 +591,7 @@ class Model {
     this.#host.arriveAtSelf();
     for (let i = 0; i < 500 && !this.#host.isStreamOpen; i++) this.#pass(10);
     if (!this.#host.isStreamOpen) this.#fail('no stream');
+    this.#welcomedAt = this.#host.time;
     this.#host.send({ welcome: { heartbeatMs: 300_000, reportMs: 500, deadAfterMs: 3_000_000 } });
     this.#host.sent = [];
   }
@@ -684,7 +688,7 @@ class Model {
     const request = all.find(({ tried, claim }) => claim !== undefined && tried === context);
     if (request?.claim?.emptySince === undefined) this.#fail('a try ends whose pod has slots');
     const waited = this.#host.time - request.claimedAt;
-    if (waited < UNKNOWN_WAIT) this.#fail(`a try has waited for ${waited} ms in vain`);
+    if (waited < CLAIM_WAIT) this.#fail(`a try has waited for ${waited} ms in vain`);
     this.#happen('a try waited in vain');
     this.#unclaim(request);
     this.#host.done(request.tried);
@@ -817,8 +821,8 @@ class Model {
       for (const { claim, claimedAt, isConnected } of working) {
         const mayGoOn = claim !== undefined && isConnected && claim.held.size < mostTries(claim);
         if (mayGoOn && !ticksAtOnce) this.#fail('a further try with a connection waits beside a free slot');
-        const since = Math.max(claimedAt, claim?.emptySince ?? Number.POSITIVE_INFINITY);
-        if (this.#host.time > since + UNKNOWN_WAIT + 3 * TICK) this.#fail('a try waits for a pod without slots');
+        const since = Math.max(claimedAt, this.#welcomedAt, claim?.emptySince ?? Number.POSITIVE_INFINITY);
+        if (this.#host.time > since + CLAIM_WAIT + 3 * TICK) this.#fail('a try waits for a pod without slots');
       }
   }
 
