@@ -113,6 +113,9 @@ test('a further try at a pod that Sluice has not told of, or not any more, waits
   expect((await early.results).map(({ status }) => status)).toEqual([200]);
 
   run.side.send({ podsDelta: { name: 'work', remove: [other] } });
+  await until(() => run.side.events.some(({ address, kind }) => address === other && kind === 2), {
+    what: 'the pod to be forgotten',
+  });
   const [late] = await load(own, burst(1, { name: 'late' }));
   expect([late?.status, late?.body]).toEqual([503, expect.stringContaining('the next one is not for this service')]);
   expect((late?.ended ?? 0) - (late?.sent ?? 0)).toBeGreaterThan(599);
