@@ -117,7 +117,8 @@ export class Controller {
     const slots = events.flatMap((each) => (each.kind === 'slots' ? [each.event] : []));
     const health = events.flatMap((each) => (each.kind === 'health' ? [each.service] : []));
     // Before a filter that has come is told anything: its Envoy may get more services by that.
-    this.#options.cache.reselect(new Set(events.flatMap((each) => (each.kind === 'ownership' ? [...each.nodes] : []))));
+    const changed = new Set(events.flatMap((each) => (each.kind === 'ownership' ? [each.nodes] : [])));
+    this.#options.cache.reselect(new Set([...changed].flatMap((nodes) => [...nodes])));
     if (slots.length > 0) rollouts.recordSlots(slots);
     if (health.length > 0) {
       // Jobs that no filter knows take slots.

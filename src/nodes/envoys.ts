@@ -18,7 +18,10 @@ export interface EnvoysOptions extends Pick<SameNodeIdOptions, 'ask' | 'drop'> {
   readonly hasFilter: (node: string, registered: boolean) => boolean;
   /** Whether filters of other Envoys may use slots. */
   readonly hasOthers: (node: string) => boolean;
-  /** Told when these Envoys may be to get something else than before (or none, but other problems are to be told). */
+  /**
+   * Told when these Envoys may be to get something else than before (or none, but other problems are to be told). Read later, they may be
+   * more.
+   */
   readonly changed: (nodes: ReadonlySet<string>) => void;
 }
 
@@ -78,6 +81,8 @@ const NOTHING: Services = [];
 export class Envoys {
   readonly #options: EnvoysOptions;
   readonly #known = new Map<NodeId, Known>();
+  /** Their ids. */
+  readonly #all = new Set<NodeId>();
   readonly #given = new Map<NodeId, ReadonlySet<ServiceName>>();
   /** Envoys that have services with a limit, and whose filter is not known; by node, the services that they are there for. */
   readonly #alone = new Map<NodeId, ReadonlySet<string> | undefined>();
@@ -217,6 +222,7 @@ export class Envoys {
     };
     known.streams.add(event.stream);
     this.#known.set(id, known);
+    this.#all.add(id);
     // It may be there for other services than before.
     this.#given.delete(id);
     if (known.returning) {
@@ -364,6 +370,7 @@ export class Envoys {
 
   #forget(known: Known): void {
     this.#known.delete(known.id);
+    this.#all.delete(known.id);
     known.sameId.stop();
     if (isEnvoy(known) || hasProblem(known)) this.#change(known);
     else this.#given.delete(known.id);
@@ -380,7 +387,16 @@ export class Envoys {
     const isNoMoreAlone = wasAlone && !this.#alone.has(id);
     // Where all have a filter, one more changes nothing for them.
     const isOtherFilter = wasFiltered !== this.#filtered.has(id) && this.#known.size > this.#filtered.size;
-    this.#tell(isNoMoreAlone || isOtherFilter ? [...this.#known.keys(), id] : [id]);
+    if (isNoMoreAlone || isOtherFilter) this.#tellAll(id);
+    else this.#tell([id]);
+  }
+
+  /** All, and this one, which may not be known any more. With thousands each of which changes something for all, all is one set. */
+  #tellAll(id: NodeId): void {
+    this.#given.clear();
+    this.#problems = undefined;
+    this.#options.changed(this.#all);
+    if (!this.#all.has(id)) this.#tell([id]);
   }
 
   #tell(nodes: readonly NodeId[]): void {

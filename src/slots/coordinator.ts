@@ -269,9 +269,9 @@ export class Coordinator {
     return this.missing === undefined ? undefined : [...this.missing].sort();
   }
 
-  /** The slots of a member by pod. */
-  heldBy(key: MemberKey, service: string): ReadonlyMap<string, number> {
-    return this.members.get(key)?.shares.get(service)?.held ?? NO_LIMITS;
+  /** All slots of a service that a member holds. */
+  slotsOf(key: MemberKey, service: string): number {
+    return this.members.get(key)?.shares.get(service)?.slots ?? 0;
   }
 
   /** The slots of a service that nobody holds. */

@@ -515,7 +515,7 @@ export class Sharing {
   }
 
   #heldBy(key: string, service: ServiceName): number {
-    return sum(this.#coordinator?.heldBy(key, service).values() ?? []);
+    return this.#coordinator?.slotsOf(key, service) ?? 0;
   }
 
   #missingSlots(service: ServiceName): number {
