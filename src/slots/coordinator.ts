@@ -24,6 +24,8 @@ export type MemberMessage =
       readonly member: MemberKey;
       readonly stream: number;
       readonly services: readonly HeldService[];
+      /** It tells how many grants have arrived (`received`): only so many are on their way to it at a time. */
+      readonly tellsReceived?: boolean;
     }
   /** `pod`: Envoy tries it again, at this one. */
   | {
@@ -67,6 +69,10 @@ export interface CoordinatorOptions {
 interface Member {
   readonly key: MemberKey;
   stream: number;
+  /** The grants of this stream that have not arrived yet as far as is known, oldest first; undefined: it does not tell. */
+  onTheirWay: Share[] | undefined;
+  /** How many have arrived. */
+  received: number;
   /** Undefined: it is away. Its slots count all the same. */
   connection: number | undefined;
   alone: boolean;
@@ -76,9 +82,12 @@ interface Member {
 /** What one member has of one service. */
 interface Share {
   readonly member: Member;
+  readonly service: string;
   held: Map<string, number>;
   /** All of them together. */
   slots: number;
+  /** How many of them are on their way to it. */
+  onTheirWay: number;
   /** The pods whose endpoints its Envoy has acknowledged (rule 4). */
   usable: ReadonlySet<string>;
   /** What it was last told to give back, by pod; -1: nothing since its hello. */
@@ -103,6 +112,8 @@ interface Waiter {
 interface SharedService {
   readonly name: string;
   limits: ReadonlyMap<string, number>;
+  /** So many grants may be on their way to one member: one that has vanished must not take all slots with it. */
+  mostOnTheirWay: number;
   /** Pods whose slots are not made for now. */
   unknown: ReadonlySet<string>;
   /** Slots that nobody holds: given back or made, on the way to the next holder. */
@@ -123,6 +134,9 @@ type Limits = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 /** Pods by service. */
 type UnknownPods = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** A quarter of the slots may be on their way to one member, and at least one. */
+const PARTS = 4;
 
 const NO_PODS: ReadonlySet<string> = new Set();
 const NO_LIMITS: ReadonlyMap<string, number> = new Map();
@@ -184,7 +198,12 @@ export class Coordinator {
 
   private setServices(services: Limits, unknown: UnknownPods): void {
     this.configured = true;
-    for (const [name, limits] of services) this.service(name).limits = limits;
+    for (const [name, limits] of services) {
+      const service = this.service(name);
+      if (service.limits === limits) continue;
+      service.limits = limits;
+      service.mostOnTheirWay = Math.max(1, Math.floor(sum(limits.values()) / PARTS));
+    }
     for (const service of this.services.values()) {
       if (!services.has(service.name)) service.limits = NO_LIMITS;
       service.unknown = unknown.get(service.name) ?? NO_PODS;
@@ -262,6 +281,17 @@ export class Coordinator {
     this.settle(service, member);
   }
 
+  /** So many of the grants of this stream have arrived at its member. */
+  received(connection: number, grants: number, now: number): void {
+    this.now = now;
+    const member = this.connections.get(connection);
+    if (member?.onTheirWay === undefined) return;
+    const arrived = member.onTheirWay.splice(0, Math.max(0, grants - member.received));
+    member.received += arrived.length;
+    for (const share of arrived) share.onTheirWay--;
+    for (const name of new Set(arrived.map(({ service }) => service))) this.settle(this.service(name));
+  }
+
   // ---- What is seen ----
 
   /** Registered members that have not said hello yet; undefined: the register has not been read. */
@@ -304,6 +334,8 @@ export class Coordinator {
     this.forgetWaiting(member);
     member.stream = hello.stream;
     member.connection = connection;
+    member.onTheirWay = hello.tellsReceived === true ? [] : undefined;
+    member.received = 0;
     member.alone = false;
     this.connections.set(connection, member);
     this.replaceShares(member, hello.services);
@@ -315,7 +347,10 @@ export class Coordinator {
   }
 
   private addMember(key: MemberKey): Member {
-    const member = { key, stream: 0, connection: undefined, alone: false, shares: new Map() };
+    const member: Member = {
+      ...{ key, stream: 0, onTheirWay: undefined, received: 0 },
+      ...{ connection: undefined, alone: false, shares: new Map() },
+    };
     this.members.set(key, member);
     return member;
   }
@@ -399,14 +434,15 @@ export class Coordinator {
     service.waiting--;
   }
 
-  /** The oldest that may have a slot of a pod. */
+  /** The oldest that may have a slot of a pod, of the members that `isOpen` lets through. */
   private firstFor(
     service: SharedService,
     pod: string,
+    isOpen: (share: Share) => boolean = () => true,
   ): { readonly share: Share; readonly waiter: Waiter } | undefined {
     let first: { readonly share: Share; readonly waiter: Waiter } | undefined;
     for (const share of service.shares.values()) {
-      if (share.line.length === 0 || !mayUse(share, pod)) continue;
+      if (share.line.length === 0 || !mayUse(share, pod) || !isOpen(share)) continue;
       const waiter = share.line.find((each) => (each.pod ?? pod) === pod);
       if (waiter !== undefined && isBefore(waiter, first?.waiter)) first = { share, waiter };
     }
@@ -436,6 +472,10 @@ export class Coordinator {
     add(share.held, pod, 1);
     share.slots++;
     share.recalled.set(pod, 0);
+    if (share.member.onTheirWay !== undefined) {
+      share.member.onTheirWay.push(share);
+      share.onTheirWay++;
+    }
     this.send(connection, { kind: 'grant', service: service.name, pod, request });
   }
 
@@ -523,7 +563,7 @@ export class Coordinator {
     if (service.waiting === 0) return;
     for (const [pod] of service.inHand) {
       while ((service.inHand.get(pod) ?? 0) > 0) {
-        const first = this.firstFor(service, pod);
+        const first = this.firstFor(service, pod, (share) => mayBeGiven(service, share));
         if (first === undefined) break;
         this.leave(service, first.share, first.waiter.request);
         this.give(service, first.share, pod, first.waiter.request);
@@ -575,7 +615,7 @@ export class Coordinator {
     let poorest: Share | undefined;
     for (const member of this.connections.values()) {
       const share = this.share(service, member);
-      if (!mayUse(share, pod)) continue;
+      if (!mayUse(share, pod) || !mayBeGiven(service, share)) continue;
       const isPoorer = poorest === undefined || share.slots < poorest.slots;
       if (isPoorer || (member === speaker && share.slots === poorest?.slots)) poorest = share;
     }
@@ -652,7 +692,7 @@ export class Coordinator {
     const known = this.services.get(name);
     if (known !== undefined) return known;
     const service: SharedService = {
-      ...{ name, limits: NO_LIMITS, unknown: NO_PODS },
+      ...{ name, limits: NO_LIMITS, mostOnTheirWay: 1, unknown: NO_PODS },
       ...{ inHand: new Map(), totals: new Map(), shares: new Map() },
       ...{ waiting: 0, isOdd: true, isRecalling: false },
     };
@@ -664,7 +704,7 @@ export class Coordinator {
     const known = service.shares.get(member);
     if (known !== undefined) return known;
     const share: Share = {
-      ...{ member, held: new Map(), slots: 0, recalled: new Map() },
+      ...{ member, service: service.name, held: new Map(), slots: 0, onTheirWay: 0, recalled: new Map() },
       usable: this.endpoints.get(member.key)?.get(service.name) ?? NO_PODS,
       ...{ waiting: new Map(), line: [], told: undefined },
     };
@@ -676,6 +716,10 @@ export class Coordinator {
 
 function mayUse(share: Share, pod: string): boolean {
   return share.usable.has(pod);
+}
+
+function mayBeGiven(service: SharedService, share: Share): boolean {
+  return share.onTheirWay < service.mostOnTheirWay;
 }
 
 function isBefore(waiter: Waiter, other: Waiter | undefined): boolean {

@@ -40,6 +40,8 @@ export type PeerEvent =
   | { readonly kind: 'changes'; readonly changes: readonly SlotChange[] }
   /** It would give other pods of these services a request than before. */
   | { readonly kind: 'usable'; readonly services: Iterable<ServiceName> }
+  /** So many slots that it was given on this stream have arrived. */
+  | { readonly kind: 'received'; readonly grants: number }
   /** Something happened to a job. */
   | { readonly kind: 'job'; readonly event: JobEvent }
   /** Another filter of its Envoy has ended. */

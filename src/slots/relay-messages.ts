@@ -67,6 +67,8 @@ function followerContent(message: FromFollower): sluice.slots.v1.FollowerMessage
       return { jobEvent: writeJob(message.event) };
     case 'ended':
       return { ended: { epoch: message.ended } };
+    case 'received':
+      return { received: { grants: message.grants } };
     case 'heartbeat':
       return { heartbeat: {} };
     case 'unknown':
@@ -76,7 +78,9 @@ function followerContent(message: FromFollower): sluice.slots.v1.FollowerMessage
 
 /** Reads a `FollowerMessage`. Throws on bytes that are none. */
 export function readFromFollower(bytes: Uint8Array): FromFollower {
-  const { hello, usable, holding, changes, ended, jobEvent, heartbeat } = messages.FollowerMessage.decode(bytes);
+  const message = messages.FollowerMessage.decode(bytes);
+  const { hello, usable, holding, changes, ended, jobEvent, heartbeat, received } = message;
+  if (received) return { kind: 'received', grants: number(received.grants) };
   if (changes) return { kind: 'changes', changes: (changes.changes ?? []).map(readChange) };
   if (usable) {
     return {

@@ -217,6 +217,7 @@ export class RelayServer {
       case 'holding':
       case 'changes':
       case 'ended':
+      case 'received':
         tell(peer, message);
         return;
       case 'hello':

@@ -66,6 +66,8 @@ interface Relay {
   saidAt: number;
   tries: number;
   cancelRetry: () => void;
+  /** Slots that were given on this stream. */
+  grants: number;
   /** What was told last. */
   readonly usable: Map<ServiceName, ReadonlySet<string>>;
   /** Services that the coordinator does not have. */
@@ -122,6 +124,7 @@ export class Relays {
       heardAt: now,
       saidAt: now,
       tries: 0,
+      grants: 0,
       cancelRetry: () => {},
       usable: new Map(),
       lacks: [],
@@ -227,6 +230,7 @@ export class Relays {
     const { peer } = relay;
     relay.cancelRetry();
     relay.isWelcome = false;
+    relay.grants = 0;
     relay.heardAt = clock.monotonic();
     const call: RelayCall = dial(address, {
       message: (bytes) => {
@@ -289,6 +293,9 @@ export class Relays {
       this.#noteBack();
     }
     relay.peer.say(messages);
+    const grants = messages.filter(({ kind }) => kind === 'grant').length;
+    relay.grants += grants;
+    if (grants > 0) this.#write(relay, { kind: 'received', grants: relay.grants });
     if (messages.some(({ kind }) => kind === 'dead')) this.#options.givenUp(relay.peer.hello);
   }
 

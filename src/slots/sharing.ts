@@ -350,6 +350,7 @@ export class Sharing {
     if (this.#relays !== undefined) this.#relays.tell(peer, event);
     else if (event.kind === 'holding') this.#holding(key, event);
     else if (event.kind === 'changes') this.#changes(key, event);
+    else if (event.kind === 'received') this.#received(key, event.grants);
     else if (event.kind === 'usable') {
       this.#acknowledge(key, event.services);
       this.#noteLacking();
@@ -786,9 +787,18 @@ export class Sharing {
       member: key,
       stream: connected.peer.hello.stream,
       services: held,
+      // An end of one that is connected here is noticed at once.
+      tellsReceived: connected.peer.via !== undefined,
     });
     this.#settle();
     this.#options.changed();
+  }
+
+  #received(key: string, grants: number): void {
+    const connected = this.#connected.get(key);
+    if (connected === undefined) return;
+    this.#coordinator?.received(connected.connection, grants, this.#options.clock.monotonic());
+    this.#send();
   }
 
   #changes(key: string, { changes }: PeerEvent & { readonly kind: 'changes' }): void {

@@ -119,7 +119,11 @@ function world({ reclaim, folder = newFolder() }: { readonly reclaim?: number; r
         via,
         services: [...usable.keys()],
         usable: (name) => usable.get(name) ?? new Set(),
-        say: (messages) => said.push(...messages),
+        say(messages) {
+          said.push(...messages);
+          const grants = said.filter(({ kind }) => kind === 'grant').length;
+          if (grants > 0) sharing.tell(peer, { kind: 'received', grants });
+        },
         askEnded: () => {},
         tellLacking: (services) => lacks.push(services),
         end: (reason) => ends.push(reason),
