@@ -69,6 +69,8 @@ interface Carried {
   isSettled: boolean;
   /** Pods that it loses, and that still have requests of it. */
   losing: ReadonlySet<string>;
+  /** When Envoy had taken routes that do not lead to it, while it leaves; undefined: not yet. */
+  leftAt: number | undefined;
   /** Since when it has waited in vain for a pod, while it leaves. */
   podlessSince: number | undefined;
   /** When members were last asked for what they have of it, while it loses pods. */
@@ -190,7 +192,10 @@ export class Rollout {
 
   /** Envoy has opened a stream: what it has is to be seen there, as it may have been started anew. */
   reconnected(): void {
-    for (const carried of this.#carried.values()) carried.taken = undefined;
+    for (const carried of this.#carried.values()) {
+      carried.taken = undefined;
+      carried.leftAt = undefined;
+    }
     this.#routesTakenAt = undefined;
     this.touch(this.#carried.keys());
   }
@@ -313,6 +318,7 @@ export class Rollout {
       raised: undefined,
       isSettled: true,
       losing: NO_NAMES,
+      leftAt: undefined,
       podlessSince: undefined,
       askedAt: Number.NEGATIVE_INFINITY,
     };
@@ -328,6 +334,7 @@ export class Rollout {
     const settings = queueSettings(service, pods);
     if (settings === undefined || service.discipline.kind !== 'limited') return;
     carried.podlessSince = undefined;
+    carried.leftAt = undefined;
     const { limit } = service.discipline;
     const limits = new Map(pods.map((pod) => [formatAddress(pod), pod.limit ?? limit]));
     const mostOf = (address: string): number => limits.get(address) ?? limit;
@@ -384,7 +391,7 @@ export class Rollout {
   #wantsSlots(name: ServiceName, members: readonly Member[]): boolean {
     const carried = this.#carried.get(name);
     if (carried === undefined || carried.target !== undefined) return false;
-    const since = this.#routesTakenAt;
+    const since = this.#leftAt(carried);
     if (since === undefined) return true;
     return members.some((member) => {
       const service = member.service(name);
@@ -411,7 +418,7 @@ export class Rollout {
     const { members, now } = input;
     const { name } = carried;
     const settings = carried.view && queueSettings(carried.view.service, carried.view.pods);
-    const mayCome = this.#mayStillCome(now);
+    const mayCome = this.#mayStillCome(carried, now);
     // A filter that is new is told of it for those who come.
     const has = members.filter((member) => member.service(name) ?? (mayCome && settings));
     if (has.length === 0) {
@@ -428,7 +435,7 @@ export class Rollout {
     const isKept = isWaiting || mayCome;
     for (const member of has) {
       const slots = isKept ? this.#slotsOfLeaving(carried, { pods, isWaiting, member, input }) : NO_PODS;
-      const isOver = !isWaiting && this.#isQuiet(name, member) && [...member.pods(name)].length === 0;
+      const isOver = !isWaiting && this.#isQuiet(carried, member) && [...member.pods(name)].length === 0;
       if (isOver || isInVain) member.want([name, { kind: 'removed' }]);
       else if (settings === undefined) member.want([name, { kind: 'pods', pods: slots }]);
       else member.want([name, { kind: 'service', settings, pods: slots }]);
@@ -444,23 +451,31 @@ export class Rollout {
     carried.isSettled = false;
   }
 
+  /** When Envoy had taken routes that do not lead to a service that leaves: newer ones change nothing about that. */
+  #leftAt(carried: Carried): number | undefined {
+    carried.leftAt ??= this.#routesTakenAt;
+    return carried.leftAt;
+  }
+
   /** Whether somebody who has a route to it may still come to a service that leaves. */
-  #mayStillCome(now: number): boolean {
-    return this.#routesTakenAt === undefined || now - this.#routesTakenAt < ON_THEIR_WAY_MS;
+  #mayStillCome(carried: Carried, now: number): boolean {
+    const since = this.#leftAt(carried);
+    return since === undefined || now - since < ON_THEIR_WAY_MS;
   }
 
   /** Whether a member has said, when no more could come to a service that leaves, that nobody waits. */
-  #isQuiet(name: ServiceName, member: Member): boolean {
-    const service = member.service(name);
-    if (this.#routesTakenAt === undefined || service === undefined) return false;
-    return !wants(service) && !service.hasForgotten && service.lookedAt >= this.#routesTakenAt + ON_THEIR_WAY_MS;
+  #isQuiet(carried: Carried, member: Member): boolean {
+    const service = member.service(carried.name);
+    const since = this.#leftAt(carried);
+    if (since === undefined || service === undefined) return false;
+    return !wants(service) && !service.hasForgotten && service.lookedAt >= since + ON_THEIR_WAY_MS;
   }
 
   /** Asks how many wait, when routes are taken, and when no more can come: reports are older than that. */
   #askForQueue(carried: Carried, members: readonly Member[], now: number): void {
-    const since = this.#routesTakenAt;
+    const since = this.#leftAt(carried);
     if (since === undefined) return;
-    const by = this.#mayStillCome(now) ? since : since + ON_THEIR_WAY_MS;
+    const by = this.#mayStillCome(carried, now) ? since : since + ON_THEIR_WAY_MS;
     const { name } = carried;
     const unasked = members.filter((member) => {
       const service = member.service(name);

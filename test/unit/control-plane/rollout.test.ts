@@ -77,7 +77,13 @@ function stage() {
     for (const { message } of answers ? messages : []) {
       if (message.kind !== 'list waiting') continue;
       const claims = message.service === before.services[0]?.service.name ? claimed : 0;
-      const answer = { query: message.query, requests: [], waiting: 0, claims, pods: [] };
+      const answer = {
+        query: message.query,
+        requests: [],
+        waiting: 0,
+        claims,
+        pods: [{ address: '10.0.0.1:80', inUse: 0 }],
+      };
       member.receive({ kind: 'waiting list', ...answer }, now, '');
     }
     return view.model;
@@ -133,6 +139,19 @@ test('who is tried again while its service leaves has slots of its pods, and goe
   setClaims(0);
   for (let now = 3000; now < 6000; now += 60) stepAt(now, true);
   expect(limits()).toEqual([0, 1]);
+});
+
+test('an edit while a service leaves takes no slots from the one that came for it', () => {
+  const { rollout, after, stepAt, member } = stage();
+  rollout.setTarget(after, new Set());
+  for (let now = 240; now < 900; now += 60) stepAt(now, true);
+  expect(member.limitOf(serviceName('after'), '10.0.0.1:80')).toBe(1);
+  const services = after.services.map((each) => ({ ...each }));
+  rollout.setTarget({ routing: { ...after.routing }, services }, new Set());
+  for (let now = 900; now < 1100; now += 60) {
+    stepAt(now, true);
+    expect(member.limitOf(serviceName('after'), '10.0.0.1:80'), `${now}`).toBe(1);
+  }
 });
 
 function snapshotOf({ services }: Model): Snapshot {
