@@ -25,6 +25,21 @@ export const FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
+    name: 'what has arrived at a member stays on its way',
+    file: COORDINATOR,
+    changes: [['for (const share of arrived) share.onTheirWay--;', '']],
+  },
+  {
+    name: 'what was on its way on an old stream stays there',
+    file: COORDINATOR,
+    changes: [
+      [
+        'member.onTheirWay = hello.tellsReceived === true ? [] : undefined;',
+        'member.onTheirWay ??= hello.tellsReceived === true ? [] : undefined;',
+      ],
+    ],
+  },
+  {
     name: 'a member that was given up may come back',
     file: COORDINATOR,
     changes: [['if (this.dead.has(hello.member)) {', 'if (this.term < 0) {']],

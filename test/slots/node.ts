@@ -174,7 +174,7 @@ export class EnvoyNode {
   }
 
   /** All it holds, and who waits. */
-  hello(stream: number, now: number): MemberMessage {
+  hello(stream: number, now: number): MemberMessage & { readonly kind: 'hello' } {
     const { queues } = this;
     const services = this.services.map(({ name: service, pods }, s): HeldService => {
       const held = pods.flatMap((pod, i) => (this.held(s, i) > 0 ? [[pod, this.held(s, i)] as const] : []));

@@ -96,13 +96,26 @@ interface CoordinatorProcess {
   proofs: number[];
 }
 
+/** What a Sluice that relays a stream tells of it. */
+interface Received {
+  readonly kind: 'received';
+  readonly grants: number;
+}
+
+/** Half of the streams go over another Sluice. */
+function isRelayed({ connection }: Pick<Stream, 'connection'>): boolean {
+  return connection % 2 === 0;
+}
+
 interface Stream {
   readonly member: MemberProcess;
   readonly at: CoordinatorProcess;
   readonly connection: number;
   readonly number: number;
-  up: (MemberMessage | 'open' | 'closed')[];
+  up: (MemberMessage | Received | 'open' | 'closed')[];
   down: (CoordinatorMessage | 'closed')[];
+  /** Those that have arrived. */
+  grants: number;
   cut: boolean;
 }
 
@@ -267,6 +280,8 @@ export class World {
     if (message === undefined || !stream.at.alive) return;
     if (message === 'open') coordinator.opened(stream.connection);
     else if (message === 'closed') coordinator.closed(stream.connection, this.clock(stream.at));
+    else if (message.kind === 'received')
+      coordinator.received(stream.connection, message.grants, this.clock(stream.at));
     else coordinator.hear(stream.connection, message, this.clock(stream.at));
     this.flushCoordinator(stream.at);
   }
@@ -284,8 +299,12 @@ export class World {
       this.flushMember(member);
       return;
     }
+    if (message.kind === 'grant' && isRelayed(stream)) stream.up.push({ kind: 'received', grants: ++stream.grants });
     const answer = member.node.hear(stream.number, message, this.clock(member));
-    if (answer === 'hello' && newest) stream.up.push(member.node.hello(stream.number, this.clock(member)));
+    if (answer === 'hello' && newest) {
+      const hello = member.node.hello(stream.number, this.clock(member));
+      stream.up.push({ ...hello, tellsReceived: isRelayed(stream) });
+    }
     this.flushMember(member);
     if (answer !== 'close' || !newest) return;
     if (message.kind === 'dead') this.newLife(member);
@@ -325,7 +344,7 @@ export class World {
   connectTo(member: MemberProcess, at: CoordinatorProcess): void {
     const number = member.node.open(this.clock(member));
     const connection = this.connections++;
-    const stream: Stream = { member, at, connection, number, up: ['open'], down: [], cut: false };
+    const stream: Stream = { member, at, connection, number, up: ['open'], down: [], grants: 0, cut: false };
     member.stream = stream;
     this.streams = this.streams.filter(({ cut, up, down }) => !cut || up.length > 0 || down.length > 0);
     this.streams.push(stream);
