@@ -7,6 +7,7 @@ import { instant, pause } from '../kit/instant.ts';
 import { type LoadClient, type LoadResult, load, startLoad } from '../kit/load.ts';
 import { burst, type Planned, poisson } from '../kit/load-plan.ts';
 import { Pods } from '../kit/pods.ts';
+import { isListening } from '../kit/ports.ts';
 import { exponential, fixed } from '../kit/random.ts';
 import { overLimit } from '../kit/verdict.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -169,6 +170,24 @@ test('edits that reach the two at different times: a renamed service, a raised a
   expect(overLimit(during(0, renamed), 1).times).toBe(0);
   expect(overLimit(requests, 2).times).toBe(0);
   expect(overLimit(during(lowered, Number.POSITIVE_INFINITY), 1).times).toBe(0);
+}, 120_000);
+
+test('an Envoy that starts while the coordinator is away has no slot, and its requests wait for it', async () => {
+  const { pods, coordinator, follower, envoys, one, other } = await world();
+  await coordinator.process.end('SIGKILL');
+  await envoys[1].stop();
+  await follower.envoy('second');
+  await expect.poll(() => isListening(follower.traffic), patience).toBe(true);
+  const waiting = startLoad(other, burst(6, { name: 'waiting', work: fixed(50) }));
+  // The other Envoy uses what it has meanwhile.
+  expect(failed(await load(one, burst(6, { name: 'meanwhile', work: fixed(50) })))).toEqual([]);
+  await pause(2000);
+  const arrived = async () => (await pods.requests()).filter(({ id }) => id.startsWith('waiting')).length;
+  expect(await arrived()).toBe(0);
+  await coordinator.restart();
+  expect(failed(await waiting.results)).toEqual([]);
+  expect(overLimit(await pods.requests(), 1).times).toBe(0);
+  await usesAll({ pods, client: other, name: 'all' });
 }, 120_000);
 
 test('routes that stay different: who waits for a service that the coordinator lacks is served, and so is everybody else', async () => {
