@@ -74,6 +74,8 @@ export class Controller {
   readonly #missingFilters: Coalesced;
   readonly #timers: Timers;
   #reconciled: Reconciled | undefined;
+  /** The model that is followed, or is about to be. */
+  #newest: Model | undefined;
   #state: ControllerState = { model: undefined, problems: [], pending: [] };
   #waitingSince: number | undefined;
   #hasWaitedFor: Routing | undefined;
@@ -132,7 +134,7 @@ export class Controller {
   }
 
   #reconcile(): void {
-    const { routes, pods, rollouts, envoys, sharing, checks, jobs } = this.#options;
+    const { routes, pods, rollouts } = this.#options;
     const file = routes.state();
     if (file.kind === 'pending') {
       this.#tellProblems();
@@ -146,23 +148,36 @@ export class Controller {
     const podsOf = (locator: Locator) => pods.pods(locator);
     const overrides = this.#options.overrides();
     const reconciled = reconcile({ wanted, podsOf, before: this.#reconciled, overrides, mayWait });
-    const before = this.#reconciled?.model;
     this.#reconciled = reconciled;
     this.#waitFor(reconciled.awaited, wanted);
     const { model, wanted: resolved } = reconciled;
     this.#state = { ...this.#state, model, pending: resolved.pending };
     this.#tellProblems();
     if (model === undefined) return;
-    if (model !== before) {
-      // Before the rollouts: no pod gets a request before it was asked.
-      jobs.follow(model.services);
-      rollouts.follow(model);
-      envoys.follow(model.services);
-      sharing.follow(sharedServices(model.services));
-      checks.follow(model.services);
-      this.#publish();
+    if (model !== this.#newest) {
+      this.#newest = model;
+      this.#prepare(model, rollouts.prepare(model));
     }
     rollouts.recordSources();
+  }
+
+  /** Follows a model when what is new of it is prepared: at once, or where that is much, a little later. */
+  #prepare(model: Model, steps: Generator<undefined, void, undefined>): void {
+    // A newer one may have come meanwhile.
+    if (model !== this.#newest) return;
+    if (steps.next().done === true) this.#follow(model);
+    else this.#timers.after(1, () => this.#prepare(model, steps));
+  }
+
+  #follow(model: Model): void {
+    const { rollouts, envoys, sharing, checks, jobs } = this.#options;
+    // Before the rollouts: no pod gets a request before it was asked.
+    jobs.follow(model.services);
+    rollouts.follow(model);
+    envoys.follow(model.services);
+    sharing.follow(sharedServices(model.services));
+    checks.follow(model.services);
+    this.#publish();
   }
 
   /** Notes since when sources are waited for; a while later it goes on without them. */
@@ -195,7 +210,7 @@ export class Controller {
   /** Has every Envoy look what there is for it now. */
   #publish(): void {
     const { cache, rollouts } = this.#options;
-    if (this.#state.model !== undefined) cache.select((node, stream) => rollouts.snapshotFor(node, stream));
+    cache.select((node, stream) => rollouts.snapshotFor(node, stream));
   }
 
   /** Problems are logged when they come and when they go, not again and again. */

@@ -2,9 +2,13 @@ import { remember } from '../base/remember.ts';
 import type { TranslateOptions } from '../dataplane/options.ts';
 import { type Translation, translate, withoutServices } from '../dataplane/translate.ts';
 import type { Model } from '../model/model.ts';
+import type { Route } from '../model/route.ts';
 import type { ServiceName } from '../model/service.ts';
 import { keeping, type Snapshot, SnapshotMaker } from '../snapshot/snapshot.ts';
 import type { RolloutView } from './rollout.ts';
+
+/** So many new services, and routes, are translated at once. */
+const AT_ONCE = 250;
 
 /** The snapshots that models come to. Envoys that are to have the same share one. */
 export class ModelSnapshots {
@@ -28,6 +32,24 @@ export class ModelSnapshots {
     });
   }
 
+  /**
+   * Translates what is new of a model, some of it with each step: the whole of 5,000 services at once would keep everything else waiting
+   * for a third of a second. Without any of these steps the translation is the same.
+   */
+  *prepare({ routing, services }: Model): Generator<undefined, void, undefined> {
+    const before = this.#last;
+    const known = new Set(before?.services.map(({ service }) => service));
+    const isNewService = ({ service }: Model['services'][number]) => !known.has(service);
+    const isNewRoute = (route: Route) => before?.routes.has(route) !== true;
+    const most = Math.max(services.filter(isNewService).length, routing.routes.filter(isNewRoute).length);
+    for (let count = AT_ONCE; count < most; count += AT_ONCE) {
+      const part = { ...routing, routes: withFirst(routing.routes, isNewRoute, count) };
+      const model = { routing: part, services: withFirst(services, isNewService, count) };
+      this.#last = translate(model, this.#options, this.#last);
+      yield;
+    }
+  }
+
   #translation(model: Model): Translation {
     // Views of Envoys differ in a few services at most, and for a moment: any is a good one to begin with.
     this.#last = remember(this.#translations, model, () => translate(model, this.#options, this.#last));
@@ -37,4 +59,10 @@ export class ModelSnapshots {
   #key(names: ReadonlySet<ServiceName>): string {
     return remember(this.#keys, names, () => [...names].join());
   }
+}
+
+/** All that are not new, and the first of those that are. */
+function withFirst<T>(all: readonly T[], isNew: (one: T) => boolean, count: number): readonly T[] {
+  let left = count;
+  return all.filter((one) => !isNew(one) || left-- > 0);
 }

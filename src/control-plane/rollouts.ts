@@ -91,6 +91,11 @@ export class Rollouts {
     this.#timers = new Timers(options.clock);
   }
 
+  /** Does most of the work that `follow` will cause, some of it with each step. */
+  prepare(model: Model): Generator<undefined, void, undefined> {
+    return this.#options.snapshots.prepare(model);
+  }
+
   /** From now on this is what Envoys are to have. */
   follow(model: Model): void {
     if (this.#model === model) return;

@@ -19,13 +19,16 @@ import { serviceOf } from '../model/routing-parts.ts';
 const PENDING = { kind: 'pending', problems: [] } as const;
 const ANYBODY = { id: 'anybody', cluster: '', metadata: {} };
 
-/** A controller with two services whose sources answer when they are told to. */
-function world() {
+/** A controller with two services whose sources answer when they are told to, and so many that have no pods. */
+function world(more = 0) {
   const clock = new FakeClock();
   const log = makeLogger('silent');
   const cache = new SnapshotCache();
   const states: Record<'one' | 'two', SourceState<readonly Pod[]>> = { one: PENDING, two: PENDING };
-  const services = (['one', 'two'] as const).map((name) => serviceOf(name, { kind: 'dns', host: name, port: 80 }));
+  const services = [
+    ...(['one', 'two'] as const).map((name) => serviceOf(name, { kind: 'dns', host: name, port: 80 })),
+    ...Array.from({ length: more }, (_, i) => serviceOf(`more${i}`, { kind: 'static', addresses: [] })),
+  ];
   const routing: Routing = { listeners: [], services, routes: [] };
   const events = new EventQueue((callback) => queueMicrotask(callback));
   const envoys = new Envoys({
@@ -42,7 +45,10 @@ function world() {
   const pods = {
     name: 'made up',
     want: () => {},
-    pods: (locator: Locator) => (locator.kind === 'dns' && locator.host === 'one' ? states.one : states.two),
+    pods: (locator: Locator): SourceState<readonly Pod[]> => {
+      if (locator.kind !== 'dns') return { kind: 'ready', value: [], problems: [] };
+      return locator.host === 'one' ? states.one : states.two;
+    },
     run: (signal: AbortSignal, tell: () => void) => {
       changed = tell;
       return runs(signal);
@@ -138,5 +144,24 @@ test('a source that fails holds nobody up, and its problem is there until it ans
   answer('two', 2);
   await clock.advance(100);
   expect([published(), controller.state().problems]).toEqual([['one', 'two'], []]);
+  await stop();
+});
+
+test('what is new of many services is prepared in steps; of models that come meanwhile the newest is published', async () => {
+  const { clock, cache, answer, published, stop } = world(3000);
+  await clock.advance(10);
+  answer('one', 1);
+  answer('two', 2);
+  let passed = 0;
+  for (; published().length === 0 && passed < 200; passed++) {
+    // While the steps of the first model go on: changes are gathered for 5 ms.
+    if (passed === 7) answer('two', 2, 3);
+    await clock.advance(1);
+  }
+  expect(published()).toHaveLength(3002);
+  expect(passed).toBeGreaterThan(10);
+  expect(cache.changes).toBe(1);
+  await clock.advance(100);
+  expect(cache.changes).toBe(1);
   await stop();
 });

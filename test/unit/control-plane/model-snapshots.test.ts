@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { ModelSnapshots } from '../../../src/control-plane/model-snapshots.ts';
+import type { Model } from '../../../src/model/model.ts';
+import { kubernetes, listenerOf, matchOf, routeOf, serviceName, serviceOf } from '../model/routing-parts.ts';
+
+const NOTHING: ReadonlySet<never> = new Set();
+
+/** A model with so many services that have a route and a pod each. */
+function modelOf(count: number): Model {
+  const names = Array.from({ length: count }, (_, i) => `s${i}`);
+  const services = names.map((name) => serviceOf(name, kubernetes(name), 2));
+  const routes = names.map((name) =>
+    routeOf(name, {
+      match: matchOf({ path: { kind: 'prefix', prefix: `/${name}` } }),
+      backends: [{ kind: 'service', service: serviceName(name), weight: 1 }],
+    }),
+  );
+  const pods = [{ ip: '10.0.0.1', port: 80, state: 'ready' }] as const;
+  return {
+    routing: { listeners: [listenerOf('public')], services, routes },
+    services: services.map((service) => ({ service, pods, isKnown: true })),
+  };
+}
+
+test('a model with many new services is prepared in several steps, and comes to the same', () => {
+  const model = modelOf(1200);
+  const snapshots = new ModelSnapshots({ filter: { kind: 'off' } });
+  expect([...snapshots.prepare(model)].length).toBeGreaterThan(2);
+  const prepared = snapshots.of({ model, kept: NOTHING }, NOTHING);
+  const atOnce = new ModelSnapshots({ filter: { kind: 'off' } }).of({ model, kept: NOTHING }, NOTHING);
+  expect(prepared.version).toBe(atOnce.version);
+  // Nothing is new any more.
+  expect([...snapshots.prepare(model)]).toEqual([]);
+});
+
+test('a few new services need no step of their own, and what is there stays while many more come', () => {
+  const small = modelOf(3);
+  const snapshots = new ModelSnapshots({ filter: { kind: 'off' } });
+  expect([...snapshots.prepare(small)]).toEqual([]);
+  snapshots.of({ model: small, kept: NOTHING }, NOTHING);
+  const more = modelOf(900);
+  const large = {
+    routing: { ...more.routing, services: [...small.routing.services, ...more.routing.services.slice(3)] },
+    services: [...small.services, ...more.services.slice(3)],
+  };
+  for (const _ of snapshots.prepare(large)) {
+    // The small one may still be asked for.
+    expect(snapshots.of({ model: small, kept: NOTHING }, NOTHING).version).toBeDefined();
+  }
+  const direct = new ModelSnapshots({ filter: { kind: 'off' } }).of({ model: large, kept: NOTHING }, NOTHING);
+  expect(snapshots.of({ model: large, kept: NOTHING }, NOTHING).version).toBe(direct.version);
+});
