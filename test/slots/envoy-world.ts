@@ -364,7 +364,7 @@ export class EnvoyWorld implements Witness {
     request.pod = pod;
     this.seen('starts');
     // One that was replaced, and is alone, has not heard of what changed since.
-    if (vm.workers.retired && vm.membership.alone) this.count(pod, request.cost);
+    if ((vm.workers.retired && vm.membership.alone) || this.isRemovedUnheard(pod)) this.count(pod, request.cost);
     else this.countStart(pod, request.cost);
     if (request.cost > 1) this.seen('large starts');
     this.overtake(request);
@@ -388,7 +388,18 @@ export class EnvoyWorld implements Witness {
     if (request === undefined) return;
     request.pod = pod;
     request.claims = undefined;
-    this.countStart(pod);
+    if (this.isRemovedUnheard(pod)) this.count(pod, 1);
+    else this.countStart(pod);
+  }
+
+  /**
+   * The pod was removed, and one that was replaced is never told. Those that came after it may not know the pod at all, so nobody says that
+   * it has no slots any more.
+   */
+  private isRemovedUnheard(pod: string): boolean {
+    const isUnheard = ({ vm }: Worker) =>
+      vm.workers.retired && vm.news.some((news) => news.pod === pod && news.limit === undefined);
+    return !this.limits.has(pod) && this.workers.some(isUnheard);
   }
 
   refused(vm: Vm, place: number): void {
