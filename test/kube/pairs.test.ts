@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { afterEach, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, inject, type TestContext, test } from 'vitest';
 import { Certificates } from '../e2e/kit/certificates.ts';
 import { instant, pause, until } from '../e2e/kit/instant.ts';
 import { type LoadResult, type LoadRun, startLoad } from '../e2e/kit/load.ts';
@@ -20,6 +20,29 @@ const SLOTS = PODS * LIMIT;
 const WORK_MS = 50;
 /** Of what the pods can do. */
 const SHARE = 0.9;
+
+/** So many tests run at a time: each has two Sluices, two Envoys and a load. */
+class Places {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Resolves when there is one; what it resolves to gives it back. */
+  async take(): Promise<() => void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return () => {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    };
+  }
+}
+
+const places = new Places(2);
 
 /** A load over all pairs that take requests, as a Service spreads it. */
 class Load {
@@ -70,14 +93,22 @@ class Load {
   }
 }
 
-describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { timeout: 300_000 }, () => {
+describe.skipIf(WHY_NOT !== undefined).concurrent(named('pairs of Sluice and Envoy'), { timeout: 900_000 }, () => {
   let cluster: TestCluster;
   beforeAll(() => {
     cluster = new TestCluster(inject('kubeCluster'));
   });
 
-  async function pairs(network: string, count: number, on = cluster): Promise<Pairs> {
-    const set = await Pairs.make(await TestNamespace.make(on), network, { count: PODS, limit: LIMIT });
+  /** A test's own pods and pairs, once there is a place for them. */
+  async function pairs(
+    { onTestFinished }: TestContext,
+    network: string,
+    count: number,
+    on: () => Promise<TestCluster> = async () => cluster,
+  ): Promise<Pairs> {
+    const leave = await places.take();
+    onTestFinished(leave);
+    const set = await Pairs.make(await TestNamespace.make(await on()), network, { count: PODS, limit: LIMIT });
     onTestFinished(() => set.stop());
     await Promise.all(Array.from({ length: count }, () => set.add()));
     return set;
@@ -98,8 +129,12 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     return found;
   }
 
-  test('two of them: one coordinates, all slots are used, no pod gets more than its limit', async () => {
-    const set = await pairs('10.244.90', 2);
+  async function follower(set: Pairs): Promise<Pair> {
+    return await other(set, await set.coordinator());
+  }
+
+  test('two of them: one coordinates, all slots are used, no pod gets more than its limit', async (context) => {
+    const set = await pairs(context, '10.244.90', 2);
     const first = await set.coordinates();
     expect(await set.members()).toEqual(['pair-0', 'pair-1']);
     const { body } = await cluster.ask('GET', set.space.path('secrets/sluice'));
@@ -110,8 +145,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
   });
 
-  test('the coordinator is killed with its Envoy: the other takes over; its slots are back once its Pod is gone, not before', async () => {
-    const set = await pairs('10.244.91', 2);
+  test('the coordinator is killed with its Envoy: the other takes over; its slots are back once its Pod is gone, not before', async (context) => {
+    const set = await pairs(context, '10.244.91', 2);
     const victim = await set.coordinator();
     const heir = await other(set, victim);
     const before = await set.coordinates();
@@ -145,8 +180,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     expect(overLimit(await set.pods.requests(), LIMIT)).toMatchObject({ times: 0 });
   });
 
-  test('the Sluice of the coordinator alone is killed, and started again in its Pod: it goes on at once', async () => {
-    const set = await pairs('10.244.92', 2);
+  test('the Sluice of the coordinator alone is killed, and started again in its Pod: it goes on at once', async (context) => {
+    const set = await pairs(context, '10.244.92', 2);
     const victim = await set.coordinator();
     const before = await set.coordinates();
     const load = new Load('Sluice of the coordinator killed and started again', set, { forMs: 12_000 });
@@ -160,8 +195,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
   });
 
-  test('the coordinator is frozen until another one has taken over, and wakes: two at once, and nothing over the limit', async () => {
-    const set = await pairs('10.244.93', 3);
+  test('the coordinator is frozen until another one has taken over, and wakes: two at once, and nothing over the limit', async (context) => {
+    const set = await pairs(context, '10.244.93', 3);
     const victim = await set.coordinator();
     const load = new Load('coordinator frozen and woken', set, { forMs: 22_000 });
     await pause(1500);
@@ -174,8 +209,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
   });
 
-  test('a Pod whose Envoy is frozen keeps its slots, and gives them back when it wakes', async () => {
-    const set = await pairs('10.244.94', 2);
+  test('a Pod whose Envoy is frozen keeps its slots, and gives them back when it wakes', async (context) => {
+    const set = await pairs(context, '10.244.94', 2);
     const coordinator = await set.coordinator();
     const victim = await other(set, coordinator);
     const load = new Load('an Envoy is frozen and wakes', set, { forMs: 10_000 });
@@ -187,8 +222,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
   });
 
-  test('an Envoy is killed and started again in its Pod: its slots are back when its filter has connected', async () => {
-    const set = await pairs('10.244.89', 2);
+  test('an Envoy is killed and started again in its Pod: its slots are back when its filter has connected', async (context) => {
+    const set = await pairs(context, '10.244.89', 2);
     for (const victim of [await other(set, await set.coordinator()), await set.coordinator()]) {
       const dying = startLoad(victim.client, burst(2, { name: `dying-${victim.name}`, work: fixed(3000) }));
       await until(async () => (await set.pods.held()) === 2, { what: 'two jobs', within: 10_000 });
@@ -201,16 +236,16 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     expect(overLimit(await set.pods.requests(), LIMIT)).toMatchObject({ times: 0 });
   });
 
-  test('certificates from files: who has the name of the Lease takes part, who has another one gets no slot', async () => {
+  test('certificates from files: who has the name of the Lease takes part, who has another one gets no slot', async (context) => {
     const certificates = await Certificates.make('ca');
-    onTestFinished(() => certificates.remove());
+    context.onTestFinished(() => certificates.remove());
     await certificates.sign('good', 'DNS:sluice');
     await certificates.sign('other', 'DNS:elsewhere');
     const files = (name: string) => [
       ...['--peers-cert', certificates.at(`${name}.crt`), '--peers-key', certificates.at(`${name}.key`)],
       ...['--peers-ca', certificates.at('ca.crt')],
     ];
-    const set = await pairs('10.244.84', 0);
+    const set = await pairs(context, '10.244.84', 0);
     const first = await set.add(files('good'));
     await set.add(files('good'));
     for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
@@ -228,8 +263,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     expect(shared?.held.map(({ node }) => node)).toEqual(['pair-0', 'pair-1']);
   });
 
-  test('a rolling update of both with long jobs: no gap, nothing over the limit, nothing lost', async () => {
-    const set = await pairs('10.244.95', 2);
+  test('a rolling update of both with long jobs: no gap, nothing over the limit, nothing lost', async (context) => {
+    const set = await pairs(context, '10.244.95', 2);
     const old = [...set.all];
     const jobs = burst(2, { name: 'job', work: fixed(9000) });
     const load = new Load('rolling update', set, { forMs: 45_000, more: jobs });
@@ -248,8 +283,8 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
     for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
   });
 
-  test('one pair, three, and one again', async () => {
-    const set = await pairs('10.244.96', 1);
+  test('one pair, three, and one again', async (context) => {
+    const set = await pairs(context, '10.244.96', 1);
     const [first] = set.all;
     const load = new Load('1 → 3 → 1', set, { forMs: 40_000 });
     await pause(1000);
@@ -267,10 +302,13 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
   });
 
   describe('the API server is down', () => {
-    test('under load, for as long: nobody notices; a Sluice that is started again meanwhile changes nothing', async () => {
-      const own = await TestCluster.start();
-      onTestFinished(() => own.stop());
-      const set = await pairs('10.244.97', 2, own);
+    test('under load, for as long: nobody notices; a Sluice that is started again meanwhile changes nothing', async (context) => {
+      const set = await pairs(context, '10.244.97', 2, async () => {
+        const own = await TestCluster.start();
+        context.onTestFinished(() => own.stop());
+        return own;
+      });
+      const own = set.space.cluster;
       const coordinator = await set.coordinator();
       const follower = await other(set, coordinator);
       const load = new Load(`API server down for ${OUTAGE_MS / 1000} s`, set, { forMs: OUTAGE_MS + 20_000 });
@@ -296,59 +334,38 @@ describe.skipIf(WHY_NOT !== undefined)(named('pairs of Sluice and Envoy'), { tim
   });
 
   describe('one way is cut', () => {
-    const rules: string[][] = [];
     const iptables = (...args: readonly string[]) => execFileSync('iptables', args, { stdio: 'pipe' });
-    afterEach(() => {
-      for (const rule of rules.splice(0)) iptables('-D', 'OUTPUT', ...rule);
-    });
 
-    /** Nothing to, or from, the port at which this pair is reached by others. */
-    function cut(way: 'to' | 'from', { address }: Pair): void {
+    /** Nothing to, or from, the port at which this pair is reached by others; what is returned ends that. */
+    function cut(way: 'to' | 'from', { address }: Pair): () => void {
       const ends = way === 'to' ? ['-d', address, '--dport', '18002'] : ['-s', address, '--sport', '18002'];
       const rule = ['-p', 'tcp', ...ends, '-j', 'DROP'];
       iptables('-A', 'OUTPUT', ...rule);
-      rules.push(rule);
+      return () => iptables('-D', 'OUTPUT', ...rule);
     }
 
-    test.each([
+    /** Something is wrong between this pair and the API server; what is returned ends that. */
+    function disturb({ proxy }: Pair, kind: 'hang' | 'mute'): () => void {
+      proxy.fault = { kind };
+      return () => {
+        proxy.fault = { kind: 'none' };
+      };
+    }
+
+    test.for([
       ['from members to the coordinator', 98, async (set: Pairs) => cut('to', await set.coordinator())],
       ['from the coordinator to members', 99, async (set: Pairs) => cut('from', await set.coordinator())],
-      [
-        'from the coordinator to the API server',
-        85,
-        async (set: Pairs) => {
-          (await set.coordinator()).proxy.fault = { kind: 'hang' };
-        },
-      ],
-      [
-        'from the API server to the coordinator',
-        86,
-        async (set: Pairs) => {
-          (await set.coordinator()).proxy.fault = { kind: 'mute' };
-        },
-      ],
-      [
-        'from a member to the API server',
-        87,
-        async (set: Pairs) => {
-          (await other(set, await set.coordinator())).proxy.fault = { kind: 'hang' };
-        },
-      ],
-      [
-        'from the API server to a member',
-        88,
-        async (set: Pairs) => {
-          (await other(set, await set.coordinator())).proxy.fault = { kind: 'mute' };
-        },
-      ],
-    ] as const)('%s, for 10 s', async (what, network, inflict) => {
-      const set = await pairs(`10.244.${network}`, 2);
+      ['from the coordinator to the API server', 85, async (set: Pairs) => disturb(await set.coordinator(), 'hang')],
+      ['from the API server to the coordinator', 86, async (set: Pairs) => disturb(await set.coordinator(), 'mute')],
+      ['from a member to the API server', 87, async (set: Pairs) => disturb(await follower(set), 'hang')],
+      ['from the API server to a member', 88, async (set: Pairs) => disturb(await follower(set), 'mute')],
+    ] as const)('%s, for 10 s', async ([what, network, inflict], context) => {
+      const set = await pairs(context, `10.244.${network}`, 2);
       const load = new Load(`cut ${what}`, set, { forMs: 18_000 });
       await pause(1000);
-      await inflict(set);
+      const mend = await inflict(set);
       await pause(10_000);
-      for (const rule of rules.splice(0)) iptables('-D', 'OUTPUT', ...rule);
-      for (const { proxy } of set.all) proxy.fault = { kind: 'none' };
+      mend();
       await load.judge();
       await set.coordinator();
       for (const pair of set.all)

@@ -186,7 +186,7 @@ export class Pair {
     const routes = {
       version: 1,
       listen: { address: this.address, port: TRAFFIC },
-      services: { codec: { static: pods.addresses, limit } },
+      services: { codec: { static: pods.addresses, limit, queue: { max: 10_000 } } },
       routes: [{ match: { prefix: '/' }, service: 'codec' }],
     };
     // JSON is YAML.
