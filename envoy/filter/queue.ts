@@ -130,6 +130,9 @@ export class Queues {
    * or cease to wait until `clearNews`. `refresh` all after a change.
    */
   coordinated: bool = false;
+  /** While `shared`: how many workers there are, and how many of those that wait each of them shows the others. */
+  sharers: i32 = 1;
+  listed: i32 = 0;
   /** Requests that wait or claim a slot and that nobody was told of, and those that do so no more although somebody was told. */
   joinedCount: i32 = 0;
   leftCount: i32 = 0;
@@ -1648,8 +1651,14 @@ export class Queues {
     if (!this.isDecidedLater(s)) this.noteWaiting(s);
     if (this.waitOf(s) > 0) this.time(s, this.order.came(r) + this.waitOf(s));
     this.ready(s);
-    this.unshared(s);
+    if (!this.shared || !this.isFarBehind(s)) this.unshared(s);
     this.changed(s);
+  }
+
+  /** Other workers need not hear now that one more waits at the end: those before it are all that they look at, and many more may. */
+  private isFarBehind(s: i32): bool {
+    if (this.waitingCount.get(s) <= this.listed + 1 || !this.isPlain(s)) return false;
+    return this.waitingInAll(s) * this.sharers < this.queueMax.get(s);
   }
 
   private noteWaiting(s: i32): void {

@@ -90,6 +90,7 @@ export class Workers {
   private used: Ints = new Ints();
   private free: Ints = new Ints();
   private freeInAll: i32 = 0;
+  private isAnyClaimed: bool = false;
   private passed: Ints = new Ints();
   private promised: Ints = new Ints();
   private granted: Ints = new Ints();
@@ -106,6 +107,7 @@ export class Workers {
   constructor(queues: Queues, membership: Membership) {
     this.queues = queues;
     this.membership = membership;
+    queues.listed = LISTED;
   }
 
   /** What a pod is called in the records: the same number in all workers. */
@@ -168,6 +170,7 @@ export class Workers {
       p = this.queues.podAfter(p);
     }
     this.queues.setElsewhere(s, this.elsewhere);
+    this.queues.sharers = this.members;
   }
 
   /** A member to wake. */
@@ -257,6 +260,7 @@ export class Workers {
 
   /** What this worker knows of the pods, and uses of them. */
   private enterPods(s: i32): void {
+    this.isAnyClaimed = false;
     this.growRows(this.rows + this.queues.podCount(s));
     for (let i = 0; i < this.rows; i++) this.clearRow(i);
     let p = this.queues.anyPod(s);
@@ -275,7 +279,8 @@ export class Workers {
     this.podOfRow.set(row, p);
     this.rowOfPod.set(p, row);
     // The newest that Sluice said holds, whichever worker it said it to. One that is retired is told nothing any more.
-    const says = this.isUnknown(row) || (this.queues.isNews(p) && !this.retired);
+    const isNew = this.cells.get(this.cellAt(row, this.mine)) === 0 && this.isUnknown(row);
+    const says = isNew || (this.queues.isNews(p) && !this.retired);
     if (says) this.write(this.rowAt(row) + LIMIT, this.queues.isRemoved(p) ? 0 : (this.queues.podLimitOf(p) as f64));
     this.writeOwn(row);
   }
@@ -310,7 +315,8 @@ export class Workers {
 
   /** No member knows this pod or uses slots of it. */
   private isUnknown(row: i32): bool {
-    for (let j = 0; j < this.members; j++) if (this.cells.get(this.cellAt(row, j)) !== 0) return false;
+    const end = this.cellAt(row, this.members);
+    for (let at = this.cellAt(row, 0); at < end; at++) if (this.cells.get(at) !== 0) return false;
     return true;
   }
 
@@ -323,8 +329,15 @@ export class Workers {
 
   private count(i: i32): void {
     let used: i32 = 0;
-    for (let j = 0; j < this.members; j++) used += (this.cells.get(this.cellAt(i, j)) as i32) >> USED_SHIFT;
+    let bits: i32 = 0;
+    const end = this.cellAt(i, this.members);
+    for (let at = this.cellAt(i, 0); at < end; at++) {
+      const cell = this.cells.get(at) as i32;
+      used += cell >> USED_SHIFT;
+      bits |= cell;
+    }
     this.used.set(i, used);
+    if (((bits >> CLAIM_SHIFT) & CLAIMS_MAX) !== 0) this.isAnyClaimed = true;
   }
 
   private clearRow(i: i32): void {
@@ -390,7 +403,7 @@ export class Workers {
       this.promised.set(j, 0);
       this.passed.set(j, this.doesCome(j, now) ? 0 : 1);
     }
-    for (let i = 0; i < this.rows; i++) this.assignClaims(i, now);
+    if (this.isAnyClaimed) for (let i = 0; i < this.rows; i++) this.assignClaims(i, now);
     let isKeeping = false;
     while (this.freeInAll > 0) {
       const j = this.oldest();
@@ -509,7 +522,7 @@ export class Workers {
   private bestRow(j: i32, cost: i32): i32 {
     let best: i32 = NONE;
     let fewest: i32 = 0x7fffffff;
-    for (let i = 0; i < this.rows; i++) {
+    for (let i = 0; i < this.rows && fewest > 0; i++) {
       if (this.free.get(i) < cost || this.used.get(i) >= fewest) continue;
       const cell = this.cells.get(this.cellAt(i, j)) as i32;
       if ((cell & USABLE) === 0 || ((cell & TRIED) !== 0 && this.used.get(i) > 0)) continue;

@@ -246,10 +246,7 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
     name: 'slots that others use do not count',
     file: WORKERS,
     changes: [
-      [
-        'used += (this.cells.get(this.cellAt(i, j)) as i32) >> USED_SHIFT;\n    this.used',
-        'if (j === this.mine) used += (this.cells.get(this.cellAt(i, j)) as i32) >> USED_SHIFT;\n    this.used',
-      ],
+      ['      used += cell >> USED_SHIFT;', '      if (at === this.cellAt(i, this.mine)) used += cell >> USED_SHIFT;'],
     ],
   },
   {
