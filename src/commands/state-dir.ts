@@ -9,7 +9,7 @@ import { reasonOf } from '../base/reason.ts';
 export function stateDirOption(): Option {
   return new Option(
     '--state-dir <folder>',
-    'where the last good route file is kept: after a restart it stands in for one that cannot be used (default: sluice in $XDG_STATE_HOME or ~/.local/state)',
+    'where what outlives a restart is kept: who may hold slots, orders, and the last good route file, which stands in for one that cannot be used; each Sluice has its own (default: sluice in $XDG_STATE_HOME or ~/.local/state)',
   ).env('SLUICE_STATE_DIR');
 }
 

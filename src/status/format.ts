@@ -119,7 +119,7 @@ function sharingLines({ sharing, follows }: Status, now: number, paint: Paint): 
       ? ''
       : `; ${formatAge(reclaimMs)} after it is away others get its slots, whether it runs or not`;
   return [
-    `slots           shared by ${members.length} queue filters${missing}${others}; this Sluice coordinates, term ${term}${reclaimed}`,
+    `slots           shared by ${members.length} queue filter${members.length === 1 ? '' : 's'}${missing}${others}; this Sluice coordinates, term ${term}${reclaimed}`,
   ];
 }
 
