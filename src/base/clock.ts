@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds that never jump, from an arbitrary start: for measuring and waiting. */
   monotonic(): number;
-  /** Calls `callback` once after `ms` milliseconds; the returned function cancels it. */
+  /** Calls `callback` once, when `monotonic()` has grown by `ms` milliseconds or more; the returned function cancels it. */
   after(ms: number, callback: () => void): () => void;
 }
 
@@ -13,10 +13,24 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, callback) {
-    const timer = setTimeout(callback, ms);
+    const due = performance.now() + ms;
+    let timer: NodeJS.Timeout;
+    // Node cuts off fractions and counts whole milliseconds of its own, so that it may be early: who then looks at `monotonic()`
+    // and waits on would wait for ever.
+    const wait = () => {
+      timer = setTimeout(() => (performance.now() < due ? wait() : callback()), restOf(due));
+    };
+    wait();
     return () => clearTimeout(timer);
   },
 };
+
+/** The longest that Node's timers take; with more they go off at once. */
+const MOST_MS = 2 ** 31 - 1;
+
+function restOf(due: number): number {
+  return Math.min(MOST_MS, Math.ceil(Math.max(0, due - performance.now())));
+}
 
 /** Resolves after `ms` milliseconds, or at once when `signal` is aborted (it never rejects). */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

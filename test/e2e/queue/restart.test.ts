@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pause } from '../kit/instant.ts';
+import { pause, until } from '../kit/instant.ts';
 import { startLoad } from '../kit/load.ts';
 import { burst, spaced } from '../kit/load-plan.ts';
 import { fixed } from '../kit/random.ts';
@@ -49,6 +49,21 @@ test('an edit made while the control plane is down is active once it is back', a
     throw error;
   });
   await expectKept(queue, await run.results, { title: 'edited while the control plane was down', slots: [] });
+});
+
+test('a service that is renamed while the control plane is down has its new name once it is back', async () => {
+  const queue = await startQueue({ pods: 1 });
+  await queue.sluice.kill();
+  await queue.sluice.edit({
+    services: { other: { static: queue.pods.addresses, limit: 1 } },
+    routes: [{ match: { prefix: '/' }, service: 'other' }],
+  });
+  await queue.sluice.restart();
+  // Nothing else happens: no request wakes anybody.
+  const hasName = async () => (await queue.stat('cluster.other.membership_total')) === 1;
+  await until(hasName, { what: 'Envoy has the new name', every: 200 });
+  const results = await startLoad(queue.h2(), burst(4, { work: fixed(50) })).results;
+  await expectKept(queue, results, { title: 'renamed while the control plane was down', slots: [] });
 });
 
 /** Waits until the queue filter has a stream to the control plane that runs now. */
