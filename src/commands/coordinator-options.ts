@@ -7,7 +7,7 @@ import { parseBindAddress } from './options.ts';
 
 /** What commander makes of the options that `addCoordinatorOptions` adds. */
 export interface CoordinatorFlags {
-  readonly coordinator?: BindAddress;
+  readonly coordinator?: BindAddress | 'none';
   readonly coordinatorCa?: string;
   readonly coordinatorClientCert?: string;
   readonly coordinatorClientKey?: string;
@@ -31,8 +31,8 @@ export function addCoordinatorOptions(command: Command): Command {
     .addOption(
       new Option(
         '--coordinator <address>',
-        'where another Sluice listens for Envoys (its --xds) that shares the slots of the same pods with this one; that one coordinates, and is started without this option',
-      ).argParser(parseBindAddress),
+        'where another Sluice listens for Envoys (its --xds) that shares the slots of the same pods with this one; that one coordinates, and is started without this option. none: no other Sluice shares them any more',
+      ).argParser(parseCoordinator),
     )
     .option(
       '--coordinator-ca <file>',
@@ -47,18 +47,23 @@ export function addCoordinatorOptions(command: Command): Command {
     .option('--coordinator-insecure', 'allow plaintext to a coordinator on another machine');
 }
 
+/** An address, or `none`. Throws what commander prints to the user. */
+function parseCoordinator(text: string): BindAddress | 'none' {
+  return text === 'none' ? text : parseBindAddress(text);
+}
+
 /**
- * What the options say; undefined: this Sluice is the only one, or coordinates. Errors: every combination that makes no sense, and
- * files that cannot be used.
+ * What the options say. Undefined: this Sluice is the only one, or coordinates; `none`: the same, though it followed another one before.
+ * Errors: every combination that makes no sense, and files that cannot be used.
  */
 export function coordinatorChoice(
   flags: CoordinatorFlags,
   filter: 'on' | 'off',
-): Result<CoordinatorChoice | undefined, string> {
+): Result<CoordinatorChoice | 'none' | undefined, string> {
   const errors = contradictions(flags, filter);
   if (errors.length > 0) return fail(...errors);
   const { coordinator, coordinatorCa: ca, coordinatorSni: serverName } = flags;
-  if (coordinator === undefined) return ok(undefined);
+  if (coordinator === undefined || coordinator === 'none') return ok(coordinator);
   const address = grpcTarget(coordinator);
   if (ca === undefined) return ok({ address, credentials: () => credentials.createInsecure() });
   const files = { ca, cert: flags.coordinatorClientCert, key: flags.coordinatorClientKey };
@@ -101,7 +106,7 @@ function contradictions(flags: CoordinatorFlags, filter: 'on' | 'off'): readonly
   const { coordinator, coordinatorCa, coordinatorClientCert, coordinatorClientKey, coordinatorSni } = flags;
   const errors: string[] = [];
   const more = [coordinatorCa, coordinatorClientCert, coordinatorClientKey, coordinatorSni, flags.coordinatorInsecure];
-  if (coordinator === undefined) {
+  if (coordinator === undefined || coordinator === 'none') {
     if (more.some((flag) => flag !== undefined))
       errors.push(
         'the --coordinator-… options say how the coordinator is reached: write --coordinator ADDRESS as well',

@@ -56,6 +56,7 @@ import { openPairs } from './open-pairs.ts';
 import { openPodSources } from './open-pod-sources.ts';
 import { Operator } from './operator.ts';
 import { OverrideStore } from './override-store.ts';
+import { ownCoordination } from './own-coordination.ts';
 import type { PairsChoice } from './pairs.ts';
 import { Rollouts } from './rollouts.ts';
 import { WaitingRequests } from './waiting-requests.ts';
@@ -72,8 +73,11 @@ export interface ControlPlaneOptions {
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
   readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'guard' | 'maxAgeMs'>;
-  /** Another Sluice that coordinates the slots, and how it is reached; undefined: this one does. */
-  readonly coordinator?: (RelaySecurity & { readonly address: string }) | undefined;
+  /**
+   * Another Sluice that coordinates the slots, and how it is reached. Undefined: this one does, unless the state folder says that it
+   * followed another one. `none`: this one does, whatever the state folder says.
+   */
+  readonly coordinator?: (RelaySecurity & { readonly address: string }) | 'none' | undefined;
   /** This Sluice is one of several that share slots, of which one coordinates by a Lease; undefined: it is not. */
   readonly pairs?: PairsChoice | undefined;
   /** The slots of an Envoy that has been away for so long are given to others; undefined: never. */
@@ -158,6 +162,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     onFault: (error) => options.log.error({ err: error }, 'the admin could not answer'),
   });
   if (!admin.ok) return giveUp(admin.errors);
+  assembled.settle();
   const stopping = new AbortController();
   const running = controller.run(stopping.signal);
   assembled.startPairs();
@@ -218,7 +223,7 @@ function assemble(
     onFault: (reason) =>
       log.error({ reason }, 'after a restart Envoys that hold slots and are away will not be waited for'),
   });
-  const { coordinator } = options;
+  const coordinator = options.coordinator === 'none' ? undefined : options.coordinator;
   const pairs = options.pairs && openPairs(options.pairs, options);
   const sharing = new Sharing({
     clock,
@@ -227,9 +232,7 @@ function assemble(
     coordination:
       pairs !== undefined
         ? { kind: 'unknown' }
-        : coordinator === undefined
-          ? { kind: 'alone', takeTerm: (now) => ownRegister.takeTerm(now) }
-          : { kind: 'follows', address: coordinator.address },
+        : ownCoordination(ownRegister, coordinator?.address ?? (options.coordinator && 'none')),
     relays: (address) =>
       new Relays({
         clock,
@@ -404,7 +407,8 @@ function assemble(
     isFilterOff: filter.kind === 'off',
   });
   const startPairs = () => pairs?.start(sharing, relayed);
-  return { server, controller, envoys, sharing, observation, metrics, operator, telemetry, pairs, startPairs };
+  const settle = () => ownRegister.settle();
+  return { server, controller, envoys, sharing, observation, metrics, operator, telemetry, pairs, startPairs, settle };
 }
 
 /** What is kept over a restart; each route file has its own. */

@@ -28,8 +28,11 @@ export type Coordination =
   | { readonly kind: 'coordinates'; readonly term: number; readonly prove: Prove }
   /** Another one coordinates, at this address (`host:port`): the streams of the filters here are relayed there. */
   | { readonly kind: 'follows'; readonly address: string }
-  /** Nobody is known to coordinate, or it is not known who. */
-  | { readonly kind: 'unknown' };
+  /**
+   * Nobody is known to coordinate, or it is not known who. `followed`: an earlier start followed the Sluice at this address, whose
+   * Envoys may have slots, and this one is not told to.
+   */
+  | { readonly kind: 'unknown'; readonly followed?: string };
 
 /**
  * Writes to the Lease (rule 3c). True: it was ours with this term when the write arrived. False: it is not any more; another

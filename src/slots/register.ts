@@ -12,7 +12,12 @@ export interface RegisteredMember {
 }
 
 const member = z.object({ node: z.string(), process: z.string(), epoch: z.string() });
-const fileSchema = z.object({ term: z.number(), members: z.array(member), dead: z.array(z.string()) });
+const fileSchema = z.object({
+  term: z.number(),
+  members: z.array(member),
+  dead: z.array(z.string()),
+  follows: z.string().optional(),
+});
 
 /** So many that are dead are remembered: messages of them may still be on their way. */
 const MOST_DEAD = 1000;
@@ -39,8 +44,8 @@ export function keyOf({ node, epoch }: Pick<RegisteredMember, 'node' | 'epoch'>)
 }
 
 /**
- * Who may hold slots, who is dead for good, and the term, kept in a file: a coordinator that is started anew has to know whom to
- * wait for. What is written here must be there before anything follows from it, so it is written at once.
+ * Who may hold slots, who is dead for good, the term, and which coordinator was followed, kept in a file: a coordinator that is started
+ * anew has to know whom to wait for, and who followed another one must not begin to make slots by itself. What is written here must be there before anything follows from it, so it is written at once.
  */
 export class MemberRegister implements Register {
   /** Whether there was a file of an earlier start. */
@@ -49,6 +54,9 @@ export class MemberRegister implements Register {
   readonly #members = new Map<string, RegisteredMember>();
   readonly #dead = new Set<string>();
   #term = 0;
+  #followed: string | undefined;
+  /** The file says another `#followed`. */
+  #isUnkept = false;
 
   constructor(options: MemberRegisterOptions) {
     this.#options = options;
@@ -76,6 +84,23 @@ export class MemberRegister implements Register {
     return this.#dead.has(key);
   }
 
+  /** The coordinator that this Sluice, or an earlier start of it, followed last; undefined: none. */
+  get followed(): string | undefined {
+    return this.#followed;
+  }
+
+  /** This start follows a coordinator, or none. Kept as soon as a filter comes, or with `settle`. */
+  follow(address: string | undefined): void {
+    if (address === this.#followed) return;
+    this.#followed = address;
+    this.#isUnkept = true;
+  }
+
+  /** This start has succeeded: what it follows counts for the next one. */
+  settle(): void {
+    if (this.#isUnkept) this.#keep();
+  }
+
   /** The next term: higher than any before, also where the file was lost. */
   takeTerm(now: number): number {
     this.#term = Math.max(this.#term + 1, Math.floor(now));
@@ -85,7 +110,7 @@ export class MemberRegister implements Register {
 
   add({ node, process, epoch }: RegisteredMember): undefined {
     const key = keyOf({ node, epoch });
-    if (this.has(key)) return;
+    if (this.has(key) && !this.#isUnkept) return;
     this.#members.set(key, { node, process, epoch });
     this.#keep();
   }
@@ -111,10 +136,11 @@ export class MemberRegister implements Register {
     try {
       const text = kept?.read();
       if (text === undefined) return false;
-      const { term, members, dead } = fileSchema.parse(JSON.parse(text));
+      const { term, members, dead, follows } = fileSchema.parse(JSON.parse(text));
       this.#term = term;
       for (const each of members) this.#members.set(keyOf(each), each);
       for (const key of dead) this.#dead.add(key);
+      this.#followed = follows;
       return true;
     } catch (error) {
       onFault(`who may hold slots cannot be read: ${reasonOf(error)}`);
@@ -125,7 +151,9 @@ export class MemberRegister implements Register {
   #keep(): void {
     const { kept, onFault } = this.#options;
     try {
-      kept?.write(JSON.stringify({ term: this.#term, members: this.members, dead: this.dead }));
+      const follows = this.#followed;
+      kept?.write(JSON.stringify({ term: this.#term, members: this.members, dead: this.dead, follows }));
+      this.#isUnkept = false;
     } catch (error) {
       onFault(`who may hold slots cannot be kept: ${reasonOf(error)}`);
     }

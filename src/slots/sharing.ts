@@ -446,7 +446,11 @@ export class Sharing {
   problems(): readonly Problem[] {
     if (this.#relays !== undefined) return this.#relays.problems();
     const now = this.#options.clock.monotonic();
-    if (this.#coordination.kind === 'unknown') return now - this.#coordinatedAt < TELL_MS ? [] : [NOBODY_KNOWN];
+    if (this.#coordination.kind === 'unknown') {
+      const { followed } = this.#coordination;
+      if (followed !== undefined) return [followedProblem(followed)];
+      return now - this.#coordinatedAt < TELL_MS ? [] : [NOBODY_KNOWN];
+    }
     if (this.#coordinator === undefined) return [];
     const away = new Map<string, number>();
     for (const each of this.#options.register.members) {
@@ -1090,6 +1094,15 @@ function peerEvent(event: SlotsEvent): PeerEvent | undefined {
     default:
       return undefined;
   }
+}
+
+function followedProblem(address: string): Problem {
+  return {
+    severity: 'error',
+    subject: 'slots',
+    message: `this Sluice followed the coordinator ${address}, and was started without --coordinator: Envoys of other Sluices may have slots of the same pods, so it makes none; its Envoys go on with those that they have, and one that starts has none`,
+    fix: `start it with --coordinator ${address} again; or, if no other Sluice shares these pods any more, once with --coordinator none, which forgets that`,
+  };
 }
 
 function lackingProblem(service: ServiceName, vias: ReadonlySet<string>): Problem {

@@ -55,10 +55,11 @@ export class ControlPlane {
     await writeFile(this.#file, textOf(routes, this.traffic));
   }
 
-  /** Kills it and starts it again in the same place. */
-  async restart(): Promise<void> {
+  /** Kills it and starts it again in the same place. `without`: this time without this option and its value. */
+  async restart({ without }: { readonly without?: string } = {}): Promise<void> {
     if (this.process.exit === undefined) await this.process.end('SIGKILL');
-    this.process = new SluiceProcess(this.#arguments);
+    const at = without === undefined ? -1 : this.#arguments.indexOf(without);
+    this.process = new SluiceProcess(this.#arguments.filter((_, index) => at < 0 || index < at || index > at + 1));
     await this.#serves();
   }
 

@@ -145,6 +145,27 @@ test('the way to the coordinator is cut, and that is told; nobody gets the slots
   await expect.poll(() => about(coordinator), patience).toEqual([]);
 }, 120_000);
 
+test('the Sluice that follows is started without --coordinator: it makes no slot, and says so, until it is told who coordinates', async () => {
+  const { pods, coordinator, follower, both, other } = await world();
+  const run = startLoad(both, someLoad('alone', 9));
+  await pause(1000);
+  await follower.restart({ without: '--coordinator' });
+  await expect
+    .poll(async () => (await follower.status()).problems.map(({ message }) => message), patience)
+    .toEqual([
+      expect.stringMatching(/^this Sluice followed the coordinator 127\.0\.0\.1:\d+, and was started without/),
+    ]);
+  // Its Envoy comes back, and none of what is missing there is made for it.
+  await pause(4000);
+  const { sharing, follows } = await follower.status();
+  expect([sharing, follows?.state]).toEqual([undefined, 'away']);
+  await follower.restart();
+  expect(failed(await run.results)).toEqual([]);
+  expect(overLimit(await pods.requests(), 1).times).toBe(0);
+  expect((await coordinator.status()).sharing?.members).toHaveLength(2);
+  await usesAll({ pods, client: other, name: 'all' });
+}, 120_000);
+
 test('edits that reach the two at different times: a renamed service, a raised and a lowered limit', async () => {
   const { pods, coordinator, follower, both, file } = await world();
   const run = startLoad(both, someLoad('edits', 16));

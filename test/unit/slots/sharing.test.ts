@@ -193,6 +193,28 @@ test('while nobody is known to coordinate a filter shares and gets no slot; that
   expect(sharing.state().takesPart).toBe(true);
 });
 
+test('a Sluice that followed another one and is not told to any more makes no slot, and tells at once what to write', () => {
+  const { sharing, come } = world();
+  sharing.coordinate({ kind: 'unknown', followed: '10.0.0.1:18000' });
+  const started = come('a', '1');
+  const shared = come('b', '1', { stream: 2, shares: true });
+  expect(
+    [started, shared].map(({ said }) => said.flatMap((each) => (each.kind === 'share' ? [each.term] : []))),
+  ).toEqual([[0], []]);
+  expect([grants(started), grants(shared)]).toEqual([[], []]);
+  expect(sharing.state().term).toBe(undefined);
+  expect(sharing.problems()).toMatchObject([
+    {
+      severity: 'error',
+      subject: 'slots',
+      message: expect.stringContaining(
+        'followed the coordinator 10.0.0.1:18000, and was started without --coordinator',
+      ),
+      fix: expect.stringMatching(/--coordinator 10\.0\.0\.1:18000 again; or, .* once with --coordinator none/),
+    },
+  ]);
+});
+
 test('slots of an Envoy that is away are missing, until the same node id is started again', async () => {
   const { clock, sharing, come, holding, go } = world();
   const a = come('a', '1');
