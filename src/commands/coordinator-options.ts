@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Millis } from '../base/duration.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { type BindAddress, grpcTarget, isPrivate } from '../xds/server/address.ts';
 import { parseBindAddress } from './options.ts';
@@ -13,6 +15,13 @@ export interface CoordinatorFlags {
   readonly coordinatorClientKey?: string;
   readonly coordinatorSni?: string;
   readonly coordinatorInsecure?: boolean;
+}
+
+/** The other options of `sluice serve` that must fit to them. */
+export interface ServingFlags {
+  readonly filter: 'on' | 'off';
+  readonly xds: readonly BindAddress[];
+  readonly slotsReclaim?: Millis;
 }
 
 /** Another Sluice that coordinates the slots of pods that both use. */
@@ -48,8 +57,30 @@ export function addCoordinatorOptions(command: Command): Command {
 }
 
 /** An address, or `none`. Throws what commander prints to the user. */
-function parseCoordinator(text: string): BindAddress | 'none' {
-  return text === 'none' ? text : parseBindAddress(text);
+function parseCoordinator(text: string, before?: BindAddress | 'none'): BindAddress | 'none' {
+  if (before !== undefined) throw new InvalidArgumentError('A Sluice follows one coordinator: write the option once.');
+  if (text === 'none') return text;
+  const scheme = /^(?:https?|grpcs?):\/\//.exec(text)?.[0];
+  if (scheme !== undefined)
+    throw new InvalidArgumentError(
+      `Write HOST:PORT, without ${scheme} and without a path; whether TLS is spoken is what --coordinator-ca says.`,
+    );
+  const address = parseBindAddress(text);
+  if (address.kind === 'tcp' && address.port === 0)
+    throw new InvalidArgumentError('Nobody listens on port 0: write the port of its --xds.');
+  return address;
+}
+
+/** Whether an address of a server is one at which this Sluice listens itself. */
+function isOwn(address: BindAddress, own: BindAddress): boolean {
+  if (address.kind === 'unix' || own.kind === 'unix') return grpcTarget(address) === grpcTarget(own);
+  if (address.port !== own.port) return false;
+  const host = address.host.toLowerCase();
+  if (host === own.host.toLowerCase()) return true;
+  if (host === 'localhost' && isPrivate(own)) return true;
+  if (own.host !== '0.0.0.0' && own.host !== '::') return false;
+  const here = Object.values(networkInterfaces()).flatMap((all = []) => all.map((each) => each.address));
+  return isPrivate(address) || here.includes(host);
 }
 
 /**
@@ -58,9 +89,9 @@ function parseCoordinator(text: string): BindAddress | 'none' {
  */
 export function coordinatorChoice(
   flags: CoordinatorFlags,
-  filter: 'on' | 'off',
+  serving: ServingFlags,
 ): Result<CoordinatorChoice | 'none' | undefined, string> {
-  const errors = contradictions(flags, filter);
+  const errors = contradictions(flags, serving);
   if (errors.length > 0) return fail(...errors);
   const { coordinator, coordinatorCa: ca, coordinatorSni: serverName } = flags;
   if (coordinator === undefined || coordinator === 'none') return ok(coordinator);
@@ -102,7 +133,7 @@ function readPem(file: string): Buffer {
   return pem;
 }
 
-function contradictions(flags: CoordinatorFlags, filter: 'on' | 'off'): readonly string[] {
+function contradictions(flags: CoordinatorFlags, { filter, xds, slotsReclaim }: ServingFlags): readonly string[] {
   const { coordinator, coordinatorCa, coordinatorClientCert, coordinatorClientKey, coordinatorSni } = flags;
   const errors: string[] = [];
   const more = [coordinatorCa, coordinatorClientCert, coordinatorClientKey, coordinatorSni, flags.coordinatorInsecure];
@@ -113,6 +144,14 @@ function contradictions(flags: CoordinatorFlags, filter: 'on' | 'off'): readonly
       );
     return errors;
   }
+  if (xds.some((own) => isOwn(coordinator, own)))
+    errors.push(
+      `--coordinator ${grpcTarget(coordinator)} is where this Sluice listens itself (--xds): write the address of the other one, or start the one that coordinates without --coordinator`,
+    );
+  if (slotsReclaim !== undefined)
+    errors.push(
+      '--slots-reclaim is what the coordinator does with slots, and this Sluice follows another one: leave it out, and write it there',
+    );
   if (filter === 'off')
     errors.push(
       '--coordinator shares slots between queue filters, and --filter off runs without: leave one of them out',

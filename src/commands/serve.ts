@@ -93,7 +93,7 @@ async function serve(options: Options): Promise<void> {
     ]);
     return;
   }
-  const coordinator = coordinatorChoice(options, filter);
+  const coordinator = coordinatorChoice(options, options);
   if (!coordinator.ok) {
     failWith(EXIT.badInput, coordinator.errors);
     return;
