@@ -77,7 +77,7 @@ export interface SharingState {
   readonly members: readonly SharingMember[];
   /** Slots of a service by node. */
   readonly held: (service: ServiceName) => ReadonlyMap<string, number>;
-  /** Whether the filters here can get slots: all of them have told whoever coordinates what they hold. */
+  /** Whether the filters here have, or had, a part: each has told a coordinator what it holds, or shared before this start. */
   readonly takesPart: boolean;
   /** Slots of a service that nobody can use: those of members that are away, or that cannot be counted yet. */
   readonly missing: (service: ServiceName) => number;
@@ -157,6 +157,8 @@ export class Sharing {
   readonly #shares = new WeakSet<Peer>();
   /** Which Sluice relayed the stream of a member last. */
   readonly #vias = new Map<string, string>();
+  /** Filters that were connected here, and whether they have told a coordinator what they hold. They go on while it is away. */
+  readonly #parts = new Map<string, boolean>();
   /** Members that are about to be dead for good. */
   readonly #dying = new Set<string>();
   #coordination: Coordination;
@@ -314,6 +316,8 @@ export class Sharing {
     this.#away.delete(key);
     this.#unseen.delete(key);
     this.#usable.delete(key);
+    // What it shares before it was here it was told by an earlier start.
+    if (peer.via === undefined && !this.#parts.has(key)) this.#parts.set(key, hello.shares);
     if (peer.via === undefined) this.#vias.delete(key);
     else this.#vias.set(key, peer.via);
     this.#welcome(peer);
@@ -347,8 +351,10 @@ export class Sharing {
     const key = keyOf(peer.hello);
     if (this.#peers.get(key) !== peer) return;
     if (event.kind === 'ended') this.#buryEnded(peer, event.ended);
-    if (this.#relays !== undefined) this.#relays.tell(peer, event);
-    else if (event.kind === 'holding') this.#holding(key, event);
+    if (this.#relays !== undefined) {
+      this.#relays.tell(peer, event);
+      if (this.#relays.isKnown(peer)) this.#parts.set(key, true);
+    } else if (event.kind === 'holding') this.#holding(key, event);
     else if (event.kind === 'changes') this.#changes(key, event);
     else if (event.kind === 'received') this.#received(key, event.grants);
     else if (event.kind === 'usable') {
@@ -434,12 +440,11 @@ export class Sharing {
 
   #takesPart(): boolean {
     if (this.#coordination.kind === 'alone') return true;
-    const here = [...this.#peers.values()].filter(({ via }) => via === undefined);
-    const isKnown = (peer: Peer) =>
-      this.#relays === undefined
-        ? this.#connected.get(keyOf(peer.hello))?.isComplete === true
-        : this.#relays.isKnown(peer);
-    return here.length > 0 && here.every(isKnown);
+    const here = [...this.#peers].flatMap(([key, { via }]) =>
+      via === undefined ? [this.#parts.get(key) === true] : [],
+    );
+    // With the stream to a coordinator that of the filter ends: it is back at once.
+    return here.length > 0 ? !here.includes(false) : [...this.#parts.values()].includes(true);
   }
 
   /** What somebody has to mend. */
@@ -641,6 +646,7 @@ export class Sharing {
       this.#away.delete(key);
       this.#usable.delete(key);
       this.#vias.delete(key);
+      this.#parts.delete(key);
     }
     // Slots of jobs that go on without their filter are not made again.
     this.#countSlots();
@@ -785,6 +791,7 @@ export class Sharing {
     const held = connected.holding;
     connected.holding = [];
     connected.isComplete = true;
+    if (connected.peer.via === undefined) this.#parts.set(key, true);
     this.#foresee(held);
     this.#hear(connected, {
       kind: 'hello',

@@ -9,7 +9,7 @@ export interface ReadinessInput {
   /** There is a configuration to give to Envoys. */
   readonly configured: boolean;
   readonly nodes: readonly NodeStatus[];
-  /** The filters of its Envoys can get slots. */
+  /** The filters of its Envoys have been in contact with whoever coordinates the slots, or there is nothing to share. */
   readonly takesPart: boolean;
   readonly services: () => readonly Pick<ServiceStatus, 'name' | 'source'>[];
 }
@@ -17,7 +17,10 @@ export interface ReadinessInput {
 /** The type every first configuration ends with: Envoy asks for listeners once its clusters are warm. */
 const LAST_TYPE = 'Listener';
 
-/** Ready: some Envoy has taken a whole configuration, and is in contact with whoever coordinates the slots if that is shared. */
+/**
+ * Ready: some Envoy has taken a whole configuration, and its filter has told whoever coordinates the slots what it holds, if they are shared.
+ * While the coordinator is away it stays ready: it goes on with the slots that it has.
+ */
 export function readinessOf({ nodes, routeFile, configured, services, takesPart }: ReadinessInput): Readiness {
   if (nodes.some((node) => missing(node).length === 0)) {
     return takesPart ? { ready: true } : { ready: false, reasons: [NO_PART] };

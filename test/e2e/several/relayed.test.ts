@@ -137,6 +137,8 @@ test('the way to the coordinator is cut, and that is told; nobody gets the slots
   await expect
     .poll(() => about(coordinator), patience)
     .toEqual([expect.stringMatching(/^has lost its connection \(it came by /)]);
+  // Both go on with their slots.
+  for (const plane of [coordinator, follower]) expect(JSON.parse(await plane.get('/readyz'))).toEqual({ ready: true });
   wire.mend();
   expect(failed(await run.results)).toEqual([]);
   expect(overLimit(await pods.requests(), 1).times).toBe(0);

@@ -175,7 +175,7 @@ test('one Envoy is told nothing of slots; when a second one comes both are, and 
 });
 
 test('while nobody is known to coordinate a filter shares and gets no slot; that is told unless it passes at once', async () => {
-  const { clock, sharing, come, holding } = world();
+  const { clock, sharing, come, holding, go } = world();
   sharing.coordinate({ kind: 'unknown' });
   const { said } = come('a', '1');
   expect(said.flatMap((message) => (message.kind === 'share' ? [message.term] : []))).toEqual([0]);
@@ -189,8 +189,31 @@ test('while nobody is known to coordinate a filter shares and gets no slot; that
   await clock.advance(3000);
   expect(sharing.problems()).toEqual([]);
   expect(sharing.state().takesPart).toBe(false);
-  holding(come('a', '1', { stream: 2 }), []);
+  const again = come('a', '1', { stream: 2, shares: true });
+  expect(sharing.state().takesPart).toBe(false);
+  holding(again, []);
   expect(sharing.state().takesPart).toBe(true);
+  // It goes on with what it has while nobody coordinates, also when its stream has ended with that of the coordinator.
+  sharing.coordinate({ kind: 'unknown' });
+  expect(sharing.state().takesPart).toBe(true);
+  go(again);
+  expect(sharing.state().takesPart).toBe(true);
+  const third = come('a', '1', { stream: 3, shares: true });
+  expect(sharing.state().takesPart).toBe(true);
+  // Another start of that Envoy has none.
+  go(third);
+  come('a', '2');
+  expect(sharing.state().takesPart).toBe(false);
+});
+
+test('a filter that shared before this start of Sluice has its part, though nobody coordinates', () => {
+  const { sharing, come } = world();
+  sharing.coordinate({ kind: 'unknown' });
+  expect(sharing.state().takesPart).toBe(false);
+  come('a', '1', { stream: 2, shares: true });
+  expect(sharing.state().takesPart).toBe(true);
+  come('b', '2');
+  expect(sharing.state().takesPart).toBe(false);
 });
 
 test('a Sluice that followed another one and is not told to any more makes no slot, and tells at once what to write', () => {
