@@ -96,6 +96,9 @@ test('a Sluice that follows another one tells whom, since when, and which of its
   expect(gauges(status)).toContain('sluice_coordinator_connected 0\n');
   const options = { paint: (_: unknown, part: string) => part, sort: 'name' } as const;
   expect(formatStatus(status, options)).toContain('slots           shared; follows sluice-1:18000, away for 1m\n');
+  // While it has no filter it is still one that follows: what its Envoys hold is counted elsewhere.
+  const idle = { ...NOT_SHARED, follows: { ...follows, isConnected: undefined } };
+  expect(gauges(describeStatus(exampleInput({ sharing: idle })))).toContain('sluice_coordinator_connected 1\n');
   const unknown = describeStatus(exampleInput({ sharing: { ...NOT_SHARED, follows: 'nobody known' } }));
   expect(unknown.follows).toEqual({ state: 'away', members: [] });
 });
