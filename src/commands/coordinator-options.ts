@@ -30,6 +30,7 @@ export interface CoordinatorChoice {
   readonly address: string;
   /** Asked for each connection. */
   readonly credentials: () => ChannelCredentials;
+  readonly isTls: boolean;
   /** The name in its certificate, where it is not the host of its address. */
   readonly serverName?: string | undefined;
 }
@@ -96,7 +97,7 @@ export function coordinatorChoice(
   const { coordinator, coordinatorCa: ca, coordinatorSni: serverName } = flags;
   if (coordinator === undefined || coordinator === 'none') return ok(coordinator);
   const address = grpcTarget(coordinator);
-  if (ca === undefined) return ok({ address, credentials: () => credentials.createInsecure() });
+  if (ca === undefined) return ok({ address, credentials: () => credentials.createInsecure(), isTls: false });
   const files = { ca, cert: flags.coordinatorClientCert, key: flags.coordinatorClientKey };
   const read = () => tlsCredentials(files);
   try {
@@ -104,7 +105,7 @@ export function coordinatorChoice(
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
-  return ok({ address, credentials: read, serverName });
+  return ok({ address, credentials: read, isTls: true, serverName });
 }
 
 /** Errors: throws, with the file and what is wrong with it. */

@@ -121,7 +121,7 @@ export interface StartFailure {
 
 const clock = systemClock;
 
-const PLAINTEXT: RelaySecurity = { credentials: () => credentials.createInsecure() };
+const PLAINTEXT: RelaySecurity = { credentials: () => credentials.createInsecure(), isTls: false };
 
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {

@@ -74,7 +74,7 @@ export class Pairs {
       ...{ api, clock, random: Math.random, log: told },
     });
     this.register = this.#election.register;
-    this.security = { credentials: () => this.#channel(), serverName: lease };
+    this.security = { credentials: () => this.#channel(), isTls: true, serverName: lease };
     this.guard = nodeGuard([{ client: lease, node: '*' }]);
     if (tls.kind === 'files') {
       const files = { certificate: tls.certificate, key: tls.key, clientCa: tls.ca };

@@ -1,4 +1,5 @@
 import { type ChannelCredentials, Client, type ClientOptions, type StatusObject, status } from '@grpc/grpc-js';
+import { connectionFault } from './relay-faults.ts';
 
 /** An open stream to a coordinator. */
 export interface RelayCall {
@@ -12,8 +13,9 @@ export interface RelayListener {
   readonly message: (bytes: Buffer) => void;
   /**
    * It is over, and why, in words; called once, and not after `end`. `isRefusal`: the coordinator is there, and does not want it.
+   * `fix`: what is to be done, where that is known.
    */
-  readonly closed: (reason: string, isRefusal: boolean) => void;
+  readonly closed: (reason: string, isRefusal: boolean, fix?: string) => void;
 }
 
 /** Opens a stream to the coordinator at an address, on a connection of its own. */
@@ -45,16 +47,17 @@ const same = (bytes: Buffer): Buffer => bytes;
 export interface RelaySecurity {
   /** Asked for each connection, as certificates change. Errors: throws, with a message for people. */
   readonly credentials: () => ChannelCredentials;
+  readonly isTls: boolean;
   /** The name in the coordinator's certificate, where it is not the host of its address. */
   readonly serverName?: string | undefined;
 }
 
 /** Streams over gRPC. */
-export function grpcDial({ credentials, serverName }: RelaySecurity): RelayDial {
+export function grpcDial({ credentials, isTls, serverName }: RelaySecurity): RelayDial {
   const named = serverName !== undefined && { 'grpc.ssl_target_name_override': serverName };
   return (address, listener) => {
     try {
-      return dial(new Client(address, credentials(), { ...OPTIONS, ...named }), listener);
+      return dial(new Client(address, credentials(), { ...OPTIONS, ...named }), listener, isTls);
     } catch (error) {
       return failed(error instanceof Error ? error.message : String(error), listener);
     }
@@ -75,21 +78,27 @@ function failed(reason: string, { closed }: RelayListener): RelayCall {
   };
 }
 
-function dial(client: Client, { message, closed }: RelayListener): RelayCall {
+function dial(client: Client, { message, closed }: RelayListener, isTls: boolean): RelayCall {
   const call = client.makeBidiStreamRequest(RELAY_PATH, same, same);
   let isOver = false;
-  const over = (reason: string, isRefusal: boolean) => {
+  const over = (reason: string, isRefusal: boolean, fix?: string) => {
     if (isOver) return;
     isOver = true;
     client.close();
-    closed(reason, isRefusal);
+    closed(reason, isRefusal, fix);
   };
   call.on('data', (bytes: Buffer) => {
     if (!isOver) message(bytes);
   });
-  call.on('error', (error: Error & Partial<StatusObject>) =>
-    over(error.details ?? error.message, error.code !== undefined && REFUSALS.has(error.code)),
-  );
+  call.on('error', (error: Error & Partial<StatusObject>) => {
+    const raw = error.details ?? error.message;
+    if (error.code !== undefined && REFUSALS.has(error.code)) {
+      over(raw, true);
+      return;
+    }
+    const { reason, fix } = connectionFault(raw, isTls);
+    over(reason, false, fix);
+  });
   call.on('end', () => over('it ended the stream', false));
   return {
     write: (bytes) => void call.write(bytes),

@@ -6,6 +6,7 @@ import type { ServiceName } from '../model/service.ts';
 import type { MemberId } from './events.ts';
 import type { Peer, PeerEvent } from './peer.ts';
 import type { RelayCall, RelayDial } from './relay-channel.ts';
+import { SILENCE } from './relay-faults.ts';
 import {
   type FromCoordinator,
   type FromFollower,
@@ -49,6 +50,8 @@ export interface RelaysState {
 interface Away {
   readonly since: number;
   reason: string;
+  /** What is to be done. */
+  fix: string;
 }
 
 /** The relayed stream of one filter. */
@@ -220,7 +223,7 @@ export class Relays {
         severity: 'error',
         subject: `coordinator ${this.#options.address}`,
         message: `does not answer since ${since} UTC (${away.reason}): each Envoy goes on with the slots that it holds, in its own order; no slot moves, and requests of a service of which an Envoy holds none wait there`,
-        fix: 'start it, or mend the way to it; its address is what --coordinator says',
+        fix: away.fix,
       },
     ];
   }
@@ -236,8 +239,8 @@ export class Relays {
       message: (bytes) => {
         if (relay.call === call) this.#receive(relay, bytes);
       },
-      closed: (reason, isRefusal) => {
-        if (relay.call === call) this.#lost(relay, reason, isRefusal);
+      closed: (reason, isRefusal, fix) => {
+        if (relay.call === call) this.#lost(relay, reason, isRefusal, fix);
       },
     });
     relay.call = call;
@@ -299,7 +302,7 @@ export class Relays {
     if (messages.some(({ kind }) => kind === 'dead')) this.#options.givenUp(relay.peer.hello);
   }
 
-  #lost(relay: Relay, reason: string, isRefusal: boolean): void {
+  #lost(relay: Relay, reason: string, isRefusal: boolean, fix = SILENCE.fix): void {
     const { clock, log, address } = this.#options;
     const { peer } = relay;
     relay.call?.end();
@@ -308,11 +311,11 @@ export class Relays {
     const now = clock.now();
     if (isRefusal) {
       const known = this.#refused.get(peer.hello.node);
-      if (known === undefined) this.#refused.set(peer.hello.node, { since: now, reason });
+      if (known === undefined) this.#refused.set(peer.hello.node, { since: now, reason, fix });
       else known.reason = reason;
       this.#noteBack();
-    } else if (this.#away === undefined) this.#away = { since: now, reason };
-    else this.#away.reason = reason;
+    } else if (this.#away === undefined) this.#away = { since: now, reason, fix };
+    else Object.assign(this.#away, { reason, fix });
     this.#tellLater();
     if (relay.isShared) {
       // What was on its way is void: the next hello of the filter says what is so.
@@ -382,7 +385,7 @@ export class Relays {
       if (relay.call === undefined) continue;
       if (isLate) relay.heardAt = now;
       const patience = relay.isWelcome ? relay.deadAfterMs : OPENING_MS;
-      if (now - relay.heardAt >= patience) this.#lost(relay, `nothing was heard of it for ${patience} ms`, false);
+      if (now - relay.heardAt >= patience) this.#lost(relay, SILENCE.reason, false);
       else if (now - relay.saidAt >= relay.heartbeatMs) this.#write(relay, { kind: 'heartbeat' });
     }
   }
