@@ -114,7 +114,9 @@ function tlsCredentials(files: {
   readonly cert: string | undefined;
   readonly key: string | undefined;
 }): ChannelCredentials {
-  const [ca, cert, key] = [files.ca, files.cert, files.key].map((file) => (file === undefined ? null : readPem(file)));
+  const ca = readPem('--coordinator-ca', files.ca);
+  const cert = files.cert === undefined ? null : readPem('--coordinator-client-cert', files.cert);
+  const key = files.key === undefined ? null : readPem('--coordinator-client-key', files.key);
   try {
     return credentials.createSsl(ca, key, cert);
   } catch (error) {
@@ -123,14 +125,15 @@ function tlsCredentials(files: {
   }
 }
 
-function readPem(file: string): Buffer {
+function readPem(option: string, file: string): Buffer {
   let pem: Buffer;
   try {
     pem = readFileSync(file);
   } catch (error) {
-    throw new Error(`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${option} ${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!pem.includes('-----BEGIN ')) throw new Error(`${file}: is not in PEM form: it begins with -----BEGIN`);
+  if (!pem.includes('-----BEGIN '))
+    throw new Error(`${option} ${file}: holds nothing in PEM form (no line that begins with -----BEGIN)`);
   return pem;
 }
 

@@ -65,7 +65,7 @@ export function addStatus(program: Command): void {
 
 /** `--admin URL`: where a running Sluice answers. The default stands in the text: commander would print the object. */
 export function adminOption(): Option {
-  const text = `where it answers (default: http://${formatHostPort(DEFAULT_ADMIN)})`;
+  const text = `where its --admin answers, as a URL (default: http://${formatHostPort(DEFAULT_ADMIN)})`;
   return new Option('--admin <url>', text).argParser(parseAdminUrl);
 }
 

@@ -498,6 +498,7 @@ export class Sharing {
       : services.length === 0
         ? 'it held no slot'
         : `the slots that it holds are missing: ${services.join(', ')}`;
+    const via = this.#viaOf(node);
     const until =
       reclaimMs === undefined
         ? 'until it is back'
@@ -505,17 +506,16 @@ export class Sharing {
     return {
       severity: 'error',
       subject: `Envoy ${node}`,
-      message: `has lost its connection${this.#viaOf(node)}, and may still use its pods: ${what}, ${until}`,
-      fix: `start it again under the same node id, which tells that the one before has ended; or, if it is gone for good: sluice forget ${node}`,
+      message: `has lost its connection${via === undefined ? '' : ` (it came by ${via})`}, and may still use its pods: ${what}, ${until}`,
+      fix: `${via === undefined ? '' : `look first whether the Sluice on ${via}, by which it came, is running and reaches this one; if it does: `}start it again under the same node id, which tells that the one before has ended; or, if it is gone for good: sluice forget ${node}`,
     };
   }
 
   /** Which Sluice it was connected to, where that was another one. */
-  #viaOf(node: string): string {
-    const vias = this.#options.register.members.flatMap((each) =>
+  #viaOf(node: string): string | undefined {
+    return this.#options.register.members.flatMap((each) =>
       each.node === node ? (this.#vias.get(keyOf(each)) ?? []) : [],
-    );
-    return vias.length === 0 ? '' : ` (it came by ${vias[0]})`;
+    )[0];
   }
 
   #heldAway(node: string, service: ServiceName): number {

@@ -490,6 +490,7 @@ test('the filter of another Sluice shares with the one that is here, and is told
   expect(sharing.problems().map(({ message }) => message)).toEqual([
     expect.stringMatching(/^has lost its connection \(it came by sluice-2\)/),
   ]);
+  expect(sharing.problems()[0]?.fix).toMatch(/^look first whether the Sluice on sluice-2, .* sluice forget b$/);
 });
 
 test('the newest stream of a filter counts, whichever Sluice it comes by', () => {
