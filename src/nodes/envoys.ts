@@ -48,6 +48,9 @@ const PROOF_MS = 1000;
 /** So long an Envoy without a queue filter, which cannot share slots, keeps its services when it has lost its connection. */
 const GRACE_MS = 30_000;
 
+/** A filter says hello some 100 ms after its Envoy has come, on a busy machine later: until then it is no problem that it has not. */
+const HELLO_MS = 5000;
+
 interface Known extends EnvoyState {
   readonly userAgent: string;
   readonly streams: Set<number>;
@@ -184,10 +187,18 @@ export class Envoys {
     this.#problems ??= envoyProblems({
       envoys: [...this.#known.values()],
       alone: [...this.#alone.keys()],
-      withheld: new Map(this.#listening().map((known) => [known.id, this.#withheld(known)])),
+      withheld: new Map(
+        this.#listening().map((known) => [known.id, this.#mayComeYet(known) ? [] : this.#withheld(known)]),
+      ),
       existing: this.#services === NOTHING ? undefined : new Set(this.#services.map(({ service }) => service.name)),
     });
     return this.#problems;
+  }
+
+  /** Whether all that is missing is the hello of a filter that may be on its way. */
+  #mayComeYet(known: Known): boolean {
+    if (known.hasFilter || known.isRefused || this.#aloneBeside(known.id).length > 0) return false;
+    return this.#options.clock.monotonic() - known.since < HELLO_MS;
   }
 
   /** Ends all waiting. */
@@ -229,6 +240,7 @@ export class Envoys {
       this.#timers.after(ASKS_MS, () => this.#options.changed(new Set([id])));
       if (this.#areReturning()) this.#waitForReturns();
     }
+    if (isNew && !known.hasFilter) this.#timers.after(HELLO_MS, () => this.#tell([id]));
     // A visitor changes nothing for anybody else.
     if (isEnvoy(known) || hasProblem(known)) this.#change(known);
   }

@@ -128,11 +128,17 @@ test('an Envoy without a filter has a service alone, until it has been gone for 
   expect(told()).toBeGreaterThan(before);
 });
 
-test('one without a filter does not get what one with a filter uses, connected or not', () => {
-  const { come, go, codec, problems } = world('a');
+test('one without a filter does not get what one with a filter uses, connected or not', async () => {
+  const { come, go, codec, problems, clock, told } = world('a');
   come('a', 1);
   come('b', 2);
   expect([codec('a'), codec('b')]).toEqual([true, false]);
+  // Its filter may be on its way.
+  await clock.advance(4999);
+  expect(problems()).toEqual([]);
+  const before = told();
+  await clock.advance(1);
+  expect(told()).toBeGreaterThan(before);
   expect(problems()).toEqual([
     'Envoy b does not get service codec: its queue filter has not connected, so it cannot share slots with the other Envoys',
   ]);
