@@ -3,6 +3,7 @@ import type { Model, ServiceWithPods } from '../model/model.ts';
 import { highestLimit, normalizePods, type Pod, samePods } from '../model/pod.ts';
 import type { Routing } from '../model/routing.ts';
 import type { Service, ServiceName, Slots } from '../model/service.ts';
+import { NO_POD } from '../slots/events.ts';
 import type { Member } from '../slots/member.ts';
 import { type PodSlots, queueSettings, type Wanted } from '../slots/wanted.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
@@ -645,7 +646,7 @@ const PASSED: Wanted = {
     idempotency: undefined,
     ownSlots: true,
   },
-  pods: new Map([['0.0.0.0:1', { limit: 1_000_000_000, unhealthy: false }]]),
+  pods: new Map([[NO_POD, { limit: 1_000_000_000, unhealthy: false }]]),
 };
 const NONE: readonly Pod[] = [];
 

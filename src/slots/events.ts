@@ -102,6 +102,9 @@ export interface ClassReport {
 /** Why a pod was ejected. */
 export type EjectionReason = 'none' | 'unreachable' | 'gateway errors' | 'consecutive 5xx';
 
+/** A pod that is none, for services whose requests wait for no slot; nobody is told of it. */
+export const NO_POD = '0.0.0.0:1';
+
 /** Something that happened to a pod at a member. */
 export interface PodEvent {
   readonly service: ServiceName;

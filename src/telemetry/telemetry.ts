@@ -11,6 +11,7 @@ import type {
   SlotsEvent,
   TenantReport,
 } from '../slots/events.ts';
+import { NO_POD } from '../slots/events.ts';
 import type { ClassTotals } from './class-traffic.ts';
 import { type RecentEvent, RecentEvents } from './events.ts';
 import { quantilesOf } from './histogram.ts';
@@ -112,7 +113,7 @@ export class Telemetry {
         break;
       case 'pod':
         member.podEvent(event.event, now);
-        this.#happened(podHappened(event.event, node, now));
+        if (event.event.address !== NO_POD) this.#happened(podHappened(event.event, node, now));
         break;
       case 'rejected': {
         const message = `the queue filter rejected what Sluice sent: ${event.reason}`;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../../src/base/clock.ts';
 import type { MemberId, SlotsEvent } from '../../../src/slots/events.ts';
+import { NO_POD } from '../../../src/slots/events.ts';
 import type { RecentEvent } from '../../../src/telemetry/events.ts';
 import { Telemetry } from '../../../src/telemetry/telemetry.ts';
 import { countsOf } from '../../../src/telemetry/totals.ts';
@@ -65,6 +66,17 @@ test('only changed pods are reported; a forgotten one is gone, a new stream tell
   expect(pods()).toEqual([['10.0.0.2:80', 1]]);
   record(gone(member), hello(member, serviceReport('codec', { pods: [podReport('10.0.0.3:80')] })));
   expect(pods()).toEqual([['10.0.0.3:80', 0]]);
+});
+
+test('nobody is told of the pod that is none', () => {
+  const { told, record } = start();
+  record(hello(member, serviceReport('codec', { pods: [podReport('10.0.0.1:80')] })));
+  const before = told.length;
+  const event = pod('forgotten');
+  if (event.kind === 'pod') record({ ...event, event: { ...event.event, address: NO_POD } });
+  expect(told).toHaveLength(before);
+  record(event);
+  expect(told).toHaveLength(before + 1);
 });
 
 test('an ejection: since when, why, until when, and its line', async () => {
