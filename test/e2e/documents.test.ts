@@ -65,10 +65,12 @@ describe('commands of the documents', () => {
   let certificates: Certificates;
   beforeAll(async () => {
     certificates = await Certificates.make('ca');
-    await certificates.sign('sluice', 'DNS:sluice.example');
     copyFileSync(certificates.at('ca.crt'), join(folder, 'ca.pem'));
-    copyFileSync(certificates.at('sluice.crt'), join(folder, 'sluice.pem'));
-    copyFileSync(certificates.at('sluice.key'), join(folder, 'sluice.key'));
+    for (const name of ['sluice', 'sluice-2']) {
+      await certificates.sign(name, `DNS:${name}.example`);
+      copyFileSync(certificates.at(`${name}.crt`), join(folder, `${name}.pem`));
+      copyFileSync(certificates.at(`${name}.key`), join(folder, `${name}.key`));
+    }
     writeFileSync(join(folder, 'routes.yaml'), ROUTES);
     writeFileSync(join(folder, 'ingress.yaml'), INGRESS);
     writeFileSync(join(folder, 'models.yaml'), VIRTUAL_SERVICE);
@@ -97,9 +99,10 @@ describe('commands of the documents', () => {
   const serving = commands.filter(({ line }) => line.startsWith('sluice serve'));
 
   test.each(serving)('$file: $line', async ({ line }) => {
-    const [xds = 0, admin = 0] = await freePorts(2);
+    const [xds = 0, admin = 0, other = 0] = await freePorts(3);
     const own = line.replace('10.0.0.5:18000', `127.0.0.1:${xds}`).replace('sluice serve', '');
-    const text = `exec node ${MAIN} serve ${own} --admin 127.0.0.1:${admin} --state-dir ${folder}/state`;
+    const where = own.includes('--xds ') ? '' : `--xds 127.0.0.1:${other}`;
+    const text = `exec node ${MAIN} serve ${own} ${where} --admin 127.0.0.1:${admin} --state-dir ${folder}/state`;
     const running = spawn('bash', ['-c', text], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     onTestFinished(() => void running.kill('SIGKILL'));
     let log = '';

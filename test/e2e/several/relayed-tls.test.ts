@@ -63,7 +63,7 @@ describe('options that make no sense end with 2 and say what to write', () => {
     ],
     [[...local, '--coordinator-sni', 'a'], 'without --coordinator-ca'],
     [[...local, '--coordinator-ca', '/missing.crt'], '/missing.crt: cannot be read'],
-    [[...local, '--coordinator-ca', 'package.json'], 'package.json: is not in PEM form'],
+    [[...local, '--coordinator-ca', 'package.json'], '--coordinator-ca package.json: holds nothing in PEM form'],
   ])('sluice %s', async (args, message) => {
     const { code, errors } = await runSluice(args);
     expect([code, errors]).toEqual([2, expect.stringContaining(message)]);
