@@ -110,7 +110,7 @@ export class Pairs {
     );
     if (loaded === undefined) return;
     this.#credentials = loaded;
-    const server = new PeerServer(relayed);
+    const server = new PeerServer(relayed, clock);
     const bound = await this.#persist('other Sluices cannot be let in', () =>
       server.start({ kind: 'tcp', ...choice.address }, loaded.server),
     );

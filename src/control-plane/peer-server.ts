@@ -1,7 +1,9 @@
 import { Server, type ServerCredentials } from '@grpc/grpc-js';
-import { fail, ok, type Result } from '../base/result.ts';
-import { type BindAddress, grpcTarget } from '../xds/server/address.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Result } from '../base/result.ts';
+import type { BindAddress } from '../xds/server/address.ts';
 import type { ExtraService } from '../xds/server/extra-service.ts';
+import { listen, shutDown } from '../xds/server/listen.ts';
 import { channelOptions } from '../xds/server/server-options.ts';
 
 /** So long a stop waits for streams to end in order. */
@@ -11,34 +13,21 @@ const GRACE_MS = 1000;
 export class PeerServer {
   readonly #server = new Server(channelOptions(undefined));
   readonly #service: ExtraService;
+  readonly #clock: Clock;
 
-  constructor(service: ExtraService) {
+  constructor(service: ExtraService, clock: Clock) {
     this.#service = service;
+    this.#clock = clock;
     this.#server.addService(service.definition, service.implementation);
   }
 
   /** The address with its real port, or why it cannot listen there. */
   start(address: BindAddress, credentials: ServerCredentials): Promise<Result<BindAddress, string>> {
-    const target = grpcTarget(address);
-    return new Promise((resolve) => {
-      this.#server.bindAsync(target, credentials, (error, port) => {
-        if (error) resolve(fail(`cannot listen on ${target}: ${error.message}`));
-        else resolve(ok(address.kind === 'tcp' ? { ...address, port } : address));
-      });
-    });
+    return listen(this.#server, address, credentials);
   }
 
   stop(): Promise<void> {
     this.#service.end?.();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#server.forceShutdown();
-        resolve();
-      }, GRACE_MS);
-      this.#server.tryShutdown(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    return shutDown(this.#server, this.#clock, GRACE_MS);
   }
 }

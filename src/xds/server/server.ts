@@ -20,8 +20,9 @@ import { answered, type NodeState, nodeStates, type ResourceState, resourceState
 import { TurnQueue } from '../protocol/turn-queue.ts';
 import type { Held } from '../protocol/type-state.ts';
 import { deltaVariant, sotwVariant } from '../protocol/variant.ts';
-import { type BindAddress, grpcTarget, removeDeadSocket } from './address.ts';
+import type { BindAddress } from './address.ts';
 import { type ExtraService, serviceNames } from './extra-service.ts';
+import { listen, shutDown } from './listen.ts';
 import type { StreamHost, XdsStream } from './open-stream.ts';
 import { type AckResult, channelOptions, streamAge, type XdsServerOptions } from './server-options.ts';
 import { DISCOVERY_SERVICES, type DiscoveryService, definitionOf } from './services.ts';
@@ -130,7 +131,8 @@ export class XdsServer {
 
   /** Binds all addresses, or none. Returns them with their real ports, or every one that failed and why. */
   async start(): Promise<Result<readonly BindAddress[], string>> {
-    const results = await Promise.all(this.#options.addresses.map((address) => this.#bind(address)));
+    const { addresses, credentials = ServerCredentials.createInsecure() } = this.#options;
+    const results = await Promise.all(addresses.map((address) => listen(this.#server, address, credentials)));
     const bound = results.flatMap((result) => (result.ok ? [result.value] : []));
     const errors = results.flatMap((result) => (result.ok ? [] : result.errors));
     if (errors.length === 0) return ok(bound);
@@ -204,29 +206,7 @@ export class XdsServer {
     this.#health.changed();
     for (const stream of [...this.#streams.values()]) stream.end('the server stops');
     for (const service of this.#extras) service.end?.();
-    return new Promise((resolve) => {
-      const force = () => {
-        this.#server.forceShutdown();
-        resolve();
-      };
-      const cancel = this.#clock.after(graceMs, force);
-      // It waits for every stream, those of a client that reads nothing included.
-      this.#server.tryShutdown(() => {
-        cancel();
-        resolve();
-      });
-    });
-  }
-
-  async #bind(address: BindAddress): Promise<Result<BindAddress, string>> {
-    if (address.kind === 'unix') await removeDeadSocket(address.path);
-    const target = grpcTarget(address);
-    return new Promise((resolve) => {
-      this.#server.bindAsync(target, this.#options.credentials ?? ServerCredentials.createInsecure(), (error, port) => {
-        if (error) resolve(fail(`cannot listen on ${target}: ${error.message}`));
-        else resolve(ok(address.kind === 'tcp' ? { ...address, port } : address));
-      });
-    });
+    return shutDown(this.#server, this.#clock, graceMs);
   }
 
   #implementation(service: DiscoveryService): UntypedServiceImplementation {
