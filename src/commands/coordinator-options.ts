@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Millis } from '../base/duration.ts';
+import { reasonOf } from '../base/reason.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { type BindAddress, grpcTarget, isPrivate } from '../xds/server/address.ts';
 import { parseBindAddress } from './options.ts';
@@ -103,7 +104,7 @@ export function coordinatorChoice(
   try {
     read();
   } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
+    return fail(reasonOf(error));
   }
   return ok({ address, credentials: read, isTls: true, serverName });
 }
@@ -121,7 +122,7 @@ function tlsCredentials(files: {
     return credentials.createSsl(ca, key, cert);
   } catch (error) {
     const named = Object.values(files).filter((file) => file !== undefined);
-    throw new Error(`${named.join(', ')}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${named.join(', ')}: ${reasonOf(error)}`);
   }
 }
 
@@ -130,7 +131,7 @@ function readPem(option: string, file: string): Buffer {
   try {
     pem = readFileSync(file);
   } catch (error) {
-    throw new Error(`${option} ${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${option} ${file}: cannot be read: ${reasonOf(error)}`);
   }
   if (!pem.includes('-----BEGIN '))
     throw new Error(`${option} ${file}: holds nothing in PEM form (no line that begins with -----BEGIN)`);

@@ -232,7 +232,7 @@ function assemble(
     coordination:
       pairs !== undefined
         ? { kind: 'unknown' }
-        : ownCoordination(ownRegister, coordinator?.address ?? (options.coordinator && 'none')),
+        : ownCoordination(ownRegister, options.coordinator === 'none' ? 'none' : coordinator?.address),
     relays: (address) =>
       new Relays({
         clock,

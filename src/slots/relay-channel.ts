@@ -1,4 +1,5 @@
 import { type ChannelCredentials, Client, type ClientOptions, type StatusObject, status } from '@grpc/grpc-js';
+import { reasonOf } from '../base/reason.ts';
 import { connectionFault } from './relay-faults.ts';
 
 /** An open stream to a coordinator. */
@@ -59,7 +60,7 @@ export function grpcDial({ credentials, isTls, serverName }: RelaySecurity): Rel
     try {
       return dial(new Client(address, credentials(), { ...OPTIONS, ...named }), listener, isTls);
     } catch (error) {
-      return failed(error instanceof Error ? error.message : String(error), listener);
+      return failed(reasonOf(error), listener);
     }
   };
 }

@@ -1,16 +1,10 @@
-import {
-  type ServerDuplexStream,
-  type ServiceDefinition,
-  status,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
-import { type NodeGuard, openToAll } from '../base/node-guard.ts';
-import { rawMethod } from '../base/raw-method.ts';
-import { Timers } from '../base/timers.ts';
+import type { NodeGuard } from '../base/node-guard.ts';
 import type { ServiceName } from '../model/service.ts';
 import type { CoordinatorMessage } from './coordinator.ts';
 import type { JobEvent, MemberId } from './events.ts';
+import { type PacedStream, PacedStreams } from './paced-streams.ts';
 import type { Peer, PeerEvent, PeerHello } from './peer.ts';
 import { RELAY_PATH } from './relay-channel.ts';
 import {
@@ -23,8 +17,6 @@ import {
 } from './relay-messages.ts';
 import { DEFAULT_PACE } from './server.ts';
 import type { Pace } from './write-message.ts';
-
-type Call = ServerDuplexStream<Buffer, Buffer>;
 
 /** What the filters of other Sluices are told to. */
 export interface RelayListeners {
@@ -50,22 +42,11 @@ export interface RelayServerOptions extends RelayListeners {
   };
 }
 
-/** An open stream. */
-interface Stream {
-  readonly call: Call;
-  peer: RemotePeer | undefined;
-  heardAt: number;
-  saidAt: number;
-}
-
 /** The version of the protocol. */
 export const RELAY_PROTOCOL = 1;
 
-/** Who has not introduced itself by then is no Sluice. */
-const INTRODUCTION_MS = 5000;
-
-/** More than this at a time, and a client makes them up. */
-const MOST_STREAMS = 2000;
+/** One says what all say. */
+const HEARTBEAT = Buffer.concat(writeFromCoordinator({ kind: 'heartbeat' }));
 
 const NO_PODS: ReadonlySet<string> = new Set();
 
@@ -118,90 +99,61 @@ class RemotePeer implements Peer {
   }
 }
 
-/** The service whose streams following Sluices open, one for each of their filters: reads, writes and keeps time. */
+type Stream = PacedStream<RemotePeer>;
+
+/** The service whose streams following Sluices open, one for each of their filters: reads and writes. */
 export class RelayServer {
-  readonly definition: ServiceDefinition = { Stream: rawMethod(RELAY_PATH, 'both') };
-  readonly implementation: UntypedServiceImplementation = { Stream: (call: Call) => this.#open(call) };
   readonly #options: RelayServerOptions;
   readonly #pace: Pace;
-  readonly #streams = new Set<Stream>();
-  readonly #timers: Timers;
-  #isWatching = false;
-  /** When was looked round last. */
-  #lookedAt = 0;
+  readonly #streams: PacedStreams<FromFollower, RelayHello, RemotePeer>;
 
   constructor(options: RelayServerOptions) {
+    const { clock, guard, pace = DEFAULT_PACE, refusal, left, jobs } = options;
     this.#options = options;
-    this.#pace = options.pace ?? DEFAULT_PACE;
-    this.#timers = new Timers(options.clock);
+    this.#pace = pace;
+    this.#streams = new PacedStreams<FromFollower, RelayHello, RemotePeer>({
+      ...{ clock, pace, guard, refusal, path: RELAY_PATH, protocol: RELAY_PROTOCOL },
+      messageName: 'FollowerMessage',
+      client: 'Sluice that follows',
+      // It tells the reason on, and comes back.
+      endStatus: status.ABORTED,
+      read: readFromFollower,
+      helloOf: (message) => (message.kind === 'hello' ? message : undefined),
+      enter: (stream, hello) => this.#enter(stream, hello),
+      take: (_, peer, message) => this.#take(peer, message),
+      closed: (peer) => {
+        if (left(peer)) jobs.gone(peer.hello);
+      },
+      isIntroduced: () => true,
+      heartbeat: () => HEARTBEAT,
+    });
+  }
+
+  get definition() {
+    return this.#streams.definition;
+  }
+
+  get implementation() {
+    return this.#streams.implementation;
   }
 
   /** Ends all streams in order: the server is about to stop. */
   end(): void {
-    this.#timers.stop();
-    for (const stream of [...this.#streams]) this.#end(stream, 'the coordinator stops');
+    this.#streams.endAll('the coordinator stops');
   }
 
-  #open(call: Call): void {
-    const now = this.#options.clock.monotonic();
-    const stream: Stream = { call, peer: undefined, heardAt: now, saidAt: now };
-    if (this.#streams.size >= MOST_STREAMS) {
-      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `more than ${MOST_STREAMS} streams are open` });
-      return;
-    }
-    this.#streams.add(stream);
-    call.on('data', (bytes: Buffer) => this.#receive(stream, bytes));
-    call.on('end', () => this.#end(stream));
-    call.on('cancelled', () => this.#close(stream));
-    call.on('error', () => this.#close(stream));
-    this.#watch();
-  }
-
-  #receive(stream: Stream, bytes: Buffer): void {
-    if (!this.#streams.has(stream)) return;
-    stream.heardAt = this.#options.clock.monotonic();
-    let message: FromFollower;
-    try {
-      message = readFromFollower(bytes);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#fail(stream, status.INVALID_ARGUMENT, `not a FollowerMessage: ${reason}`);
-      return;
-    }
-    if (stream.peer === undefined) this.#introduce(stream, message);
-    else this.#take(stream.peer, message);
-  }
-
-  #introduce(stream: Stream, message: FromFollower): void {
-    if (message.kind !== 'hello') {
-      this.#fail(stream, status.FAILED_PRECONDITION, 'the first message must be hello');
-      return;
-    }
-    const { guard = openToAll, refusal, enter, jobs } = this.#options;
-    if (message.protocol !== RELAY_PROTOCOL) {
-      const details = `protocol ${message.protocol} is not known; this is ${RELAY_PROTOCOL}`;
-      this.#fail(stream, status.UNIMPLEMENTED, details);
-      return;
-    }
-    const forbidden = guard(stream.call, message.node);
-    if (forbidden !== undefined) {
-      this.#fail(stream, status.PERMISSION_DENIED, forbidden);
-      return;
-    }
-    const unwelcome = refusal(message);
-    if (unwelcome !== undefined) {
-      this.#fail(stream, status.FAILED_PRECONDITION, unwelcome);
-      return;
-    }
-    stream.peer = new RemotePeer(
-      message,
+  #enter(stream: Stream, hello: RelayHello): void {
+    const { enter, jobs } = this.#options;
+    const peer = new RemotePeer(
+      hello,
       (said) => this.#write(stream, said),
-      (reason) => this.#end(stream, reason),
+      (reason) => this.#streams.end(stream, reason),
     );
+    stream.peer = peer;
     const { heartbeatMs, deadAfterMs } = this.#pace;
     this.#write(stream, { kind: 'welcome', heartbeatMs, deadAfterMs });
-    enter(stream.peer);
-    jobs.hello(stream.peer.hello, message.jobs);
+    enter(peer);
+    jobs.hello(peer.hello, hello.jobs);
   }
 
   #take(peer: RemotePeer, message: FromFollower): void {
@@ -227,57 +179,7 @@ export class RelayServer {
     }
   }
 
-  #close(stream: Stream): void {
-    if (!this.#streams.delete(stream) || stream.peer === undefined) return;
-    if (this.#options.left(stream.peer)) this.#options.jobs.gone(stream.peer.hello);
-  }
-
-  /** `reason`: why it is this side that ends it. */
-  #end(stream: Stream, reason?: string): void {
-    if (!this.#streams.has(stream)) return;
-    if (reason !== undefined) {
-      this.#fail(stream, status.ABORTED, reason);
-      return;
-    }
-    this.#close(stream);
-    stream.call.end();
-  }
-
-  #fail(stream: Stream, code: status, details: string): void {
-    if (!this.#streams.has(stream)) return;
-    this.#close(stream);
-    // How grpc-js takes the status a stream ends with.
-    stream.call.emit('error', { code, details });
-  }
-
   #write(stream: Stream, message: FromCoordinator): void {
-    if (!this.#streams.has(stream)) return;
-    stream.saidAt = this.#options.clock.monotonic();
-    for (const bytes of writeFromCoordinator(message)) stream.call.write(bytes);
-  }
-
-  /** Speaks where nothing was said, and ends streams on which nothing was heard, while there are any. */
-  #watch(): void {
-    if (this.#isWatching) return;
-    this.#isWatching = true;
-    this.#lookedAt = this.#options.clock.monotonic();
-    this.#timers.after(this.#pace.heartbeatMs / 2, () => {
-      this.#isWatching = false;
-      this.#lookRound();
-      if (this.#streams.size > 0) this.#watch();
-    });
-  }
-
-  #lookRound(): void {
-    const now = this.#options.clock.monotonic();
-    // Who was frozen, or busy, has not heard what came meanwhile: it is read next.
-    const isLate = now - this.#lookedAt >= this.#pace.deadAfterMs / 2;
-    for (const stream of [...this.#streams]) {
-      if (isLate) stream.heardAt = now;
-      const patience = stream.peer === undefined ? INTRODUCTION_MS : this.#pace.deadAfterMs;
-      if (now - stream.heardAt >= patience) this.#end(stream, `nothing was heard of it for ${patience} ms`);
-      else if (stream.peer !== undefined && now - stream.saidAt >= this.#pace.heartbeatMs)
-        this.#write(stream, { kind: 'heartbeat' });
-    }
+    for (const bytes of writeFromCoordinator(message)) this.#streams.write(stream, bytes);
   }
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { reasonOf } from '../base/reason.ts';
+import { sameSet } from '../base/same.ts';
 import { Timers } from '../base/timers.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
@@ -16,6 +18,7 @@ import {
   writeFromFollower,
 } from './relay-messages.ts';
 import { RELAY_PROTOCOL } from './relay-server.ts';
+import { Rounds } from './rounds.ts';
 import { DEFAULT_PACE } from './server.ts';
 
 /** What `Relays` works with. */
@@ -97,6 +100,7 @@ const SERVICES_AT_ONCE = 500;
 export class Relays {
   readonly #options: RelaysOptions;
   readonly #timers: Timers;
+  readonly #rounds: Rounds;
   readonly #relays = new Map<Peer, Relay>();
   /** Why the coordinator does not want the filters of an Envoy, by node, and since when. */
   readonly #refused = new Map<string, Away>();
@@ -104,13 +108,18 @@ export class Relays {
   readonly #lacks = new Map<ServiceName, number>();
   #away: Away | undefined;
   #since: number;
-  #isWatching = false;
-  #lookedAt = 0;
 
   constructor(options: RelaysOptions) {
     this.#options = options;
     this.#timers = new Timers(options.clock);
     this.#since = options.clock.now();
+    this.#rounds = new Rounds({
+      clock: options.clock,
+      timers: this.#timers,
+      pace: DEFAULT_PACE,
+      isNeeded: () => this.#relays.size > 0,
+      look: (now, isLate) => this.#look(now, isLate),
+    });
   }
 
   /** A filter has come, and is to share. */
@@ -135,7 +144,7 @@ export class Relays {
     this.close(peer);
     this.#relays.set(peer, relay);
     this.#dial(relay);
-    this.#watch();
+    this.#rounds.begin();
   }
 
   /** The stream of a filter is over. */
@@ -262,7 +271,7 @@ export class Relays {
     try {
       message = readFromCoordinator(bytes);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#lost(relay, `not a CoordinatorMessage: ${reason}`, false);
       return;
     }
@@ -364,23 +373,8 @@ export class Relays {
     relay.call.write(writeFromFollower(message));
   }
 
-  /** Speaks where nothing was said, and gives up streams on which nothing was heard, while there are any. */
-  #watch(): void {
-    if (this.#isWatching || this.#relays.size === 0) return;
-    this.#isWatching = true;
-    const { clock } = this.#options;
-    this.#lookedAt = clock.monotonic();
-    this.#timers.after(DEFAULT_PACE.heartbeatMs / 2, () => {
-      this.#isWatching = false;
-      this.#lookRound();
-      this.#watch();
-    });
-  }
-
-  #lookRound(): void {
-    const now = this.#options.clock.monotonic();
-    // Who was frozen, or busy, has not heard what came meanwhile: it is read next.
-    const isLate = now - this.#lookedAt >= DEFAULT_PACE.deadAfterMs / 2;
+  /** Speaks where nothing was said, and gives up streams on which nothing was heard. */
+  #look(now: number, isLate: boolean): void {
     for (const relay of [...this.#relays.values()]) {
       if (relay.call === undefined) continue;
       if (isLate) relay.heardAt = now;
@@ -392,7 +386,3 @@ export class Relays {
 }
 
 const NO_PODS: ReadonlySet<string> = new Set();
-
-function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((each) => b.has(each));
-}

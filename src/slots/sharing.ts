@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { formatDuration, type Millis } from '../base/duration.ts';
 import type { Logger } from '../base/log.ts';
+import { reasonOf } from '../base/reason.ts';
+import { sameMap, sameSet } from '../base/same.ts';
 import { Timers } from '../base/timers.ts';
 import { formatAddress } from '../model/locator.ts';
 import type { ServiceWithPods } from '../model/model.ts';
@@ -599,7 +601,7 @@ export class Sharing {
       },
       (error: unknown) => {
         if (!isWanted()) return;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonOf(error);
         if (reason !== told) failed(reason);
         this.#timers.after(AGAIN_MS, () => {
           if (isWanted()) this.#whenDurable(durable, { next, isWanted, failed }, reason);
@@ -752,30 +754,24 @@ export class Sharing {
     const { clock, log } = this.#options;
     const coordinator = this.#coordinator;
     if (coordinator === undefined || this.#coordination.kind !== 'coordinates') return;
-    const again = () =>
-      this.#timers.after(AGAIN_MS, () => {
-        if (this.#coordinator === coordinator) this.#prove(number);
+    const { prove } = this.#coordination;
+    const ask = () =>
+      prove().then((isNewest) => {
+        // Whoever has it now coordinates, so that this is not wanted any more.
+        if (!isNewest) throw new Error('the Lease is not ours');
       });
-    this.#coordination.prove().then(
-      (isNewest) => {
-        if (this.#coordinator !== coordinator) return;
-        if (!isNewest) {
-          again();
-          return;
-        }
+    this.#whenDurable(ask, {
+      next: () => {
         coordinator.proved(number, clock.monotonic());
         this.#settle();
       },
-      (error: unknown) => {
-        if (this.#coordinator !== coordinator) return;
-        const reason = error instanceof Error ? error.message : String(error);
+      isWanted: () => this.#coordinator === coordinator,
+      failed: (reason) =>
         log.warn(
           { reason },
           'whether this Sluice still coordinates is not known, so slots that are missing are not made',
-        );
-        again();
-      },
-    );
+        ),
+    });
   }
 
   #open({ connection }: Connected): void {
@@ -867,12 +863,15 @@ export class Sharing {
   /** Tells other Sluices which services of their Envoys are not here, and notes since when. */
   #noteLacking(): void {
     if (this.#services === undefined || this.#coordinator === undefined) return;
+    const relayed = [...this.#connected.values()].flatMap(({ peer }) =>
+      peer.via === undefined ? [] : [{ peer, via: peer.via }],
+    );
+    if (relayed.length === 0 && this.#lacking.size === 0 && this.#foreign.size === 0) return;
     const here = new Set<ServiceName>(this.#services.map(({ name }) => name));
     const found = new Map<ServiceName, Set<string>>();
-    for (const { peer } of this.#connected.values()) {
-      if (peer.via === undefined) continue;
+    for (const { peer, via } of relayed) {
       const lacking = [...peer.services].filter((name) => !here.has(name));
-      for (const name of lacking) found.set(name, (found.get(name) ?? new Set()).add(peer.via));
+      for (const name of lacking) found.set(name, (found.get(name) ?? new Set()).add(via));
       const said = lacking.join();
       if (said === (this.#saidLacking.get(peer) ?? '')) continue;
       this.#saidLacking.set(peer, said);
@@ -947,7 +946,7 @@ export class Sharing {
       const limits = this.#limitsNow([]);
       const isSame =
         limits.size === this.#limits.size &&
-        [...limits].every(([name, pods]) => sameNumbers(pods, this.#limits.get(name) ?? NO_LIMITS));
+        [...limits].every(([name, pods]) => sameMap(pods, this.#limits.get(name) ?? NO_LIMITS));
       if (isSame) return;
       this.#setLimits(limits);
     }
@@ -1130,12 +1129,4 @@ function wordsFor(coordination: Coordination): object {
 /** Whether two numbers are those of two starts of Envoy, as far as both are known. */
 function isOtherProcess(a: string, b: string): boolean {
   return a !== '0' && b !== '0' && a !== b;
-}
-
-function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((each) => b.has(each));
-}
-
-function sameNumbers(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
-  return a === b || (a.size === b.size && [...a].every(([key, value]) => b.get(key) === value));
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { sameMap } from '../../base/same.ts';
 import { Timers } from '../../base/timers.ts';
 import { formatAddress } from '../../model/locator.ts';
 import type { ServiceWithPods } from '../../model/model.ts';
@@ -249,8 +250,7 @@ export class JobPolls {
       const count = known.unknownAt(address, running, usualCost(polled.service));
       if (count > 0) taken.set(address, count);
     }
-    const isSame =
-      taken.size === polled.taken.size && [...taken].every(([at, count]) => polled.taken.get(at) === count);
+    const isSame = sameMap(taken, polled.taken);
     polled.taken = taken;
     if (!isSame) this.#options.changed(name);
   }
