@@ -114,6 +114,15 @@ describe.skipIf(WHY_NOT !== undefined).concurrent(named('pairs of Sluice and Env
     return set;
   }
 
+  /** Waits until all slots can be used through each of the pairs. */
+  async function untilAllSlots(set: Pairs): Promise<void> {
+    for (const pair of set.all)
+      await until(async () => (await slotsInUse(set, pair, `${pair.name}-${instant()}`)) === SLOTS, {
+        what: `all slots through ${pair.name}`,
+        within: 30_000,
+      });
+  }
+
   /** Requests for all slots; resolves to how many of them pods work on after a moment. */
   async function slotsInUse(set: Pairs, through: Pair, id: string): Promise<number> {
     const jobs = startLoad(through.client, burst(SLOTS, { name: id, work: fixed(4000) }));
@@ -324,11 +333,7 @@ describe.skipIf(WHY_NOT !== undefined).concurrent(named('pairs of Sluice and Env
       await own.startAgain('apiserver');
       await load.judge();
       await set.coordinator();
-      for (const pair of set.all)
-        await until(async () => (await slotsInUse(set, pair, `${pair.name}-${instant()}`)) === SLOTS, {
-          what: `all slots through ${pair.name}`,
-          within: 30_000,
-        });
+      await untilAllSlots(set);
       expect(overLimit(await set.pods.requests(), LIMIT)).toMatchObject({ times: 0 });
     });
   });
@@ -368,11 +373,7 @@ describe.skipIf(WHY_NOT !== undefined).concurrent(named('pairs of Sluice and Env
       mend();
       await load.judge();
       await set.coordinator();
-      for (const pair of set.all)
-        await until(async () => (await slotsInUse(set, pair, `${pair.name}-${instant()}`)) === SLOTS, {
-          what: `all slots through ${pair.name}`,
-          within: 30_000,
-        });
+      await untilAllSlots(set);
     });
   });
 });

@@ -33,6 +33,8 @@ export interface Row {
 }
 
 const FOR_MS = 3000;
+const DOWN_MS = 1000;
+
 /** Its clients learn of the end of their connections at once; requests sent until it listens again are refused. */
 function killed(victim: Place): NonNullable<Inflicted['explains']> {
   return ({ status }, place) => place === victim && status === 0;
@@ -46,47 +48,84 @@ async function lasting(begin: () => void, end: () => void): Promise<Inflicted> {
   return { over: instant() };
 }
 
+/** Nothing happens. */
+async function nothing(): Promise<Inflicted> {
+  return { over: instant() };
+}
+
+/** A process is killed, and started again a second later. */
+async function restarted(kill: () => Promise<unknown>, start: () => Promise<unknown>): Promise<Inflicted> {
+  await kill();
+  await pause(DOWN_MS);
+  await start();
+  return { over: instant() };
+}
+
+/** The same with an Envoy. */
+async function restartedEnvoy({ victim }: World): Promise<Inflicted> {
+  const inflicted = await restarted(
+    () => victim.kill(),
+    () => victim.start(),
+  );
+  return { ...inflicted, explains: killed(victim) };
+}
+
+/** And with the Sluice that coordinates, or that is the only one. */
+function restartedSluice(world: World): Promise<Inflicted> {
+  return restarted(
+    () => world.killSluice(),
+    () => world.startSluice(),
+  );
+}
+
+/** A process stands still for a while. */
+function frozen(signal: (name: 'SIGSTOP' | 'SIGCONT') => void): Promise<Inflicted> {
+  return lasting(
+    () => signal('SIGSTOP'),
+    () => signal('SIGCONT'),
+  );
+}
+
+/** The victim is cut off for a while: it hears nothing, nobody hears it, or both. */
+function cut({ victim: { namespace } }: World, ...ways: readonly ('hears' | 'speaks')[]): Promise<Inflicted> {
+  return lasting(
+    () => namespace.cut(...ways),
+    () => namespace.mend(),
+  );
+}
+
 export const rows: readonly Row[] = [
   {
     name: 'one',
     fault: 'nothing happens, with one Envoy',
     envoys: 1,
     fullUseMs: 1000,
-    inflict: async () => ({ over: instant() }),
+    inflict: nothing,
   },
   {
     name: 'nothing',
     fault: 'nothing happens, with two Envoys',
     fullUseMs: 1000,
-    inflict: async () => ({ over: instant() }),
+    inflict: nothing,
   },
   {
     name: 'three',
     fault: 'nothing happens, with three Envoys',
     envoys: 3,
     fullUseMs: 1000,
-    inflict: async () => ({ over: instant() }),
+    inflict: nothing,
   },
   {
     name: 'envoy-killed',
     fault: 'an Envoy is killed, and started again a second later',
     fullUseMs: 3000,
-    async inflict({ victim }) {
-      await victim.kill();
-      await pause(1000);
-      await victim.start();
-      return { over: instant(), explains: killed(victim) };
-    },
+    inflict: restartedEnvoy,
   },
   {
     name: 'envoy-frozen',
     fault: 'an Envoy is frozen for 3 s',
     fullUseMs: 3000,
-    inflict: ({ victim }) =>
-      lasting(
-        () => victim.signal('SIGSTOP'),
-        () => victim.signal('SIGCONT'),
-      ),
+    inflict: ({ victim }) => frozen((name) => victim.signal(name)),
   },
   {
     name: 'envoy-vanishes',
@@ -102,52 +141,31 @@ export const rows: readonly Row[] = [
     name: 'sluice-killed',
     fault: 'Sluice is killed, and started again a second later',
     fullUseMs: 3000,
-    async inflict(world) {
-      await world.killSluice();
-      await pause(1000);
-      await world.startSluice();
-      return { over: instant() };
-    },
+    inflict: restartedSluice,
   },
   {
     name: 'sluice-frozen',
     fault: 'Sluice is frozen for 3 s',
     fullUseMs: 3000,
-    inflict: (world) =>
-      lasting(
-        () => world.signalSluice('SIGSTOP'),
-        () => world.signalSluice('SIGCONT'),
-      ),
+    inflict: (world) => frozen((name) => world.signalSluice(name)),
   },
   {
     name: 'cut',
     fault: 'an Envoy is cut off from Sluice for 3 s',
     fullUseMs: 4000,
-    inflict: ({ victim: { namespace } }) =>
-      lasting(
-        () => namespace.cut('hears', 'speaks'),
-        () => namespace.mend(),
-      ),
+    inflict: (world) => cut(world, 'hears', 'speaks'),
   },
   {
     name: 'cut-hears',
     fault: 'nothing from Sluice gets to an Envoy for 3 s',
     fullUseMs: 4000,
-    inflict: ({ victim: { namespace } }) =>
-      lasting(
-        () => namespace.cut('hears'),
-        () => namespace.mend(),
-      ),
+    inflict: (world) => cut(world, 'hears'),
   },
   {
     name: 'cut-speaks',
     fault: 'nothing from an Envoy gets to Sluice for 3 s',
     fullUseMs: 4000,
-    inflict: ({ victim: { namespace } }) =>
-      lasting(
-        () => namespace.cut('speaks'),
-        () => namespace.mend(),
-      ),
+    inflict: (world) => cut(world, 'speaks'),
   },
   {
     name: 'renamed',
@@ -175,7 +193,7 @@ export const rows: readonly Row[] = [
     fault: 'nothing happens, with two pairs',
     pairs: true,
     fullUseMs: 1000,
-    inflict: async () => ({ over: instant() }),
+    inflict: nothing,
   },
   {
     name: 'pairs-three',
@@ -183,53 +201,39 @@ export const rows: readonly Row[] = [
     pairs: true,
     envoys: 3,
     fullUseMs: 1000,
-    inflict: async () => ({ over: instant() }),
+    inflict: nothing,
   },
   {
     name: 'pairs-envoy-killed',
     fault: 'pairs: an Envoy is killed, and started again a second later',
     pairs: true,
     fullUseMs: 3000,
-    async inflict({ victim }) {
-      await victim.kill();
-      await pause(1000);
-      await victim.start();
-      return { over: instant(), explains: killed(victim) };
-    },
+    inflict: restartedEnvoy,
   },
   {
     name: 'pairs-envoy-frozen',
     fault: 'pairs: an Envoy is frozen for 3 s',
     pairs: true,
     fullUseMs: 3000,
-    inflict: ({ victim }) =>
-      lasting(
-        () => victim.signal('SIGSTOP'),
-        () => victim.signal('SIGCONT'),
-      ),
+    inflict: ({ victim }) => frozen((name) => victim.signal(name)),
   },
   {
     name: 'pairs-follower-killed',
     fault: 'pairs: a Sluice that follows is killed, and started again a second later',
     pairs: true,
     fullUseMs: 4000,
-    async inflict({ victim }) {
-      await victim.killSluice();
-      await pause(1000);
-      await victim.startSluice();
-      return { over: instant() };
-    },
+    inflict: ({ victim }) =>
+      restarted(
+        () => victim.killSluice(),
+        () => victim.startSluice(),
+      ),
   },
   {
     name: 'pairs-follower-frozen',
     fault: 'pairs: a Sluice that follows is frozen for 3 s',
     pairs: true,
     fullUseMs: 4000,
-    inflict: ({ victim }) =>
-      lasting(
-        () => victim.signalSluice('SIGSTOP'),
-        () => victim.signalSluice('SIGCONT'),
-      ),
+    inflict: ({ victim }) => frozen((name) => victim.signalSluice(name)),
   },
   {
     name: 'pairs-coordinator-killed',
@@ -237,12 +241,7 @@ export const rows: readonly Row[] = [
     pairs: true,
     envoys: 3,
     fullUseMs: 4000,
-    async inflict(world) {
-      await world.killSluice();
-      await pause(1000);
-      await world.startSluice();
-      return { over: instant() };
-    },
+    inflict: restartedSluice,
   },
   {
     name: 'pairs-coordinator-frozen',
@@ -250,11 +249,7 @@ export const rows: readonly Row[] = [
     pairs: true,
     envoys: 3,
     fullUseMs: 4000,
-    inflict: (world) =>
-      lasting(
-        () => world.signalSluice('SIGSTOP'),
-        () => world.signalSluice('SIGCONT'),
-      ),
+    inflict: (world) => frozen((name) => world.signalSluice(name)),
   },
   ...(
     [
@@ -268,11 +263,7 @@ export const rows: readonly Row[] = [
       fault,
       pairs: true,
       fullUseMs: 4000,
-      inflict: ({ victim: { namespace } }) =>
-        lasting(
-          () => namespace.cut(...ways),
-          () => namespace.mend(),
-        ),
+      inflict: (world) => cut(world, ...ways),
     }),
   ),
   {

@@ -8,20 +8,11 @@ import { type LoadClient, type LoadResult, load, startLoad } from '../kit/load.t
 import { burst, type Planned, poisson } from '../kit/load-plan.ts';
 import { Pods } from '../kit/pods.ts';
 import { isListening } from '../kit/ports.ts';
-import { exponential, fixed } from '../kit/random.ts';
+import { fixed } from '../kit/random.ts';
 import { overLimit } from '../kit/verdict.ts';
 import { ControlPlane } from './control-plane.ts';
 import { CutWire } from './cut-wire.ts';
-
-const PODS = 4;
-const WORK_MS = 40;
-const patience = { timeout: 20_000, interval: 50 };
-
-/** Requests for so long, at 80 % of what the pods can do. */
-function someLoad(name: string, seconds: number) {
-  const perSecond = (PODS / WORK_MS) * 1000 * 0.8;
-  return poisson(Math.round(perSecond * seconds), perSecond, { name, work: exponential(WORK_MS) });
-}
+import { PODS, patience, someLoad } from './some-load.ts';
 
 /** A Sluice that coordinates and one that follows it over a wire, each with an Envoy, and pods of limit 1 that judge. */
 async function world() {
