@@ -59,6 +59,7 @@ import { OverrideStore } from './override-store.ts';
 import { ownCoordination } from './own-coordination.ts';
 import type { PairsChoice } from './pairs.ts';
 import { Rollouts } from './rollouts.ts';
+import { StrayFilters } from './stray-filters.ts';
 import { WaitingRequests } from './waiting-requests.ts';
 
 /** What a control plane is started with. */
@@ -136,12 +137,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
   const assembled = assemble(options, routeFile, { file: file?.value ?? {}, filter });
-  const { server, controller, envoys, sharing, observation, metrics, operator, telemetry, pairs } = assembled;
+  const { server, controller, envoys, strays, sharing, observation, metrics, operator, telemetry, pairs } = assembled;
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
   const giveUp = async (errors: readonly string[]) => {
     observation.stop();
     await server.stop(0);
     envoys.stop();
+    strays.stop();
     sharing.stop();
     return failed('failed', errors);
   };
@@ -177,6 +179,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       await Promise.all([server.stop(), admin.value.stop(), pairs?.stop()]);
       // After the server: for each Envoy that goes with it they would wait for its return.
       envoys.stop();
+      strays.stop();
       sharing.stop();
       await running;
     },
@@ -208,7 +211,10 @@ function assemble(
       // A filter may have a newer stream at another Sluice, which tells of it.
       if (event.kind !== 'gone' || sharing.isHere(event)) jobEvents.record(event);
       sharing.record(event);
-      if (event.kind === 'hello') envoys.recordFilter(event.node);
+      if (event.kind === 'hello') {
+        envoys.recordFilter(event.node);
+        strays.suspect(event.node);
+      }
       if (event.kind === 'holding' || event.kind === 'changes' || event.kind === 'ended') return;
       telemetry.record(event);
       waiting.record(event);
@@ -289,6 +295,7 @@ function assemble(
       noteXdsEvent(telemetry, event);
       events.post({ kind: 'xds', event });
       if ('typeUrl' in event && event.typeUrl === TYPE_URLS.listener) tellClosed();
+      if (event.kind === 'disconnected') strays.suspect(event.node.id);
     },
     // Sluices of a Lease come to a port of their own.
     extraServices: pairs === undefined ? [slots, relayed] : [slots],
@@ -300,6 +307,13 @@ function assemble(
     ask: (stream) => server.ask(stream),
     drop: (stream, reason) => server.drop(stream, reason),
     changed: (nodes) => events.post({ kind: 'ownership', nodes }),
+  });
+  const strays = new StrayFilters({
+    clock,
+    isConnected: (node) => envoys.isConnected(node),
+    drop(node, reason) {
+      for (const member of slots.members(node)) slots.drop(member, reason);
+    },
   });
   const pods = openPodSources(options, file, metrics);
   const checks = new HealthChecks({
@@ -408,7 +422,20 @@ function assemble(
   });
   const startPairs = () => pairs?.start(sharing, relayed);
   const settle = () => ownRegister.settle();
-  return { server, controller, envoys, sharing, observation, metrics, operator, telemetry, pairs, startPairs, settle };
+  return {
+    server,
+    controller,
+    envoys,
+    strays,
+    sharing,
+    observation,
+    metrics,
+    operator,
+    telemetry,
+    pairs,
+    startPairs,
+    settle,
+  };
 }
 
 /** What is kept over a restart; each route file has its own. */

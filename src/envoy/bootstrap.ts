@@ -138,6 +138,8 @@ function controlPlaneCluster({ xds, tls }: BootstrapOptions): Json {
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         ...typed('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'),
+        // A stream that is ended there is opened again on another connection: behind one name for several control planes that may be another.
+        common_http_protocol_options: { max_requests_per_connection: 1 },
         explicit_http_config: {
           http2_protocol_options: {
             // A control plane that hangs, or a machine that is gone, closes nothing: so it is noticed within a second.

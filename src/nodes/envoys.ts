@@ -166,6 +166,11 @@ export class Envoys {
     return new Set(this.#limited.filter((name) => others.some((other) => isThereFor(other, name))));
   }
 
+  /** Whether an Envoy is connected here. */
+  isConnected(id: string): boolean {
+    return (this.#known.get(id as NodeId)?.streams.size ?? 0) > 0;
+  }
+
   /** Whether an Envoy had a configuration when it came. */
   isReturning(id: string): boolean {
     return this.#known.get(id as NodeId)?.returning ?? false;

@@ -3,6 +3,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 interface State {
+  /** Where it leads, on 127.0.0.1. */
+  to: () => number;
   cut: boolean;
   readonly frozen: Set<Socket>;
 }
@@ -22,13 +24,13 @@ export class CutWire {
   /** To `port` on 127.0.0.1. */
   static async to(port: number): Promise<CutWire> {
     const sockets = new Set<Socket>();
-    const state: State = { cut: false, frozen: new Set() };
+    const state: State = { to: () => port, cut: false, frozen: new Set() };
     const server = createServer((near) => {
       if (state.cut) {
         near.destroy();
         return;
       }
-      const far = connect(port, '127.0.0.1');
+      const far = connect(state.to(), '127.0.0.1');
       for (const [socket, other] of [
         [near, far],
         [far, near],
@@ -69,5 +71,12 @@ export class CutWire {
 
   mend(): void {
     this.#state.cut = false;
+  }
+
+  /** From now on it leads to these ports on 127.0.0.1, each new connection to the next one; those that there are end. */
+  turn(...ports: readonly [number, ...number[]]): void {
+    let count = 0;
+    this.#state.to = () => ports[count++ % ports.length] ?? ports[0];
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
