@@ -15,27 +15,27 @@ function world() {
   return { clock, connected, dropped, strays };
 }
 
-test('a filter whose Envoy does not come here within 3 s is sent away, each time that it comes', () => {
+test('a filter whose Envoy does not come here within 3 s is sent away, each time that it comes', async () => {
   const { clock, dropped, strays } = world();
   strays.suspect('edge');
-  clock.advance(1000);
+  await clock.advance(1000);
   strays.suspect('edge');
-  clock.advance(1900);
+  await clock.advance(1900);
   expect(dropped).toEqual([]);
-  clock.advance(200);
+  await clock.advance(200);
   expect(dropped).toEqual(['edge']);
   strays.suspect('edge');
-  clock.advance(3100);
+  await clock.advance(3100);
   expect(dropped).toEqual(['edge', 'edge']);
 });
 
-test('one whose Envoy is here, or comes in time, stays', () => {
+test('one whose Envoy is here, or comes in time, stays', async () => {
   const { clock, connected, dropped, strays } = world();
   connected.add('here');
   strays.suspect('here');
   strays.suspect('late');
-  clock.advance(2900);
+  await clock.advance(2900);
   connected.add('late');
-  clock.advance(10_000);
+  await clock.advance(10_000);
   expect(dropped).toEqual([]);
 });
