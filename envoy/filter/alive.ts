@@ -8,5 +8,5 @@ export const ALIVE = text('sluice.alive.');
 export const RETIRED: u64 = 0xffffffff;
 /** The same, and its last request is over. */
 export const ENDED: u64 = 0xfffffffe;
-/** What the answer to the call says, before the same nanoseconds. */
+/** What the answer to the call says, before the same nanoseconds, a dot and the version of the code. */
 export const SELF = text('sluice_self.');

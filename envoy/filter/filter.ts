@@ -8,6 +8,7 @@ import { allowTrap, configure } from './config.ts';
 import { numberProcess } from './coordination.ts';
 import { isKept, tellFacts } from './facts.ts';
 import {
+  addTries,
   advance,
   advanceAfter,
   answerUnasked,
@@ -173,6 +174,7 @@ export function proxy_on_configure(root: u32, size: i32): i32 {
   const at = now();
   if (role === ROLE_CONTROL) setRoot(root);
   else if (role === ROLE_QUEUE) setCaller(root);
+  else if (role === ROLE_TRY) addTries();
   if (role === ROLE_CONTROL || rootCount === 1) {
     setTickRoot(root, at);
     setSharingRoot(root);
@@ -412,9 +414,9 @@ function onCall(context: u32): i32 {
   called();
   join(now());
   enter(context);
+  const details = selfDetails();
   beginHeaders();
-  begin();
-  answer(200, selfDetails, -1);
+  answer(200, details, -1);
   return PAUSE;
 }
 

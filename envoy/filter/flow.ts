@@ -228,6 +228,17 @@ export function advanceArriving(r: i32, now: f64): bool {
   return queues.isWorking(r);
 }
 
+/**
+ * Whether the plugin of the tries is in this VM, or one has gone on without. After a trap Envoy starts that plugin for the first one, and
+ * refuses those that go on while it does: so the first one goes alone.
+ */
+let hasTries: bool = false;
+
+/** The plugin of the tries is in this VM. */
+export function addTries(): void {
+  hasTries = true;
+}
+
 /** Lets go on who may, and tells what happened. The last thing that a callback does. */
 export function advance(now: f64): void {
   if (tickRoot === 0) {
@@ -237,7 +248,7 @@ export function advance(now: f64): void {
     beginBatch();
     refuseKept();
   }
-  let left = BATCH;
+  let left = hasTries ? BATCH : 1;
   while (true) {
     const before = left;
     do {
@@ -249,6 +260,7 @@ export function advance(now: f64): void {
       const r = queues.start(s, now);
       if (r === NONE) continue;
       left--;
+      hasTries = true;
       enter(contexts.of(r));
       // The limits were lowered while it waited.
       if (queues.state(r) !== WORKING) {

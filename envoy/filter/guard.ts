@@ -3,7 +3,8 @@
 // When a VM traps, Envoy answers what runs in it with 503 when its answer comes, and starts another VM for what comes later;
 // but it tells nobody of those that wait, and they would hang until their clients leave. So each request passes the guard
 // first, which does nothing but note it. The queue's VM counts up a number that both share; when that stands still, the guard
-// answers all that this VM had. With new code there are two VMs for a while: a request belongs to the newest at its time.
+// answers all that this VM had. With new code there are two VMs for a while: a request belongs to the newest at its time. Of the same
+// code a worker has one VM at a time: where another one calls, the one before is dead, and nobody waits for its number.
 import { ALIVE, ENDED, RETIRED, SELF } from './alive.ts';
 import { Floats, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
@@ -23,6 +24,7 @@ import {
   release,
   same,
   setTick,
+  share,
   shared,
   text,
   wallClock,
@@ -35,10 +37,13 @@ const DETAILS_OF_CALL = text('response\0code_details');
 const DETAILS = text('sluice_filter_restarted');
 const SAY_RESTARTED = text('The queue in Envoy has failed and was started anew. Try again.\n');
 const UNAVAILABLE: i32 = 14;
+const DOT: u8 = 46;
 
 const TICK_MS: u32 = 500;
 /** The number stands still for so many ticks: the VM is dead. It goes on every 0.4 to 1 s. */
 const MISSED_MAX: i32 = 5;
+/** By then the pods have heard that the requests of a dead VM are over, and its slots are free. */
+const HEARD_MS: u32 = 25;
 /** At most so many are answered in one call: each calls a VM again. */
 const BATCH: i32 = 48;
 /** Requests beyond that are not watched. */
@@ -61,10 +66,16 @@ let call: u32 = 0;
 /** The VMs that are watched, oldest first: each by the nanoseconds at which it started. */
 const WATCHED_MAX: i32 = 8;
 const vms: StaticArray<u64> = new StaticArray<u64>(WATCHED_MAX);
+/** The code of each, as a number. 0: it has not said. */
+const codes: StaticArray<u64> = new StaticArray<u64>(WATCHED_MAX);
 const lastSeen: StaticArray<u64> = new StaticArray<u64>(WATCHED_MAX);
 const missed: Ints = new Ints();
 let watched: i32 = 0;
+/** When the numbers were read last, in milliseconds. */
+let lookedAt: f64 = 0;
 
+/** The VM that is dead; 0: none is. */
+let dead: u64 = 0;
 /** All that began in this time are to be answered; where the next one is looked for. */
 let condemnedFrom: f64 = 0;
 let condemnedTo: f64 = 0;
@@ -116,7 +127,10 @@ export function proxy_on_done(context: u32): i32 {
 export function proxy_on_tick(context: u32): void {
   if (context !== root) return;
   fresh();
-  if (condemnedTo === 0) look();
+  if (condemnedTo === 0) {
+    if (dead !== 0) bury();
+    look();
+  }
   if (condemnedTo > 0) answerSome();
 }
 
@@ -145,20 +159,35 @@ function watch(): void {
   if (!getProperty(DETAILS_OF_CALL)) return;
   if (foundSize < SELF.size || !same(found, SELF.size, SELF)) return;
   let vm: u64 = 0;
-  for (let i = SELF.size; i < foundSize; i++) vm = vm * 10 + ((load<u8>(found + i) as u64) - 48);
+  let i = SELF.size;
+  for (; i < foundSize && load<u8>(found + i) !== DOT; i++) vm = vm * 10 + ((load<u8>(found + i) as u64) - 48);
+  const code = i < foundSize ? hash(found + i, foundSize - i) : 0;
   release(found);
-  for (let i = 0; i < watched; i++) if (vms[i] === vm) return;
+  for (let k = 0; k < watched; k++) if (vms[k] === vm) return;
   if (watched === WATCHED_MAX) unwatch(0);
   vms[watched] = vm;
+  codes[watched] = code;
   lastSeen[watched] = 0;
   missed.set(watched, 0);
   watched++;
+  if (root === 0) return;
+  // It may follow one that is dead.
+  enter(root);
+  setTick(1);
+}
+
+/** FNV-1a. Not 0. */
+function hash(at: usize, size: i32): u64 {
+  let value: u64 = 0xcbf29ce484222325;
+  for (let i = 0; i < size; i++) value = (value ^ (load<u8>(at + i) as u64)) * 0x100000001b3;
+  return value === 0 ? 1 : value;
 }
 
 function unwatch(index: i32): void {
   watched--;
   for (let i = index; i < watched; i++) {
     vms[i] = vms[i + 1];
+    codes[i] = codes[i + 1];
     lastSeen[i] = lastSeen[i + 1];
     missed.set(i, missed.get(i + 1));
   }
@@ -166,19 +195,28 @@ function unwatch(index: i32): void {
 
 /** Looks whether all VMs live; the requests of one that does not are condemned. */
 function look(): void {
+  enter(root);
+  setTick(TICK_MS);
+  const at = microseconds(wallClock()) / 1000;
+  // A tick that came early says nothing about numbers that stand still.
+  const isDue = at < lookedAt || at - lookedAt >= (TICK_MS as f64) * 0.9;
+  if (isDue) lookedAt = at;
   for (let i = 0; i < watched; i++) {
     begin();
     put(ALIVE);
     putNumber(vms[i]);
     const seen = shared();
-    missed.set(i, seen === lastSeen[i] ? missed.get(i) + 1 : 0);
-    lastSeen[i] = seen;
     if (seen === RETIRED || seen === ENDED) {
       unwatch(i);
       return;
     }
-    if (missed.get(i) < MISSED_MAX) continue;
-    condemnedFrom = microseconds(vms[i]);
+    if (isDue) {
+      missed.set(i, seen === lastSeen[i] ? missed.get(i) + 1 : 0);
+      lastSeen[i] = seen;
+    }
+    if (missed.get(i) < MISSED_MAX && !isFollowed(i)) continue;
+    dead = vms[i];
+    condemnedFrom = microseconds(dead);
     condemnedTo = microseconds(i + 1 < watched ? vms[i + 1] : wallClock());
     cursor = 0;
     unwatch(i);
@@ -186,6 +224,12 @@ function look(): void {
     setTick(1);
     return;
   }
+}
+
+/** Whether a later VM has the same code. */
+function isFollowed(index: i32): bool {
+  for (let i = index + 1; i < watched; i++) if (codes[i] !== 0 && codes[i] === codes[index]) return true;
+  return false;
 }
 
 function answerSome(): void {
@@ -201,7 +245,16 @@ function answerSome(): void {
   if (cursor < end) return;
   condemnedTo = 0;
   enter(root);
-  setTick(TICK_MS);
+  setTick(HEARD_MS);
+}
+
+/** All requests of the dead VM are over: what it used is free. */
+function bury(): void {
+  begin();
+  put(ALIVE);
+  putNumber(dead);
+  share(ENDED);
+  dead = 0;
 }
 
 function microseconds(nanoseconds: u64): f64 {

@@ -49,6 +49,8 @@ export class Membership {
   count: i32 = 0;
   silent: i32 = 0;
 
+  private buried: Floats = new Floats();
+  private buriedCount: i32 = 0;
   private planned: f64 = NOBODY;
   private lastCommit: f64 = 0;
   private nextNumber: f64 = 0;
@@ -72,6 +74,10 @@ export class Membership {
   plan(shares: bool, renew: bool, now: f64): void {
     if (this.size < HEADER || this.cells.get(0) !== FORMAT) this.begin();
     if (this.reclaimAfter > 0 && now - this.lastCommit <= STOPPED_MS) this.reclaim(now);
+    for (let i: i32 = 0; i < this.buriedCount; i++) {
+      const dead = this.rowOf(this.buried.get(i));
+      if (dead >= 0) this.remove(dead);
+    }
     let row = this.rowOf(this.me);
     if (row < 0) row = this.add();
     else if (renew) this.cells.set(row, this.takeNumber());
@@ -83,6 +89,7 @@ export class Membership {
   /** It was written. */
   commit(now: f64): void {
     this.me = this.planned;
+    this.buriedCount = 0;
     this.count = this.countOf();
     this.nextNumber = this.cells.get(NEXT);
     this.alone = this.count === 1;
@@ -99,6 +106,12 @@ export class Membership {
   planRetire(): void {
     const row = this.rowOf(this.me);
     if (row >= 0) this.cells.set(row + 1, RETIRED);
+  }
+
+  /** Another member has ended: `plan` removes it, and what it used is free. */
+  bury(number: f64): void {
+    this.buried.grow(this.buriedCount + 1);
+    this.buried.set(this.buriedCount++, number);
   }
 
   /** A member of this number was there, and is not any more. */

@@ -24,13 +24,15 @@ import {
   putBytes,
   putNumber,
   release,
+  share,
+  shared,
   takeFrom,
   text,
 } from './host.ts';
 import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
 import { findService, membership, queues, serviceEntry, servicesEnd, workers } from './state.ts';
-import { ended } from './stream.ts';
+import { ended, hasEnded, revive, vmEpoch } from './stream.ts';
 
 const OK: i32 = 0;
 
@@ -38,10 +40,14 @@ const MEMBERS = text('members');
 const LOCK = text('lock');
 const SERVICE = text('service ');
 const QUEUE = text('worker ');
+/** Before the number of a member: the epoch of its VM. */
+const VM = text('vm ');
 const VM_ID = text('sluice.queue');
 
 /** How often a worker gives a sign of life. */
 const BEAT_MS: f64 = 250;
+/** While it takes no slots, as one that is there has not said what it uses, or may be dead. */
+const BEAT_SOON_MS: f64 = 20;
 /** So often a write is tried again in one callback. */
 const TRIES: i32 = 1000;
 
@@ -76,6 +82,7 @@ export function createShared(): void {
 export function join(now: f64): void {
   if (joined) return;
   joined = true;
+  revive();
   beat(now);
 }
 
@@ -87,6 +94,7 @@ export function setSharingRoot(context: u32): void {
   if (workers.retired) {
     workers.retired = false;
     nextBeat = 0;
+    revive();
   }
   if (joined) register();
 }
@@ -153,9 +161,11 @@ export function tickSharing(now: f64): f64 {
 function beat(now: f64): void {
   nextBeat = now + BEAT_MS;
   const wasActive = membership.active;
+  buryEnded();
   if (!beMember(false, now)) return;
+  if (!membership.active) nextBeat = now + BEAT_SOON_MS;
   if (!membership.alone && !queues.shared && !queues.coordinated) {
-    share(now);
+    publishAll(now);
   } else if (membership.alone && queues.shared) {
     queues.shared = false;
     published = false;
@@ -169,7 +179,7 @@ function beat(now: f64): void {
 }
 
 /** Others are there: what this VM uses goes into the records, and then they may take slots. */
-function share(now: f64): void {
+function publishAll(now: f64): void {
   publish(now);
   if (!published) return;
   beMember(false, now);
@@ -182,6 +192,23 @@ function publish(now: f64): void {
   queues.shared = true;
   refreshAll();
   published = shareAll(now);
+}
+
+/** Others that have ended without leaving: the guard has ended what they had. */
+function buryEnded(): void {
+  for (let i: i32 = 0; i < membership.count; i++) {
+    const number = membership.member(i);
+    if (number === membership.me) continue;
+    putVm(number);
+    const epoch = shared();
+    if (epoch !== 0 && hasEnded(epoch)) membership.bury(number);
+  }
+}
+
+function putVm(number: f64): void {
+  begin();
+  put(VM);
+  putNumber(number as u64);
 }
 
 function unshareAll(): void {
@@ -203,7 +230,11 @@ function beMember(renew: bool, now: f64): bool {
     if (!writeMembers()) continue;
     const before = membership.me;
     membership.commit(now);
-    if (membership.me !== before) register();
+    if (membership.me !== before) {
+      putVm(membership.me);
+      share(vmEpoch());
+      register();
+    }
     return true;
   }
   return false;

@@ -58,6 +58,7 @@ const M_PATH = text(':path');
 const M_AUTHORITY = text(':authority');
 const GET = text('GET');
 const SLASH = text('/');
+const DOT = text('.');
 const AUTHORITY = text('sluice.control');
 const ALIVE_MS: f64 = 400;
 /** A VM that gave no sign of life for so long has trapped, and the guard has ended its requests. */
@@ -94,11 +95,6 @@ export const epochTag: Text = text('.000000');
 export function startEpoch(): void {
   epoch = wallClock();
   life = epoch;
-  begin();
-  put(SELF);
-  putNumber(epoch);
-  selfDetails.size = lineSize();
-  memory.copy(selfDetails.at, lineAt(), lineSize());
   let rest = epoch / 1000;
   for (let i = 6; i > 0; i--) {
     store<u8>(epochTag.at + i, (48 + (rest % 10)) as u8);
@@ -185,8 +181,35 @@ export function called(): void {
   nextTry = 0;
 }
 
-/** What the answer to the call says, to the guard: the number of this VM. */
-export const selfDetails: Text = text('sluice_self.00000000000000000000');
+/** What the answer to the call says, to the guard: the number of this VM, and its code. */
+export function selfDetails(): Text {
+  begin();
+  put(SELF);
+  putNumber(epoch);
+  put(DOT);
+  put(codeVersion);
+  return new Text(lineAt(), lineSize());
+}
+
+/** The name of this VM among those of its Envoy. */
+export function vmEpoch(): u64 {
+  return epoch;
+}
+
+/** Whether the VM of this epoch has said that its last request is over, or the guard, after it had trapped. */
+export function hasEnded(other: u64): bool {
+  begin();
+  put(ALIVE);
+  putNumber(other);
+  return shared() === ENDED;
+}
+
+/** Code that was replaced is used anew: it lives. */
+export function revive(): void {
+  if (alive !== RETIRED && alive !== ENDED) return;
+  alive = RETIRED + 1;
+  shareAlive();
+}
 
 /** Whether the header of a call names this VM. */
 export function isSelf(at: usize, size: i32): bool {

@@ -4,7 +4,7 @@ import { type FaultRow, FULL_USE_MS, type Inflicted } from './row.ts';
 import type { World } from './world.ts';
 
 /** The VM is started anew, and its stream opened, in this time on a busy machine. */
-const TRAPPED_MS = 5000;
+const TRAPPED_MS = 1500;
 
 /** What goes wrong with Sluice, its route file and its Envoy. */
 export const planeRows: readonly FaultRow[] = [
@@ -32,7 +32,7 @@ export const planeRows: readonly FaultRow[] = [
   {
     name: 'filter-trapped',
     fault: 'the queue filter ends inside Envoy (a trap) and is started again',
-    user: 'What runs and waits there gets 503, within 5 s; what comes later is served as before.',
+    user: 'What runs and waits there gets 503 at once; what comes later is served as before.',
     promise: { explained: Number.POSITIVE_INFINITY, overtaken: Number.POSITIVE_INFINITY, fullUseMs: TRAPPED_MS },
     inflict: trap,
   },

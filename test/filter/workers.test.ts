@@ -299,7 +299,7 @@ test('many services share nothing but the workers', async () => {
 });
 
 test('the VM of one worker traps: the others go on, the limit holds, and its slots come back', async () => {
-  const run = await start({ workers: 2, envoy: { control: { allowTrap: true, reclaimMs: 5000 } } });
+  const run = await start({ workers: 2, envoy: { control: { allowTrap: true, reclaimMs: 60_000 } } });
   const own = client(run);
   const before = startLoad(own, burst(8, { each: { workMs: 4000 } }));
   await until(async () => (await run.pods.held()) === 4, { what: 'the pods to be busy' });

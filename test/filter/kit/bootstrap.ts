@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { sluice } from '#xds';
 import type { EnvoyBootstrap, Json } from '../../../src/envoy/bootstrap.ts';
@@ -119,10 +121,12 @@ function inListener(envoy: FilterEnvoy, name: 'queue' | 'try'): Json {
 /** One of the three plugins. */
 export function plugin(envoy: FilterEnvoy, name: 'queue' | 'try' | 'control'): { readonly [key: string]: Json } {
   const role = { queue: Role.ROLE_QUEUE, try: Role.ROLE_TRY, control: Role.ROLE_CONTROL }[name];
-  const control = { xdsCluster: 'sluice', codeVersion: 'test', ...envoy.control };
+  const code = envoy.code ?? CODE;
+  const codeVersion = createHash('sha256').update(readFileSync(code)).digest('hex').slice(0, 16);
+  const control = { xdsCluster: 'sluice', codeVersion, ...envoy.control };
   const self = name !== 'try' && { selfCluster: 'sluice.control' };
   const config = PluginConfig.encode({ role, ...self, ...(name === 'control' && control) }).finish();
-  return wasm(`sluice.${name}`, envoy.code ?? CODE, config, envoy.failurePolicy);
+  return wasm(`sluice.${name}`, code, config, envoy.failurePolicy);
 }
 
 /** The guard, before the queue or in the control listener. */
