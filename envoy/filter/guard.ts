@@ -176,10 +176,10 @@ function watch(): void {
   setTick(1);
 }
 
-/** FNV-1a. Not 0. */
+/** Not 0. */
 function hash(at: usize, size: i32): u64 {
-  let value: u64 = 0xcbf29ce484222325;
-  for (let i = 0; i < size; i++) value = (value ^ (load<u8>(at + i) as u64)) * 0x100000001b3;
+  let value: u64 = 5381;
+  for (let i = 0; i < size; i++) value = value * 33 + (load<u8>(at + i) as u64);
   return value === 0 ? 1 : value;
 }
 
