@@ -8,3 +8,6 @@ export type NodeGuard = (caller: Caller, nodeId: string) => string | undefined;
 
 /** Anybody may speak for any node. */
 export const openToAll: NodeGuard = () => undefined;
+
+/** Why this caller may not be another Sluice, in words; undefined: it may. */
+export type ClientGuard = (caller: Caller) => string | undefined;

@@ -16,6 +16,13 @@ export function logLevelOption(): Option {
     .env('SLUICE_LOG_LEVEL');
 }
 
+/** A name to be shown. Throws what commander prints to the user. */
+export function nameArgument(text: string): string {
+  if (!/^[\x21-\x7e]{1,100}$/.test(text))
+    throw new InvalidArgumentError('Write up to 100 letters, digits and signs, without a space.');
+  return text;
+}
+
 /** `--filter on|off`. */
 export function filterOption(): Option {
   return new Option(

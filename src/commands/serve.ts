@@ -16,6 +16,7 @@ import {
   filterOption,
   kubeconfigOption,
   logLevelOption,
+  nameArgument,
   parseBindAddress,
   routesOption,
 } from './options.ts';
@@ -29,6 +30,7 @@ interface Options extends DnsFlags, XdsSecurityFlags, CoordinatorFlags, PairFlag
   readonly routes?: string;
   readonly xds: readonly BindAddress[];
   readonly admin?: HostPort;
+  readonly name?: string;
   readonly slotsReclaim?: Millis;
   readonly filter: 'on' | 'off';
   readonly allowTrap?: boolean;
@@ -58,6 +60,11 @@ export function addServe(program: Command): void {
   addXdsSecurityOptions(command);
   addCoordinatorOptions(command);
   addPairOptions(command)
+    .option(
+      '--name <name>',
+      'how this Sluice calls itself before others that share slots (default: its host and the port of its --xds)',
+      nameArgument,
+    )
     .option(
       '--admin <host:port>',
       'where Sluice serves health, status and metrics (default: 127.0.0.1:18001)',
@@ -116,14 +123,15 @@ async function serve(options: Options): Promise<void> {
     failWith(EXIT.badInput, security.errors);
     return;
   }
-  const { credentials, guard, maxAgeMs } = security.value;
+  const { credentials, guard, sluiceGuard, maxAgeMs } = security.value;
   const started = await startControlPlane({
     routes,
     objects: objectRoutes(options),
     stateDir: stateDir(options.stateDir, process.env, log),
     adminHosts: options.adminHost,
     xds,
-    xdsSecurity: { credentials: credentials?.server, guard, maxAgeMs },
+    xdsSecurity: { credentials: credentials?.server, guard, sluiceGuard, maxAgeMs },
+    name: options.name,
     admin,
     coordinator: coordinator.value,
     pairs: pairs.value,

@@ -2,9 +2,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Clock } from '../base/clock.ts';
 import { type Millis, parseDuration } from '../base/duration.ts';
 import type { Logger } from '../base/log.ts';
-import type { NodeGuard } from '../base/node-guard.ts';
+import type { ClientGuard, NodeGuard } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { type NodeRule, nodeGuard } from '../xds/protocol/client-names.ts';
+import { clientGuard, type NodeRule, nodeGuard } from '../xds/protocol/client-names.ts';
 import { type BindAddress, grpcTarget, isPrivate } from '../xds/server/address.ts';
 import { RotatingCredentials } from '../xds/server/credentials.ts';
 import { readTlsFiles } from '../xds/server/tls-files.ts';
@@ -25,6 +25,8 @@ export interface XdsSecurity {
   readonly credentials: RotatingCredentials | undefined;
   /** Which clients may speak for which nodes. */
   readonly guard: NodeGuard;
+  /** Which of them may be another Sluice. */
+  readonly sluiceGuard: ClientGuard;
   /** Undefined: a connection may be of any age. */
   readonly maxAgeMs: number | undefined;
 }
@@ -65,8 +67,8 @@ export async function xdsSecurity(
   const errors = contradictions(flags, addresses);
   if (errors.length > 0) return fail(...errors);
   const { xdsCert, xdsKey, xdsClientCa, xdsAllow, xdsMaxAge: maxAgeMs } = flags;
-  const guard = nodeGuard(xdsAllow);
-  if (xdsCert === undefined || xdsKey === undefined) return ok({ credentials: undefined, guard, maxAgeMs });
+  const guards = { guard: nodeGuard(xdsAllow), sluiceGuard: clientGuard(xdsAllow) };
+  if (xdsCert === undefined || xdsKey === undefined) return ok({ credentials: undefined, ...guards, maxAgeMs });
   const clientCa = xdsClientCa === undefined ? {} : { clientCa: xdsClientCa };
   const loaded = await RotatingCredentials.load(
     (now) => readTlsFiles({ certificate: xdsCert, key: xdsKey, ...clientCa }, now),
@@ -77,7 +79,7 @@ export async function xdsSecurity(
       onRotated: () => log.info({ certificate: xdsCert }, 'the xDS server has a new certificate'),
     },
   );
-  return loaded.ok ? ok({ credentials: loaded.value, guard, maxAgeMs }) : loaded;
+  return loaded.ok ? ok({ credentials: loaded.value, ...guards, maxAgeMs }) : loaded;
 }
 
 function contradictions(flags: XdsSecurityFlags, addresses: readonly BindAddress[]): readonly string[] {

@@ -6,7 +6,7 @@ import { type AdminAddress, startAdmin } from '../admin/server.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Millis } from '../base/duration.ts';
 import type { Logger } from '../base/log.ts';
-import { openToAll } from '../base/node-guard.ts';
+import { type ClientGuard, openToAll } from '../base/node-guard.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { VERSION } from '../base/version.ts';
 import type { FilterOptions } from '../dataplane/options.ts';
@@ -15,18 +15,22 @@ import { check } from '../endpoints/health/check.ts';
 import { HealthChecks } from '../endpoints/health/checks.ts';
 import { askJobs } from '../endpoints/jobs/ask.ts';
 import { JobPolls } from '../endpoints/jobs/polls.ts';
+import type { Model } from '../model/model.ts';
 import { formatProblem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
 import { Envoys } from '../nodes/envoys.ts';
 import { LastGoodFile } from '../routes/file/last-good.ts';
 import type { RouteFile } from '../routes/file/parse.ts';
 import { RouteFileSource } from '../routes/file/watch.ts';
+import { Link } from '../slots/link.ts';
+import { LINK_PATH, type ToldShares } from '../slots/link-messages.ts';
+import { LinkServer, type ToldOrders } from '../slots/link-server.ts';
 import { keyOf, MemberRegister } from '../slots/register.ts';
 import { grpcDial, type RelaySecurity } from '../slots/relay-channel.ts';
 import { RelayServer } from '../slots/relay-server.ts';
 import { Relays } from '../slots/relays.ts';
 import { SlotsServer } from '../slots/server.ts';
-import { Sharing } from '../slots/sharing.ts';
+import { Sharing, type SharingState } from '../slots/sharing.ts';
 import type { Pace } from '../slots/write-message.ts';
 import { SnapshotCache } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
@@ -73,7 +77,12 @@ export interface ControlPlaneOptions {
   /** Where Envoys connect. */
   readonly xds: readonly BindAddress[];
   /** Who may connect there, and how; undefined: anybody, in plaintext. */
-  readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'guard' | 'maxAgeMs'>;
+  readonly xdsSecurity?: Pick<XdsServerOptions, 'credentials' | 'guard' | 'maxAgeMs'> & {
+    /** Who of them may be another Sluice. */
+    readonly sluiceGuard?: ClientGuard;
+  };
+  /** How this Sluice calls itself before others; undefined: by its host and where Envoys connect. */
+  readonly name?: string | undefined;
   /**
    * Another Sluice that coordinates the slots, and how it is reached. Undefined: this one does, unless the state folder says that it
    * followed another one. `none`: this one does, whatever the state folder says.
@@ -123,6 +132,10 @@ export interface StartFailure {
 const clock = systemClock;
 
 const PLAINTEXT: RelaySecurity = { credentials: () => credentials.createInsecure(), isTls: false };
+
+const WITHOUT_FILTER = 'this Sluice counts no slots: it runs with --filter off';
+
+const HOLDS_FOR_ALL = 'It holds for the Envoys of all Sluices that share.';
 
 /** Starts sources, controller, xDS server and admin. A route file that cannot be used at start is bad input. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Result<ControlPlane, StartFailure>> {
@@ -231,6 +244,11 @@ function assemble(
   });
   const coordinator = options.coordinator === 'none' ? undefined : options.coordinator;
   const pairs = options.pairs && openPairs(options.pairs, options);
+  const name = options.name ?? options.pairs?.pod ?? ownName(options.xds);
+  const orders: ToldOrders = {
+    all: () => store.all(),
+    take: (told, from) => operator.hear(told, from),
+  };
   const sharing = new Sharing({
     clock,
     log,
@@ -239,32 +257,44 @@ function assemble(
       pairs !== undefined
         ? { kind: 'unknown' }
         : ownCoordination(ownRegister, options.coordinator === 'none' ? 'none' : coordinator?.address),
-    relays: (address) =>
-      new Relays({
-        clock,
-        log,
-        address,
-        dial: grpcDial(pairs?.security ?? coordinator ?? PLAINTEXT),
-        name: options.pairs?.pod ?? hostname(),
+    relays(address) {
+      const security = pairs?.security ?? coordinator ?? PLAINTEXT;
+      const changed = () => events.post({ kind: 'sharing' });
+      const common = { clock, log, address, name, random: Math.random, changed };
+      return new Relays({
+        ...common,
+        dial: grpcDial(security),
+        link: new Link({ ...common, dial: grpcDial(security, LINK_PATH), orders }),
         jobsOf: (member) => jobs.of(memberKey(member)),
-        random: Math.random,
         givenUp: (member) => sharing.died([keyOf(member)], 'the coordinator has given it up'),
-        changed: () => events.post({ kind: 'sharing' }),
-      }),
+      });
+    },
     reclaimMs: options.slotsReclaim,
     takenByJobs: (service, address) => takenByJobs(service, address),
     ended: (members) => jobEvents.died(members),
     members: (node) => slots.members(node),
     flush: (member) => slots.flush(member),
     end: (member, reason) => slots.drop(member, reason),
-    changed: () => events.post({ kind: 'sharing' }),
+    changed() {
+      links.review();
+      events.post({ kind: 'sharing' });
+    },
+  });
+  const links = new LinkServer({
+    clock,
+    name,
+    guard: pairs?.sluiceGuard ?? options.xdsSecurity?.sluiceGuard,
+    pace: options.pace,
+    refusal: () => (filter.kind === 'off' ? WITHOUT_FILTER : sharing.refusalOfLink()),
+    orders,
+    shares: () => sharedNow(sharing.state(), controller.state().model),
   });
   const relayed = new RelayServer({
     clock,
     guard: pairs?.guard ?? guard,
     pace: options.pace,
     refusal(hello) {
-      if (filter.kind === 'off') return 'this Sluice counts no slots: it runs with --filter off';
+      if (filter.kind === 'off') return WITHOUT_FILTER;
       if (envoys.withheldFrom(hello.node).size > 0)
         return 'an Envoy of this Sluice without a queue filter uses services with a limit, and shares with nobody';
       return sharing.refusalOfRelayed(hello);
@@ -298,7 +328,7 @@ function assemble(
       if (event.kind === 'disconnected') strays.suspect(event.node.id);
     },
     // Sluices of a Lease come to a port of their own.
-    extraServices: pairs === undefined ? [slots, relayed] : [slots],
+    extraServices: pairs === undefined ? [slots, relayed, links] : [slots],
   });
   const envoys = new Envoys({
     clock,
@@ -415,12 +445,16 @@ function assemble(
   const operator = new Operator({
     model: () => controller.state().model,
     store,
+    tellOthers(orders) {
+      links.tell(orders);
+      return sharing.order(orders) ?? (links.followers.length > 0 ? HOLDS_FOR_ALL : undefined);
+    },
     waiting,
     sharing,
     telemetry,
     isFilterOff: filter.kind === 'off',
   });
-  const startPairs = () => pairs?.start(sharing, relayed);
+  const startPairs = () => pairs?.start(sharing, [relayed, links]);
   const settle = () => ownRegister.settle();
   return {
     server,
@@ -436,6 +470,20 @@ function assemble(
     startPairs,
     settle,
   };
+}
+
+/** How a Sluice calls itself that has no name: two on one machine listen at different places. */
+function ownName([xds]: readonly BindAddress[]): string {
+  if (xds === undefined) return hostname();
+  return `${hostname()}:${xds.kind === 'tcp' ? xds.port : xds.path}`;
+}
+
+/** Who holds the slots of the services with a limit. */
+function sharedNow(state: SharingState, model: Model | undefined): readonly (readonly [string, ToldShares])[] {
+  return (model?.services ?? []).flatMap(({ service: { name, discipline } }) => {
+    const shared = discipline.kind === 'limited' ? describeShared(state, name) : undefined;
+    return shared === undefined ? [] : [[name, { why: [], ...shared }] as const];
+  });
 }
 
 /** What is kept over a restart; each route file has its own. */

@@ -3,6 +3,7 @@ import { fail, ok, type Result } from '../base/result.ts';
 import { formatAddress } from '../model/locator.ts';
 import type { Model } from '../model/model.ts';
 import type { ServiceName } from '../model/service.ts';
+import type { ToldOrder } from '../slots/link-messages.ts';
 import type { Sharing } from '../slots/sharing.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { OverrideStore } from './override-store.ts';
@@ -12,6 +13,8 @@ import type { WaitingAt, WaitingRequests } from './waiting-requests.ts';
 export interface OperatorOptions {
   readonly model: () => Model | undefined;
   readonly store: OverrideStore;
+  /** Tells other Sluices what was ordered here. Where it holds, as a sentence; undefined: there is no other. */
+  readonly tellOthers: (orders: readonly ToldOrder[]) => string | undefined;
   readonly waiting: Pick<WaitingRequests, 'list' | 'cancel'>;
   /** Takes the slots of an Envoy that has ended for good. */
   readonly sharing: Pick<Sharing, 'forget'>;
@@ -70,17 +73,18 @@ export class Operator implements Orders {
     const known = [...paused.keys()].find((name) => name === service);
     const name = known === undefined ? this.#find(service) : ok(known);
     if (!name.ok) return name;
-    const isNew = isPause ? store.pause(name.value, by) : store.resume(name.value);
-    if (!isNew) {
+    const done = isPause ? store.pause(name.value, by) : store.resume(name.value, by);
+    if (done === undefined) {
       const giver = paused.get(name.value)?.by;
       return ok(isPause ? `${service} is paused already, by ${giver}.` : `${service} was not paused.`);
     }
     const what = isPause ? 'paused' : 'resumed';
     telemetry.tell({ kind: 'command', service, message: `${what} by ${by}` });
+    const where = this.#tell([done]);
     return ok(
       isPause
-        ? `${service} is paused: requests wait, and those at its pods finish. Take it back with: sluice resume ${service}`
-        : `${service} is resumed.`,
+        ? `${service} is paused: requests wait, and those at its pods finish.${where} Take it back with: sluice resume ${service}`
+        : `${service} is resumed.${where}`,
     );
   }
 
@@ -94,18 +98,41 @@ export class Operator implements Orders {
       return isDrain
         ? fail(`There is no pod ${pod}. sluice status SERVICE lists those of a service.`)
         : ok(`${pod} was not drained.`);
-    const done = addresses.filter((address) => (isDrain ? store.drain(address, by) : store.undrain(address)));
-    for (const address of done)
+    const done = addresses.flatMap(
+      (address) => (isDrain ? store.drain(address, by) : store.undrain(address, by)) ?? [],
+    );
+    for (const { what } of done)
       telemetry.tell({
         kind: 'command',
-        pod: address,
+        pod: what,
         message: `${isDrain ? 'drained' : 'gets requests again, ordered'} by ${by}`,
       });
     const names = addresses.join(', ');
-    if (!isDrain) return ok(`${names} gets requests again.`);
-    if (done.length === 0)
+    if (done.length === 0 && isDrain)
       return ok(`${names} is drained already, by ${store.current().drained.get(names)?.by ?? by}.`);
-    return ok(`${names} gets no new request and finishes what it has. Take it back with: sluice undrain ${pod}`);
+    const where = this.#tell(done);
+    if (!isDrain) return ok(`${names} gets requests again.${where}`);
+    return ok(
+      `${names} gets no new request and finishes what it has.${where} Take it back with: sluice undrain ${pod}`,
+    );
+  }
+
+  /** Other Sluices have told what was ordered there. */
+  hear(orders: readonly ToldOrder[], from: string): void {
+    for (const { kind, what, isTakenBack, by } of this.#options.store.take(orders)) {
+      const about = kind === 'paused' ? { service: what } : { pod: what };
+      const [given, back] = kind === 'paused' ? ['paused', 'resumed'] : ['drained', 'gets requests again, ordered'];
+      this.#options.telemetry.tell({
+        kind: 'command',
+        ...about,
+        message: `${isTakenBack ? back : given} by ${by}, as Sluice ${from} tells`,
+      });
+    }
+  }
+
+  #tell(orders: readonly ToldOrder[]): string {
+    const where = orders.length === 0 ? undefined : this.#options.tellOthers(orders);
+    return where === undefined ? '' : ` ${where}`;
   }
 
   #forget(envoy: string, by: string): Result<string, string> {
@@ -114,7 +141,9 @@ export class Operator implements Orders {
       case 'connected':
         return fail(`Envoy ${envoy} is connected: it has not ended.`);
       case 'not here':
-        return fail('Another Sluice coordinates the slots: tell that one. sluice status names it.');
+        return fail(
+          'Another Sluice coordinates the slots, and knows who has ended: tell that one. sluice status names it.',
+        );
       case 'unknown':
         return fail(`No Envoy ${envoy} is away. sluice status names those that are.`);
       case 'forgotten':

@@ -2,12 +2,12 @@ import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { type Clock, sleep } from '../base/clock.ts';
 import { formatHostPort, type HostPort } from '../base/host-port.ts';
 import type { Logger } from '../base/log.ts';
-import type { NodeGuard } from '../base/node-guard.ts';
+import type { ClientGuard, NodeGuard } from '../base/node-guard.ts';
 import type { Result } from '../base/result.ts';
 import type { NamespacedApi } from '../kubernetes/own-namespace.ts';
 import type { Register } from '../slots/coordination.ts';
 import type { RelaySecurity } from '../slots/relay-channel.ts';
-import { nodeGuard } from '../xds/protocol/client-names.ts';
+import { clientGuard, nodeGuard } from '../xds/protocol/client-names.ts';
 import { RotatingCredentials } from '../xds/server/credentials.ts';
 import type { ExtraService } from '../xds/server/extra-service.ts';
 import { readTlsFiles, type TlsReader } from '../xds/server/tls-files.ts';
@@ -54,6 +54,8 @@ export class Pairs {
   readonly security: RelaySecurity;
   /** Who may relay streams to here: whoever has the name in its certificate. */
   readonly guard: NodeGuard;
+  /** Who may be another Sluice: the same. */
+  readonly sluiceGuard: ClientGuard;
   readonly #options: PairsOptions;
   readonly #election: CoordinatorLease;
   readonly #read: TlsReader;
@@ -75,7 +77,9 @@ export class Pairs {
     });
     this.register = this.#election.register;
     this.security = { credentials: () => this.#channel(), isTls: true, serverName: lease };
-    this.guard = nodeGuard([{ client: lease, node: '*' }]);
+    const rules = [{ client: lease, node: '*' }];
+    this.guard = nodeGuard(rules);
+    this.sluiceGuard = clientGuard(rules);
     if (tls.kind === 'files') {
       const files = { certificate: tls.certificate, key: tls.key, clientCa: tls.ca };
       this.#read = (now) => readTlsFiles(files, now);
@@ -86,8 +90,8 @@ export class Pairs {
   }
 
   /** From now on, until `stop`. What it needs and does not have is tried until it is there. */
-  start(sharing: Coordinated, relayed: ExtraService): void {
-    this.#starting = this.#start(sharing, relayed);
+  start(sharing: Coordinated, services: readonly ExtraService[]): void {
+    this.#starting = this.#start(sharing, services);
   }
 
   async stop(): Promise<void> {
@@ -97,7 +101,7 @@ export class Pairs {
     await Promise.all([this.#election.stop(), this.#server?.stop()]);
   }
 
-  async #start(sharing: Coordinated, relayed: ExtraService): Promise<void> {
+  async #start(sharing: Coordinated, services: readonly ExtraService[]): Promise<void> {
     const { choice, clock, log } = this.#options;
     const loaded = await this.#persist('the certificate for other Sluices cannot be used', () =>
       RotatingCredentials.load(this.#read, {
@@ -110,7 +114,7 @@ export class Pairs {
     );
     if (loaded === undefined) return;
     this.#credentials = loaded;
-    const server = new PeerServer(relayed, clock);
+    const server = new PeerServer(services, clock);
     const bound = await this.#persist('other Sluices cannot be let in', () =>
       server.start({ kind: 'tcp', ...choice.address }, loaded.server),
     );

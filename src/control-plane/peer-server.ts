@@ -12,13 +12,13 @@ const GRACE_MS = 1000;
 /** Where other Sluices connect: at an address of its own, as Envoys are not to. */
 export class PeerServer {
   readonly #server = new Server(channelOptions(undefined));
-  readonly #service: ExtraService;
+  readonly #services: readonly ExtraService[];
   readonly #clock: Clock;
 
-  constructor(service: ExtraService, clock: Clock) {
-    this.#service = service;
+  constructor(services: readonly ExtraService[], clock: Clock) {
+    this.#services = services;
     this.#clock = clock;
-    this.#server.addService(service.definition, service.implementation);
+    for (const { definition, implementation } of services) this.#server.addService(definition, implementation);
   }
 
   /** The address with its real port, or why it cannot listen there. */
@@ -27,7 +27,7 @@ export class PeerServer {
   }
 
   stop(): Promise<void> {
-    this.#service.end?.();
+    for (const service of this.#services) service.end?.();
     return shutDown(this.#server, this.#clock, GRACE_MS);
   }
 }

@@ -53,12 +53,12 @@ export interface RelaySecurity {
   readonly serverName?: string | undefined;
 }
 
-/** Streams over gRPC. */
-export function grpcDial({ credentials, isTls, serverName }: RelaySecurity): RelayDial {
+/** Streams over gRPC, of the method with this path. */
+export function grpcDial({ credentials, isTls, serverName }: RelaySecurity, path = RELAY_PATH): RelayDial {
   const named = serverName !== undefined && { 'grpc.ssl_target_name_override': serverName };
   return (address, listener) => {
     try {
-      return dial(new Client(address, credentials(), { ...OPTIONS, ...named }), listener, isTls);
+      return dial(new Client(address, credentials(), { ...OPTIONS, ...named }), listener, { isTls, path });
     } catch (error) {
       return failed(reasonOf(error), listener);
     }
@@ -79,8 +79,12 @@ function failed(reason: string, { closed }: RelayListener): RelayCall {
   };
 }
 
-function dial(client: Client, { message, closed }: RelayListener, isTls: boolean): RelayCall {
-  const call = client.makeBidiStreamRequest(RELAY_PATH, same, same);
+function dial(
+  client: Client,
+  { message, closed }: RelayListener,
+  { isTls, path }: { readonly isTls: boolean; readonly path: string },
+): RelayCall {
+  const call = client.makeBidiStreamRequest(path, same, same);
   let isOver = false;
   const over = (reason: string, isRefusal: boolean, fix?: string) => {
     if (isOver) return;

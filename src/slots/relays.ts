@@ -6,6 +6,8 @@ import { Timers } from '../base/timers.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
 import type { MemberId } from './events.ts';
+import type { Link, SharesAsTold } from './link.ts';
+import type { ToldOrder } from './link-messages.ts';
 import type { Peer, PeerEvent } from './peer.ts';
 import type { RelayCall, RelayDial } from './relay-channel.ts';
 import { SILENCE } from './relay-faults.ts';
@@ -28,6 +30,8 @@ export interface RelaysOptions {
   /** Where the coordinator is: `host:port`. */
   readonly address: string;
   readonly dial: RelayDial;
+  /** The stream to it that is there without filters, and ends with these. */
+  readonly link: Pick<Link, 'isOpen' | 'since' | 'fault' | 'coordinator' | 'shares' | 'tell' | 'stop'>;
   /** How this Sluice calls itself. */
   readonly name: string;
   /** The jobs that a filter has told. */
@@ -43,8 +47,10 @@ export interface RelaysOptions {
 /** How the way to the coordinator is. */
 export interface RelaysState {
   readonly address: string;
-  /** Whether it has answered for each filter; undefined: there is no filter here. */
-  readonly isConnected: boolean | undefined;
+  /** How it calls itself; undefined: it has not been reached. */
+  readonly name: string | undefined;
+  /** Whether it has answered, and for each filter. */
+  readonly isConnected: boolean;
   /** Since when it is so, in milliseconds since the epoch. */
   readonly since: number;
 }
@@ -181,12 +187,22 @@ export class Relays {
 
   /** How the way to the coordinator is. */
   state(): RelaysState {
+    const { address, link } = this.#options;
     const all = [...this.#relays.values()];
-    return {
-      address: this.#options.address,
-      isConnected: all.length === 0 ? undefined : all.every(({ isShared }) => isShared),
-      since: this.#away?.since ?? this.#since,
-    };
+    const isConnected = link.isOpen && all.every(({ isShared }) => isShared);
+    const from = this.#away?.since ?? this.#since;
+    const since = isConnected || link.isOpen ? Math.max(link.since, from) : Math.min(link.since, from);
+    return { address, name: link.coordinator, isConnected, since };
+  }
+
+  /** Tells the coordinator what was ordered here. False: it is away, and is told when it is back. */
+  order(orders: readonly ToldOrder[]): boolean {
+    return this.#options.link.tell(orders);
+  }
+
+  /** Who holds the slots of a service, as the coordinator has told last; undefined: it has not. */
+  shares(service: ServiceName): SharesAsTold | undefined {
+    return this.#options.link.shares(service);
   }
 
   /** What somebody has to mend. */
@@ -214,27 +230,43 @@ export class Relays {
         },
       ];
     });
-    return [...this.#awayProblem(isOld), ...refused, ...lacks];
+    return [...this.#awayProblem(isOld), ...this.#linkProblem(isOld), ...refused, ...lacks];
   }
 
   /** Ends all streams. */
   stop(): void {
     for (const peer of [...this.#relays.keys()]) this.close(peer);
+    this.#options.link.stop();
     this.#timers.stop();
   }
 
   #awayProblem(isOld: (since: number) => boolean): readonly Problem[] {
-    const away = this.#away;
+    const away = this.#awayNow();
     if (away === undefined || !isOld(away.since)) return [];
     const since = new Date(away.since).toISOString().slice(11, 19);
     return [
       {
         severity: 'error',
         subject: `coordinator ${this.#options.address}`,
-        message: `does not answer since ${since} UTC (${away.reason}): each Envoy goes on with the slots that it holds, in its own order; no slot moves, and requests of a service of which an Envoy holds none wait there`,
+        message: `does not answer since ${since} UTC (${away.reason}): each Envoy goes on with the slots that it holds, in its own order; no slot moves, requests of a service of which an Envoy holds none wait there, and what is ordered here (sluice pause, drain) holds for the Envoys of this Sluice alone`,
         fix: away.fix,
       },
     ];
+  }
+
+  /** Without a filter it is the link that finds out. */
+  #awayNow(): Away | undefined {
+    const { fault } = this.#options.link;
+    if (this.#away !== undefined || fault === undefined || fault.isRefusal) return this.#away;
+    return this.#relays.size === 0 ? fault : undefined;
+  }
+
+  /** The coordinator does not want the link, or it alone is broken. */
+  #linkProblem(isOld: (since: number) => boolean): readonly Problem[] {
+    const { link, address } = this.#options;
+    if (link.fault === undefined || !isOld(link.fault.since) || this.#awayNow() !== undefined) return [];
+    const message = `does not exchange orders with this Sluice: ${link.fault.reason}; what is ordered here (sluice pause, drain) holds for its own Envoys alone, and who holds which slots is not told`;
+    return [{ severity: 'warning', subject: `coordinator ${address}`, message }];
   }
 
   #dial(relay: Relay): void {

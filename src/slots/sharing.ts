@@ -11,6 +11,8 @@ import type { ServiceName } from '../model/service.ts';
 import type { Coordination, Durable, Register } from './coordination.ts';
 import { add, Coordinator, type CoordinatorMessage, type HeldService, type MemberMessage, sum } from './coordinator.ts';
 import type { MemberId, SlotsEvent } from './events.ts';
+import type { SharesAsTold } from './link.ts';
+import type { ToldOrder } from './link-messages.ts';
 import type { Member } from './member.ts';
 import { localPeer, type Peer, type PeerEvent, type PeerHello, type Streams } from './peer.ts';
 import { keyOf, type RegisteredMember } from './register.ts';
@@ -77,6 +79,8 @@ export interface SharingState {
   readonly follows: RelaysState | 'nobody known' | undefined;
   /** Of a Sluice that does not coordinate: the filters that are connected to it. */
   readonly members: readonly SharingMember[];
+  /** Of a Sluice that follows: who holds the slots of a service, as the coordinator has told last; undefined: it has not. */
+  readonly told: (service: ServiceName) => SharesAsTold | undefined;
   /** Slots of a service by node. */
   readonly held: (service: ServiceName) => ReadonlyMap<string, number>;
   /** Whether the filters here have, or had, a part: each has told a coordinator what it holds, or shared before this start. */
@@ -135,6 +139,7 @@ export const NOT_SHARED: SharingState = {
   follows: undefined,
   members: [],
   takesPart: true,
+  told: () => undefined,
   held: () => new Map(),
   missing: () => 0,
   reclaimMs: undefined,
@@ -268,11 +273,17 @@ export class Sharing {
     return isAlone && register.isDead(keyOf({ node, epoch })) ? 'this filter has ended' : undefined;
   }
 
-  /** Why the stream of a filter may not be relayed to here; undefined: it may. */
-  refusalOfRelayed(hello: PeerHello): string | undefined {
+  /** Why no other Sluice may follow this one; undefined: it may. */
+  refusalOfLink(): string | undefined {
     const { kind } = this.#coordination;
     if (kind === 'follows') return `this Sluice does not coordinate, it follows ${this.#coordination.address}`;
-    if (kind === 'unknown') return 'this Sluice does not coordinate';
+    return kind === 'unknown' ? 'this Sluice does not coordinate' : undefined;
+  }
+
+  /** Why the stream of a filter may not be relayed to here; undefined: it may. */
+  refusalOfRelayed(hello: PeerHello): string | undefined {
+    const refused = this.refusalOfLink();
+    if (refused !== undefined) return refused;
     const newer = this.#peers.get(keyOf(hello));
     if (newer !== undefined && newer.hello.stream > hello.stream) return 'the filter has a newer stream';
     return this.refusal(hello);
@@ -390,6 +401,15 @@ export class Sharing {
     this.#configure();
   }
 
+  /** What an operator has ordered here is told to the coordinator. Where it holds then, as a sentence; undefined: there is no other. */
+  order(orders: readonly ToldOrder[]): string | undefined {
+    if (this.#coordination.kind === 'unknown')
+      return 'It holds for the Envoys of this Sluice alone until it is known who coordinates.';
+    if (this.#relays === undefined) return undefined;
+    if (this.#relays.order(orders)) return 'It holds for the Envoys of all Sluices that share.';
+    return `The coordinator ${this.#relays.state().address} is away: it holds for the Envoys of this Sluice alone until that is back.`;
+  }
+
   /** Somebody knows that an Envoy which is away has ended for good. */
   forget(node: string): 'forgotten' | 'connected' | 'unknown' | 'not here' {
     if (this.isElsewhere) return 'not here';
@@ -430,6 +450,7 @@ export class Sharing {
       follows: this.#relays?.state() ?? (kind === 'unknown' ? 'nobody known' : undefined),
       members,
       takesPart: this.#takesPart(),
+      told: (service) => this.#relays?.shares(service),
       held: (service) => {
         const held = new Map<string, number>();
         for (const each of members) add(held, each.node, this.#heldBy(keyOf(each), service));

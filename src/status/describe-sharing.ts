@@ -25,13 +25,22 @@ export function describeFollows({ follows, members }: SharingState): Status['fol
     state: isKnown ? ('connected' as const) : ('joining' as const),
   }));
   if (follows === 'nobody known') return { state: 'away', members: own };
-  const { address, isConnected, since } = follows;
-  const state = isConnected === undefined ? 'idle' : isConnected ? 'connected' : 'away';
-  return { coordinator: address, state, since: moment(since), members: own };
+  const { address, name, isConnected, since } = follows;
+  const state = isConnected ? ('connected' as const) : ('away' as const);
+  return { coordinator: address, ...(name !== undefined && { name }), state, since: moment(since), members: own };
 }
 
 /** Who holds the slots of a service; undefined: one Envoy has all of them. */
 export function describeShared(state: SharingState, service: ServiceName): LimitedStatus['shared'] | undefined {
+  const told = state.told(service);
+  if (told !== undefined) {
+    const { held, missing, why, oldSince } = told;
+    return {
+      ...{ held, missing, isTold: true as const },
+      ...(missing > 0 && { why }),
+      ...(oldSince !== undefined && { oldSince: moment(oldSince) }),
+    };
+  }
   if (state.term === undefined) return undefined;
   const holders = [...state.held(service)].map(([node, slots]) => ({ node, slots }));
   const held = holders.sort((a, b) => (a.node < b.node ? -1 : 1));
@@ -54,7 +63,8 @@ function whyMissing(
 }
 
 /** Who holds the slots of a service, in words. */
-export function sharedText({ held, missing, why = [] }: NonNullable<LimitedStatus['shared']>): string {
+export function sharedText({ held, missing, why = [], oldSince }: NonNullable<LimitedStatus['shared']>): string {
   const holders = held.map(({ node, slots }) => `${node} ${slots}`).join(', ');
-  return missing === 0 ? holders : `${holders}; ${missing} missing: ${why.join(', ')}`;
+  const now = missing === 0 ? holders : `${holders}; ${missing} missing: ${why.join(', ')}`;
+  return oldSince === undefined ? now : `${now} (as it was when the coordinator was there last, ${oldSince})`;
 }

@@ -101,12 +101,12 @@ function overview(status: Status, now: number, paint: Paint): string {
 /** Who coordinates the slots that Envoys share. */
 function sharingLines({ sharing, follows }: Status, now: number, paint: Paint): readonly string[] {
   if (follows !== undefined) {
-    const { coordinator, state, since: from } = follows;
+    const { coordinator, name, state, since: from } = follows;
     if (coordinator === undefined) return [`slots           ${paint('bad', 'nobody is known to coordinate them')}`];
     const age = from === undefined ? '' : ` for ${since(from, now)}`;
     const tone = state === 'away' ? 'bad' : 'good';
-    const text = state === 'idle' ? 'no queue filter is connected here' : `${state}${age}`;
-    return [`slots           shared; follows ${printable(coordinator)}, ${paint(tone, text)}`];
+    const called = name === undefined ? '' : ` (${printable(name)})`;
+    return [`slots           shared; follows ${printable(coordinator)}${called}, ${paint(tone, `${state}${age}`)}`];
   }
   if (sharing === undefined) return [];
   const { members, term, reclaimMs } = sharing;

@@ -80,7 +80,7 @@ export function gauges(status: Status): string {
     {
       name: 'sluice_coordinator_connected',
       type: 'gauge',
-      help: 'Of a Sluice that follows another one: whether that coordinates the slots of all filters that are connected here (1, also if there is none) or not (0).',
+      help: 'Of a Sluice that follows another one: whether that is reached, and coordinates the slots of all filters that are connected here (1), or not (0).',
       lines:
         follows === undefined ? [] : [series('sluice_coordinator_connected', '', follows.state === 'away' ? 0 : 1)],
     },

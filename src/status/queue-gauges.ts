@@ -65,14 +65,14 @@ export const QUEUE_GAUGES: readonly ServiceGauge[] = [
   gauge(
     'sluice_slots_missing',
     'Slots that nobody can use: the Envoy that holds them is away, or it is not known yet who holds them.',
-    ({ shared }) => shared?.missing,
+    ({ shared }) => ownShare(shared)?.missing,
   ),
   {
     name: 'sluice_slots_held',
     help: 'Slots of a service that an Envoy holds, while several share them.',
     read: (service) =>
       service.kind === 'limited'
-        ? (service.shared?.held ?? []).map(({ node, slots }) => [[label('node', node)], slots])
+        ? (ownShare(service.shared)?.held ?? []).map(({ node, slots }) => [[label('node', node)], slots])
         : [],
   },
   gauge('sluice_slots_in_use', 'Requests that are at the pods of a service.', ({ inUse }) => inUse),
@@ -90,6 +90,11 @@ export const QUEUE_GAUGES: readonly ServiceGauge[] = [
   quantiles('wait', 'From arrival to slot'),
   quantiles('work', 'From slot to last byte'),
 ];
+
+/** What another Sluice coordinates is among the numbers of that one. */
+function ownShare(shared: LimitedStatus['shared']): LimitedStatus['shared'] {
+  return shared?.isTold === true ? undefined : shared;
+}
 
 function gauge(name: string, help: string, read: (service: LimitedStatus) => number | undefined): ServiceGauge {
   return { name, help, read: (service) => (service.kind === 'limited' ? [[[], read(service)]] : []) };

@@ -154,6 +154,10 @@ const service = z.discriminatedUnion('kind', [
         missing: z.number(),
         /** Only while some are missing: why, in words. */
         why: z.exactOptional(z.array(z.string()).readonly()),
+        /** Only where another Sluice coordinates: it has told this. */
+        isTold: z.exactOptional(z.literal(true)),
+        /** Only where that one is away: since when this may not be so any more. */
+        oldSince: z.exactOptional(moment),
       }),
     ),
     /** Requests at its pods now; absent, as is what follows, while no queue filter reports. */
@@ -309,8 +313,10 @@ export const statusSchema = z.object({
     z.object({
       /** Where it is; absent: nobody is known to coordinate. */
       coordinator: z.exactOptional(z.string()),
-      /** `idle`: no filter is connected here, so nothing is said to it. */
-      state: z.enum(['connected', 'away', 'idle']),
+      /** How it calls itself; absent: it has not been reached. */
+      name: z.exactOptional(z.string()),
+      /** `away`: it has not answered, or not for each filter that is connected here. */
+      state: z.enum(['connected', 'away']),
       /** From when; absent: nobody is known. */
       since: z.exactOptional(moment),
       /** The filters that are connected here. `joining`: the coordinator does not know yet what it holds. */

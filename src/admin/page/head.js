@@ -9,9 +9,9 @@ function coordinated({ follows, sharing }) {
   if (sharing !== undefined)
     return `, coordinates the slots of ${many(sharing.members.length, 'queue filter')}, term ${sharing.term}`;
   if (follows === undefined) return '';
-  const { coordinator, state } = follows;
+  const { coordinator, name, state } = follows;
   if (coordinator === undefined) return ', nobody is known to coordinate';
-  return `, follows ${coordinator}${state === 'away' ? ', which is away' : ''}`;
+  return `, follows ${coordinator}${name ? ` (${name})` : ''}${state === 'away' ? ', which is away' : ''}`;
 }
 
 /** What stands above the services. */

@@ -190,7 +190,8 @@ function factsOf(view, at) {
 /** Who holds the slots that several Envoys share. */
 function heldBy({ shared }) {
   if (shared === undefined) return [];
-  const held = shared.held.map(({ node, slots }) => `${node} ${slots}`).join(', ');
+  const old = shared.oldSince === undefined ? '' : ' (as the coordinator told last)';
+  const held = shared.held.map(({ node, slots }) => `${node} ${slots}`).join(', ') + old;
   if (shared.missing === 0) return [['Held by', held]];
   return [['Held by', `${held}; ${many(shared.missing, 'slot')} missing: ${shared.why.join(', ')}`, 'bad']];
 }

@@ -1,4 +1,4 @@
-import { type NodeGuard, openToAll } from '../../base/node-guard.ts';
+import { type ClientGuard, type NodeGuard, openToAll } from '../../base/node-guard.ts';
 
 /** Which clients may speak for which nodes; each side is a whole name, or the beginning of one with `*` at its end. */
 export interface NodeRule {
@@ -31,9 +31,22 @@ export function nodeGuard(rules: readonly NodeRule[] | undefined): NodeGuard {
   return (caller, nodeId) => {
     const names = clientNames(caller.getAuthContext().sslPeerCertificate?.subjectaltname);
     if (mayUse(rules, names, nodeId)) return undefined;
-    const who = names.length === 0 ? 'a client without a name in its certificate' : names.join(', ');
-    return `${who} may not speak for node ${JSON.stringify(nodeId)}`;
+    return `${called(names)} may not speak for node ${JSON.stringify(nodeId)}`;
   };
+}
+
+/** Lets in whoever may speak for some node by `rules`; without rules anybody. */
+export function clientGuard(rules: readonly NodeRule[] | undefined): ClientGuard {
+  return (caller) => {
+    if (rules === undefined) return undefined;
+    const names = clientNames(caller.getAuthContext().sslPeerCertificate?.subjectaltname);
+    const isNamed = rules.some(({ client }) => names.some((name) => matches(client, name)));
+    return isNamed ? undefined : `${called(names)} may not speak for any node`;
+  };
+}
+
+function called(names: readonly string[]): string {
+  return names.length === 0 ? 'a client without a name in its certificate' : names.join(', ');
 }
 
 function matches(pattern: string, text: string): boolean {

@@ -7,7 +7,7 @@ import { type Status, statusSchema } from '../../../src/status/status.ts';
 import { startEnvoy, type TestEnvoy } from '../kit/envoy.ts';
 import { freePorts } from '../kit/ports.ts';
 import { type RouteFile, routeFileText } from '../kit/sluice.ts';
-import { type LogLine, SluiceProcess } from '../kit/sluice-process.ts';
+import { type LogLine, runSluice, SluiceProcess } from '../kit/sluice-process.ts';
 
 /** `sluice serve` without an Envoy, for tests that bring several. */
 export class ControlPlane {
@@ -96,6 +96,12 @@ export class ControlPlane {
       headers: { accept: 'application/json' },
     });
     return response.text();
+  }
+
+  /** What `sluice` with these words answers, asked of this one. */
+  async command(...words: readonly string[]): Promise<string> {
+    const { output, errors } = await runSluice([...words, '--admin', String(this.#serving?.fields['admin'])]);
+    return output + errors;
   }
 
   async #serves(): Promise<void> {

@@ -22,19 +22,25 @@ function start(
   answer: WaitingAnswer = { requests: [waits(1), waits(2)], waiting: 2, silent: 0 },
   isFilterOff = false,
   model = exampleModel(exampleRouting()),
+  where: string | undefined = undefined,
 ) {
+  const toldOthers: string[] = [];
   const told: string[] = [];
   const cancelled: number[] = [];
   const store = new OverrideStore({ path: undefined, clock: new FakeClock(), changed: () => {}, onFault: () => {} });
   const operator = new Operator({
     model: () => model,
     store,
+    tellOthers(orders) {
+      toldOthers.push(...orders.map(({ kind, what, isTakenBack }) => `${isTakenBack ? 'not ' : ''}${kind} ${what}`));
+      return where;
+    },
     waiting: { list: async () => answer, cancel: (_, { id }) => void cancelled.push(id) },
     sharing: { forget: (node) => (node === 'gone' ? 'forgotten' : node === 'here' ? 'connected' : 'unknown') },
     telemetry: { tell: ({ message }) => void told.push(message) },
     isFilterOff,
   });
-  return { operator, store, told, cancelled };
+  return { operator, store, told, toldOthers, cancelled };
 }
 
 test('a service is paused and resumed, by whom is told', async () => {
@@ -128,4 +134,27 @@ test('a filter that does not answer, and no filter at all', async () => {
   const { operator } = start(undefined, true);
   expect(await operator.queue('codec', 1)).toMatchObject({ ok: false });
   expect(await operator.give({ kind: 'pause', service: 'codec' }, 'kim')).toMatchObject({ ok: false });
+});
+
+test('other Sluices are told of each order, and the answer says where it holds; what they order is carried out', async () => {
+  const { operator, store, told, toldOthers } = start(undefined, false, undefined, 'It holds everywhere.');
+  expect(await operator.give({ kind: 'pause', service: 'codec' }, 'kim')).toMatchObject({
+    value: expect.stringContaining('those at its pods finish. It holds everywhere. Take it back with'),
+  });
+  expect(await operator.give({ kind: 'drain', pod: '10.0.0.1' }, 'kim')).toMatchObject({
+    value: expect.stringContaining('It holds everywhere.'),
+  });
+  const [paused] = store.all();
+  operator.hear(
+    [{ kind: 'paused', what: 'codec', isTakenBack: true, by: 'lee', at: (paused?.at ?? 0) + 1 }],
+    'sluice-2',
+  );
+  expect(store.current().paused.size).toBe(0);
+  // It is known already.
+  operator.hear(store.all(), 'sluice-2');
+  expect(await operator.give({ kind: 'undrain', pod: '10.0.0.1' }, 'kim')).toMatchObject({
+    value: '10.0.0.1:80 gets requests again. It holds everywhere.',
+  });
+  expect(toldOthers).toEqual(['paused codec', 'drained 10.0.0.1:80', 'not drained 10.0.0.1:80']);
+  expect(told.filter((message) => message.includes('sluice-2'))).toEqual(['resumed by lee, as Sluice sluice-2 tells']);
 });

@@ -31,27 +31,31 @@ function open(path: string | undefined) {
 test('orders outlive the process', () => {
   const path = join(folder(), 'not-there-yet', 'orders.json');
   const { store, seen } = open(path);
-  expect(store.pause(codec, 'kim@build')).toBe(true);
-  expect(store.drain('10.0.0.1:80', 'kim@build')).toBe(true);
+  expect(store.pause(codec, 'kim@build')).toBeDefined();
+  expect(store.drain('10.0.0.1:80', 'kim@build')).toBeDefined();
   expect(seen).toEqual({ changes: 2, faults: [] });
   const again = open(path).store;
   expect(again.current()).toEqual({
     paused: new Map([['codec', { by: 'kim@build', at: 1000 }]]),
     drained: new Map([['10.0.0.1:80', { by: 'kim@build', at: 1000 }]]),
   });
-  expect(again.resume(codec)).toBe(true);
-  expect(again.undrain('10.0.0.1:80')).toBe(true);
-  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ paused: {}, drained: {} });
+  expect(again.resume(codec, 'lee')).toBeDefined();
+  expect(again.undrain('10.0.0.1:80', 'lee')).toBeDefined();
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({
+    ...{ paused: {}, drained: {} },
+    // Later than the word that it takes back, whatever the clock says.
+    ...{ resumed: { codec: { by: 'lee', at: 1001 } }, undrained: { '10.0.0.1:80': { by: 'lee', at: 1001 } } },
+  });
 });
 
 test('an order given twice keeps its first giver, and one that was not given is not taken back', () => {
   const { store, seen } = open(undefined);
   store.pause(codec, 'kim');
-  expect(store.pause(codec, 'lee')).toBe(false);
+  expect(store.pause(codec, 'lee')).toBeUndefined();
   expect(store.current().paused.get(codec)?.by).toBe('kim');
-  expect(store.undrain('10.0.0.1:80')).toBe(false);
-  expect(store.resume(codec)).toBe(true);
-  expect(store.resume(codec)).toBe(false);
+  expect(store.undrain('10.0.0.1:80', 'lee')).toBeUndefined();
+  expect(store.resume(codec, 'kim')).toBeDefined();
+  expect(store.resume(codec, 'kim')).toBeUndefined();
   expect(seen.changes).toBe(2);
 });
 
@@ -71,7 +75,34 @@ test('a folder that cannot be written: the order holds all the same, and it is t
   chmodSync(made, 0o700);
   const { store, seen } = open(path);
   seen.faults.length = 0;
-  expect(store.pause(codec, 'kim')).toBe(true);
+  expect(store.pause(codec, 'kim')).toBeDefined();
   expect(store.current().paused.size).toBe(1);
   expect(seen.faults[0]).toContain(`${path} cannot be written`);
+});
+
+test('Sluices that tell each other all that they know have the same orders, the later word on each thing', () => {
+  const [one, other] = [open(undefined).store, open(undefined).store];
+  one.pause(codec, 'kim');
+  other.drain('10.0.0.1:80', 'lee');
+  other.drain('10.0.0.2:80', 'lee');
+  other.undrain('10.0.0.2:80', 'lee');
+  const tell = () => [one.take(other.all()), other.take(one.all())];
+  expect(tell().map((news) => news.map(({ kind, what }) => `${kind} ${what}`))).toEqual([
+    ['drained 10.0.0.1:80'],
+    ['paused codec'],
+  ]);
+  expect(tell()).toEqual([[], []]);
+  // Taken back where it was not given, by a clock that stands still.
+  other.resume(codec, 'lee');
+  one.undrain('10.0.0.1:80', 'kim');
+  tell();
+  for (const store of [one, other]) expect(store.current()).toEqual({ paused: new Map(), drained: new Map() });
+});
+
+test('what another Sluice tells is bounded', () => {
+  const { store } = open(undefined);
+  const word = { kind: 'drained', what: 'x', isTakenBack: false, by: 'x', at: 1 } as const;
+  expect(store.take([{ ...word, what: 'x'.repeat(1000) }])).toEqual([]);
+  expect(store.take([{ ...word, at: Number.MAX_SAFE_INTEGER }])).toEqual([]);
+  expect(store.take(Array.from({ length: 20_000 }, (_, at) => ({ ...word, what: String(at) })))).toHaveLength(10_000);
 });

@@ -3,6 +3,7 @@ import { FakeClock } from '../../../src/base/clock.ts';
 import { makeLogger } from '../../../src/base/log.ts';
 import type { ServiceName } from '../../../src/model/service.ts';
 import type { CoordinatorMessage } from '../../../src/slots/coordinator.ts';
+import type { LinkFault } from '../../../src/slots/link.ts';
 import type { Peer } from '../../../src/slots/peer.ts';
 import type { RelayListener } from '../../../src/slots/relay-channel.ts';
 import {
@@ -27,6 +28,15 @@ function world() {
   const clock = new FakeClock();
   const opened: Opened[] = [];
   const givenUp: string[] = [];
+  const link = {
+    isOpen: true,
+    since: 0,
+    fault: undefined as LinkFault | undefined,
+    coordinator: 'host:18000',
+    shares: () => undefined,
+    tell: () => true,
+    stop() {},
+  };
   const relays = new Relays({
     clock,
     log: makeLogger('silent'),
@@ -41,6 +51,7 @@ function world() {
         },
       };
     },
+    link,
     name: 'sluice-2',
     jobsOf: () => [{ service: CODEC, address: 'p:1', id: 'job', slots: 2 }],
     random: () => 1,
@@ -52,6 +63,7 @@ function world() {
   return {
     clock,
     relays,
+    link,
     opened,
     givenUp,
     last,
@@ -243,4 +255,24 @@ test('what the coordinator refuses, gives up or lacks is told', async () => {
   expect(relays.problems()).toEqual([]);
   say({ kind: 'say', messages: [{ kind: 'dead' }] });
   expect([said.at(-1), givenUp]).toEqual([{ kind: 'dead' }, ['edge']]);
+});
+
+test('without a filter it is the link that finds out that the coordinator is away; what it alone lacks is told apart', async () => {
+  const { relays, link, clock, filter, say } = world();
+  expect([relays.state().isConnected, relays.problems()]).toEqual([true, []]);
+  const fault = { reason: 'nobody listens there', fix: 'start it', isRefusal: false, since: clock.now() };
+  Object.assign(link, { isOpen: false, fault });
+  await clock.advance(2900);
+  expect(relays.problems()).toEqual([]);
+  await clock.advance(200);
+  expect(relays.state().isConnected).toBe(false);
+  expect(relays.problems()).toMatchObject([
+    { severity: 'error', subject: 'coordinator sluice-1:18000', fix: 'start it' },
+  ]);
+  relays.open(filter().peer);
+  say(WELCOME);
+  say(SHARE);
+  expect(relays.problems()).toMatchObject([
+    { severity: 'warning', message: expect.stringContaining('does not exchange orders with this Sluice: nobody') },
+  ]);
 });

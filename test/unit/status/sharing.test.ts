@@ -81,7 +81,7 @@ test('a Sluice that follows another one tells whom, since when, and which of its
     { ...member, node: 'edge-1', isKnown: true },
     { ...member, node: 'edge-2', isKnown: false },
   ];
-  const follows = { address: 'sluice-1:18000', isConnected: false, since: NOW - 60_000 };
+  const follows = { address: 'sluice-1:18000', name: undefined, isConnected: false, since: NOW - 60_000 };
   const status = describeStatus(exampleInput({ sharing: { ...NOT_SHARED, members, follows } }));
   const since = new Date(NOW - 60_000).toISOString();
   expect(status.follows).toEqual({
@@ -96,9 +96,11 @@ test('a Sluice that follows another one tells whom, since when, and which of its
   expect(gauges(status)).toContain('sluice_coordinator_connected 0\n');
   const options = { paint: (_: unknown, part: string) => part, sort: 'name' } as const;
   expect(formatStatus(status, options)).toContain('slots           shared; follows sluice-1:18000, away for 1m\n');
-  // While it has no filter it is still one that follows: what its Envoys hold is counted elsewhere.
-  const idle = { ...NOT_SHARED, follows: { ...follows, isConnected: undefined } };
-  expect(gauges(describeStatus(exampleInput({ sharing: idle })))).toContain('sluice_coordinator_connected 1\n');
+  const there = describeStatus(
+    exampleInput({ sharing: { ...NOT_SHARED, follows: { ...follows, name: 'edge-host:18000', isConnected: true } } }),
+  );
+  expect(gauges(there)).toContain('sluice_coordinator_connected 1\n');
+  expect(formatStatus(there, options)).toContain('follows sluice-1:18000 (edge-host:18000), connected for 1m\n');
   const unknown = describeStatus(exampleInput({ sharing: { ...NOT_SHARED, follows: 'nobody known' } }));
   expect(unknown.follows).toEqual({ state: 'away', members: [] });
 });
@@ -109,4 +111,23 @@ test('while one Envoy has all slots nothing of that is told', () => {
   expect(status.services.filter((service) => 'shared' in service)).toEqual([]);
   for (const name of ['sluice_slots_held', 'sluice_slots_missing', 'sluice_members', 'sluice_coordinator_connected'])
     expect(gauges(status)).not.toContain(`${name}{`);
+});
+
+test('a Sluice that follows shows who holds the slots as the coordinator has told, and does not count them once more', () => {
+  const held = [
+    { node: 'edge-1', slots: 1 },
+    { node: 'edge-2', slots: 2 },
+  ];
+  const told = { held, missing: 1, why: ['edge-3 holds 1, and is away'], oldSince: NOW - 60_000 };
+  const follows = { address: 'sluice-1:18000', name: undefined, isConnected: false, since: NOW - 60_000 };
+  const status = describeStatus(exampleInput({ sharing: { ...NOT_SHARED, follows, told: () => told } }));
+  const codec = status.services.find(({ name }) => name === 'codec');
+  if (codec?.kind !== 'limited') throw new Error('the example has it');
+  const oldSince = new Date(NOW - 60_000).toISOString();
+  expect(codec.shared).toEqual({ held, missing: 1, why: told.why, isTold: true, oldSince });
+  expect(formatService(status, codec, (_, part) => part)).toContain(
+    `held by       edge-1 1, edge-2 2; 1 missing: edge-3 holds 1, and is away (as it was when the coordinator was there last, ${oldSince})\n`,
+  );
+  expect(gauges(status)).not.toContain('sluice_slots_held{');
+  expect(gauges(status)).not.toContain('sluice_slots_missing{');
 });

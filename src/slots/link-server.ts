@@ -1,0 +1,165 @@
+import { status } from '@grpc/grpc-js';
+import type { Clock } from '../base/clock.ts';
+import type { ClientGuard } from '../base/node-guard.ts';
+import {
+  LINK_PATH,
+  LINK_PROTOCOL,
+  type LinkHello,
+  type LinkMessage,
+  readLink,
+  type ToldOrder,
+  type ToldShares,
+  writeLink,
+} from './link-messages.ts';
+import { type PacedStream, PacedStreams } from './paced-streams.ts';
+import { DEFAULT_PACE } from './server.ts';
+import type { Pace } from './write-message.ts';
+
+/** What operators have ordered, as Sluices tell each other. */
+export interface ToldOrders {
+  /** All that is in force, and what was taken back lately. */
+  readonly all: () => readonly ToldOrder[];
+  /** Another Sluice, which calls itself so, has told these. */
+  readonly take: (orders: readonly ToldOrder[], from: string) => void;
+}
+
+/** What the server of links works with. */
+export interface LinkServerOptions {
+  readonly clock: Clock;
+  /** How this Sluice calls itself. */
+  readonly name: string;
+  /** Which clients may be other Sluices; anybody by default. */
+  readonly guard?: ClientGuard | undefined;
+  readonly pace?: Pace | undefined;
+  /** Why nobody is welcome; undefined: others are. */
+  readonly refusal: () => string | undefined;
+  readonly orders: ToldOrders;
+  /** Who holds the slots of each service. */
+  readonly shares: () => Iterable<readonly [string, ToldShares]>;
+}
+
+/** A Sluice that follows, as it is known by its link. */
+interface Follower {
+  readonly name: string;
+  /** What it was told last of each service, as text. */
+  readonly told: Map<string, string>;
+}
+
+type Stream = PacedStream<Follower>;
+type Introduced = LinkHello & { readonly node: string };
+
+/** How often those that follow are told who holds what: they only show it. */
+const SHARES_MS = 2000;
+
+const HEARTBEAT = writeLink({ kind: 'heartbeat' });
+
+/** The service whose streams Sluices open that follow this one: each has one, whether it has filters or not. */
+export class LinkServer {
+  readonly #options: LinkServerOptions;
+  readonly #pace: Pace;
+  readonly #open = new Set<Stream>();
+  readonly #streams: PacedStreams<LinkMessage | Introduced, Introduced, Follower>;
+  #sharesAt = 0;
+
+  constructor(options: LinkServerOptions) {
+    const { clock, guard, pace = DEFAULT_PACE, refusal } = options;
+    this.#options = options;
+    this.#pace = pace;
+    this.#streams = new PacedStreams<LinkMessage | Introduced, Introduced, Follower>({
+      ...{ clock, pace, path: LINK_PATH, protocol: LINK_PROTOCOL },
+      guard: (caller) => guard?.(caller),
+      refusal: () => refusal(),
+      messageName: 'LinkMessage',
+      client: 'Sluice that follows',
+      endStatus: status.ABORTED,
+      read: readLink,
+      helloOf: (message) => (message.kind === 'hello' ? { ...message, node: '' } : undefined),
+      enter: (stream, hello) => this.#enter(stream, hello),
+      take: (stream, follower, message) => this.#take(stream, follower, message),
+      closed: (follower) => this.#closed(follower),
+      isIntroduced: () => true,
+      heartbeat: () => HEARTBEAT,
+      lookAfter: (now) => this.#tellShares(now),
+    });
+  }
+
+  get definition() {
+    return this.#streams.definition;
+  }
+
+  get implementation() {
+    return this.#streams.implementation;
+  }
+
+  /** How those that follow call themselves. */
+  get followers(): readonly string[] {
+    return [...this.#open].flatMap(({ peer }) => (peer === undefined ? [] : [peer.name]));
+  }
+
+  /** Tells all that follow what was ordered here. */
+  tell(orders: readonly ToldOrder[]): void {
+    for (const stream of this.#open) this.#write(stream, { kind: 'orders', orders });
+  }
+
+  /** Ends the streams where nobody is welcome any more: another Sluice coordinates. */
+  review(): void {
+    const reason = this.#options.refusal();
+    if (reason !== undefined) for (const stream of [...this.#open]) this.#streams.end(stream, reason);
+  }
+
+  /** Ends all streams in order: the server is about to stop. */
+  end(): void {
+    this.#streams.endAll('the coordinator stops');
+  }
+
+  #enter(stream: Stream, { sluice }: Introduced): void {
+    const { name, orders } = this.#options;
+    stream.peer = { name: sluice, told: new Map() };
+    this.#open.add(stream);
+    this.#write(stream, { kind: 'hello', protocol: LINK_PROTOCOL, sluice: name, ...paceOf(this.#pace) });
+    this.#write(stream, { kind: 'orders', orders: orders.all() });
+    this.#sharesAt = 0;
+  }
+
+  #take(stream: Stream, { name }: Follower, message: LinkMessage): void {
+    if (message.kind !== 'orders') return;
+    this.#options.orders.take(message.orders, name);
+    for (const other of this.#open) if (other !== stream && message.orders.length > 0) this.#write(other, message);
+  }
+
+  #closed(follower: Follower): void {
+    for (const stream of this.#open) if (stream.peer === follower) this.#open.delete(stream);
+  }
+
+  /** Whether it has to be asked again. */
+  #tellShares(now: number): boolean {
+    if (this.#open.size === 0 || now - this.#sharesAt < SHARES_MS) return false;
+    this.#sharesAt = now;
+    const shares = [...this.#options.shares()].map(([service, told]) => [service, told, JSON.stringify(told)] as const);
+    for (const stream of this.#open) {
+      const told = stream.peer?.told ?? new Map<string, string>();
+      const gone = new Set(told.keys());
+      const services: (readonly [string, ToldShares | undefined])[] = [];
+      for (const [service, what, text] of shares) {
+        gone.delete(service);
+        if (told.get(service) === text) continue;
+        told.set(service, text);
+        services.push([service, what]);
+      }
+      for (const service of gone) {
+        told.delete(service);
+        services.push([service, undefined]);
+      }
+      if (services.length > 0) this.#write(stream, { kind: 'shares', services });
+    }
+    return false;
+  }
+
+  #write(stream: Stream, message: LinkMessage): void {
+    this.#streams.write(stream, writeLink(message));
+  }
+}
+
+function paceOf({ heartbeatMs, deadAfterMs }: Pace) {
+  return { heartbeatMs, deadAfterMs };
+}
