@@ -19,6 +19,14 @@ export class KeptFile implements KeptText {
     }
   }
 
+  get name(): string {
+    return this.#path;
+  }
+
+  setAside(): void {
+    renameSync(this.#path, `${this.#path}.unreadable`);
+  }
+
   write(text: string): void {
     const temporary = `${this.#path}.${process.pid}.tmp`;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });

@@ -30,9 +30,21 @@ export type Coordination =
   | { readonly kind: 'follows'; readonly address: string }
   /**
    * Nobody is known to coordinate, or it is not known who. `followed`: an earlier start followed the Sluice at this address, whose
-   * Envoys may have slots, and this one is not told to.
+   * Envoys may have slots, and this one is not told to. `unreadable`: what an earlier start has kept cannot be read.
    */
-  | { readonly kind: 'unknown'; readonly followed?: string };
+  | { readonly kind: 'unknown'; readonly followed?: string; readonly unreadable?: Unreadable };
+
+/** What an earlier start has kept of who may have slots cannot be read. */
+export interface Unreadable {
+  /** The file. */
+  readonly what: string;
+  readonly reason: string;
+  /**
+   * Begins anew, as a filter that comes shows that nothing is lost: it has the slots of the pods that an earlier start gave it alone, so nobody else has
+   * any.
+   */
+  readonly begin: () => Coordination;
+}
 
 /**
  * Writes to the Lease (rule 3c). True: it was ours with this term when the write arrived. False: it is not any more; another

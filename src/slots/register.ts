@@ -28,13 +28,17 @@ export interface KeptText {
   read(): string | undefined;
   /** It is there when this returns, all or nothing. */
   write(text: string): void;
+  /** Moves what cannot be read out of the way, and keeps it: the next text is not written over it. */
+  setAside(): void;
+  /** What it is called. */
+  readonly name: string;
 }
 
 /** What the register works with. */
 export interface MemberRegisterOptions {
   /** What is kept of it over a restart; undefined: nothing. */
   readonly kept: KeptText | undefined;
-  /** Told why it could not be read or kept. */
+  /** Told why it could not be kept. */
   readonly onFault: (reason: string) => void;
 }
 
@@ -50,6 +54,8 @@ export function keyOf({ node, epoch }: Pick<RegisteredMember, 'node' | 'epoch'>)
 export class MemberRegister implements Register {
   /** Whether there was a file of an earlier start. */
   readonly wasKept: boolean;
+  /** Why the file of an earlier start cannot be read: who may have slots is not known. Undefined: it can, or there is none. */
+  #unreadable: string | undefined;
   readonly #options: MemberRegisterOptions;
   readonly #members = new Map<string, RegisteredMember>();
   readonly #dead = new Set<string>();
@@ -61,6 +67,13 @@ export class MemberRegister implements Register {
   constructor(options: MemberRegisterOptions) {
     this.#options = options;
     this.wasKept = this.#read();
+  }
+
+  get unreadable(): { readonly what: string; readonly reason: string } | undefined {
+    const { kept } = this.#options;
+    return this.#unreadable === undefined || kept === undefined
+      ? undefined
+      : { what: kept.name, reason: this.#unreadable };
   }
 
   /** Whether anything is kept for the next start. */
@@ -91,7 +104,7 @@ export class MemberRegister implements Register {
 
   /** This start follows a coordinator, or none. Kept as soon as a filter comes, or with `settle`. */
   follow(address: string | undefined): void {
-    if (address === this.#followed) return;
+    if (address === this.#followed && this.#unreadable === undefined) return;
     this.#followed = address;
     this.#isUnkept = true;
   }
@@ -132,9 +145,8 @@ export class MemberRegister implements Register {
   read(): undefined {}
 
   #read(): boolean {
-    const { kept, onFault } = this.#options;
     try {
-      const text = kept?.read();
+      const text = this.#options.kept?.read();
       if (text === undefined) return false;
       const { term, members, dead, follows } = fileSchema.parse(JSON.parse(text));
       this.#term = term;
@@ -143,7 +155,7 @@ export class MemberRegister implements Register {
       this.#followed = follows;
       return true;
     } catch (error) {
-      onFault(`who may hold slots cannot be read: ${reasonOf(error)}`);
+      this.#unreadable = reasonOf(error);
       return false;
     }
   }
@@ -152,6 +164,11 @@ export class MemberRegister implements Register {
     const { kept, onFault } = this.#options;
     try {
       const follows = this.#followed;
+      if (this.#unreadable !== undefined && kept !== undefined) {
+        onFault(`${kept.name} cannot be read, and is kept beside the new one: ${this.#unreadable}`);
+        kept.setAside();
+        this.#unreadable = undefined;
+      }
       kept?.write(JSON.stringify({ term: this.#term, members: this.members, dead: this.dead, follows }));
       this.#isUnkept = false;
     } catch (error) {

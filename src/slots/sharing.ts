@@ -8,7 +8,7 @@ import { formatAddress } from '../model/locator.ts';
 import type { ServiceWithPods } from '../model/model.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ServiceName } from '../model/service.ts';
-import type { Coordination, Durable, Register } from './coordination.ts';
+import type { Coordination, Durable, Register, Unreadable } from './coordination.ts';
 import { add, Coordinator, type CoordinatorMessage, type HeldService, type MemberMessage, sum } from './coordinator.ts';
 import type { MemberId, SlotsEvent } from './events.ts';
 import type { SharesAsTold } from './link.ts';
@@ -323,6 +323,7 @@ export class Sharing {
     const key = keyOf(hello);
     const before = this.#peers.get(key);
     this.#drop(key);
+    if (this.#coordination.kind === 'unknown' && this.#hasAll(peer)) this.#beginAnew();
     this.#peers.set(key, peer);
     if (before !== undefined && before !== peer) before.end('the filter has opened another stream');
     this.#buryBefore(hello);
@@ -336,6 +337,22 @@ export class Sharing {
     this.#welcome(peer);
     this.#look();
     this.#options.changed();
+  }
+
+  /** Whether a filter that comes had all slots of its pods from an earlier start: nobody else has any then. */
+  #hasAll(peer: Peer): boolean {
+    if (peer.via !== undefined || peer.hello.shares || this.#shares.has(peer)) return false;
+    return [...peer.services].some((name) => peer.usable(name).size > 0);
+  }
+
+  #beginAnew(): void {
+    const { unreadable } = this.#coordination.kind === 'unknown' ? this.#coordination : {};
+    if (unreadable === undefined) return;
+    this.#options.log.warn(
+      { file: unreadable.what, reason: unreadable.reason },
+      'who may hold slots could not be read, but an Envoy has come that has them all: it begins anew',
+    );
+    this.coordinate(unreadable.begin());
   }
 
   /** The stream of a filter is over. False: another one has taken its place. */
@@ -475,8 +492,9 @@ export class Sharing {
     if (this.#relays !== undefined) return this.#relays.problems();
     const now = this.#options.clock.monotonic();
     if (this.#coordination.kind === 'unknown') {
-      const { followed } = this.#coordination;
+      const { followed, unreadable } = this.#coordination;
       if (followed !== undefined) return [followedProblem(followed)];
+      if (unreadable !== undefined) return [unreadableProblem(unreadable)];
       return now - this.#coordinatedAt < TELL_MS ? [] : [NOBODY_KNOWN];
     }
     if (this.#coordinator === undefined) return [];
@@ -1129,6 +1147,15 @@ function followedProblem(address: string): Problem {
     subject: 'slots',
     message: `this Sluice followed the coordinator ${address}, and was started without --coordinator: Envoys of other Sluices may have slots of the same pods, so it makes none; its Envoys go on with those that they have, and one that starts has none`,
     fix: `start it with --coordinator ${address} again; or, if no other Sluice shares these pods any more, once with --coordinator none, which forgets that`,
+  };
+}
+
+function unreadableProblem({ what, reason }: Unreadable): Problem {
+  return {
+    severity: 'error',
+    subject: 'slots',
+    message: `who may have slots is not known, as ${what} cannot be read (${reason}): this Sluice makes none, so that no pod gets more than its limit; Envoys go on with those that they have, and one that starts has none`,
+    fix: `make that file readable, or put its last copy back, and start Sluice again; or end all Envoys that share these pods, and start it once with --coordinator none, which keeps the file as ${what}.unreadable and begins anew; or, if it is to follow another Sluice, start it with --coordinator ADDRESS`,
   };
 }
 

@@ -3,12 +3,19 @@ import { ownCoordination } from '../../../src/control-plane/own-coordination.ts'
 import { type KeptText, MemberRegister } from '../../../src/slots/register.ts';
 
 /** What is kept over starts, here in memory. */
-function kept(): KeptText {
-  let text: string | undefined;
+function kept(): KeptText & { text: string | undefined; aside: string | undefined } {
   return {
-    read: () => text,
-    write: (next) => {
-      text = next;
+    name: 'members.json',
+    text: undefined,
+    aside: undefined,
+    read() {
+      return this.text;
+    },
+    write(next) {
+      this.text = next;
+    },
+    setAside() {
+      this.aside = this.text;
     },
   };
 }
@@ -17,8 +24,8 @@ function kept(): KeptText {
 function start(file: KeptText | undefined, coordinator?: string, settles = true) {
   const register = new MemberRegister({
     kept: file,
-    onFault: (reason) => {
-      throw new Error(reason);
+    onFault(reason) {
+      if (!reason.includes('is kept beside')) throw new Error(reason);
     },
   });
   const coordination = ownCoordination(register, coordinator);
@@ -63,4 +70,30 @@ test('a start that fails changes nothing; one that a filter has come to counts a
 test('without a state folder nothing is known of the start before', () => {
   expect(start(undefined, 'one:1').coordination.kind).toBe('follows');
   expect(start(undefined).coordination.kind).toBe('alone');
+});
+
+test('who cannot read what was kept makes no slots until it is told to, or the file is back', () => {
+  const file = kept();
+  start(file).register.add(A);
+  const good = file.text;
+  file.text = '{"term":';
+  for (let round = 0; round < 2; round++) {
+    expect(start(file).coordination).toMatchObject({
+      kind: 'unknown',
+      unreadable: { what: 'members.json', reason: expect.stringContaining('JSON') },
+    });
+    expect(file.text).toBe('{"term":');
+  }
+  file.text = good;
+  expect(start(file).register.members).toEqual([A]);
+  file.text = '{"term":';
+  expect(start(file, 'none').coordination.kind).toBe('alone');
+  expect([file.aside, start(file).coordination.kind]).toEqual(['{"term":', 'alone']);
+});
+
+test('who follows goes on with a file that cannot be read: the other one knows who may have slots', () => {
+  const file = kept();
+  file.text = 'x';
+  expect(start(file, 'one:1').coordination).toEqual({ kind: 'follows', address: 'one:1' });
+  expect([file.aside, start(file).coordination]).toEqual(['x', { kind: 'unknown', followed: 'one:1' }]);
 });
