@@ -62,6 +62,9 @@ async function start(name: Name): Promise<Side> {
       xds: { kind: 'tcp', host: '127.0.0.1', port: xds },
       admin: { host: '127.0.0.1', port: envoyAdmin },
     }),
+    'warn',
+    undefined,
+    1,
   );
   const live = async () => (await envoy.admin.state()).ok && (await answers(port));
   await until(live, { what: `${name} to answer`, within: 30_000, every: 100 });

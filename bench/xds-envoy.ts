@@ -68,7 +68,7 @@ async function start(): Promise<void> {
   const begin = performance.now();
   const args = ['serve', '--routes', file, '--xds', `127.0.0.1:${xds}`];
   const serve = new SluiceProcess([...args, '--admin', '127.0.0.1:0', '--log-level', 'debug']);
-  const envoy = await startEnvoy(bootstrap(xds));
+  const envoy = await startEnvoy(bootstrap(xds), 'warn', undefined, 1);
   const acked = new Set<string>();
   let read = 0;
   while (acked.size < EVERYTHING && performance.now() - begin < 60_000) {
@@ -169,7 +169,7 @@ async function changes(): Promise<void> {
   const stopping = new AbortController();
   const running = controller.run(stopping.signal);
   const begun = performance.now();
-  const envoy = await startEnvoy(bootstrap(address.port));
+  const envoy = await startEnvoy(bootstrap(address.port), 'warn', undefined, 1);
   const until = async (done: () => boolean) => {
     while (!done()) await new Promise((resolve) => setTimeout(resolve, 1));
   };

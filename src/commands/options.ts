@@ -41,6 +41,13 @@ export function parsePort(text: string): number {
   return port;
 }
 
+/** A number of worker threads. Throws what commander prints to the user. */
+export function parseWorkers(text: string): number {
+  const workers = Number(text);
+  if (!/^\d{1,3}$/.test(text) || workers < 1) throw new InvalidArgumentError('Write a number from 1 to 999.');
+  return workers;
+}
+
 /** `127.0.0.1:18000`, `[::1]:18000` or `unix:/run/sluice.sock`. Throws what commander prints to the user. */
 export function parseBindAddress(text: string): BindAddress {
   if (text.startsWith('unix:') && text.length > 5) return { kind: 'unix', path: text.slice(5) };

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -29,6 +30,7 @@ import {
   kubeconfigOption,
   logLevelOption,
   parsePort,
+  parseWorkers,
   routesOption,
 } from './options.ts';
 import { stateDir, stateDirOption } from './state-dir.ts';
@@ -38,6 +40,7 @@ import { aborted, stopSignals } from './stop-signal.ts';
 interface Options extends DnsFlags, ObjectFlags {
   readonly routes?: string;
   readonly envoyAdminPort?: number;
+  readonly concurrency?: number;
   readonly drainTimeout?: Millis;
   readonly admin?: HostPort;
   readonly filter: 'on' | 'off';
@@ -56,6 +59,13 @@ const DRAIN_TIMEOUT = millis(3_600_000);
 /** After so long without a listener that takes requests, it is told what is missing. */
 const SLOW_MS = 5000;
 
+/** More share one queue at a higher price than they are worth. */
+const MOST_WORKERS = 8;
+
+function usualWorkers(): number {
+  return Math.min(availableParallelism(), MOST_WORKERS);
+}
+
 /** `sluice run`. */
 export function addRun(program: Command): void {
   const command = program
@@ -73,6 +83,11 @@ export function addRun(program: Command): void {
       '--envoy-admin-port <port>',
       "a loopback port for Envoy's admin, where anybody on this machine can stop Envoy, pages in a browser included (default: a Unix socket for this user alone)",
       parsePort,
+    )
+    .option(
+      '--concurrency <n>',
+      'worker threads of Envoy, which share one queue; each has a filter of its own (default: as many as there are cores, 8 at most)',
+      parseWorkers,
     )
     .option(
       '--drain-timeout <duration>',
@@ -219,7 +234,7 @@ class Run {
         admin,
       }),
       // Without the filter workers have queues of their own, and the limit is that of each.
-      ...(this.#options.filter === 'off' ? { workers: 1 } : {}),
+      workers: this.#options.filter === 'off' ? 1 : (this.#options.concurrency ?? usualWorkers()),
       clock: systemClock,
       onLog: ({ level, component, message }) => {
         if (message === '') return;

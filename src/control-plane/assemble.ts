@@ -406,11 +406,6 @@ function assemble(
   });
   const hasFilter = (node: string) =>
     slots.members(node).some(({ closedAt }) => closedAt === undefined || clock.monotonic() - closedAt < PATIENCE_MS);
-  const workers = (node: string) => {
-    const open = slots.members(node).filter(({ closedAt }) => closedAt === undefined);
-    const byCode = Map.groupBy(open, ({ codeVersion }) => codeVersion);
-    return Math.max(0, ...[...byCode.values()].map(({ length }) => length));
-  };
   const controller = new Controller({
     events,
     routes,
@@ -423,7 +418,7 @@ function assemble(
     cache,
     overrides: () => store.current(),
     filterProblems: () =>
-      filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, workers, now: clock.now() }),
+      filter.kind === 'off' ? [] : filterProblems({ nodes: server.nodes(), hasFilter, now: clock.now() }),
     clock,
     log,
   });

@@ -67,10 +67,10 @@ export function cluster(service: Service, options: ClusterOptions): EncodedResou
   });
 }
 
-/**
- * What Envoy alone holds, whatever the filter does. A pod's limit is a bound on its connections: one that speaks HTTP/1.1
- * carries one request at a time.
- */
+/** Worker threads of an Envoy for whose connections there is room. */
+const MOST_WORKERS = 64;
+
+/** What Envoy holds itself. */
 function circuitBreakers(
   { discipline, protocol }: Service,
   { filter }: TranslateOptions,
@@ -87,9 +87,7 @@ function circuitBreakers(
             maxRetries: wrap(UNBOUNDED),
           },
         ],
-        perHostThresholds: [
-          { maxConnections: wrap(protocol === 'h2c' ? h2Connections(discipline.limit, isOff) : discipline.limit) },
-        ],
+        perHostThresholds: [{ maxConnections: wrap(podConnections(discipline.limit, protocol, isOff)) }],
       };
     case 'balanced':
       return {
@@ -108,12 +106,13 @@ function circuitBreakers(
 }
 
 /**
- * An HTTP/2 connection carries `limit` requests at a time, so without the filter there is one. The filter holds the limit
- * itself, over all connections: then each request may be on a connection of its own, on which the pod takes no new ones
- * (GOAWAY), and a free slot still finds another.
+ * The connections to a pod. Without the filter they hold the limit: one HTTP/1.1 connection for each slot, one HTTP/2 connection
+ * that carries `limit` requests. The filter holds the limit itself, over the connections of all workers, of which each keeps
+ * its own; and each HTTP/2 request may be on one of its own, on which the pod takes no new ones (GOAWAY).
  */
-function h2Connections(limit: number, isOff: boolean): number {
-  return isOff ? 1 : Math.max(2, limit);
+function podConnections(limit: number, protocol: Service['protocol'], isOff: boolean): number {
+  if (isOff) return protocol === 'h2c' ? 1 : limit;
+  return (protocol === 'h2c' ? Math.max(2, limit) : limit) * MOST_WORKERS;
 }
 
 /**

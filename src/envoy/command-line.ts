@@ -7,10 +7,6 @@ export interface EnvoyArgument {
 /** What every Envoy of Sluice must be started with, whoever starts it. */
 export const REQUIRED_ARGUMENTS: readonly EnvoyArgument[] = [
   {
-    args: ['--concurrency', '1'],
-    why: 'one worker: that limits hold over several is not proven yet',
-  },
-  {
     args: ['--disable-hot-restart'],
     why: 'two processes of one node id at once would be taken for one Envoy; it also lets several Envoys share a machine',
   },

@@ -185,7 +185,7 @@ describe('good input', () => {
   test('bootstrap prints YAML that begins with the command line', () => {
     const { status, stdout } = sluice('bootstrap', '--xds', 'unix:/run/sluice.sock');
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^# [\s\S]*--concurrency 1/);
+    expect(stdout).toMatch(/^# [\s\S]*--disable-hot-restart/);
     expect(stdout).toContain('/run/sluice.sock');
   });
 });

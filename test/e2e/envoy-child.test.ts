@@ -40,14 +40,14 @@ test('the admin tells how Envoy was started, its statistics and its configuratio
   const cluster = { name: 'odd/codec', type: 'STATIC', load_assignment: { cluster_name: 'odd/codec' } };
   const { admin } = await start(alone(0, { static_resources: { clusters: [cluster] } }));
   const info = await admin.serverInfo();
-  expect(info).toMatchObject({ ok: true, value: { state: 'LIVE', concurrency: 1, nodeId: 'alone' } });
+  expect(info).toMatchObject({ ok: true, value: { state: 'LIVE', concurrency: 2, nodeId: 'alone' } });
 
   const stats = await admin.stats({ filter: '^(cluster\\.odd/codec\\.upstream_cx_active|server\\.concurrency)$' });
   expect(stats).toEqual({
     ok: true,
     value: new Map([
       ['cluster.odd/codec.upstream_cx_active', 0],
-      ['server.concurrency', 1],
+      ['server.concurrency', 2],
     ]),
   });
   // Histograms and texts are in this answer, too.
@@ -81,6 +81,7 @@ test('a port in use is named', async () => {
     bootstrap: alone(first.address.port),
     onLog: () => {},
     stdout: 'ignore',
+    workers: 1,
   });
   expect(await second.admin).toBeUndefined();
   const { reason } = await second.exited;
@@ -95,6 +96,7 @@ test('a configuration that Envoy refuses is quoted', async () => {
     bootstrap: alone(0, { static_ressources: {} }),
     onLog: () => {},
     stdout: 'ignore',
+    workers: 1,
   });
   expect((await child.exited).reason).toContain('static_ressources');
 });
@@ -107,6 +109,7 @@ test('an Envoy that crashes is started again', async () => {
     onLog: () => {},
     onRestart: ({ reason }) => reasons.push(reason),
     stdout: 'ignore',
+    workers: 1,
     clock: systemClock,
   });
   started.push(supervised);
@@ -126,6 +129,7 @@ test('Envoy ends when the process that started it is killed', { timeout: 30_000 
       bootstrap: ${JSON.stringify(alone())},
       onLog: () => {},
       stdout: 'ignore',
+    workers: 1,
     });
     await child.admin;
     console.log(child.pid);`;

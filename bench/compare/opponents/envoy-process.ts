@@ -60,7 +60,7 @@ async function start(kind: PlainEnvoy, { pods, limit, protocol, checkEvery, fold
     PROTOCOL: protocol === 'http1' ? '{http_protocol_options: {}}' : '{http2_protocol_options: {}}',
   });
   const bootstrap: EnvoyBootstrap = parse(text);
-  const envoy = await startEnvoy(bootstrap);
+  const envoy = await startEnvoy(bootstrap, 'warn', undefined, 1);
   await listening(port, () => envoy.logs.map(({ message }) => message).join('\n'));
   return {
     port,

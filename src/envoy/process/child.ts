@@ -20,8 +20,8 @@ export interface ChildOptions {
   readonly logLevel?: LogLevel;
   /** Where access logs to standard output go; `inherit`, to ours, when left out. */
   readonly stdout?: 'inherit' | 'ignore';
-  /** Worker threads; 1 when left out. */
-  readonly workers?: number;
+  /** Worker threads. */
+  readonly workers: number;
 }
 
 /** How an Envoy ended. */
@@ -96,10 +96,10 @@ export function spawnEnvoy(options: ChildOptions): EnvoyChild {
   };
 }
 
-function commandLine({ bootstrap, logLevel = 'warn', workers = 1 }: ChildOptions): readonly string[] {
+function commandLine({ bootstrap, logLevel = 'warn', workers }: ChildOptions): readonly string[] {
   // The configuration is on the command line instead of in a file: nothing is left behind, however this ends. JSON is YAML.
   const config = ['--config-yaml', JSON.stringify(bootstrap)];
-  const args = requiredArguments().map((arg, i, all) => (all[i - 1] === '--concurrency' ? String(workers) : arg));
+  const args = ['--concurrency', String(workers), ...requiredArguments()];
   return [...config, ...args, '--log-level', envoyLevel(logLevel), '--log-format', LOG_FORMAT];
 }
 

@@ -83,7 +83,12 @@ export async function startStage(routes: string, filter: FilterOptions = wasmFil
   const publish = (one: FilterOptions) => cache.set(snapshotOf(routing, { filter: one }));
   publish(filter);
   const admin = { host: '127.0.0.1', port: 0 };
-  const envoy = await startEnvoy(envoyBootstrap({ nodeId: 'http', nodeCluster: 'test', xds, admin }));
+  const envoy = await startEnvoy(
+    envoyBootstrap({ nodeId: 'http', nodeCluster: 'test', xds, admin }),
+    'warn',
+    undefined,
+    1,
+  );
   onTestFinished(async () => {
     await envoy.stop();
   });

@@ -30,13 +30,13 @@ export function envoyPath(): Promise<string> {
 
 /**
  * Starts the real Envoy with `bootstrap` and waits until its admin answers (not until it is LIVE). The admin may be
- * on port 0: `address` has the real one. `program` takes the place of the Envoy that all tests use. Throws with Envoy's log when it ends before.
+ * on port 0: `address` has the real one. `program` takes the place of the Envoy that all tests use, `workers` are its threads. Throws with Envoy's log when it ends before.
  */
 export async function startEnvoy(
   bootstrap: EnvoyBootstrap,
   logLevel: LogLevel = 'warn',
   program?: string,
-  workers = 1,
+  workers = 2,
 ): Promise<TestEnvoy> {
   const logs: LogEntry[] = [];
   const child = spawnEnvoy({

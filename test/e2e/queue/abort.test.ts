@@ -13,15 +13,16 @@ test.each(['http1', 'h2', 'grpc'] as const)('clients that give up in the queue l
     service: { queue: { max: 30 } },
   });
   const client = kind === 'grpc' ? closedAfterTest(grpcClient({ port: queue.sluice.port })) : queue[kind]();
-  const busy = burst(2, { name: 'busy', work: fixed(2000) });
-  const stay = startLoad(client, [...busy, ...burst(10, { name: 'stay', work: fixed(20) })]);
+  const busy = startLoad(client, burst(2, { name: 'busy', work: fixed(2000) }));
+  await queue.untilHeld(2);
+  const stay = startLoad(client, burst(10, { name: 'stay', work: fixed(20) }));
   await queue.untilWaiting(10);
   const gone = await load(client, burst(20, { name: 'gone', each: { abortAfter: 200 } }));
   // Their places are free at once: the queue would be full with them.
   await queue.untilWaiting(10);
   const late = startLoad(client, burst(20, { name: 'late', work: fixed(20) }));
   await queue.untilWaiting(30);
-  const results = [...(await stay.results), ...gone, ...(await late.results)];
+  const results = [...(await busy.results), ...(await stay.results), ...gone, ...(await late.results)];
   const verdict = await expectStrict(queue, results, { title: `aborts in the queue, ${kind}` });
   expect(verdict.outcomes).toEqual({ [kind === 'grpc' ? 'grpc 0' : '200']: 32, aborted: 20 });
   expect((await queue.pods.requests()).filter(({ id }) => id.startsWith('gone'))).toEqual([]);

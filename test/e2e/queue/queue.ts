@@ -176,7 +176,10 @@ export async function expectStrict(
   });
   process.stdout.write(`${summary(title, verdict)}\n`);
   expect(verdict.strict, 'no pod is over its limit').toMatchObject({ unexcused: 0 });
-  if (ordered) expect(verdict.order, 'first in, first out').toMatchObject({ overtaken: 0 });
+  // The workers of Envoy are threads: which of two sees its request first, a busy machine decides. A queue out of order overtakes
+  // at every turn.
+  const late = Math.floor(verdict.order.compared / 100);
+  if (ordered) expect(verdict.order.overtaken, 'first in, first out').toBeLessThanOrEqual(late);
   const answered = results.filter(({ status, grpcStatus = 0 }) => status === 200 && grpcStatus === 0);
   const atPods = requests.filter(({ outcome }) => outcome === 'answered').map(({ id }) => id);
   expect(atPods.sort(), 'each answered request was at one pod, once').toEqual(answered.map(({ id }) => id).sort());

@@ -19,7 +19,7 @@ test('the Compose file with two Envoys gives each the bootstrap that Sluice prin
   const admin = { host: '127.0.0.1', port: 9901 };
   expect(text).toBe(renderBootstrap({ nodeId: 'edge', nodeCluster: 'sluice', xds, admin }));
   for (const name of edges) {
-    const own = ['-c', '/etc/edge/bootstrap.yaml', '--service-node', name];
+    const own = ['-c', '/etc/edge/bootstrap.yaml', '--service-node', name, '--concurrency', '1'];
     expect(compose.services[name].command).toEqual([...own, ...requiredArguments()]);
   }
   const ports = edges.flatMap((name) => compose.services[name].ports);
@@ -87,7 +87,7 @@ test('two Envoys with one bootstrap and different --service-node are two Envoys,
     const program = join(folder, name);
     writeFileSync(program, `#!/bin/sh\nexec ${await envoyPath()} --service-node ${name} "$@"\n`);
     chmodSync(program, 0o755);
-    const envoy = await startEnvoy(parse(local), 'warn', program);
+    const envoy = await startEnvoy(parse(local), 'warn', program, 1);
     onTestFinished(async () => void (await envoy.stop()));
   }
   const members = async () => ((await plane.status()).sharing?.members ?? []).map(({ node, state }) => [node, state]);

@@ -63,8 +63,8 @@ export class ControlPlane {
     await this.#serves();
   }
 
-  /** A real Envoy that asks it for everything; it ends with the test, if it has not before. */
-  async envoy(nodeId: string, options: Partial<BootstrapOptions> = {}): Promise<TestEnvoy> {
+  /** A real Envoy with so many workers that asks it for everything; it ends with the test, if it has not before. */
+  async envoy(nodeId: string, options: Partial<BootstrapOptions> = {}, workers = 1): Promise<TestEnvoy> {
     const envoy = await startEnvoy(
       envoyBootstrap({
         nodeId,
@@ -73,6 +73,9 @@ export class ControlPlane {
         admin: { host: '127.0.0.1', port: 0 },
         ...options,
       }),
+      'warn',
+      undefined,
+      workers,
     );
     onTestFinished(async () => void (await envoy.stop()));
     return envoy;

@@ -14,8 +14,11 @@ import { ControlPlane } from './control-plane.ts';
 import { CutWire } from './cut-wire.ts';
 import { PODS, patience, someLoad } from './some-load.ts';
 
+/** Of each Envoy: each of them has slots of its own. */
+const WORKERS = 2;
+
 /** Sluice, two Envoys that carry the same service on the same port, and pods of limit 1 that judge. */
-async function world(more: readonly string[] = []) {
+async function world(more: readonly string[] = [], workers = WORKERS) {
   const pods = await Pods.start({ count: PODS, network: '127.0.7' });
   const folder = await mkdtemp(join(tmpdir(), 'sluice-shared-'));
   onTestFinished(async () => {
@@ -29,7 +32,7 @@ async function world(more: readonly string[] = []) {
   const plane = await ControlPlane.start(file('codec'), ['--state-dir', folder, ...more]);
   const client = http1Client({ port: plane.traffic });
   onTestFinished(() => client.close());
-  const envoys = [await plane.envoy('first'), await plane.envoy('second')] as const;
+  const envoys = [await plane.envoy('first', {}, workers), await plane.envoy('second', {}, workers)] as const;
   // Nobody is left without one where there are enough.
   await expect.poll(async () => (await held(plane)).filter((slots) => slots > 0).length, patience).toBe(2);
   const statuses = async () =>
@@ -79,7 +82,7 @@ test('an Envoy is killed and started again: only its own clients notice, and its
   process.kill(envoys[0].pid, 'SIGKILL');
   await envoys[0].exited;
   await pause(3000);
-  await plane.envoy('first');
+  await plane.envoy('first', {}, WORKERS);
   const results = await run.results;
   const others = failed(results).filter(({ ended, status }) => status !== 0 || ended - killedAt > 1000);
   expect(others.map(({ status, body, error }) => `${status} ${body}${error}`)).toEqual([]);
@@ -141,7 +144,8 @@ test('edits under load: a renamed service and a raised limit hold over both Envo
 }, 120_000);
 
 test('an Envoy is cut off from Sluice: it goes on with its slots, and nobody else gets them', async () => {
-  const { pods, plane, client } = await world();
+  // There is a slot for each of them.
+  const { pods, plane, client } = await world([], 1);
   const wire = await CutWire.to(plane.xds.port);
   await plane.envoy('third', { xds: { kind: 'tcp', host: '127.0.0.1', port: wire.port } });
   await expect.poll(() => members(plane), patience).toEqual(['connected', 'connected', 'connected']);

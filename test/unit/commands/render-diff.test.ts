@@ -47,7 +47,7 @@ test('another pod', () => {
 test('another limit changes the cluster of the service', () => {
   const text = diff('limit: 2', 'limit: 3');
   expect(text).toMatch(/^~ Cluster codec: requests under way finish on their connections/m);
-  expect(text).toContain('circuit_breakers.per_host_thresholds[0].max_connections: 2 → 3');
+  expect(text).toContain('circuit_breakers.per_host_thresholds[0].max_connections: 128 → 192');
   expect(text).toMatch(/Running traffic is not touched\.\n$/);
 });
 

@@ -47,9 +47,9 @@ test('every answer that Envoy makes itself is in docs/operations.md', () => {
 
 /** Options of other programs: Envoy, kubectl, docker, openssl, promtool, git. */
 const FOREIGN = [
+  '--concurrency',
   '--unix-socket',
   '--build',
-  '--concurrency',
   '--disable-hot-restart',
   '--drain-time-s',
   '--no-progress-meter',

@@ -59,9 +59,9 @@ describe('renderBootstrap', () => {
   test('begins with the command line, and what follows is the bootstrap', () => {
     const text = renderBootstrap(options, 'my.yaml');
     expect(text.split('\n')[2]).toBe(
-      '#   envoy -c my.yaml --concurrency 1 --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --file-flush-interval-msec 1000',
+      '#   envoy -c my.yaml --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --file-flush-interval-msec 1000',
     );
-    expect(text).toMatch(/^# --concurrency 1: .+\.$/m);
+    expect(text).toMatch(/^# --disable-hot-restart: .+\.$/m);
     expect(parse(text)).toEqual(envoyBootstrap(options));
   });
 

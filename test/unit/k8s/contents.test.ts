@@ -39,10 +39,10 @@ test.each([join(K8S, 'base/routes.yaml'), join(ROOT, 'compose/routes.yaml')])(
 
 describe('what the containers are started with', () => {
   test.each([
-    ['k8s', envoy.args, ['--service-node', '$(POD_NAME)']],
+    ['k8s', envoy.args, ['--service-node', '$(POD_NAME)', '--concurrency', '1']],
     ['compose', compose.services.envoy.command, []],
-  ])('%s: Envoy has the arguments it must have', (_, args, name) => {
-    expect(args).toEqual(['-c', '/etc/envoy/bootstrap.yaml', ...name, ...requiredArguments()]);
+  ])('%s: Envoy has the arguments it must have', (_, args, own) => {
+    expect(args).toEqual(['-c', '/etc/envoy/bootstrap.yaml', ...own, ...requiredArguments()]);
   });
 
   test.each([

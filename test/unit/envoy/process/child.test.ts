@@ -25,6 +25,7 @@ function start(body: string, options: { readonly logLevel?: 'debug' } = {}): Env
     bootstrap: { node: { id: "it's" } },
     onLog: (entry) => logs.push(entry),
     stdout: 'ignore',
+    workers: 3,
     ...options,
   });
   return child;
@@ -38,7 +39,7 @@ describe('spawnEnvoy', () => {
     const args = readFileSync(join(folder, 'args'), 'utf8').split('\n');
     expect(args.slice(0, 2)).toEqual(['--config-yaml', `{"node":{"id":"it's"}}`]);
     expect(args.join(' ')).toContain(
-      '--concurrency 1 --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --file-flush-interval-msec 1000 --log-level debug',
+      '--concurrency 3 --disable-hot-restart --drain-time-s 31536000 --drain-strategy immediate --file-flush-interval-msec 1000 --log-level debug',
     );
   });
 
@@ -127,7 +128,12 @@ describe('an unexpected end', () => {
   });
 
   test('a program that cannot be started is an end as well', async () => {
-    const gone = spawnEnvoy({ binary: join(folder, 'gone'), bootstrap: {}, onLog: (entry) => logs.push(entry) });
+    const gone = spawnEnvoy({
+      binary: join(folder, 'gone'),
+      bootstrap: {},
+      workers: 1,
+      onLog: (entry) => logs.push(entry),
+    });
     expect(gone.pid).toBeUndefined();
     expect(await gone.admin).toBeUndefined();
     expect(await gone.exited).toMatchObject({

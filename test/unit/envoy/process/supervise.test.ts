@@ -27,6 +27,7 @@ function supervise(body: string): SupervisedEnvoy {
     onLog: () => {},
     onRestart: ({ reason }, delayMs) => restarts.push({ reason, delayMs }),
     stdout: 'ignore',
+    workers: 1,
     clock,
   });
   return envoy;
