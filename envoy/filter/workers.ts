@@ -20,19 +20,20 @@ import { Membership } from './membership.ts';
 import { NONE, Queues, TRYING } from './queue.ts';
 
 /** The layout of the record. */
-const FORMAT: f64 = 3;
+const FORMAT: f64 = 4;
 
 // The record: format, how many members, how many pods. Then the members, then the pods.
 const MEMBERS: i32 = 1;
 const PODS: i32 = 2;
 const HEADER: i32 = 3;
 
-// A member: its number, how many wait there, since when it is to come (0: it is not, below: it may not take slots yet), and when the
-// first that wait arrived.
+// A member: its number, how many wait there, since when it is to come (0: it is not, below: it may not take slots yet), the key of the
+// pod that keeps free slots for its first (0: none), and when the first that wait arrived.
 const NUMBER: i32 = 0;
 const WAITING: i32 = 1;
 const WOKEN_AT: i32 = 2;
-const FIRST: i32 = 3;
+const KEEPS: i32 = 3;
+const FIRST: i32 = 4;
 /** So many arrivals are listed. Those behind came no earlier than the last of these. */
 const LISTED: i32 = 4;
 /** How many slots each of these takes. Those behind count as taking one. */
@@ -102,6 +103,8 @@ export class Workers {
   private ownLeft: i32 = 0;
   /** Of those that wait here one that takes several slots, and for which free ones are kept. */
   private keptOwn: i32 = NONE;
+  /** The row of the pod that keeps them. */
+  private keepingOwn: i32 = NONE;
   private wakes: Floats = new Floats();
 
   constructor(queues: Queues, membership: Membership) {
@@ -151,6 +154,7 @@ export class Workers {
     this.firstOwn = this.queues.nextWaiting(s, now);
     this.nextOwn = this.firstOwn;
     this.keptOwn = NONE;
+    this.keepingOwn = NONE;
     this.listedOwn = this.queues.firstWaiting(s);
     this.countMissing(now);
     this.assign(now);
@@ -426,24 +430,33 @@ export class Workers {
 
   /** The pod that a member can use, and where the fewest slots have to become free for its next request, keeps those that it has. */
   private keep(j: i32, cost: i32): void {
-    let best: i32 = NONE;
-    let most: i32 = -1;
-    for (let i = 0; i < this.rows; i++) {
-      const limit = this.cells.get(this.rowAt(i) + LIMIT) as i32;
-      const cell = this.cells.get(this.cellAt(i, j)) as i32;
-      if (limit < cost || (cell & KNOWN) === 0 || limit - this.used.get(i) <= most) continue;
-      if (!this.mayEverTake(i, j, cell, cost)) continue;
-      best = i;
-      most = limit - this.used.get(i);
-    }
+    const best = this.keeping(j, cost);
     if (best !== NONE) {
       this.freeInAll -= this.free.get(best);
       this.free.set(best, 0);
     }
     if (j === this.mine) {
       this.keptOwn = this.nextOwn;
+      this.keepingOwn = best;
       this.nextOwn = this.followingOwn();
     } else this.promised.add(j, 1);
+  }
+
+  private keeping(j: i32, cost: i32): i32 {
+    // Which pod it is, the member itself knows best: what it has heard of the limits may be older or newer than the record.
+    const said = j === this.mine ? 0 : this.cells.get(this.memberAt(j) + KEEPS);
+    let best: i32 = NONE;
+    let most: i32 = -1;
+    for (let i = 0; i < this.rows; i++) {
+      const limit = this.cells.get(this.rowAt(i) + LIMIT) as i32;
+      const cell = this.cells.get(this.cellAt(i, j)) as i32;
+      if (limit < cost || (cell & KNOWN) === 0) continue;
+      if (said !== 0 && this.cells.get(this.rowAt(i) + KEY) === said && this.promised.get(j) === 0) return i;
+      if (limit - this.used.get(i) <= most || !this.mayEverTake(i, j, cell, cost)) continue;
+      best = i;
+      most = limit - this.used.get(i);
+    }
+    return best;
   }
 
   /** The slots that the next request of a member takes. */
@@ -607,6 +620,7 @@ export class Workers {
     const at = this.memberAt(this.mine);
     this.write(at + WOKEN_AT, this.membership.active ? 0 : -1);
     this.write(at + WAITING, this.retired ? 0 : (this.ownLeft as f64));
+    this.write(at + KEEPS, this.keepingOwn === NONE ? 0 : this.cells.get(this.rowAt(this.keepingOwn) + KEY));
     let r = this.retired ? NONE : this.keptOwn !== NONE ? this.keptOwn : this.nextOwn;
     for (let k = 0; k < LISTED; k++) {
       this.write(at + FIRST + k, r === NONE ? Infinity : this.queues.orderKey(r, this.now));

@@ -290,11 +290,6 @@ export const WORKER_FAULTS: readonly PlantedFault[] = [
     changes: [['(this.queues.isNews(p) && !this.retired)', 'this.rows < 0']],
   },
   {
-    name: 'a filter that was replaced says the limits that it knew',
-    file: WORKERS,
-    changes: [['(this.queues.isNews(p) && !this.retired)', 'this.queues.isNews(p)']],
-  },
-  {
     name: 'a free slot is not told to the others',
     file: QUEUE,
     changes: [

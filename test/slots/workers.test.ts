@@ -98,6 +98,27 @@ describe('the workers of one Envoy', () => {
     expect(one.queues.start(one.s, 2)).toBe(younger);
   });
 
+  it('hear no limit from one that was replaced: what it knows may be old', () => {
+    const [old, newer] = twoWorkers(3);
+    for (const each of [old, newer]) each.share(0);
+    newer.queues.setPod(newer.pod, 1, false);
+    newer.share(1);
+    old.workers.retired = true;
+    old.queues.sayAgain(old.s);
+    old.share(2);
+    const running = () => old.queues.inUse(old.s) + newer.queues.inUse(newer.s);
+    for (const each of [old, newer, newer]) {
+      each.queues.arrive(each.s, 3);
+      each.share(3);
+      each.queues.start(each.s, 3);
+    }
+    expect(running()).toBe(1);
+  });
+
+  it('do not wake each other for ever while one has not heard of a lowered limit yet', () => {
+    expect(simulateWorkers(1, 22_158).broken).toBeUndefined();
+  });
+
   it.each(WORKER_FAULTS)('would break if $name', { timeout: 300_000 }, async ({ name }) => {
     expect(await planted(name)).toBeTypeOf('string');
   });

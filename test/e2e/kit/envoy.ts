@@ -28,6 +28,9 @@ export function envoyPath(): Promise<string> {
   return binary;
 }
 
+/** Worker threads of an Envoy for which nothing else is said; `SLUICE_WORKERS=4` for another number. */
+const WORKERS = Number(process.env['SLUICE_WORKERS'] ?? 2);
+
 /**
  * Starts the real Envoy with `bootstrap` and waits until its admin answers (not until it is LIVE). The admin may be
  * on port 0: `address` has the real one. `program` takes the place of the Envoy that all tests use, `workers` are its threads. Throws with Envoy's log when it ends before.
@@ -36,7 +39,7 @@ export async function startEnvoy(
   bootstrap: EnvoyBootstrap,
   logLevel: LogLevel = 'warn',
   program?: string,
-  workers = 2,
+  workers = WORKERS,
 ): Promise<TestEnvoy> {
   const logs: LogEntry[] = [];
   const child = spawnEnvoy({
