@@ -3,21 +3,15 @@
 // Between workers: a byte that no name of a service begins with, what kind of question it is, the number of the question, the number
 // of the worker that asks, then the question; and back: another such byte, whether it knows, the number of the question, the answer.
 
-import { arriveLate } from './arrivals.ts';
-import { isComing } from './bodies.ts';
 import { Floats, Ints } from './columns.ts';
 import { begin, enter, lineAt, lineSize, putBytes } from './host.ts';
-import { isLed, isLedElsewhere, leads } from './idempotency.ts';
 import { NONE } from './queue.ts';
 import { othersAsked, wakeMember } from './sharing.ts';
-import { membership } from './state.ts';
 import { answerJson, answerNotFound, answerOther } from './well-known.ts';
 
 /** What is asked. */
 export const REQUEST: i32 = 1;
 export const JOB: i32 = 2;
-/** Whether a request with this key is there. */
-export const KEY: i32 = 3;
 
 /** The first byte of a question, and of an answer. */
 export const ASK: u8 = 1;
@@ -69,7 +63,7 @@ export function askOthers(context: u32, kind: i32, at: usize, size: i32, now: f6
 /** Another worker has sent something that is no name of a service. */
 export function hear(at: usize, size: i32, now: f64): void {
   if (load<u8>(at) === ASK && size >= ASK_HEAD) hearAsk(at, size, now);
-  else if (load<u8>(at) === ANSWER && size >= ANSWER_HEAD) hearAnswer(at, size, now);
+  else if (load<u8>(at) === ANSWER && size >= ANSWER_HEAD) hearAnswer(at, size);
 }
 
 function hearAsk(at: usize, size: i32, now: f64): void {
@@ -77,10 +71,7 @@ function hearAsk(at: usize, size: i32, now: f64): void {
   const asker = load<f64>(at + 10);
   const kind = load<u8>(at + 1) as i32;
   begin();
-  const known =
-    kind === KEY
-      ? isLed(at + ASK_HEAD, size - ASK_HEAD, asker < membership.me)
-      : answerOther(kind, at + ASK_HEAD, size - ASK_HEAD, now);
+  const known = answerOther(kind, at + ASK_HEAD, size - ASK_HEAD, now);
   store<u8>(message, ANSWER);
   store<u8>(message + 1, known ? 1 : 0);
   store<f64>(message + 2, number);
@@ -89,17 +80,12 @@ function hearAsk(at: usize, size: i32, now: f64): void {
   wakeMember(asker, message, ANSWER_HEAD + length);
 }
 
-function hearAnswer(at: usize, size: i32, now: f64): void {
+function hearAnswer(at: usize, size: i32): void {
   const i = find(load<f64>(at + 2));
   if (i === NONE) return;
   if (load<u8>(at + 1) !== 0) {
     const context = contexts.get(i) as u32;
-    const kind = kinds.get(i);
     close(i);
-    if (kind === KEY) {
-      isLedElsewhere(context);
-      return;
-    }
     enter(context);
     begin();
     putBytes(at + ANSWER_HEAD, size - ANSWER_HEAD);
@@ -107,7 +93,7 @@ function hearAnswer(at: usize, size: i32, now: f64): void {
     return;
   }
   left.add(i, -1);
-  if (left.get(i) <= 0) giveUp(i, now);
+  if (left.get(i) <= 0) giveUp(i);
 }
 
 function find(number: f64): i32 {
@@ -116,15 +102,10 @@ function find(number: f64): i32 {
 }
 
 /** Nobody knows it, or not in time. */
-function giveUp(i: i32, now: f64): void {
+function giveUp(i: i32): void {
   const context = contexts.get(i) as u32;
   const kind = kinds.get(i);
   close(i);
-  if (kind === KEY) {
-    // Where its body is still on its way it joins with that.
-    if (leads(context) && !isComing(context)) arriveLate(context, now);
-    return;
-  }
   enter(context);
   answerNotFound(kind);
 }
@@ -146,7 +127,7 @@ export function tickAsks(now: f64): f64 {
   if (count === 0) return soonest;
   for (let i: i32 = 0; i < MOST; i++) {
     if (contexts.get(i) === 0) continue;
-    if (dues.get(i) <= now) giveUp(i, now);
+    if (dues.get(i) <= now) giveUp(i);
     else if (dues.get(i) < soonest) soonest = dues.get(i);
   }
   return soonest;

@@ -86,11 +86,6 @@ function isPlain(): bool {
   return !isGrpc(REQUEST_HEADERS);
 }
 
-/** Whether the body of this request is still on its way. */
-export function isComing(context: u32): bool {
-  return count > 0 && contexts.find(context) !== NONE;
-}
-
 /** More of a body is here. */
 export function takeBody(context: u32, size: i32, isEnd: bool): i32 {
   const i = contexts.find(context);

@@ -1,7 +1,7 @@
 // What Envoy calls: the callbacks of proxy-wasm 0.2.1.
 
 import { arriveLate, isRouted, queueUp, service } from './arrivals.ts';
-import { askOthers, forgetAsk, KEY } from './asks.ts';
+import { forgetAsk } from './asks.ts';
 import { beginBody, COMING, forgetBody, HERE, isAnyWaited, takeBody, UPGRADE } from './bodies.ts';
 import { Ints } from './columns.ts';
 import { allowTrap, configure } from './config.ts';
@@ -65,15 +65,10 @@ import {
 } from './host.ts';
 import {
   answerComplete,
-  asking,
   FOLLOWS,
   isAnyComplete,
   isAnyKeyed,
-  isAsking,
   isKeyed,
-  keyAt,
-  keyed,
-  keyLength,
   lead,
   leaveKey,
   noteBody,
@@ -276,16 +271,10 @@ function arrive(context: u32, hasBody: bool): i32 {
   const s = service;
   const isBody = hasBody && isAnyWaited && s !== NONE;
   const isKey = s !== NONE && isKeyed(s);
+  // Keys are under the number of the worker.
+  if (isKey && join(at)) enter(context);
   readIfMany(s, (isBody ? BODY_ASKS : 0) + (isKey ? KEY_ASKS : 0));
-  if (isKey) {
-    if (lead(context, s) === FOLLOWS) return PAUSE;
-    if (keyed && askOthers(context, KEY, keyAt(), keyLength(), at)) {
-      asking(context);
-      if (!isBody || !beginBody(context, s, queues.requestsMax)) return PAUSE;
-      queues.changed(s);
-      return AWAIT_BODY;
-    }
-  }
+  if (isKey && lead(context, s, at) === FOLLOWS) return PAUSE;
   if (isBody && beginBody(context, s, queues.requestsMax)) {
     queues.changed(s);
     return AWAIT_BODY;
@@ -326,14 +315,12 @@ function arriveWithBody(context: u32): bool {
   if (!isRouted()) return true;
   if (service !== NONE) queues.changed(service);
   readIfMany(service, 0);
-  // It joins when the other workers have answered.
-  if (isAsking(context)) return false;
   return queueUp(context, service, now());
 }
 
 function isInQueue(context: u32): bool {
   const r = contexts.find(context);
-  return r === NONE ? isAsking(context) : queues.state(r) === WAITING;
+  return r !== NONE && queues.state(r) === WAITING;
 }
 
 /**
@@ -595,6 +582,7 @@ export function proxy_on_queue_ready(_root: u32, token: u32): void {
   const at = now();
   woken(token, at);
   advance(at);
+  wakeIfComplete();
 }
 
 // ---- The stream ----

@@ -383,7 +383,12 @@ export function header(name: Text, value: usize, size: i32): void {
   pairCount++;
 }
 
-function headersSize(): i32 {
+/** The list of headers, as `answerWith` takes it; `headersSize` first. */
+export function headersAt(): usize {
+  return PAIRS;
+}
+
+export function headersSize(): i32 {
   if (pairCount === 0) return 0;
   store<i32>(PAIRS, pairCount);
   memory.copy(PAIRS + 4 + pairCount * 8, pairData, pairBytes);

@@ -1,9 +1,10 @@
 // Requests with the same key at the same time: the first one leads, and the others get its answer, or are told that it is there.
 //
-// Workers have queues of their own, so a request with a key asks the others before it leads; what leads at another worker is not
-// joined, but in conflict. Of two that ask each other at the same time, that of the worker with the lower number leads.
+// A key leads at one worker of Envoy (led-keys.ts). Those that come to another one join it there: they wait until the first worker
+// sends the answer, or says that the key is free again; then one of them leads.
 
-import { FreeList, Ints } from './columns.ts';
+import { arriveLate } from './arrivals.ts';
+import { Floats, FreeList, Ints } from './columns.ts';
 import { Contexts } from './contexts.ts';
 import {
   answer,
@@ -18,6 +19,8 @@ import {
   getPairs,
   getWholeNumber,
   header,
+  headersAt,
+  headersSize,
   isGrpc,
   keepBytes,
   put,
@@ -27,14 +30,36 @@ import {
   same,
   Text,
   text,
-  wallClock,
 } from './host.ts';
 import { idAt, idSize, jobHeader, jobStatus } from './jobs.ts';
 import { Keys, keyOf } from './keys.ts';
+import {
+  bodyIn,
+  bodySizeIn,
+  claimKey,
+  isKeyFollowed,
+  isWhole,
+  KEY_ANSWERED,
+  KEY_ASKED,
+  KEY_FREE,
+  KEY_REFUSED,
+  keyIn,
+  keySeed,
+  keySizeIn,
+  pairsIn,
+  pairsSizeIn,
+  serialOf,
+  settleKey,
+  statusOfKey,
+  tellFollowers,
+  tellOne,
+  workerOf,
+} from './led.ts';
+import { CLOSED, JOB, OPEN, OVER } from './led-keys.ts';
 import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
 import { mayAnswer, refuse, SAME_KEY } from './refusals.ts';
-import { queues, serviceEntry } from './state.ts';
+import { ledKeys, membership, queues, serviceEntry, workers } from './state.ts';
 
 /** What a service does with a request whose key is there already. */
 const OFF: i32 = 0;
@@ -44,16 +69,14 @@ const CONFLICT: i32 = 1;
 export const LEADS: i32 = 0;
 export const FOLLOWS: i32 = 1;
 
-// Where an entry stands: other workers are being asked; it is the first; its answer has begun; it has its answer, and is a job.
-const ASKING: i32 = 1;
+// Where an entry stands: it leads at another worker; it is the first; its answer has begun; it has its answer, and is a job.
+const ELSEWHERE: i32 = 1;
 const LEADING: i32 = 2;
 const ANSWERING: i32 = 3;
 const JOBBED: i32 = 4;
 // The answer is complete, and goes to those that have joined with the next tick: Envoy would keep back the answer that is passing
 // in a callback in which another one is given.
 const COMPLETE: i32 = 5;
-// It still asks, and has told another one that comes first that it does not lead: so it will not.
-const YIELDED: i32 = 6;
 
 const METHOD = text(':method');
 const PATH = text(':path');
@@ -99,6 +122,12 @@ const keys: Keys = new Keys();
 const states: Ints = new Ints();
 const keyAts: Ints = new Ints();
 const keySizes: Ints = new Ints();
+// Under which number the key leads at its worker, and which worker that is, by its first number; 0: this one.
+const serials: Floats = new Floats();
+const leaders: Floats = new Floats();
+const numbers: Floats = new Floats();
+let serial: f64 = 0;
+let elsewhere: i32 = 0;
 const heads: Ints = new Ints();
 const tails: Ints = new Ints();
 const statuses: Ints = new Ints();
@@ -113,8 +142,6 @@ const nextComplete: Ints = new Ints();
 let firstComplete: i32 = NONE;
 const places: FreeList = new FreeList();
 let count: i32 = 0;
-/** Of this VM alone, so that nobody can think of keys that all lie in one bucket. */
-let seed: i32 = 0;
 
 // Streams that have joined, in the order in which they did.
 const joined: Contexts = new Contexts();
@@ -154,29 +181,55 @@ export function isAnyKeyed(): bool {
 
 // ---- Arriving ----
 
-/** A request has come. Whether it goes on as any other; with `keyed` where it has a key, which other workers may have as well. */
-export function lead(context: u32, s: i32): i32 {
-  keyed = false;
+/** A request has come. Whether it goes on as any other. */
+export function lead(context: u32, s: i32, now: f64): i32 {
   if (!readKey(s)) return LEADS;
-  const e = findKey(key, keySize);
+  const number = keyOf(keySeed(), key, keySize);
+  const e = findKey(number, key, keySize);
   if (e !== NONE) {
     follow(context, s, e);
     return FOLLOWS;
   }
-  keyed = true;
-  addEntry(context);
-  return LEADS;
+  const mayJoin = modes.get(s) !== CONFLICT && joinedCount < queues.requestsMax && !workers.retired;
+  serial += 1;
+  if (claimKey(number, serial, mayJoin)) {
+    contexts.add(context, addEntry(number));
+    return LEADS;
+  }
+  if (!mayJoin || !isAnswered(now)) {
+    answerDuplicate();
+    return FOLLOWS;
+  }
+  const followed = addEntry(number);
+  followElsewhere(followed);
+  join(context, followed);
+  return FOLLOWS;
 }
-export let keyed: bool = false;
 
-/** The key of the last request, for other workers. */
-export function keyAt(): usize {
-  return key;
+/** Whether the key that leads elsewhere will be answered for those that join it now. */
+function isAnswered(now: f64): bool {
+  // Another key of the same number, here.
+  if (ledKeys.worker === membership.first) return false;
+  if (ledKeys.state === OPEN) return membership.speaks(ledKeys.worker, now);
+  return ledKeys.state === JOB && membership.hears(ledKeys.worker, now);
 }
 
-export function keyLength(): i32 {
-  return keySize;
+/** The key of an entry leads where `ledKeys` says. */
+function followElsewhere(e: i32): void {
+  states.set(e, ELSEWHERE);
+  leaders.set(e, ledKeys.worker);
+  serials.set(e, ledKeys.serial);
+  elsewhere++;
+  // The job goes on: what was answered when it began.
+  if (ledKeys.state === JOB) tellOne(ledKeys.worker, KEY_ASKED, ledKeys.serial, keyText(e), 0, 0, 0);
 }
+
+function keyText(e: i32): Text {
+  keyOfEntry.at = keyAts.get(e) as usize;
+  keyOfEntry.size = keySizes.get(e);
+  return keyOfEntry;
+}
+const keyOfEntry: Text = new Text(0, 0);
 
 /** Puts the key together: that of the client, with what makes it a key of this client for this request. */
 function readKey(s: i32): bool {
@@ -209,54 +262,11 @@ function append(at: usize, size: i32): bool {
   return true;
 }
 
-function findKey(at: usize, size: i32): i32 {
-  let e = keys.find(keyOf(seed, at, size));
+function findKey(number: f64, at: usize, size: i32): i32 {
+  let e = keys.find(number);
   while (e !== NONE && !(keySizes.get(e) === size && memory.compare(keyAts.get(e) as usize, at, size) === 0))
     e = keys.next(e);
   return e;
-}
-
-/** Whether a request with this key is here, as another worker asks whose own comes first where both ask. */
-export function isLed(at: usize, size: i32, otherIsFirst: bool): bool {
-  const e = findKey(at, size);
-  if (e === NONE) return false;
-  const asks = states.get(e) === ASKING || states.get(e) === YIELDED;
-  if (!asks || !otherIsFirst) return true;
-  states.set(e, YIELDED);
-  return false;
-}
-
-/** The other workers are being asked about the key of this request. */
-export function asking(context: u32): void {
-  states.set(contexts.find(context), ASKING);
-}
-
-/** Whether they are still being asked. */
-export function isAsking(context: u32): bool {
-  const e = count === 0 ? NONE : contexts.find(context);
-  return e !== NONE && (states.get(e) === ASKING || states.get(e) === YIELDED);
-}
-
-/** The other workers do not have it. Whether it leads: not if it has yielded to one of them meanwhile. */
-export function leads(context: u32): bool {
-  const e = contexts.find(context);
-  if (e === NONE) return false;
-  if (states.get(e) === YIELDED) {
-    isLedElsewhere(context);
-    return false;
-  }
-  states.set(e, LEADING);
-  return true;
-}
-
-/** Another worker has it: its request, and those that have joined it here, are in conflict. */
-export function isLedElsewhere(context: u32): void {
-  const e = contexts.find(context);
-  if (e === NONE) return;
-  refuseJoined(e);
-  removeEntry(e);
-  enter(context);
-  answerDuplicate();
 }
 
 function follow(context: u32, s: i32, e: i32): void {
@@ -293,7 +303,7 @@ export function noteHeaders(context: u32, isEnd: bool): void {
   const e = contexts.find(context);
   if (e === NONE) return;
   states.set(e, ANSWERING);
-  if (heads.get(e) !== NONE) keepHeaders(e);
+  if (heads.get(e) !== NONE || isKeyFollowed(numbers.get(e), serials.get(e))) keepHeaders(e);
   if (isEnd) noteEnd(context);
 }
 
@@ -374,7 +384,11 @@ function keepBody(e: i32, size: i32): void {
 /** An answer is complete. */
 export function noteEnd(context: u32): void {
   const e = contexts.find(context);
-  if (e === NONE || heads.get(e) === NONE || states.get(e) === COMPLETE) return;
+  if (e === NONE || (heads.get(e) === NONE && pairAts.get(e) === 0) || states.get(e) === COMPLETE) return;
+  complete(e);
+}
+
+function complete(e: i32): void {
   states.set(e, COMPLETE);
   nextComplete.set(e, firstComplete);
   firstComplete = e;
@@ -397,11 +411,33 @@ export function answerComplete(): void {
       answerWith(statuses.get(e), JOINED, pairs, pairSizes.get(e), bodyAts.get(e) as usize, bodySizes.get(e));
     }
     firstComplete = nextComplete.get(e);
+    if (leaders.get(e) !== 0) {
+      dropEntry(e);
+      continue;
+    }
+    tellAnswer(e);
     states.set(e, ANSWERING);
     forgetAnswer(e);
     // Its stream is over.
     if (isLeft.get(e) !== 0) dropOrKeep(e);
   }
+}
+
+/** Those that follow at other workers get the answer as well. */
+function tellAnswer(e: i32): void {
+  settle(e, CLOSED);
+  const pairs = pairAts.get(e) as usize;
+  const kind = pairs === 0 ? KEY_REFUSED : KEY_ANSWERED;
+  const body = bodyAts.get(e) as usize;
+  tellFollowers(kind, serials.get(e), keyText(e), statuses.get(e), pairs, pairSizes.get(e), body, bodySizes.get(e));
+}
+
+function settle(e: i32, state: i32): void {
+  settleKey(numbers.get(e), serials.get(e), state);
+}
+
+function tellEnd(kind: u8, e: i32): void {
+  tellFollowers(kind, serials.get(e), keyText(e), 0, 0, 0, 0, 0);
 }
 
 function dropOrKeep(e: i32): void {
@@ -415,7 +451,9 @@ function dropOrKeep(e: i32): void {
 export function leaveKey(context: u32, r: i32): u32 {
   const j = joined.find(context);
   if (j !== NONE) {
+    const followed = joinedTo.get(j);
     leaveJoined(j);
+    if (states.get(followed) === ELSEWHERE && heads.get(followed) === NONE) dropEntry(followed);
     return 0;
   }
   const e = contexts.find(context);
@@ -433,8 +471,8 @@ export function leaveKey(context: u32, r: i32): u32 {
     return 0;
   }
   const state = states.get(e);
-  // What the pod has begun to answer is not done twice, nor what another worker may do.
-  if (state === ANSWERING || state === ASKING || state === YIELDED) refuseJoined(e);
+  // What the pod has begun to answer is not done twice.
+  if (state === ANSWERING) refuseJoined(e);
   const next = takeJoined(e);
   if (next === 0) {
     removeEntry(e);
@@ -454,6 +492,8 @@ function linkJob(e: i32, r: i32): void {
     ofRequests.grow(requestRoom);
   }
   forgetAnswer(e);
+  settle(e, JOB);
+  tellEnd(KEY_REFUSED, e);
   states.set(e, JOBBED);
   requests.set(e, r);
   ofRequests.set(r, e + 1);
@@ -471,24 +511,123 @@ function refuseJoined(e: i32): void {
   for (let j = takeJoined(e); j !== 0; j = takeJoined(e)) refuse(j, SAME_KEY, NONE);
 }
 
+// ---- Other workers ----
+
+/** Another worker has told something about a key, or asks. */
+export function hearOfKey(message: usize, size: i32, now: f64): void {
+  if (!isWhole(message, size)) return;
+  const kind = load<u8>(message);
+  const number = keyOf(keySeed(), keyIn(message), keySizeIn(message));
+  const e = findKey(number, keyIn(message), keySizeIn(message));
+  if (kind === KEY_ASKED) {
+    answerAsked(e, message);
+    return;
+  }
+  // Nobody waits for it any more; or for another one that came after it.
+  if (e === NONE || states.get(e) !== ELSEWHERE) return;
+  if (leaders.get(e) !== workerOf(message) || serials.get(e) !== serialOf(message)) return;
+  if (kind === KEY_ANSWERED) takeAnswer(e, message);
+  else if (kind === KEY_FREE) takeLead(e, now);
+  else giveUp(e);
+}
+
+function takeAnswer(e: i32, message: usize): void {
+  const bodySize = bodySizeIn(message);
+  if (kept + bodySize > KEPT_MAX) {
+    giveUp(e);
+    return;
+  }
+  statuses.set(e, statusOfKey(message));
+  keepBytes(pairAts, pairSizes, e, pairsIn(message), pairsSizeIn(message));
+  keepBytes(bodyAts, bodySizes, e, bodyIn(message), bodySize);
+  kept += bodySize;
+  complete(e);
+}
+
+/** The key is free again: the first of those that have joined here leads, if no other worker was faster. */
+function takeLead(e: i32, now: f64): void {
+  elsewhere--;
+  serial += 1;
+  if (!claimKey(numbers.get(e), serial, true)) {
+    if (isAnswered(now)) followElsewhere(e);
+    else {
+      elsewhere++;
+      giveUp(e);
+    }
+    return;
+  }
+  leaders.set(e, 0);
+  serials.set(e, serial);
+  states.set(e, LEADING);
+  const next = takeJoined(e);
+  contexts.add(next, e);
+  arriveLate(next, now);
+}
+
+/** Those that have joined get no answer. */
+function giveUp(e: i32): void {
+  refuseJoined(e);
+  dropEntry(e);
+}
+
+/** Another worker has joined a job that goes on: what was answered when it began. */
+function answerAsked(e: i32, message: usize): void {
+  const asker = workerOf(message);
+  const asked = serialOf(message);
+  keyOfEntry.at = keyIn(message);
+  keyOfEntry.size = keySizeIn(message);
+  if (e === NONE || states.get(e) !== JOBBED || serials.get(e) !== asked) {
+    tellOne(asker, KEY_FREE, asked, keyOfEntry, 0, 0, 0);
+    return;
+  }
+  const r = requests.get(e);
+  const s = queues.serviceOf(r);
+  beginHeaders();
+  header(jobHeader(s), idAt(r), idSize(r));
+  const pairsSize = headersSize();
+  tellOne(asker, KEY_ANSWERED, asked, keyOfEntry, jobStatus(s), headersAt(), pairsSize);
+}
+
+/** Those that have joined a key of a worker that can say nothing any more get no answer. */
+export function tendFollowed(now: f64): void {
+  if (elsewhere === 0) return;
+  for (let e: i32 = 0; e < places.end; e++) {
+    if (states.get(e) !== ELSEWHERE) continue;
+    // What a job of one that was replaced meanwhile has answered, it can not be asked any more; nor whether it has heard the question.
+    if (!membership.speaks(leaders.get(e), now)) giveUp(e);
+  }
+}
+
+/** This worker can not be told anything any more. */
+export function refuseLedElsewhere(): void {
+  for (let e: i32 = 0; e < places.end && elsewhere > 0; e++) if (states.get(e) === ELSEWHERE) giveUp(e);
+}
+
 // ---- Entries ----
 
-function addEntry(context: u32): void {
-  if (seed === 0) seed = ((wallClock() / 1000) as i32) | 1;
+function addEntry(number: f64): i32 {
   const e = places.take();
   growEntries(places.room);
   keepBytes(keyAts, keySizes, e, key, keySize);
   heads.set(e, NONE);
   states.set(e, LEADING);
-  contexts.add(context, e);
-  keys.add(e, keyOf(seed, key, keySize));
+  numbers.set(e, number);
+  serials.set(e, serial);
+  leaders.set(e, 0);
+  isLeft.set(e, 0);
+  requests.set(e, NONE);
+  keys.add(e, number);
   count++;
+  return e;
 }
 
 function growEntries(room: i32): void {
   states.grow(room);
   keyAts.grow(room);
   keySizes.grow(room);
+  numbers.grow(room);
+  serials.grow(room);
+  leaders.grow(room);
   heads.grow(room);
   tails.grow(room);
   statuses.grow(room);
@@ -508,6 +647,11 @@ function removeEntry(e: i32): void {
 }
 
 function dropEntry(e: i32): void {
+  if (leaders.get(e) === 0) {
+    settle(e, OVER);
+    // Where nothing was answered yet another one may lead now.
+    tellEnd(states.get(e) === LEADING ? KEY_FREE : KEY_REFUSED, e);
+  } else elsewhere--;
   forgetAnswer(e);
   keys.remove(e);
   heap.free(keyAts.get(e) as usize);

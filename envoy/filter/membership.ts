@@ -6,12 +6,12 @@
 import { Floats } from './columns.ts';
 
 /** The layout of the record. Another one is not read. */
-const FORMAT: f64 = 1;
-// The record: its format, the next number to give, how many members, then each: number, whether it shares, a counter.
+const FORMAT: f64 = 2;
+// The record: its format, the next number to give, how many members, then each: number, whether it shares, a counter, its first number.
 const NEXT: i32 = 1;
 const COUNT: i32 = 2;
 const HEADER: i32 = 3;
-const ROW: i32 = 3;
+const ROW: i32 = 4;
 
 // Whether a member shares: not yet; everything that it uses is in the records; and it has been replaced, gives no more signs of
 // life, and leaves when its last request has ended.
@@ -37,6 +37,8 @@ export class Membership {
   size: i32 = 0;
   /** This member's number. Numbers grow, and are never given twice. */
   me: f64 = NOBODY;
+  /** Its first number, which it keeps whatever number it takes: what it has beside slots is under this one. */
+  first: f64 = NOBODY;
   /** Nobody else is there: nothing need be shared. */
   alone: bool = true;
   /** Every other member has everything that it uses in the records of the services: new slots may be taken. */
@@ -52,12 +54,14 @@ export class Membership {
   private buried: Floats = new Floats();
   private buriedCount: i32 = 0;
   private planned: f64 = NOBODY;
+  private plannedFirst: f64 = NOBODY;
   private lastCommit: f64 = 0;
   private nextNumber: f64 = 0;
   private numbers: Floats = new Floats();
   private counters: Floats = new Floats();
   private states: Floats = new Floats();
   private heardAt: Floats = new Floats();
+  private firsts: Floats = new Floats();
   private seen: i32 = 0;
 
   /** Makes room for a record of `size` cells, which the caller then reads into `cells`. */
@@ -82,6 +86,7 @@ export class Membership {
     if (row < 0) row = this.add();
     else if (renew) this.cells.set(row, this.takeNumber());
     this.planned = this.cells.get(row);
+    this.plannedFirst = this.cells.get(row + 3);
     this.cells.set(row + 1, shares && this.countOf() > 1 ? SHARES : ALONE);
     this.cells.add(row + 2, 1);
   }
@@ -90,6 +95,7 @@ export class Membership {
   commit(now: f64): void {
     this.me = this.planned;
     this.buriedCount = 0;
+    this.first = this.plannedFirst;
     this.count = this.countOf();
     this.nextNumber = this.cells.get(NEXT);
     this.alone = this.count === 1;
@@ -127,6 +133,30 @@ export class Membership {
     return i >= 0 && number !== this.me && now - this.heardAt.get(i) >= SILENT_MS;
   }
 
+  /** What a member has under its first number is nobody's: it is not there any more. */
+  isFirstGone(first: f64): bool {
+    if (first >= this.nextNumber) return false;
+    for (let i: i32 = 0; i < this.seen; i++) if (this.firsts.get(i) === first) return false;
+    return true;
+  }
+
+  /** A member of this first number is there, and can say something. */
+  speaks(first: f64, now: f64): bool {
+    for (let i: i32 = 0; i < this.seen; i++) {
+      if (this.firsts.get(i) === first) return !this.isSilent(this.numbers.get(i), now);
+    }
+    // It came after this member has looked.
+    return first >= this.nextNumber;
+  }
+
+  /** It can hear something as well: one that has been replaced can not. */
+  hears(first: f64, now: f64): bool {
+    for (let i: i32 = 0; i < this.seen; i++) {
+      if (this.firsts.get(i) === first && this.states.get(i) === RETIRED) return false;
+    }
+    return this.speaks(first, now);
+  }
+
   /** The number of a member, by its place in the list. */
   member(i: i32): f64 {
     return this.numbers.get(i);
@@ -160,9 +190,11 @@ export class Membership {
     const row = this.size;
     this.size += ROW;
     this.cells.grow(this.size);
-    this.cells.set(row, this.takeNumber());
+    const number = this.takeNumber();
+    this.cells.set(row, number);
     this.cells.set(row + 1, ALONE);
     this.cells.set(row + 2, 0);
+    this.cells.set(row + 3, number);
     this.cells.add(COUNT, 1);
     return row;
   }
@@ -194,6 +226,7 @@ export class Membership {
     this.counters.grow(this.count);
     this.states.grow(this.count);
     this.heardAt.grow(this.count);
+    this.firsts.grow(this.count);
     this.active = true;
     this.silent = 0;
     // It did not run itself (a process that was stopped, a machine without time): nobody else is to blame.
@@ -229,5 +262,6 @@ export class Membership {
     this.counters.set(at, counter);
     this.states.set(at, state);
     this.heardAt.set(at, heardAt);
+    this.firsts.set(at, this.cells.get(row + 3));
   }
 }

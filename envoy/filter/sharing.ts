@@ -3,14 +3,12 @@
 // A record is written with compare-and-set. Envoy has no "create if it is not there": a key that is missing is created under a
 // lock, and the keys of the lock and of the members by the first VM, which Envoy starts before those of the workers.
 import { hear, tickAsks } from './asks.ts';
-import { Floats, Ints } from './columns.ts';
+import { Ints } from './columns.ts';
 import {
   proxy_dequeue_shared_queue,
   proxy_enqueue_shared_queue,
-  proxy_get_shared_data,
   proxy_register_shared_queue,
   proxy_resolve_shared_queue,
-  proxy_set_shared_data,
 } from './env.ts';
 import { wake } from './flow.ts';
 import {
@@ -26,11 +24,15 @@ import {
   release,
   share,
   shared,
+  Text,
   takeFrom,
   text,
 } from './host.ts';
+import { hearOfKey, refuseLedElsewhere, tendFollowed } from './idempotency.ts';
+import { createKeyRecords, isAboutKeys } from './led.ts';
 import { nameAt, nameSize } from './names.ts';
 import { NONE } from './queue.ts';
+import { cellsOf, createRecord, readRecord, takeCells, version, writeRecord } from './records.ts';
 import { findService, membership, queues, serviceEntry, servicesEnd, workers } from './state.ts';
 import { ended, hasEnded, revive, vmEpoch } from './stream.ts';
 
@@ -42,6 +44,7 @@ const SERVICE = text('service ');
 const QUEUE = text('worker ');
 /** Before the number of a member: the epoch of its VM. */
 const VM = text('vm ');
+const KEYS_QUEUE = text('keys ');
 const VM_ID = text('sluice.queue');
 
 /** How often a worker gives a sign of life. */
@@ -62,6 +65,8 @@ let published: bool = false;
 let joined: bool = false;
 let root: u32 = 0;
 let queue: u32 = 0;
+/** The queue for what concerns keys of requests: of its first number, so that it stays the same. */
+let keysQueue: u32 = 0;
 let nextBeat: f64 = 0;
 /** Services with free slots that others were woken for, and when to look whether they came. */
 const promised: Ints = new Ints();
@@ -70,20 +75,20 @@ let promisedUntil: f64 = Infinity;
 
 /** The first VM creates what has to be there before the workers write it. */
 export function createShared(): void {
-  if (!read(LOCK.at, LOCK.size)) write(LOCK.at, LOCK.size, unlocked, 8, 0);
-  else release(found);
-  if (!read(MEMBERS.at, MEMBERS.size)) write(MEMBERS.at, MEMBERS.size, unlocked, 0, 0);
-  else release(found);
+  createRecord(LOCK.at, LOCK.size, unlocked, 8);
+  createRecord(MEMBERS.at, MEMBERS.size, unlocked, 0);
+  createKeyRecords();
 }
 
 // ---- Members ----
 
-/** This VM is one of a worker: from now on it counts. */
-export function join(now: f64): void {
-  if (joined) return;
+/** This VM is one of a worker, as a call or a request comes to it: from now on it counts. False: it does already. */
+export function join(now: f64): bool {
+  if (joined || workers.retired) return false;
   joined = true;
   revive();
   beat(now);
+  return true;
 }
 
 /** The root that is woken. */
@@ -114,6 +119,7 @@ export function retireShared(now: f64): void {
     membership.commit(now);
     break;
   }
+  refuseLedElsewhere();
   unshareAll();
   shareAll(now);
   leaveShared();
@@ -173,6 +179,7 @@ function beat(now: f64): void {
     beMember(true, now);
     refreshAll();
   }
+  tendFollowed(now);
   // One that has gone, or hears nothing any more, may have said something old last.
   if (membership.changed) sayAll();
   else if (membership.active !== wasActive) unshareAll();
@@ -258,17 +265,16 @@ function shareService(s: i32, now: f64): bool {
   const entry = serviceEntry(s);
   for (let i = 0; i < TRIES; i++) {
     putKey(entry);
-    if (!read(lineAt(), lineSize())) {
+    if (!readRecord(lineAt(), lineSize())) {
       create(entry);
       continue;
     }
-    const cas = load<u32>(out + 8);
+    const cas = version;
     workers.prepare(foundSize >> 3);
-    memory.copy(cellsOf(workers.cells), found, foundSize);
-    release(found);
+    takeCells(workers.cells);
     workers.plan(s, now);
     if (workers.changed) {
-      if (!write(lineAt(), lineSize(), cellsOf(workers.cells), workers.size << 3, cas)) continue;
+      if (!writeRecord(lineAt(), lineSize(), cellsOf(workers.cells), workers.size << 3, cas)) continue;
     }
     workers.commit(s);
     for (let w = 0; w < workers.wakeCount; w++) wakeMember(workers.wake(w), nameAt(entry), nameSize(entry));
@@ -292,15 +298,14 @@ function lookAgain(s: i32, now: f64): void {
 
 /** Creates the record of a service, if nobody else does. */
 function create(entry: usize): void {
-  if (!read(LOCK.at, LOCK.size)) return;
+  if (!readRecord(LOCK.at, LOCK.size)) return;
   const free = load<u64>(found) === 0;
-  const cas = load<u32>(out + 8);
+  const cas = version;
   release(found);
-  if (!free || !write(LOCK.at, LOCK.size, locked, 8, cas)) return;
+  if (!free || !writeRecord(LOCK.at, LOCK.size, locked, 8, cas)) return;
   putKey(entry);
-  if (read(lineAt(), lineSize())) release(found);
-  else write(lineAt(), lineSize(), unlocked, 0, 0);
-  write(LOCK.at, LOCK.size, unlocked, 8, 0);
+  createRecord(lineAt(), lineSize(), unlocked, 0);
+  writeRecord(LOCK.at, LOCK.size, unlocked, 8, 0);
 }
 
 function putKey(entry: usize): void {
@@ -311,14 +316,20 @@ function putKey(entry: usize): void {
 
 // ---- Waking ----
 
-/** This VM has its queue under its number. */
+/** This VM has its queues under its numbers. */
 function register(): void {
   if (root === 0) return;
   enter(root);
-  begin();
-  put(QUEUE);
-  putNumber(membership.me as u64);
+  putQueue(QUEUE, membership.me);
   if (proxy_register_shared_queue(lineAt(), lineSize(), out) === OK) queue = load<u32>(out);
+  putQueue(KEYS_QUEUE, membership.first);
+  if (proxy_register_shared_queue(lineAt(), lineSize(), out) === OK) keysQueue = load<u32>(out);
+}
+
+function putQueue(kind: Text, number: f64): void {
+  begin();
+  put(kind);
+  putNumber(number as u64);
 }
 
 function wakeOthers(): void {
@@ -342,16 +353,25 @@ export function othersAsked(at: usize, size: i32, from: usize): i32 {
 
 /** Wakes a member for a service; without a name because of the members. */
 export function wakeMember(number: f64, name: usize, size: i32): void {
-  begin();
-  put(QUEUE);
-  putNumber(number as u64);
+  putQueue(QUEUE, number);
+  send(name, size);
+}
+
+/** Tells a worker something about keys. `first`: its first number as a member. */
+export function tellOfKey(first: f64, message: usize, size: i32): void {
+  putQueue(KEYS_QUEUE, first);
+  send(message, size);
+}
+
+/** Sends a message to the queue of the name that was put together. */
+function send(message: usize, size: i32): void {
   if (proxy_resolve_shared_queue(VM_ID.at, VM_ID.size, lineAt(), lineSize(), out) !== OK) return;
-  proxy_enqueue_shared_queue(load<u32>(out), name, size);
+  proxy_enqueue_shared_queue(load<u32>(out), message, size);
 }
 
 /** Another worker has something for this one. */
 export function woken(token: u32, now: f64): void {
-  if (token !== queue) return;
+  if (token !== queue && token !== keysQueue) return;
   let members = false;
   while (takeFrom(proxy_dequeue_shared_queue(token, out, out + 4), out)) {
     if (foundSize === 0) {
@@ -360,7 +380,8 @@ export function woken(token: u32, now: f64): void {
     }
     if (load<u8>(found) < 32) {
       const message = found;
-      hear(message, foundSize, now);
+      if (isAboutKeys(message)) hearOfKey(message, foundSize, now);
+      else hear(message, foundSize, now);
       release(message);
       continue;
     }
@@ -371,31 +392,17 @@ export function woken(token: u32, now: f64): void {
   if (members) beat(now);
 }
 
-// ---- Records ----
+// ---- The record of members ----
 
 function readMembers(): bool {
-  if (!read(MEMBERS.at, MEMBERS.size)) return false;
-  membersCas = load<u32>(out + 8);
+  if (!readRecord(MEMBERS.at, MEMBERS.size)) return false;
+  membersVersion = version;
   membership.prepare(foundSize >> 3);
-  memory.copy(cellsOf(membership.cells), found, foundSize);
-  release(found);
+  takeCells(membership.cells);
   return true;
 }
-let membersCas: u32 = 0;
+let membersVersion: u32 = 0;
 
 function writeMembers(): bool {
-  return write(MEMBERS.at, MEMBERS.size, cellsOf(membership.cells), membership.size << 3, membersCas);
-}
-
-function cellsOf(cells: Floats): usize {
-  const array = cells.array();
-  return changetype<usize>(array.buffer) + array.byteOffset;
-}
-
-function read(key: usize, size: i32): bool {
-  return takeFrom(proxy_get_shared_data(key, size, out, out + 4, out + 8), out);
-}
-
-function write(key: usize, size: i32, value: usize, valueSize: i32, cas: u32): bool {
-  return proxy_set_shared_data(key, size, value, valueSize, cas) === OK;
+  return writeRecord(MEMBERS.at, MEMBERS.size, cellsOf(membership.cells), membership.size << 3, membersVersion);
 }

@@ -5,6 +5,7 @@ import { Contexts } from './contexts.ts';
 import { setIdempotency } from './idempotency.ts';
 import { setJobs } from './jobs.ts';
 import { keyOf } from './keys.ts';
+import { LedKeys } from './led-keys.ts';
 import { Membership } from './membership.ts';
 import { addName, findName, numberOf, removeName } from './names.ts';
 import { NONE, Queues } from './queue.ts';
@@ -15,6 +16,7 @@ export const queues: Queues = new Queues();
 export const shares: Shares = new Shares(queues);
 export const membership: Membership = new Membership();
 export const workers: Workers = new Workers(queues, membership);
+export const ledKeys: LedKeys = new LedKeys(membership);
 /** The streams of clients, and the tries that the router makes for them: at most one at a time for each. */
 export const contexts: Contexts = new Contexts();
 export const tries: Contexts = new Contexts();

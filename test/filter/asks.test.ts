@@ -1,6 +1,5 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
-import { http1Client } from '../e2e/kit/client-http1.ts';
 import { until } from '../e2e/kit/instant.ts';
 import { startLoad } from '../e2e/kit/load.ts';
 import { spaced } from '../e2e/kit/load-plan.ts';
@@ -42,65 +41,5 @@ test('several workers: each tells of the requests of all', async () => {
   }
   expect((await ask(run.port, '/.well-known/sluice/requests/nobody')).status).toBe(404);
   expect((await running.results).every(({ status }) => status === 200)).toBe(true);
-  expect(await run.pods.peak()).toBe(1);
-});
-
-test('several workers: of requests with one key one goes to a pod, wherever they come', async () => {
-  const settings = { ...SETTINGS, idempotencyHeader: 'x-key', onDuplicate: 2 };
-  const run = await start({ workers: 3, pods: { count: 4 }, settings });
-  for (let round = 0; round < 3; round++) {
-    const clients = Array.from({ length: 9 }, () => http1Client({ port: run.port }));
-    const plan = spaced(1, 0, { name: `round${round}`, work: fixed(2000), each: { headers: { 'x-key': `${round}` } } });
-    const results = await Promise.all(
-      clients.map(async (client, index) => {
-        const [planned] = plan;
-        if (planned === undefined) throw new Error('one is planned');
-        const result = await client.send({ ...planned, id: `${planned.id}.${index}` });
-        client.close();
-        return result;
-      }),
-    );
-    // Those at the worker of the first one have joined it, the others are told.
-    expect(results.every(({ status }) => status === 200 || status === 409)).toBe(true);
-    expect(results.some(({ status }) => status === 200)).toBe(true);
-    const atPods = (await run.pods.requests()).filter(({ id }) => id.startsWith(`round${round}`));
-    expect(atPods).toHaveLength(1);
-  }
-});
-
-test('several workers: a request with a key joins the queue with its body as well', async () => {
-  const settings = { ...SETTINGS, idempotencyHeader: 'x-key', onDuplicate: 2, waitForBodyBytes: 65536 };
-  const run = await start({ workers: 3, pods: { count: 1 }, settings });
-  const post = (key: string) => {
-    const sending = request({
-      host: '127.0.0.1',
-      port: run.port,
-      method: 'POST',
-      agent: false,
-      headers: { 'x-key': key, 'x-work-ms': '20', 'content-length': '10' },
-    });
-    const status = new Promise<number>((resolve, reject) => {
-      sending.on('error', reject);
-      sending.on('response', (response) => response.resume().on('end', () => resolve(response.statusCode ?? 0)));
-    });
-    return { sending, status };
-  };
-  for (let round = 0; round < 4; round++) {
-    const slow = post(`slow-${round}`);
-    slow.sending.write('12345');
-    // Meanwhile others have the only slot, whatever worker they come to.
-    for (let i = 0; i < 3; i++) {
-      const quick = post(`quick-${round}-${i}`);
-      quick.sending.end('1234567890');
-      expect(await quick.status).toBe(200);
-    }
-    expect(await run.pods.held()).toBe(0);
-    const twin = post(`slow-${round}`);
-    twin.sending.end('1234567890');
-    slow.sending.end('67890');
-    expect(await slow.status).toBe(200);
-    // Joined at the same worker, told of it at another.
-    expect([200, 409]).toContain(await twin.status);
-  }
   expect(await run.pods.peak()).toBe(1);
 });

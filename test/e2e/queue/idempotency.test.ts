@@ -16,7 +16,7 @@ async function seen(queue: Queue): Promise<readonly string[]> {
 
 test('requests with the same key are one: at a pod once, and answered alike', async () => {
   const queue = await startQueue({ pods: 2, service: { idempotency: {} } });
-  const client = queue.h2();
+  const client = queue.http1();
   const first = startLoad(client, burst(1, { name: 'first', work: fixed(500), each: keyed('a') }));
   await queue.untilHeld(1);
   const same = startLoad(client, spaced(3, 10, { name: 'same', each: keyed('a') }));
@@ -47,7 +47,7 @@ test('requests with the same key are one: at a pod once, and answered alike', as
 
 test('one that waits is joined as well; when its client leaves, the next one takes its part', async () => {
   const queue = await startQueue({ pods: 1, service: { idempotency: { header: 'x-key' } } });
-  const client = queue.h2();
+  const client = queue.http1();
   const busy = startLoad(client, burst(1, { name: 'busy', work: fixed(900) }));
   await queue.untilHeld(1);
   const each = { headers: { 'x-key': 'a' } };
@@ -64,7 +64,7 @@ test('one that waits is joined as well; when its client leaves, the next one tak
 
 test('on_duplicate: conflict answers 409 at once', async () => {
   const queue = await startQueue({ pods: 1, service: { idempotency: { on_duplicate: 'conflict' } } });
-  const client = queue.h2();
+  const client = queue.http1();
   const first = startLoad(client, burst(1, { name: 'first', work: fixed(600), each: keyed('a') }));
   await queue.untilHeld(1);
   const [second] = await startLoad(client, burst(1, { name: 'second', each: keyed('a') })).results;
@@ -79,7 +79,7 @@ test('on_duplicate: conflict answers 409 at once', async () => {
 
 test('who joins gets a refusal as well, and a large answer is given once', async () => {
   const queue = await startQueue({ pods: 1, service: { idempotency: {}, queue: { timeout: '400ms' } } });
-  const client = queue.h2();
+  const client = queue.http1();
   const busy = startLoad(client, burst(1, { name: 'busy', work: fixed(1000) }));
   await queue.untilHeld(1);
   const waiting = startLoad(client, spaced(3, 20, { name: 'w', each: keyed('a') }));

@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import { until } from '../kit/instant.ts';
 import { JobPod } from '../kit/job-pod.ts';
@@ -24,4 +25,24 @@ test('a request whose job still works is answered as it was; when the job is ove
   expect(third.status).toBe(202);
   await until(() => pod.taken.length === 2, { what: 'another job' });
   expect(third.headers.get('sluice-job')).not.toBe(first.headers.get('sluice-job'));
+});
+
+test('several workers: a request whose job works is answered as it was at all of them', async () => {
+  const pod = await JobPod.start();
+  onTestFinished(() => pod.stop());
+  const codec = { static: [pod.address], limit: 1, async: { timeout: '2h' }, idempotency: {} };
+  const sluice = await startSluice({ services: { codec }, routes: [{ match: { prefix: '/' }, service: 'codec' }] });
+  // Each over a connection of its own, which goes to any of the workers.
+  const send = () =>
+    new Promise<readonly [number | undefined, unknown]>((resolve, reject) => {
+      const options = { method: 'POST', agent: false, headers: { 'idempotency-key': 'a' } };
+      const sending = request(`http://127.0.0.1:${sluice.port}/render`, options, (response) => {
+        response.resume().on('end', () => resolve([response.statusCode, response.headers['sluice-job']]));
+      });
+      sending.on('error', reject).end();
+    });
+  const first = await send();
+  const all = [first, ...(await Promise.all(Array.from({ length: 16 }, send)))];
+  expect(pod.taken).toHaveLength(1);
+  expect(new Set(all.map(([status, job]) => `${status} ${job}`))).toEqual(new Set([`202 ${pod.taken[0]?.id}`]));
 });
