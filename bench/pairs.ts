@@ -31,6 +31,9 @@ const OVERHEAD_MS = 2;
 /** `queue.slack` as it is when nobody sets it; not more than a request usually works. */
 const SLACK_MS = 20;
 
+/** Worker threads of each Envoy. Where several Envoys share each of them has slots of its own. */
+const WORKERS = 1;
+
 /** Which Sluices and Envoys are there: for each Sluice how many Envoys it has. The second Sluice follows the first. */
 const SETUPS = [
   { name: 'one pair', envoys: [1] },
@@ -131,7 +134,8 @@ class Setup {
 
 function envoyOf(nodeId: string, port: number): Promise<TestEnvoy> {
   const xds = { kind: 'tcp', host: '127.0.0.1', port } as const;
-  return startEnvoy(envoyBootstrap({ nodeId, nodeCluster: 'bench', xds, admin: { host: '127.0.0.1', port: 0 } }));
+  const admin = { host: '127.0.0.1', port: 0 };
+  return startEnvoy(envoyBootstrap({ nodeId, nodeCluster: 'bench', xds, admin }), 'warn', undefined, WORKERS);
 }
 
 async function serves(client: LoadClient): Promise<void> {

@@ -119,6 +119,9 @@ async function start(kind: Kind): Promise<Side> {
       xds: { kind: 'tcp', host: '127.0.0.1', port: xds },
       admin: { host: '127.0.0.1', port: envoyAdmin },
     }),
+    'warn',
+    undefined,
+    1,
   );
   const side: Side = { ...kind, port, control, envoy, answered: 0, micros: [] };
   const answers = () =>

@@ -26,6 +26,8 @@ interface Round {
   /** Slot time lost for each request, in milliseconds. */
   readonly lost: number;
   readonly overtaken: number;
+  /** By how many requests one was overtaken at most. */
+  readonly mostPlaces: number;
   readonly compared: number;
   readonly overLimit: number;
   /** Requests for each second of CPU that Envoy used, with jobs of no time. */
@@ -51,6 +53,7 @@ async function measure(run: FilterRun, seed: number): Promise<Round> {
     ideal: ideal?.response.mean ?? Number.NaN,
     lost: lost.total / REQUESTS,
     overtaken: order.overtaken,
+    mostPlaces: order.mostPlaces,
     compared: order.compared,
     overLimit: strict.times,
     perCpuSecond: CLOSED / used,
@@ -88,14 +91,15 @@ async function table(rounds: number): Promise<string> {
       `${mean(list, ({ lost }) => lost).toFixed(2)} ms`,
       beside(list, ({ lost }) => lost),
       `${sum(({ overtaken }) => overtaken)} of ${sum(({ compared }) => compared)}`,
+      Math.max(...list.map(({ mostPlaces }) => mostPlaces)),
       sum(({ overLimit }) => overLimit),
       Math.round(mean(list, ({ perCpuSecond }) => perCpuSecond)).toLocaleString('en'),
       beside(list, ({ perCpuSecond }) => perCpuSecond),
     ];
   });
   return [
-    '| workers | mean response ÷ one queue without loss | ÷ one worker | slot time lost a request | ÷ one worker | overtaken | over the limit | requests for a second of Envoy’s CPU, jobs of 0 ms | ÷ one worker |',
-    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| workers | mean response ÷ one queue without loss | ÷ one worker | slot time lost a request | ÷ one worker | overtaken | at most by, places | over the limit | requests for a second of Envoy’s CPU, jobs of 0 ms | ÷ one worker |',
+    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
   ].join('\n');
 }

@@ -47,14 +47,25 @@ describe('fifoOrder', () => {
 
   it('finds nothing when requests reach the pods as they were sent', () => {
     const visits = [visit('0', 1, 2), visit('1', 11, 12), visit('2', 21, 22)];
-    expect(fifoOrder(sent(0, 10, 20), visits)).toEqual({ compared: 3, overtaken: 0, worstMs: 0, examples: [] });
+    expect(fifoOrder(sent(0, 10, 20), visits)).toEqual({
+      compared: 3,
+      overtaken: 0,
+      mostPlaces: 0,
+      worstMs: 0,
+      examples: [],
+    });
   });
 
   it('counts each request that was overtaken, and how late the overtaking one was sent', () => {
     const visits = [visit('2', 5, 6), visit('0', 11, 12), visit('1', 21, 22)];
     const order = fifoOrder(sent(0, 10, 40), visits);
-    expect(order).toMatchObject({ overtaken: 2, worstMs: 40 });
+    expect(order).toMatchObject({ overtaken: 2, mostPlaces: 1, worstMs: 40 });
     expect(order.examples[0]).toBe('2, sent 40.0 ms after 0, was first');
+  });
+
+  it('counts by how many a request was overtaken at most', () => {
+    const visits = [visit('3', 5, 6), visit('1', 15, 16), visit('2', 25, 26), visit('0', 35, 36)];
+    expect(fifoOrder(sent(0, 10, 20, 30), visits)).toMatchObject({ overtaken: 3, mostPlaces: 3, worstMs: 30 });
   });
 
   it('does not call what was sent, or arrived, at about the same time an overtaking', () => {

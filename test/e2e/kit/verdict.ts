@@ -75,6 +75,8 @@ export interface Order {
   readonly compared: number;
   /** How many of them saw a request reach a pod before them that was sent after them. */
   readonly overtaken: number;
+  /** By how many requests at most one was overtaken. */
+  readonly mostPlaces: number;
   /** The most milliseconds by which an overtaking request was sent later, 0 when there was none. */
   readonly worstMs: number;
   /** The worst few of them, for the test's message. */
@@ -105,6 +107,7 @@ export function fifoOrder(
     return sent === undefined ? [] : [{ id, sent, arrived, notBefore }];
   });
   const overtaken: { lateBy: number; text: string }[] = [];
+  let mostPlaces = 0;
   let latest: { id: string; sent: number } | undefined;
   let next = 0;
   // In the order of what is certain, so that the requests that surely came before only ever grow.
@@ -117,11 +120,15 @@ export function fifoOrder(
     if (latest === undefined || lateBy < sentTie || lateBy <= 0) continue;
     const text = `${latest.id}, sent ${lateBy.toFixed(1)} ms after ${request.id}, was first`;
     overtaken.push({ lateBy, text });
+    const { sent } = request;
+    const places = line.slice(0, next).filter((before) => before.sent > sent && before.sent - sent >= sentTie).length;
+    mostPlaces = Math.max(mostPlaces, places);
   }
   overtaken.sort((a, b) => b.lateBy - a.lateBy);
   return {
     compared: line.length,
     overtaken: overtaken.length,
+    mostPlaces,
     worstMs: overtaken[0]?.lateBy ?? 0,
     examples: overtaken.slice(0, 5).map(({ text }) => text),
   };
