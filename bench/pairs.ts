@@ -1,6 +1,6 @@
 // What it costs that several Envoys share one limit and one queue, with one Sluice and with one each: the same load, one round after the
 // other, on one pair of Sluice and Envoy, on two Envoys of one Sluice, and on two pairs, each with pods of its own.
-// npm run bench:pairs [-- --rounds 5]: prints the table.
+// npm run bench:pairs [-- --rounds 5] [--workers 1]: prints the table. `--workers`: threads of each Envoy that shares with another one.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,9 +30,6 @@ const JOBS = [
 const OVERHEAD_MS = 2;
 /** `queue.slack` as it is when nobody sets it; not more than a request usually works. */
 const SLACK_MS = 20;
-
-/** Worker threads of each Envoy. Where several Envoys share each of them has slots of its own. */
-const WORKERS = 1;
 
 /** Which Sluices and Envoys are there: for each Sluice how many Envoys it has. The second Sluice follows the first. */
 const SETUPS = [
@@ -65,14 +62,14 @@ class Setup {
     this.#folder = folder;
   }
 
-  static async start(envoys: readonly number[]): Promise<Setup> {
+  static async start(envoys: readonly number[], workers: number): Promise<Setup> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-pairs-'));
     const setup = new Setup(await Pods.start({ count: SLOTS }), folder);
     let coordinator: number | undefined;
     for (const [index, count] of envoys.entries()) {
       const port = await setup.#sluice(`sluice-${index}`, coordinator);
       coordinator ??= port;
-      for (let i = 0; i < count; i++) setup.#envoys.push(await envoyOf(`edge-${index}-${i}`, port));
+      for (let i = 0; i < count; i++) setup.#envoys.push(await envoyOf(`edge-${index}-${i}`, port, workers));
     }
     for (const client of setup.#clients) await serves(client);
     return setup;
@@ -132,10 +129,10 @@ class Setup {
   }
 }
 
-function envoyOf(nodeId: string, port: number): Promise<TestEnvoy> {
+function envoyOf(nodeId: string, port: number, workers: number): Promise<TestEnvoy> {
   const xds = { kind: 'tcp', host: '127.0.0.1', port } as const;
   const admin = { host: '127.0.0.1', port: 0 };
-  return startEnvoy(envoyBootstrap({ nodeId, nodeCluster: 'bench', xds, admin }), 'warn', undefined, WORKERS);
+  return startEnvoy(envoyBootstrap({ nodeId, nodeCluster: 'bench', xds, admin }), 'warn', undefined, workers);
 }
 
 async function serves(client: LoadClient): Promise<void> {
@@ -144,12 +141,13 @@ async function serves(client: LoadClient): Promise<void> {
   await until(isServed, { what: 'an answer', within: 20_000 });
 }
 
-async function table(rounds: number): Promise<string> {
+async function table(rounds: number, workers: number): Promise<string> {
   const setups: (readonly [string, Setup])[] = [];
   const all = new Map<string, Round[]>();
   const keyOf = (name: string, workMs: number) => `${name} ${workMs}`;
   try {
-    for (const { name, envoys } of SETUPS) setups.push([name, await Setup.start(envoys)]);
+    for (const { name, envoys } of SETUPS)
+      setups.push([name, await Setup.start(envoys, sum(envoys) === 1 ? 1 : workers)]);
     // Programs are slower at first.
     for (const [, setup] of setups)
       await setup.measure(poisson(500, rateFor(0.5, SLOTS, 20), { work: exponential(20) }));
@@ -200,5 +198,7 @@ function row(
   ];
 }
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
-process.stdout.write(`${await table(Number(values.rounds))}\n`);
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '5' }, workers: { type: 'string', default: '1' } },
+});
+process.stdout.write(`${await table(Number(values.rounds), Number(values.workers))}\n`);
