@@ -19,6 +19,8 @@ export const SLOTS = PODS * LIMIT;
 const XDS = 18_000;
 const TRAFFIC = 8080;
 const ADMIN = 9901;
+/** Worker threads of each Envoy: as in the manifests, if nobody says otherwise. */
+const WORKERS = Number(process.env['SLUICE_WORKERS'] ?? 1);
 
 /** An Envoy in a network namespace of its own, and the clients that use it; of a pair: and the Sluice that it is connected to. */
 export class Place {
@@ -66,6 +68,7 @@ export class Place {
       }),
       'warn',
       this.namespace.program(this.#folder, await envoyPath()),
+      WORKERS,
     );
   }
 

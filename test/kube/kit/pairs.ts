@@ -22,6 +22,8 @@ const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const LEASES = '/apis/coordination.k8s.io/v1';
 const TRAFFIC = 8080;
 const ENVOY_ADMIN = 9901;
+/** Worker threads of each Envoy: as in the manifests, if nobody says otherwise. */
+const WORKERS = Number(process.env['SLUICE_WORKERS'] ?? 1);
 
 /** How long a Service goes on sending requests to a Pod that terminates. */
 const LEARN_MS = 1000;
@@ -224,6 +226,9 @@ export class Pair {
         xds: { kind: 'tcp', host: '127.0.0.1', port: this.#xds },
         admin: { host: this.address, port: ENVOY_ADMIN },
       }),
+      'warn',
+      undefined,
+      WORKERS,
     );
   }
 
