@@ -40,6 +40,7 @@ import { observe } from '../status/observe.ts';
 import { observed } from '../status/observed.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
 import type { BindAddress } from '../xds/server/address.ts';
+import { watchFailedHandshakes } from '../xds/server/failed-handshakes.ts';
 import { XdsServer } from '../xds/server/server.ts';
 import type { XdsServerOptions } from '../xds/server/server-options.ts';
 import { closedListeners } from './closed-listeners.ts';
@@ -150,9 +151,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
   const assembled = assemble(options, routeFile, { file: file?.value ?? {}, filter });
-  const { server, controller, envoys, strays, sharing, observation, metrics, operator, telemetry, pairs } = assembled;
+  const { server, eventLog, controller, envoys, strays, sharing, observation, metrics, operator, telemetry, pairs } =
+    assembled;
+  const unwatch = watchFailedHandshakes((failed) => eventLog.handshakeFailed(failed));
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
   const giveUp = async (errors: readonly string[]) => {
+    unwatch();
     observation.stop();
     await server.stop(0);
     envoys.stop();
@@ -190,6 +194,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       costs?.stop();
       observation.stop();
       await Promise.all([server.stop(), admin.value.stop(), pairs?.stop()]);
+      unwatch();
       // After the server: for each Envoy that goes with it they would wait for its return.
       envoys.stop();
       strays.stop();
@@ -215,9 +220,11 @@ function assemble(
   const telemetry = new Telemetry(clock, logRecentEvents(log));
   const metrics = new Metrics({ version: VERSION, telemetry });
   const eventLog = new EventLog(log, clock);
+  const forbidden = (peer: string, reason: string) => eventLog.forbidden(peer, reason);
   const slots = new SlotsServer({
     clock,
     guard,
+    forbidden,
     ...(options.pace && { pace: options.pace }),
     refusal: (hello) => sharing.refusal(hello),
     onEvent: (event) => {
@@ -284,6 +291,7 @@ function assemble(
     clock,
     name,
     guard: pairs?.sluiceGuard ?? options.xdsSecurity?.sluiceGuard,
+    forbidden,
     pace: options.pace,
     refusal: () => (filter.kind === 'off' ? WITHOUT_FILTER : sharing.refusalOfLink()),
     orders,
@@ -292,6 +300,7 @@ function assemble(
   const relayed = new RelayServer({
     clock,
     guard: pairs?.guard ?? guard,
+    forbidden,
     pace: options.pace,
     refusal(hello) {
       if (filter.kind === 'off') return WITHOUT_FILTER;
@@ -453,6 +462,7 @@ function assemble(
   const settle = () => ownRegister.settle();
   return {
     server,
+    eventLog,
     controller,
     envoys,
     strays,

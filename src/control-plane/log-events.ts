@@ -4,6 +4,7 @@ import type { SourceLog } from '../model/source.ts';
 import type { RecentEvent } from '../telemetry/events.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { XdsEvent } from '../xds/protocol/event.ts';
+import type { FailedHandshake } from '../xds/server/failed-handshakes.ts';
 
 /** Where the source of this name tells what happens to it. */
 export function sourceLog(log: Logger, source: string): SourceLog {
@@ -52,18 +53,43 @@ export class EventLog {
     }
   }
 
+  /** The stream of a queue filter, or of another Sluice, was refused for its certificate. */
+  forbidden(peer: string, reason: string): void {
+    this.#once(
+      `stream: ${reason}`,
+      { peer, reason },
+      'a stream is refused: --xds-allow does not let its client open it',
+    );
+  }
+
+  /** A connection was given up while TLS was spoken about. */
+  handshakeFailed({ peer, reason, fix }: FailedHandshake): void {
+    const from = peer === undefined ? {} : { peer };
+    this.#once(
+      `${peer} ${reason}`,
+      { ...from, reason },
+      `a connection of an Envoy or another Sluice is refused: ${reason}; ${fix}`,
+    );
+  }
+
   #refused({ node, peer, reason }: XdsEvent & { readonly kind: 'refused' }): void {
-    const now = this.#clock.monotonic();
-    const last = this.#refusals.get(reason);
-    if (last !== undefined && now - last < TELL_REFUSAL_MS) return;
-    this.#refusals.delete(reason);
-    this.#refusals.set(reason, now);
-    const [oldest] = this.#refusals.keys();
-    if (this.#refusals.size > MOST_REFUSALS && oldest !== undefined) this.#refusals.delete(oldest);
-    this.#log.warn(
+    this.#once(
+      reason,
       { node: node.id, peer, reason },
       'a client gets nothing: --xds-allow does not let it use this node id',
     );
+  }
+
+  /** Tells a cause now and then, however often it comes. */
+  #once(cause: string, fields: object, message: string): void {
+    const now = this.#clock.monotonic();
+    const last = this.#refusals.get(cause);
+    if (last !== undefined && now - last < TELL_REFUSAL_MS) return;
+    this.#refusals.delete(cause);
+    this.#refusals.set(cause, now);
+    const [oldest] = this.#refusals.keys();
+    if (this.#refusals.size > MOST_REFUSALS && oldest !== undefined) this.#refusals.delete(oldest);
+    this.#log.warn(fields, message);
   }
 }
 

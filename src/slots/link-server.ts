@@ -30,6 +30,8 @@ export interface LinkServerOptions {
   readonly name: string;
   /** Which clients may be other Sluices; anybody by default. */
   readonly guard?: ClientGuard | undefined;
+  /** Told of clients that the guard refuses: their address, and why. */
+  readonly forbidden?: ((peer: string, reason: string) => void) | undefined;
   readonly pace?: Pace | undefined;
   /** Why nobody is welcome; undefined: others are. */
   readonly refusal: () => string | undefined;
@@ -62,11 +64,11 @@ export class LinkServer {
   #sharesAt = 0;
 
   constructor(options: LinkServerOptions) {
-    const { clock, guard, pace = DEFAULT_PACE, refusal } = options;
+    const { clock, guard, forbidden, pace = DEFAULT_PACE, refusal } = options;
     this.#options = options;
     this.#pace = pace;
     this.#streams = new PacedStreams<LinkMessage | Introduced, Introduced, Follower>({
-      ...{ clock, pace, path: LINK_PATH, protocol: LINK_PROTOCOL },
+      ...{ clock, pace, forbidden, path: LINK_PATH, protocol: LINK_PROTOCOL },
       guard: (caller) => guard?.(caller),
       refusal: () => refusal(),
       messageName: 'LinkMessage',

@@ -37,6 +37,8 @@ export interface PacedStreamsOptions<Message, Hello extends Introduction, Peer> 
   readonly pace: Pace;
   /** Who may speak for which node; anybody for any by default. */
   readonly guard?: NodeGuard | undefined;
+  /** Told of clients that the guard refuses: their address, and why. */
+  readonly forbidden?: ((peer: string, reason: string) => void) | undefined;
   /** The path of the method. */
   readonly path: string;
   /** The version of its protocol. */
@@ -163,6 +165,7 @@ export class PacedStreams<Message, Hello extends Introduction, Peer> {
     }
     const forbidden = guard(stream.call, hello.node);
     if (forbidden !== undefined) {
+      this.#options.forbidden?.(stream.call.getPeer(), forbidden);
       this.#fail(stream, status.PERMISSION_DENIED, forbidden);
       return;
     }

@@ -31,6 +31,8 @@ export interface RelayServerOptions extends RelayListeners {
   readonly clock: Clock;
   /** Who may speak for which node: a following Sluice for those of its Envoys. Anybody for any by default. */
   readonly guard?: NodeGuard | undefined;
+  /** Told of clients that the guard refuses: their address, and why. */
+  readonly forbidden?: ((peer: string, reason: string) => void) | undefined;
   readonly pace?: Pace | undefined;
   /** Why a filter is not welcome; undefined: it is. */
   readonly refusal: (hello: PeerHello) => string | undefined;
@@ -108,11 +110,11 @@ export class RelayServer {
   readonly #streams: PacedStreams<FromFollower, RelayHello, RemotePeer>;
 
   constructor(options: RelayServerOptions) {
-    const { clock, guard, pace = DEFAULT_PACE, refusal, left, jobs } = options;
+    const { clock, guard, forbidden, pace = DEFAULT_PACE, refusal, left, jobs } = options;
     this.#options = options;
     this.#pace = pace;
     this.#streams = new PacedStreams<FromFollower, RelayHello, RemotePeer>({
-      ...{ clock, pace, guard, refusal, path: RELAY_PATH, protocol: RELAY_PROTOCOL },
+      ...{ clock, pace, guard, forbidden, refusal, path: RELAY_PATH, protocol: RELAY_PROTOCOL },
       messageName: 'FollowerMessage',
       client: 'Sluice that follows',
       // It tells the reason on, and comes back.

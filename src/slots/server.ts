@@ -11,6 +11,8 @@ export interface SlotsServerOptions {
   readonly clock: Clock;
   /** Who may speak for which node; anybody for any by default. */
   readonly guard?: NodeGuard | undefined;
+  /** Told of clients that the guard refuses: their address, and why. */
+  readonly forbidden?: ((peer: string, reason: string) => void) | undefined;
   readonly pace?: Pace;
   /** Why a filter is not welcome; undefined: it is. */
   readonly refusal?: (hello: Hello) => string | undefined;
@@ -40,11 +42,11 @@ export class SlotsServer {
   readonly #members = new Map<string, Map<string, Member>>();
 
   constructor(options: SlotsServerOptions) {
-    const { clock, guard, pace = DEFAULT_PACE, refusal } = options;
+    const { clock, guard, forbidden, pace = DEFAULT_PACE, refusal } = options;
     this.#options = options;
     this.#pace = pace;
     this.#streams = new PacedStreams({
-      ...{ clock, pace, guard, path: PATH, protocol: PROTOCOL },
+      ...{ clock, pace, guard, forbidden, path: PATH, protocol: PROTOCOL },
       messageName: 'FilterMessage',
       client: 'filter',
       read: readMessage,

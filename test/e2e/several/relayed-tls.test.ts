@@ -47,6 +47,18 @@ test('over mTLS a Sluice speaks for the Envoys that its certificate is good for,
     await expect.poll(away, patience).toEqual([expect.stringMatching(/^does not answer since /)]);
   }
   expect(await members()).toEqual(['first', 'second']);
+  // The coordinator tells of them as well, once each.
+  const told = (pattern: RegExp) =>
+    coordinator.process.log.filter(({ msg, fields }) => pattern.test(`${msg} ${fields['reason']}`));
+  const bareCause =
+    /^a connection of an Envoy or another Sluice is refused: it shows no certificate; write --xds-client-cert .* or --coordinator-client-cert/;
+  expect(told(bareCause)).toHaveLength(1);
+  expect(told(/^a stream is refused: --xds-allow .* sluice-2\.example may not speak for node "third"$/)).toHaveLength(
+    1,
+  );
+  expect((await follower.status()).follows).toMatchObject({
+    name: expect.stringContaining(`:${coordinator.xds.port}`),
+  });
 }, 120_000);
 
 describe('options that make no sense end with 2 and say what to write', () => {
