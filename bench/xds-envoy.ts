@@ -159,6 +159,7 @@ async function changes(): Promise<void> {
     jobs: { follow: () => {}, stop: () => {} },
     cache,
     overrides: () => NO_OVERRIDES,
+    pending: { problems: () => [] },
     filterProblems: () => [],
     clock,
     log,

@@ -63,6 +63,7 @@ import { Operator } from './operator.ts';
 import { OverrideStore } from './override-store.ts';
 import { ownCoordination } from './own-coordination.ts';
 import type { PairsChoice } from './pairs.ts';
+import { PendingEnvoys } from './pending-envoys.ts';
 import { Rollouts } from './rollouts.ts';
 import { StrayFilters } from './stray-filters.ts';
 import { WaitingRequests } from './waiting-requests.ts';
@@ -151,8 +152,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   if (file?.ok === false) return failed('bad input', file.errors.map(formatProblem));
   const filter = await loadFilter(options.filter ?? 'on', options.allowTrap);
   const assembled = assemble(options, routeFile, { file: file?.value ?? {}, filter });
-  const { server, eventLog, controller, envoys, strays, sharing, observation, metrics, operator, telemetry, pairs } =
-    assembled;
+  const {
+    server,
+    eventLog,
+    pending,
+    controller,
+    envoys,
+    strays,
+    sharing,
+    observation,
+    metrics,
+    operator,
+    telemetry,
+    pairs,
+  } = assembled;
   const unwatch = watchFailedHandshakes((failed) => eventLog.handshakeFailed(failed));
   // What is assembled has timers: one left behind would keep the process alive that is to end with an error.
   const giveUp = async (errors: readonly string[]) => {
@@ -161,6 +174,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     await server.stop(0);
     envoys.stop();
     strays.stop();
+    pending.stop();
     sharing.stop();
     return failed('failed', errors);
   };
@@ -198,6 +212,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       // After the server: for each Envoy that goes with it they would wait for its return.
       envoys.stop();
       strays.stop();
+      pending.stop();
       sharing.stop();
       await running;
     },
@@ -267,7 +282,7 @@ function assemble(
     relays(address) {
       const security = pairs?.security ?? coordinator ?? PLAINTEXT;
       const changed = () => events.post({ kind: 'sharing' });
-      const common = { clock, log, address, name, random: Math.random, changed };
+      const common = { clock, log, address, name, random: Math.random, changed, isByLease: pairs !== undefined };
       return new Relays({
         ...common,
         dial: grpcDial(security),
@@ -415,8 +430,14 @@ function assemble(
   });
   const hasFilter = (node: string) =>
     slots.members(node).some(({ closedAt }) => closedAt === undefined || clock.monotonic() - closedAt < PATIENCE_MS);
+  const pending = new PendingEnvoys({
+    clock,
+    nodes: () => server.nodes(),
+    changed: () => events.post({ kind: 'ownership', nodes: new Set() }),
+  });
   const controller = new Controller({
     events,
+    pending,
     routes,
     pods,
     envoys,
@@ -463,6 +484,7 @@ function assemble(
   return {
     server,
     eventLog,
+    pending,
     controller,
     envoys,
     strays,

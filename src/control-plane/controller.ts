@@ -20,6 +20,7 @@ import type { SnapshotCache } from '../snapshot/cache.ts';
 import { TYPE_URLS } from '../snapshot/resource.ts';
 import type { ControllerEvent, EventQueue } from './events.ts';
 import { PATIENCE_MS } from './filter-problems.ts';
+import type { PendingEnvoys } from './pending-envoys.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
 import type { Rollouts } from './rollouts.ts';
 
@@ -41,6 +42,8 @@ export interface ControllerOptions {
   readonly overrides: () => Overrides;
   /** What else is wrong with Envoys and their filters. */
   readonly filterProblems: () => readonly Problem[];
+  /** Envoys that have not taken for long what they are to have. */
+  readonly pending: Pick<PendingEnvoys, 'problems'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -215,11 +218,12 @@ export class Controller {
 
   /** Problems are logged when they come and when they go, not again and again. */
   #tellProblems(): void {
-    const { log, routes, envoys, sharing, filterProblems } = this.#options;
+    const { log, routes, envoys, sharing, filterProblems, pending } = this.#options;
+    const ofEnvoys = [...envoys.problems(), ...sharing.problems(), ...filterProblems()];
     const found = [
       ...routes.state().problems,
       ...(this.#reconciled?.wanted.problems ?? []),
-      ...summarizeEnvoys([...envoys.problems(), ...sharing.problems(), ...filterProblems()]),
+      ...summarizeEnvoys([...ofEnvoys, ...pending.problems(ofEnvoys)]),
     ];
     const before = new Set(this.#state.problems.map(formatProblem));
     const now = new Set(found.map(formatProblem));

@@ -76,7 +76,7 @@ export class Pairs {
       ...{ api, clock, random: Math.random, log: told },
     });
     this.register = this.#election.register;
-    this.security = { credentials: () => this.#channel(), isTls: true, serverName: lease };
+    this.security = { credentials: () => this.#channel(), isTls: true, isByLease: true, serverName: lease };
     const rules = [{ client: lease, node: '*' }];
     this.guard = nodeGuard(rules);
     this.sluiceGuard = clientGuard(rules);

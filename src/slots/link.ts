@@ -12,7 +12,7 @@ import {
 } from './link-messages.ts';
 import type { ToldOrders } from './link-server.ts';
 import type { RelayCall, RelayDial } from './relay-channel.ts';
-import { type RelayFault, SILENCE } from './relay-faults.ts';
+import { type RelayFault, silence } from './relay-faults.ts';
 import { Rounds } from './rounds.ts';
 import { DEFAULT_PACE } from './server.ts';
 
@@ -23,6 +23,8 @@ export interface LinkOptions {
   /** Where the coordinator is: `host:port`. */
   readonly address: string;
   readonly dial: RelayDial;
+  /** A Lease names it; else an option does. */
+  readonly isByLease?: boolean | undefined;
   /** How this Sluice calls itself. */
   readonly name: string;
   readonly orders: ToldOrders;
@@ -134,7 +136,7 @@ export class Link {
       message: (bytes) => {
         if (this.#call === call) this.#receive(bytes);
       },
-      closed: (reason, isRefusal, fix = SILENCE.fix) => {
+      closed: (reason, isRefusal, fix = silence(this.#options).fix) => {
         if (this.#call === call) this.#lost({ reason, fix }, isRefusal);
       },
     });
@@ -149,7 +151,7 @@ export class Link {
     try {
       message = readLink(bytes);
     } catch (error) {
-      this.#lost({ reason: `not a LinkMessage: ${reasonOf(error)}`, fix: SILENCE.fix }, false);
+      this.#lost({ reason: `not a LinkMessage: ${reasonOf(error)}`, fix: silence(this.#options).fix }, false);
       return;
     }
     switch (message.kind) {
@@ -208,7 +210,8 @@ export class Link {
   #look(now: number, isLate: boolean): void {
     if (this.#call === undefined) return;
     if (isLate) this.#heardAt = now;
-    if (now - this.#heardAt >= (this.#isOpen ? this.#deadAfterMs : OPENING_MS)) this.#lost(SILENCE, false);
+    if (now - this.#heardAt >= (this.#isOpen ? this.#deadAfterMs : OPENING_MS))
+      this.#lost(silence(this.#options), false);
     else if (now - this.#saidAt >= this.#heartbeatMs) this.#write({ kind: 'heartbeat' });
   }
 }

@@ -1,6 +1,6 @@
 import { type ChannelCredentials, Client, type ClientOptions, type StatusObject, status } from '@grpc/grpc-js';
 import { reasonOf } from '../base/reason.ts';
-import { connectionFault } from './relay-faults.ts';
+import { connectionFault, type RelayWay } from './relay-faults.ts';
 
 /** An open stream to a coordinator. */
 export interface RelayCall {
@@ -49,16 +49,18 @@ export interface RelaySecurity {
   /** Asked for each connection, as certificates change. Errors: throws, with a message for people. */
   readonly credentials: () => ChannelCredentials;
   readonly isTls: boolean;
+  /** A Lease names the coordinator; else an option does. */
+  readonly isByLease?: boolean | undefined;
   /** The name in the coordinator's certificate, where it is not the host of its address. */
   readonly serverName?: string | undefined;
 }
 
 /** Streams over gRPC, of the method with this path. */
-export function grpcDial({ credentials, isTls, serverName }: RelaySecurity, path = RELAY_PATH): RelayDial {
+export function grpcDial({ credentials, isTls, isByLease, serverName }: RelaySecurity, path = RELAY_PATH): RelayDial {
   const named = serverName !== undefined && { 'grpc.ssl_target_name_override': serverName };
   return (address, listener) => {
     try {
-      return dial(new Client(address, credentials(), { ...OPTIONS, ...named }), listener, { isTls, path });
+      return dial(new Client(address, credentials(), { ...OPTIONS, ...named }), listener, { isTls, isByLease, path });
     } catch (error) {
       return failed(reasonOf(error), listener);
     }
@@ -82,7 +84,7 @@ function failed(reason: string, { closed }: RelayListener): RelayCall {
 function dial(
   client: Client,
   { message, closed }: RelayListener,
-  { isTls, path }: { readonly isTls: boolean; readonly path: string },
+  { path, ...way }: RelayWay & { readonly path: string },
 ): RelayCall {
   const call = client.makeBidiStreamRequest(path, same, same);
   let isOver = false;
@@ -101,7 +103,7 @@ function dial(
       over(raw, true);
       return;
     }
-    const { reason, fix } = connectionFault(raw, isTls);
+    const { reason, fix } = connectionFault(raw, way);
     over(reason, false, fix);
   });
   call.on('end', () => over('it ended the stream', false));

@@ -5,6 +5,9 @@ export interface RelayFault {
 }
 
 const START = 'start it, or mend the way to it; its address is what --coordinator says';
+/** Where a Lease names the coordinator nobody writes its address, and all show each other one certificate. */
+const LEASE_FIX =
+  'look whether the Pod that holds the Lease runs, whether a NetworkPolicy lets the Sluices reach each other (the port of --peers), and whether all of them use the same certificate (--peers-secret, or --peers-cert, --peers-key and --peers-ca)';
 const IS_IT_XDS = 'is --coordinator the address of its --xds (and not of its --admin, or of a listener)?';
 
 /** What a library says, by a piece of it that does not change, and what that means. The first that fits counts. */
@@ -45,8 +48,25 @@ const KNOWN: readonly (readonly [RegExp, string, string])[] = [
   [/Name resolution failed|ENOTFOUND|EAI_AGAIN/, 'no address is known for its name', START],
 ];
 
+/** How a coordinator is reached, as far as that decides what is to be done. */
+export interface RelayWay {
+  readonly isTls: boolean;
+  /** A Lease names it; else an option does. */
+  readonly isByLease?: boolean | undefined;
+}
+
 /** What a connection was that could not be made, or has broken. */
-export function connectionFault(raw: string, isTls: boolean): RelayFault {
+export function connectionFault(raw: string, way: RelayWay): RelayFault {
+  const fault = faultOf(raw, way.isTls);
+  return way.isByLease === true ? { reason: fault.reason, fix: LEASE_FIX } : fault;
+}
+
+/** Nothing was heard of it; for how long depends on how far it had come, and is no other fault. */
+export function silence({ isByLease }: Pick<RelayWay, 'isByLease'>): RelayFault {
+  return { reason: 'nothing is heard of it', fix: isByLease === true ? LEASE_FIX : START };
+}
+
+function faultOf(raw: string, isTls: boolean): RelayFault {
   const known = KNOWN.find(([says]) => says.test(raw));
   if (known !== undefined) return { reason: known[1], fix: known[2] };
   if (!/Failed to connect|ECONNRESET|socket hang up/.test(raw)) return { reason: steady(raw), fix: START };
@@ -57,9 +77,6 @@ export function connectionFault(raw: string, isTls: boolean): RelayFault {
       : 'it may want TLS: write --coordinator-ca, the authority of its --xds-cert; its address is what --coordinator says',
   };
 }
-
-/** Nothing was heard of it; for how long depends on how far it had come, and is no other fault. */
-export const SILENCE: RelayFault = { reason: 'nothing is heard of it', fix: START };
 
 /** Words of somebody else in one line, without what differs from one time to the next. */
 function steady(raw: string): string {

@@ -10,7 +10,7 @@ import type { Link, SharesAsTold } from './link.ts';
 import type { ToldOrder } from './link-messages.ts';
 import type { Peer, PeerEvent } from './peer.ts';
 import type { RelayCall, RelayDial } from './relay-channel.ts';
-import { SILENCE } from './relay-faults.ts';
+import { silence } from './relay-faults.ts';
 import {
   type FromCoordinator,
   type FromFollower,
@@ -30,6 +30,8 @@ export interface RelaysOptions {
   /** Where the coordinator is: `host:port`. */
   readonly address: string;
   readonly dial: RelayDial;
+  /** A Lease names it; else an option does. */
+  readonly isByLease?: boolean | undefined;
   /** The stream to it that is there without filters, and ends with these. */
   readonly link: Pick<Link, 'isOpen' | 'since' | 'fault' | 'coordinator' | 'shares' | 'tell' | 'stop'>;
   /** How this Sluice calls itself. */
@@ -343,7 +345,7 @@ export class Relays {
     if (messages.some(({ kind }) => kind === 'dead')) this.#options.givenUp(relay.peer.hello);
   }
 
-  #lost(relay: Relay, reason: string, isRefusal: boolean, fix = SILENCE.fix): void {
+  #lost(relay: Relay, reason: string, isRefusal: boolean, fix = silence(this.#options).fix): void {
     const { clock, log, address } = this.#options;
     const { peer } = relay;
     relay.call?.end();
@@ -411,7 +413,7 @@ export class Relays {
       if (relay.call === undefined) continue;
       if (isLate) relay.heardAt = now;
       const patience = relay.isWelcome ? relay.deadAfterMs : OPENING_MS;
-      if (now - relay.heardAt >= patience) this.#lost(relay, SILENCE.reason, false);
+      if (now - relay.heardAt >= patience) this.#lost(relay, silence(this.#options).reason, false);
       else if (now - relay.saidAt >= relay.heartbeatMs) this.#write(relay, { kind: 'heartbeat' });
     }
   }

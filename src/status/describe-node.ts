@@ -38,16 +38,21 @@ const FILTER_TYPE = 'TypedExtensionConfig';
 /** Who asks for these carries requests. */
 const LISTENER = 'Listener';
 
-/** One connected client and its queue filter. */
-export function describeNode(connected: ConnectedNode, context: NodeContext): NodeStatus {
-  const { node, userAgent, connectedSince, peer } = connected;
-  const types = connected.types.map(({ typeUrl, status, ackedVersion, active, nack }) => ({
+/** What a client has of each type. */
+export function describeTypes({ types }: Pick<ConnectedNode, 'types'>): NodeStatus['types'] {
+  return types.map(({ typeUrl, status, ackedVersion, active, nack }) => ({
     type: shortType(typeUrl),
     status: status === 'nacked' ? ('rejected' as const) : status,
     ackedVersion,
     ...(active && { active }),
     ...(nack && { rejection: { message: nack.message, resources: nack.names, at: moment(nack.at) } }),
   }));
+}
+
+/** One connected client and its queue filter. */
+export function describeNode(connected: ConnectedNode, context: NodeContext): NodeStatus {
+  const { node, userAgent, connectedSince, peer } = connected;
+  const types = describeTypes(connected);
   return {
     id: node.id,
     cluster: node.cluster,

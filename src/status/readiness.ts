@@ -22,12 +22,12 @@ const LAST_TYPE = 'Listener';
  * While the coordinator is away it stays ready: it goes on with the slots that it has.
  */
 export function readinessOf({ nodes, routeFile, configured, services, takesPart }: ReadinessInput): Readiness {
-  if (nodes.some((node) => missing(node).length === 0)) {
+  if (nodes.some((node) => lacksOf(node).length === 0)) {
     return takesPart ? { ready: true } : { ready: false, reasons: [NO_PART] };
   }
   if (configured) {
     if (nodes.length === 0) return { ready: false, reasons: ['no Envoy is connected'] };
-    return { ready: false, reasons: nodes.map((node) => `Envoy ${node.id}: ${missing(node).join(', ')}`) };
+    return { ready: false, reasons: nodes.map((node) => `Envoy ${node.id}: ${lacksOf(node).join(', ')}`) };
   }
   if (routeFile.state === 'pending') return { ready: false, reasons: [`${routeFile.path} cannot be used`] };
   const silent = services()
@@ -43,8 +43,8 @@ const NO_PART =
 /** What the names of Sluice's own listeners begin with: no client gets there. */
 const OWN_LISTENERS = 'sluice.';
 
-/** What a node still lacks. A type that is rejected is there if an earlier version of it was taken. */
-function missing({ types }: NodeStatus): readonly string[] {
+/** What a node still lacks before it takes requests with all that there is for it. A type that is rejected is there if an earlier version of it was taken. */
+export function lacksOf({ types }: Pick<NodeStatus, 'types'>): readonly string[] {
   const lacking = types
     .filter((type) => type.status === 'pending' || (type.status === 'rejected' && !isThere(type)))
     .map(({ type, status, rejection }) => {

@@ -76,6 +76,7 @@ function world(more = 0) {
     jobs: { follow: () => {}, stop: () => {} },
     cache,
     overrides: () => NO_OVERRIDES,
+    pending: { problems: () => [] },
     filterProblems: () => [],
     clock,
     log,
