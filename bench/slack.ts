@@ -117,6 +117,13 @@ export function run({ members, delay, work, slack }: Scenario): Figures {
     });
     for (const effect of coordinator.take()) {
       if (effect.kind === 'prove') throw new Error('a coordinator without a Lease needs no proof');
+      if (effect.kind === 'wake') {
+        agenda.at(effect.at, () => {
+          coordinator.passed(agenda.now);
+          flush();
+        });
+        continue;
+      }
       const node = nodes[effect.connection] as EnvoyNode;
       send(`down ${effect.connection}`, () => {
         const answer = node.hear(1, effect.message, agenda.now);

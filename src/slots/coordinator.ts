@@ -54,7 +54,9 @@ export type CoordinatorMessage =
 export type CoordinatorEffect =
   | { readonly kind: 'send'; readonly connection: number; readonly message: CoordinatorMessage }
   /** Write to the Lease, and call `proved` with this number if that shows that the term is still the newest (rule 3c). */
-  | { readonly kind: 'prove'; readonly number: number };
+  | { readonly kind: 'prove'; readonly number: number }
+  /** Call `passed` at this time. */
+  | { readonly kind: 'wake'; readonly at: number };
 
 /** What a coordinator starts from. */
 export interface CoordinatorOptions {
@@ -64,7 +66,15 @@ export interface CoordinatorOptions {
    * Lease nothing moves before every member that is expected has said hello.
    */
   readonly lease: boolean;
+  /** So many members more than wait are asked for idle slots first: 1 when left out. */
+  readonly askFirst?: number | undefined;
 }
+
+/** Of many members with a slot, one more than wait are asked first: most often one of two has an idle one. */
+const ASK_FIRST = 1;
+
+/** In milliseconds: who was asked first, and has an idle slot, has given it back by then; so the others are asked. */
+const ASK_ALL_AFTER_MS = 2;
 
 interface Member {
   readonly key: MemberKey;
@@ -127,6 +137,14 @@ interface SharedService {
   isOdd: boolean;
   /** Some member may have to be told how many slots to give back. */
   isRecalling: boolean;
+  /** Many slots are likely to be idle: a few members are asked for them first, and all when those gave none. */
+  asksFew: boolean;
+  /** For whom a few were asked, and when all are. */
+  asking: { readonly waiter: Waiter; readonly until: number } | undefined;
+  /** Since somebody began to wait: all members were asked, or are when they may have a slot. */
+  askedAll: boolean;
+  /** Since then: slots that were given back, and that nobody wanted. */
+  surplus: number;
 }
 
 /** Slots by service and pod. */
@@ -160,12 +178,20 @@ export class Coordinator {
   private effects: CoordinatorEffect[] = [];
   /** The time of the step that is being made. */
   private now = 0;
+  private readonly askFirst: number;
+  /** Services of which a few members were asked. */
+  private readonly asking = new Set<SharedService>();
+  /** When the caller was asked to call `passed`; undefined: it was not. */
+  private wakeAt: number | undefined;
+  /** Counts, so that others are asked first each time. */
+  private turn = 0;
   /** The pods whose endpoints the Envoy of a member has acknowledged, by service (rule 4). */
   private readonly endpoints = new Map<MemberKey, Map<string, ReadonlySet<string>>>();
 
-  constructor({ term, lease }: CoordinatorOptions) {
+  constructor({ term, lease, askFirst = ASK_FIRST }: CoordinatorOptions) {
     this.term = term;
     this.lease = lease;
+    this.askFirst = askFirst;
   }
 
   /** What is to be done now, in this order. */
@@ -245,6 +271,23 @@ export class Coordinator {
       for (const [pod, slots] of pods) this.make(service, pod, Math.min(slots, this.lacks(service, pod)));
     }
     this.settleAll();
+  }
+
+  /** It is as late as `wake` said, or later. */
+  passed(now: number): void {
+    this.now = now;
+    this.wakeAt = undefined;
+    for (const service of this.asking) {
+      const { asking } = service;
+      if (asking === undefined) this.asking.delete(service);
+      else if (asking.until > now) this.wake(asking.until);
+      else {
+        service.askedAll = true;
+        service.asking = undefined;
+        this.asking.delete(service);
+        this.settle(service);
+      }
+    }
   }
 
   // ---- Streams ----
@@ -423,7 +466,7 @@ export class Coordinator {
     let at = share.line.length;
     while (at > 0 && isBefore(waiter, share.line[at - 1])) at--;
     share.line.splice(at, 0, waiter);
-    service.waiting++;
+    if (service.waiting++ === 0) this.learn(service);
   }
 
   private leave(service: SharedService, share: Share, request: number): void {
@@ -573,17 +616,55 @@ export class Coordinator {
 
   /**
    * Tells members since when the oldest request waits at another one: those that have a slot, as the others have nothing to decide. One
-   * that nobody waits at need not know exactly when, unless it is earlier: what comes there next is younger than all of them.
+   * that nobody waits at need not know exactly when, unless it is earlier: what comes there next is younger than all of them. Who is
+   * told of somebody gives its idle slots back; so where many members have some, a few are told first.
    */
   private tellElsewhere(service: SharedService): void {
     const heads = headsOf(service);
+    const others: Share[] = [];
+    let asked = 0;
     for (const share of service.shares.values()) {
       if (share.slots === 0 || share.member.connection === undefined) continue;
       const oldest = oldestFor(share, heads);
-      const isEnough = share.line.length === 0 && share.told !== undefined && share.told <= oldest;
-      if (isEnough && oldest !== Number.POSITIVE_INFINITY) continue;
+      const isAsked = share.told !== undefined && share.told !== Number.POSITIVE_INFINITY;
+      if (share.line.length === 0 && oldest !== Number.POSITIVE_INFINITY) {
+        if (isAsked) asked++;
+        if (isAsked && (share.told ?? 0) <= oldest) continue;
+        if (!isAsked && !service.askedAll) {
+          others.push(share);
+          continue;
+        }
+      }
       this.tellOldest(service, share, oldest);
     }
+    if (service.waiting === 0) service.asking = undefined;
+    else if (others.length > 0) this.askFew(service, others, asked, heads);
+  }
+
+  /** Asks some of these members for idle slots, where so many have been asked; all of them if that does not leave many. */
+  private askFew(service: SharedService, others: readonly Share[], asked: number, heads: Heads): void {
+    const most = Math.max(0, service.waiting + this.askFirst - asked);
+    const waiter = heads.share?.line[0];
+    const first = this.turn++ % others.length;
+    const few = waiter === undefined || most >= others.length ? others : turned(others, first).slice(0, most);
+    for (const share of few) this.tellOldest(service, share, oldestFor(share, heads));
+    if (few === others || waiter === undefined || waiter === service.asking?.waiter) return;
+    service.asking = { waiter, until: this.now + ASK_ALL_AFTER_MS };
+    this.asking.add(service);
+    this.wake(service.asking.until);
+  }
+
+  /** Somebody waits, and nobody did: whether many slots are idle is told by how many came back when all were asked last. */
+  private learn(service: SharedService): void {
+    if (service.askedAll) service.asksFew = service.surplus > this.askFirst;
+    service.askedAll = !service.asksFew;
+    service.surplus = 0;
+  }
+
+  private wake(at: number): void {
+    if (this.wakeAt !== undefined && this.wakeAt <= at) return;
+    this.wakeAt = at;
+    this.effects.push({ kind: 'wake', at });
   }
 
   private tellElsewhereTo(service: SharedService, share: Share): void {
@@ -606,6 +687,7 @@ export class Coordinator {
         const poorest = this.poorest(service, pod, speaker);
         if (poorest === undefined) break;
         this.give(service, poorest, pod, 0);
+        service.surplus++;
       }
     }
   }
@@ -695,6 +777,7 @@ export class Coordinator {
       ...{ name, limits: NO_LIMITS, mostOnTheirWay: 1, unknown: NO_PODS },
       ...{ inHand: new Map(), totals: new Map(), shares: new Map() },
       ...{ waiting: 0, isOdd: true, isRecalling: false },
+      ...{ asksFew: true, askedAll: false, asking: undefined, surplus: 0 },
     };
     this.services.set(name, service);
     return service;
@@ -750,6 +833,11 @@ function headsOf(service: SharedService): Heads {
 /** When the oldest arrived that waits elsewhere; Infinity: nobody does. */
 function oldestFor(share: Share, heads: Heads): number {
   return heads.share === share ? heads.second : heads.first;
+}
+
+/** The same ones, from this place on and round. */
+function turned<T>(all: readonly T[], from: number): readonly T[] {
+  return [...all.slice(from), ...all.slice(0, from)];
 }
 
 /** Nothing of a pod is held or called back any more. */

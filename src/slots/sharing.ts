@@ -103,6 +103,10 @@ export const TELL_MS = 3000;
 /** How long after it was in vain a member is registered, and a term proved, once more. */
 const AGAIN_MS = 1000;
 
+/** From so many filters on words that can wait are collected, for so many milliseconds. */
+const MANY = 4;
+const LATER_MS = 5;
+
 /** Limits follow from who waits, and that from limits: what is not settled by then is with what happens next. */
 const MOST_ROUNDS = 3;
 
@@ -123,6 +127,8 @@ interface Connected {
   holding: HeldService[];
   /** It has said all of that. */
   isComplete: boolean;
+  /** What it is told with what comes next, or soon. */
+  later: CoordinatorMessage[];
 }
 
 const NOBODY_KNOWN: Problem = {
@@ -176,6 +182,8 @@ export class Sharing {
   /** Those of them that the coordinator here knows. */
   readonly #connected = new Map<string, Connected>();
   readonly #byConnection = new Map<number, Connected>();
+  /** Those that are to be told something later. */
+  readonly #silent = new Set<Connected>();
   /** Since when a registered member is away. */
   readonly #away = new Map<string, number>();
   /** Registered members that have not been here since this start. */
@@ -610,7 +618,7 @@ export class Sharing {
   #connect(peer: Peer): void {
     const { hello, via } = peer;
     const key = keyOf(hello);
-    const connected: Connected = { connection: ++this.#connections, peer, holding: [], isComplete: false };
+    const connected: Connected = { connection: ++this.#connections, peer, holding: [], isComplete: false, later: [] };
     this.#connected.set(key, connected);
     this.#byConnection.set(connected.connection, connected);
     if (this.#isSharing) this.#open(connected);
@@ -1103,6 +1111,17 @@ export class Sharing {
     return taken;
   }
 
+  /** Tells the coordinator when this time has come. */
+  #wake(at: number): void {
+    const { clock } = this.#options;
+    const coordinator = this.#coordinator;
+    this.#timers.after(Math.max(0, at - clock.monotonic()), () => {
+      if (coordinator !== this.#coordinator) return;
+      coordinator?.passed(clock.monotonic());
+      this.#settle();
+    });
+  }
+
   #send(): void {
     const said = new Map<Connected, CoordinatorMessage[]>();
     for (const effect of this.#coordinator?.take() ?? []) {
@@ -1110,16 +1129,42 @@ export class Sharing {
         this.#prove(effect.number);
         continue;
       }
+      if (effect.kind === 'wake') {
+        this.#wake(effect.at);
+        continue;
+      }
       const connected = this.#byConnection.get(effect.connection);
       if (connected === undefined) continue;
-      const messages = said.get(connected);
-      if (messages === undefined) said.set(connected, [effect.message]);
-      else messages.push(effect.message);
+      const messages = said.get(connected) ?? connected.later;
+      messages.push(effect.message);
+      if (messages !== connected.later || !this.#canWait(effect.message)) said.set(connected, messages);
+      else this.#speakLater(connected);
     }
-    for (const [{ peer }, messages] of said) {
-      this.#told.add(peer);
-      peer.say(messages);
+    for (const [connected, messages] of said) this.#say(connected, messages);
+  }
+
+  #say(connected: Connected, messages: readonly CoordinatorMessage[]): void {
+    connected.later = [];
+    this.#told.add(connected.peer);
+    connected.peer.say(messages);
+  }
+
+  /** Where many share, that nobody waits elsewhere any more goes to most of them, and changes little there: with what comes next. */
+  #canWait(message: CoordinatorMessage): boolean {
+    return message.kind === 'oldest elsewhere' && message.age === undefined && this.#byConnection.size >= MANY;
+  }
+
+  #speakLater(connected: Connected): void {
+    if (this.#silent.size === 0) {
+      this.#timers.after(LATER_MS, () => {
+        for (const each of this.#silent) {
+          const isThere = this.#byConnection.get(each.connection) === each;
+          if (isThere && each.later.length > 0) this.#say(each, each.later);
+        }
+        this.#silent.clear();
+      });
     }
+    this.#silent.add(connected);
   }
 }
 

@@ -40,6 +40,11 @@ export const FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
+    name: 'who was not asked for idle slots first is never asked',
+    file: COORDINATOR,
+    changes: [['        service.askedAll = true;\n', '']],
+  },
+  {
     name: 'a member that was given up may come back',
     file: COORDINATOR,
     changes: [['if (this.dead.has(hello.member)) {', 'if (this.term < 0) {']],

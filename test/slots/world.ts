@@ -41,6 +41,7 @@ const WEIGHTS = {
   hearLimits: 3,
   acknowledge: 2,
   writeLease: 5,
+  passTime: 8,
   heal: 0.3,
   declareDead: 0.5,
 } as const;
@@ -56,6 +57,7 @@ const ALWAYS: readonly What[] = [
   'connect',
   'acknowledge',
   'writeLease',
+  'passTime',
 ];
 
 /** A mixture of its own for each seed: some faults never happen in it, others often. */
@@ -94,6 +96,8 @@ interface CoordinatorProcess {
   version: number;
   /** Proofs that it waits for. */
   proofs: number[];
+  /** It wants to be told when time has passed. */
+  wakes: boolean;
 }
 
 /** What a Sluice that relays a stream tells of it. */
@@ -324,6 +328,10 @@ export class World {
         process.proofs.push(effect.number);
         continue;
       }
+      if (effect.kind === 'wake') {
+        process.wakes = true;
+        continue;
+      }
       const stream = this.streams.find(({ connection }) => connection === effect.connection);
       if (stream !== undefined && !stream.cut) stream.down.push(effect.message);
     }
@@ -499,8 +507,9 @@ export class World {
   /** A new coordinator wins the next term; the others do not know it yet. */
   takeOver(): CoordinatorProcess {
     const term = ++this.term;
-    const coordinator = new Coordinator({ term, lease: this.options.lease });
-    const life = { alive: true, frozen: false, reads: false, version: 0 };
+    // With so few members some must ask one first, or all are always asked.
+    const coordinator = new Coordinator({ term, lease: this.options.lease, askFirst: term % 2 });
+    const life = { alive: true, frozen: false, reads: false, version: 0, wakes: false };
     const process: CoordinatorProcess = { coordinator, offset: term * 7777, ...life, proofs: [] };
     this.coordinators.push(process);
     this.seen('terms');
@@ -567,6 +576,21 @@ export class World {
     process.coordinator.proved(number, this.clock(process));
     this.flushCoordinator(process);
     this.seen('proofs of the term');
+  }
+
+  private passTime(a: number): void {
+    const process = pick(
+      this.coordinators.filter(({ alive, frozen, wakes }) => alive && !frozen && wakes),
+      a,
+    );
+    if (process !== undefined) this.passTimeAt(process);
+  }
+
+  private passTimeAt(process: CoordinatorProcess): void {
+    process.wakes = false;
+    process.coordinator.passed(this.clock(process));
+    this.flushCoordinator(process);
+    this.seen('wakes');
   }
 
   private hearOfDeath(a: number, b: number): void {
@@ -702,13 +726,16 @@ export class World {
       const up = this.streams.filter((stream) => stream.up.length > 0);
       const down = this.streams.filter((stream) => stream.down.length > 0);
       const proofs = this.coordinators.filter((process) => process.alive && process.proofs.length > 0);
-      const choices = up.length + down.length + proofs.length;
+      const sleeping = this.coordinators.filter((process) => process.alive && process.wakes);
+      const talks = up.length + down.length + proofs.length;
+      const choices = talks + sleeping.length;
       if (choices === 0) return;
       this.now++;
       const choice = Math.floor(random() * choices);
       if (choice < up.length) this.deliverUp(up[choice] as Stream);
       else if (choice < up.length + down.length) this.deliverDown(down[choice - up.length] as Stream);
-      else this.answerProof(proofs[choice - up.length - down.length] as CoordinatorProcess);
+      else if (choice < talks) this.answerProof(proofs[choice - up.length - down.length] as CoordinatorProcess);
+      else this.passTimeAt(sleeping[choice - talks] as CoordinatorProcess);
     }
     throw new Broken('they never stop talking');
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Coordinator } from '../../../src/slots/coordinator.ts';
+import { Coordinator, type CoordinatorMessage } from '../../../src/slots/coordinator.ts';
 
 const PODS = ['p:1', 'p:2', 'p:3', 'p:4', 'p:5', 'p:6', 'p:7', 'p:8'];
 
@@ -63,4 +63,83 @@ test('a new stream begins anew: what was on its way is void', () => {
   expect(given()).toEqual([7, 7]);
   coordinator.received(7, 2, 3);
   expect(given()[0]).toBe(7);
+});
+
+/** Ten members with a slot each, and one without; who is told of somebody that waits. */
+function idleWorld() {
+  const pods = Array.from({ length: 10 }, (_, i) => `p:${i}`);
+  const coordinator = new Coordinator({ term: 1, lease: false });
+  const members = Array.from({ length: 11 }, (_, i) => `m${i}`);
+  coordinator.expect(members, [], 0);
+  coordinator.configure(new Map([['codec', new Map(pods.map((pod) => [pod, 1]))]]), 0);
+  for (const [connection, member] of members.entries()) {
+    coordinator.acknowledged(member, 'codec', new Set(pods), 0);
+    coordinator.opened(connection);
+    const held = connection < 10 ? [[`p:${connection}`, 1] as const] : [];
+    coordinator.hear(
+      connection,
+      { kind: 'hello', member, stream: 1, services: [{ service: 'codec', held, waiting: [] }] },
+      0,
+    );
+  }
+  coordinator.take();
+  const take = () => {
+    const effects = coordinator.take();
+    const to = (wants: (message: CoordinatorMessage) => boolean) =>
+      effects.flatMap((effect) => (effect.kind === 'send' && wants(effect.message) ? [effect.connection] : []));
+    return {
+      asked: to((message) => message.kind === 'oldest elsewhere' && message.age !== undefined),
+      calmed: to((message) => message.kind === 'oldest elsewhere' && message.age === undefined),
+      given: to((message) => message.kind === 'grant'),
+      wakes: effects.flatMap((effect) => (effect.kind === 'wake' ? [effect.at] : [])),
+    };
+  };
+  const waits = (request: number, now: number) =>
+    coordinator.hear(10, { kind: 'waits', service: 'codec', request, age: 0 }, now);
+  const gives = (connection: number, now: number) =>
+    coordinator.hear(connection, { kind: 'released', service: 'codec', pod: `p:${connection}` }, now);
+  return { coordinator, take, waits, gives };
+}
+
+test('two of many members are asked for an idle slot, and no other one as long as they have some', () => {
+  const { coordinator, take, waits, gives } = idleWorld();
+  waits(1, 100);
+  const { asked, wakes } = take();
+  expect([asked.length, wakes]).toEqual([2, [102]]);
+  const [first = -1, second = -1] = asked;
+  gives(first, 100.5);
+  expect(take()).toEqual({ asked: [], calmed: [10, second], given: [10], wakes: [] });
+  // It comes too late for that one, and goes back.
+  gives(second, 100.6);
+  expect(take().given).toEqual([second]);
+  coordinator.passed(102);
+  expect(take()).toEqual({ asked: [], calmed: [], given: [], wakes: [] });
+  // The next time it is others.
+  waits(2, 200);
+  const next = take().asked;
+  expect(next).toHaveLength(2);
+  expect(next).not.toEqual(asked);
+});
+
+test('all are asked when the first have none, and at once the next time, until more come back than are wanted', () => {
+  const { coordinator, take, waits, gives } = idleWorld();
+  waits(1, 100);
+  const few = take().asked;
+  coordinator.passed(101);
+  expect(take()).toMatchObject({ asked: [], wakes: [102] });
+  coordinator.passed(102);
+  const rest = take().asked;
+  expect([...few, ...rest].sort((x, y) => x - y)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  gives(rest[0] ?? -1, 103);
+  expect(take()).toMatchObject({ given: [10], wakes: [] });
+  // One slot came back, and was wanted: the others were in use.
+  waits(2, 200);
+  const all = take();
+  expect(all.asked.length).toBeGreaterThanOrEqual(9);
+  expect(all.wakes).toEqual([]);
+  const [one = -1, two = -1, three = -1] = all.asked.filter((connection) => connection !== 10);
+  for (const connection of [one, two, three]) gives(connection, 201);
+  expect(take().given).toHaveLength(3);
+  waits(3, 300);
+  expect(take().asked).toHaveLength(2);
 });

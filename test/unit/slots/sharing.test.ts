@@ -566,3 +566,39 @@ test('a service that leaves and has given its slots up to another one gets none 
   sharing.tell(b.peer, { kind: 'changes', changes: [{ kind: 'released', service: OTHER, pod: 'p:1' }] });
   expect(grants(a)).toEqual(['codec p:1 1']);
 });
+
+test('with many Envoys, that nobody waits elsewhere any more is told with what comes next, or soon', async () => {
+  const { clock, come, holding, changes } = world();
+  const filters = ['a', 'b', 'c', 'd'].map((node) => come(node, '1'));
+  for (const filter of filters) holding(filter, []);
+  await clock.advance(1000);
+  const [a, , , d] = filters;
+  if (a === undefined || d === undefined) throw new Error('four have come');
+  const holders = filters.filter(({ said }) => slotsSaid(said).some(({ kind }) => kind === 'grant'));
+  expect(holders.length).toBe(2);
+  const poor = filters.find((each) => !holders.includes(each)) ?? d;
+  for (const { said } of filters) said.length = 0;
+  changes(poor, { kind: 'waits', service: CODEC, request: 1, age: 0 });
+  for (const { said } of holders) expect(slotsSaid(said)).toMatchObject([{ kind: 'oldest elsewhere', age: 0 }]);
+  for (const { said } of filters) said.length = 0;
+  // It has left: nobody waits.
+  changes(poor, { kind: 'left', service: CODEC, request: 1 });
+  for (const { said } of filters) expect(slotsSaid(said)).toEqual([]);
+  await clock.advance(5);
+  for (const { said } of holders) expect(slotsSaid(said)).toMatchObject([{ kind: 'oldest elsewhere', age: undefined }]);
+  for (const { said } of filters) said.length = 0;
+  changes(poor, { kind: 'waits', service: CODEC, request: 2, age: 0 });
+  changes(poor, { kind: 'left', service: CODEC, request: 2 });
+  changes(poor, { kind: 'waits', service: CODEC, request: 3, age: 0 });
+  for (const { said } of holders) {
+    expect(slotsSaid(said).map((each) => (each.kind === 'oldest elsewhere' ? each.age : each.kind))).toEqual([
+      0,
+      undefined,
+      0,
+    ]);
+  }
+});
+
+function slotsSaid(said: readonly ToFilter[]) {
+  return said.flatMap((message) => (message.kind === 'slots' ? message.changes : []));
+}
