@@ -17,6 +17,8 @@ export const CLASSES: i32 = 8;
 
 /** What a class below the highest adds to the key of a request: more than any clock says in milliseconds. */
 const CLASS_KEY: f64 = 1e13;
+/** What it takes from the key of one that has waited long enough, where tenants take turns: it goes before all turns. */
+const AGED_KEY: f64 = 1e12;
 
 export class Order {
   /** Tenants that are known at a time, over all services. */
@@ -345,10 +347,34 @@ export class Order {
 
   /**
    * The order of requests of different queues of a service: the smallest key goes first. The highest class, and who has waited
-   * for as long as its class allows, has when it came; the others that, far behind.
+   * for as long as its class allows, has when it came; the others that, far behind. Where tenants take turns, it is how far on its tenant is in
+   * this queue, on a clock that the queues share: `turnsOf` of each is told to the others.
    */
   keyOf(r: i32, s: i32, now: f64): f64 {
+    const flow = this.isFair.get(s) === 0 ? NONE : this.flowOfRequest(r);
+    if (flow !== NONE) {
+      const c = this.classes.get(r);
+      if (this.isAged(r, s * CLASSES + c, now)) return this.cames.get(r) - AGED_KEY;
+      return (c as f64) * CLASS_KEY + this.flowTimes.get(flow);
+    }
     return (this.rankOf(r, s, now) as f64) * CLASS_KEY + this.cames.get(r);
+  }
+
+  /** How far on the tenants of a class are: who comes after a pause begins there. */
+  turnsOf(s: i32, c: i32): f64 {
+    return this.virtual.get(s * CLASSES + c);
+  }
+
+  /** At another queue of the service they are so far on. Who came meanwhile, and did not know that, begins there as well. */
+  hearTurns(s: i32, c: i32, turns: f64): void {
+    const q = s * CLASSES + c;
+    if (turns <= this.virtual.get(q)) return;
+    this.virtual.set(q, turns);
+    for (let flow = this.roots.get(q); flow !== NONE && this.flowTimes.get(flow) < turns; flow = this.roots.get(q)) {
+      this.takeFromHeap(q, flow);
+      this.flowTimes.set(flow, turns);
+      this.addToHeap(q, flow);
+    }
   }
 
   /** Who has waited longest; NONE: nobody waits. */

@@ -17,15 +17,17 @@
 // Pure: `cells` is the record, the caller reads and writes it. Compiles with tsc and asc.
 import { Floats, Ints } from './columns.ts';
 import { Membership } from './membership.ts';
+import { CLASSES } from './order.ts';
 import { NONE, Queues, TRYING } from './queue.ts';
 
 /** The layout of the record. */
-const FORMAT: f64 = 4;
+const FORMAT: f64 = 5;
 
-// The record: format, how many members, how many pods. Then the members, then the pods.
+// The record: format, how many members, how many pods, and for each class how far on its tenants are. Then the members, then the pods.
 const MEMBERS: i32 = 1;
 const PODS: i32 = 2;
-const HEADER: i32 = 3;
+const TURNS: i32 = 3;
+const HEADER: i32 = TURNS + CLASSES;
 
 // A member: its number, how many wait there, since when it is to come (0: it is not, below: it may not take slots yet), the key of the
 // pod that keeps free slots for its first (0: none), and when the first that wait arrived.
@@ -147,6 +149,7 @@ export class Workers {
     this.rows = this.cells.get(PODS) as i32;
     this.enterMembers();
     this.enterPods(s);
+    if (this.queues.order.fair(s)) this.enterTurns(s);
     this.ownLeft = this.queues.waiting(s);
     this.now = now;
     // Who it is kept for is decided anew as well.
@@ -207,7 +210,18 @@ export class Workers {
     this.cells.set(0, FORMAT);
     this.cells.set(MEMBERS, 0);
     this.cells.set(PODS, 0);
+    for (let c = 0; c < CLASSES; c++) this.cells.set(TURNS + c, 0);
     this.changed = true;
+  }
+
+  /** Tenants take turns over all workers: who has something to do after a pause begins where the others are, wherever these are. */
+  private enterTurns(s: i32): void {
+    for (let c: i32 = 0; c < CLASSES; c++) {
+      const turns = this.queues.order.turnsOf(s, c);
+      const told = this.cells.get(TURNS + c);
+      if (turns > told) this.write(TURNS + c, turns);
+      else this.queues.order.hearTurns(s, c, told);
+    }
   }
 
   /** This member has a column, and those that are gone have none. */

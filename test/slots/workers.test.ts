@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Membership } from '../../envoy/filter/membership.ts';
-import { NONE, Queues } from '../../envoy/filter/queue.ts';
+import { ANSWERED, NONE, Queues } from '../../envoy/filter/queue.ts';
 import { Workers } from '../../envoy/filter/workers.ts';
 import { seeded } from '../e2e/kit/random.ts';
 import { EnvoyWorld, envoyMixtureOf } from './envoy-world.ts';
@@ -113,6 +113,53 @@ describe('the workers of one Envoy', () => {
       each.queues.start(each.s, 3);
     }
     expect(running()).toBe(1);
+  });
+
+  it('let tenants take turns, whichever worker has their requests', () => {
+    const [one, other] = twoWorkers(1);
+    const tenants = new Map<typeof one, { readonly many: number; readonly few: number }>();
+    for (const each of [one, other]) {
+      each.queues.configure(each.s, 1000, 0, 0);
+      each.queues.order.setFair(each.s, true, 0, 0);
+      tenants.set(each, { many: each.queues.order.addTenant(each.s), few: each.queues.order.addTenant(each.s) });
+    }
+    let now = 0;
+    const arrive = (each: typeof one, who: 'many' | 'few') => {
+      const tenant = tenants.get(each)?.[who] ?? NONE;
+      const r = each.queues.arriveAs(each.s, 0, tenant, 1, Number.POSITIVE_INFINITY, ++now);
+      each.share(now);
+      return r;
+    };
+    /** The next one that gets the slot, wherever it waits; the one before has ended. */
+    const next = () => {
+      for (let i = 0; i < 4; i++) {
+        for (const each of [one, other]) {
+          const r = each.queues.start(each.s, now);
+          if (r === NONE) continue;
+          each.share(++now);
+          each.queues.end(r, ANSWERED, ++now);
+          each.queues.gone(r, now);
+          return [each, r] as const;
+        }
+        for (const each of [one, other]) each.share(++now);
+      }
+      return expect.fail('nobody gets the slot');
+    };
+    // One tenant has a hundred requests at the one worker, and has had many turns.
+    for (let i = 0; i < 100; i++) arrive(one, 'many');
+    for (let i = 0; i < 40; i++) next();
+    // Another one comes to the other worker, time and again: each of its requests is delayed by one of the first one at most.
+    for (let i = 0; i < 10; i++) {
+      const r = arrive(other, 'few');
+      const started = [next(), next()].findIndex(([each, it]) => each === other && it === r);
+      expect(started).toBeGreaterThanOrEqual(0);
+    }
+    // A third one with a hundred of its own there does not take all turns either.
+    for (let i = 0; i < 100; i++) arrive(other, 'many');
+    const workers = Array.from({ length: 20 }, () => next()[0]);
+    const share = workers.filter((each) => each === one).length;
+    expect(share).toBeGreaterThanOrEqual(8);
+    expect(share).toBeLessThanOrEqual(12);
   });
 
   it('do not wake each other for ever while one has not heard of a lowered limit yet', () => {
