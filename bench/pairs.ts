@@ -1,6 +1,6 @@
 // What it costs that several Envoys share one limit and one queue, with one Sluice and with one each: the same load, one round after the
 // other, on one pair of Sluice and Envoy, on two Envoys of one Sluice, and on two pairs, each with pods of its own.
-// npm run bench:pairs [-- --rounds 5] [--workers 1]: prints the table. `--workers`: threads of each Envoy that shares with another one.
+// npm run bench:pairs [-- --rounds 9] [--workers 1]: prints the table. `--workers`: threads of each Envoy that shares with another one.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { freePorts } from '../test/e2e/kit/ports.ts';
 import { exponential } from '../test/e2e/kit/random.ts';
 import { SluiceProcess } from '../test/e2e/kit/sluice-process.ts';
 import { judge } from '../test/e2e/kit/summary.ts';
+import { median, ratio, turned } from './rounds.ts';
 
 /** Four pods of limit 1, at 90 % of what they can do. */
 const SLOTS = 4;
@@ -157,7 +158,7 @@ async function table(rounds: number, workers: number): Promise<string> {
           work: exponential(workMs),
           seed,
         });
-        for (const [name, setup] of setups) {
+        for (const [name, setup] of turned(setups, seed)) {
           const measured = await setup.measure(plan);
           all.set(keyOf(name, workMs), [...(all.get(keyOf(name, workMs)) ?? []), measured]);
         }
@@ -184,14 +185,12 @@ function row(
   { workMs, list, one }: { readonly workMs: number; readonly list: readonly Round[]; readonly one: readonly Round[] },
 ): readonly (string | number)[] {
   const total = (rounds: readonly Round[], of: (round: Round) => number) => sum(rounds.map(of));
-  const mean = (rounds: readonly Round[], of: (round: Round) => number) => total(rounds, of) / rounds.length;
-  const response = mean(list, (round) => round.response);
   return [
     name,
     `${workMs} ms`,
-    `${(response / mean(list, ({ ideal }) => ideal)).toFixed(3)} ×`,
-    `${(response / mean(one, (round) => round.response)).toFixed(3)} ×`,
-    `${mean(list, ({ lost }) => lost).toFixed(2)} ms`,
+    `${median(list.map(({ response, ideal }) => response / ideal)).toFixed(3)} ×`,
+    `${ratio(list, one, ({ response }) => response).toFixed(3)} ×`,
+    `${median(list.map(({ lost }) => lost)).toFixed(2)} ms`,
     `${((total(list, ({ overtaken }) => overtaken) / total(list, ({ compared }) => compared)) * 100).toFixed(1)} %`,
     `${Math.max(...list.map(({ worstMs }) => worstMs)).toFixed(0)} ms`,
     total(list, ({ overLimit }) => overLimit),
@@ -199,6 +198,6 @@ function row(
 }
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, workers: { type: 'string', default: '1' } },
+  options: { rounds: { type: 'string', default: '9' }, workers: { type: 'string', default: '1' } },
 });
 process.stdout.write(`${await table(Number(values.rounds), Number(values.workers))}\n`);

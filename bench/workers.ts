@@ -9,6 +9,7 @@ import { poisson } from '../test/e2e/kit/load-plan.ts';
 import { exponential } from '../test/e2e/kit/random.ts';
 import { judge } from '../test/e2e/kit/summary.ts';
 import { type FilterRun, startRun } from '../test/filter/kit/run.ts';
+import { median, ratio, turned } from './rounds.ts';
 
 const WORKERS = [1, 2, 4];
 const REQUESTS = 1000;
@@ -72,28 +73,25 @@ async function table(rounds: number): Promise<string> {
   try {
     for (const workers of WORKERS) runs.set(workers, await startRun({ workers }));
     for (let round = 0; round < rounds; round++) {
-      for (const [workers, run] of runs) all.get(workers)?.push(await measure(run, round + 1));
+      for (const [workers, run] of turned([...runs], round)) all.get(workers)?.push(await measure(run, round + 1));
     }
   } finally {
     for (const run of runs.values()) await run.stop();
   }
-  const mean = (list: readonly Round[], of: (round: Round) => number) =>
-    list.reduce((total, round) => total + of(round), 0) / list.length;
   const one = all.get(1) ?? [];
-  const beside = (list: readonly Round[], of: (round: Round) => number) =>
-    `${(mean(list, of) / mean(one, of)).toFixed(2)} ×`;
+  const beside = (list: readonly Round[], of: (round: Round) => number) => `${ratio(list, one, of).toFixed(3)} ×`;
   const rows = [...all].map(([workers, list]) => {
     const sum = (of: (round: Round) => number) => list.reduce((total, round) => total + of(round), 0);
     return [
       workers,
-      `${(mean(list, ({ response }) => response) / mean(list, ({ ideal }) => ideal)).toFixed(3)} ×`,
+      `${median(list.map(({ response, ideal }) => response / ideal)).toFixed(3)} ×`,
       beside(list, ({ response }) => response),
-      `${mean(list, ({ lost }) => lost).toFixed(2)} ms`,
+      `${median(list.map(({ lost }) => lost)).toFixed(2)} ms`,
       beside(list, ({ lost }) => lost),
       `${sum(({ overtaken }) => overtaken)} of ${sum(({ compared }) => compared)}`,
       Math.max(...list.map(({ mostPlaces }) => mostPlaces)),
       sum(({ overLimit }) => overLimit),
-      Math.round(mean(list, ({ perCpuSecond }) => perCpuSecond)).toLocaleString('en'),
+      Math.round(median(list.map(({ perCpuSecond }) => perCpuSecond))).toLocaleString('en'),
       beside(list, ({ perCpuSecond }) => perCpuSecond),
     ];
   });
