@@ -1,5 +1,5 @@
 import { firstVisits } from '../e2e/kit/verdict.ts';
-import { arePodsChanged, type History, overlaps, readAt, type Sent, type Violation, versionsIn } from './history.ts';
+import { arePodsChanged, type History, overlaps, readAt, type Violation, versionsIn } from './history.ts';
 import { isTroubled } from './judge-idle.ts';
 import { LANES, type Lane } from './setup.ts';
 
@@ -24,6 +24,8 @@ const MOST_IN_EDIT = 12;
 interface Placed {
   readonly id: string;
   readonly sent: number;
+  /** Its client has not said yet when it was sent: it had to connect first, maybe for long. */
+  readonly isOpen: boolean;
   readonly arrived: number;
   readonly notBefore: number;
   readonly connection: number | undefined;
@@ -35,17 +37,13 @@ export function orderFaults(history: History): readonly Violation[] {
   const placed = (lane: Lane): readonly Placed[] =>
     history.sent.flatMap((sent) => {
       const visit = visits.get(sent.id);
-      const at = sentAt(sent);
-      if (sent.lane !== lane || visit === undefined || at === undefined) return [];
+      if (sent.lane !== lane || visit === undefined) return [];
+      const { result, asked } = sent;
       const { arrived, notBefore } = visit;
-      return [{ id: sent.id, sent: at, arrived, notBefore, connection: sent.result?.connection }];
+      const at = { sent: result?.sent ?? asked, isOpen: result === undefined };
+      return [{ id: sent.id, ...at, arrived, notBefore, connection: result?.connection }];
     });
   return LANES.flatMap((lane) => laneFaults(history, lane, placed(lane)));
-}
-
-function sentAt({ result, asked }: Sent): number | undefined {
-  // One that has not ended was sent when it was asked, or a moment later.
-  return result?.sent ?? asked;
 }
 
 function laneFaults(history: History, lane: Lane, placed: readonly Placed[]): readonly Violation[] {
@@ -67,8 +65,8 @@ interface Overtaken {
 function overtaken(history: History, lane: Lane, placed: readonly Placed[]): readonly Overtaken[] {
   const bySent = [...placed].sort((a, b) => a.sent - b.sent);
   return bySent.flatMap((one, index): Overtaken[] => {
-    // Who has not waited was not overtaken.
-    if (one.notBefore - one.sent < 2 * TIE_MS) return [];
+    // Whether it waited is known when it ends. Who has not waited was not overtaken.
+    if (one.isOpen || one.notBefore - one.sent < 2 * TIE_MS) return [];
     const later = bySent.slice(index + 1).filter((other) => other.sent < one.notBefore);
     // What came over several connections while Envoy stood still has no order that anybody could see.
     const read = readAt(history, one.sent);

@@ -272,6 +272,13 @@ test('requests that overtake another', () => {
   expect(rules(history([{ ...late, arrived: 1990 }, ...others])).filter((rule) => rule === 'order')).toEqual([]);
 });
 
+test('when a request was sent is known when it has ended: its client may have connected for long', () => {
+  const others = Array.from({ length: 4 }, (_, i): One => ({ id: `o${i}`, sent: 2000 + i, arrived: 4000, ended: 4100 }));
+  const late: One = { id: 'late', sent: 0, arrived: 5000 };
+  expect(rules(history([late, ...others])).filter((rule) => rule === 'order')).toEqual([]);
+  expect(rules(history([{ ...late, ended: 5100 }, ...others])).filter((rule) => rule === 'order')).toEqual(['order']);
+});
+
 test('requests that come over several connections while Envoy stands still have no order, those over one have', () => {
   const frozen: Trouble = { kind: 'envoy', how: 'freeze', from: 0, to: 1500 };
   const over = (connection: number, ended: number): Partial<One> => ({ result: { connection, ended } });
