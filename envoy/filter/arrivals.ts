@@ -16,6 +16,7 @@ import {
 import { enter, found, foundSize, getProperty, release, resume, text } from './host.ts';
 import { forgetPlace, noteNoWait, notePlace } from './places.ts';
 import { LATE, NONE, TENANT_FULL, TOO_COSTLY, UNSERVED, WAITING, WORKING } from './queue.ts';
+import { beginRefusal, keepAnswer } from './refused-bodies.ts';
 import { contexts, queues, serviceOf, tellsPlace } from './state.ts';
 import { reportSoon } from './stream.ts';
 import { readTraits, requestClass, requestCost, requestDue, requestTenant } from './traits.ts';
@@ -40,7 +41,7 @@ export function queueUp(context: u32, s: i32, at: f64): bool {
   readTraits(s, at);
   const r = queues.arriveAs(s, requestClass, requestTenant, requestCost, requestDue, at);
   if (r < 0) {
-    refuse(r, s);
+    refuse(context, r, s);
     return false;
   }
   admit(context, r, at);
@@ -63,17 +64,19 @@ export function queueUp(context: u32, s: i32, at: f64): bool {
   forgetPlace(r);
   advance(at);
   enter(context);
-  refuse(stays, s);
+  refuse(context, stays, s);
   return false;
 }
 
 /** A request gets no place in the queue. */
-function refuse(why: i32, s: i32): void {
+function refuse(context: u32, why: i32, s: i32): void {
+  const isKept = beginRefusal(context);
   if (why === UNSERVED) answerUnserved();
   else if (why === TENANT_FULL) answerTenantFull(s, requestTenant);
   else if (why === TOO_COSTLY) answerTooCostly(requestCost, s);
   else if (why === LATE) answerLate();
   else answerFull(s);
+  if (isKept) keepAnswer(context);
 }
 
 /** The first request that waits where there is no pod: who starts pods is to know at once. */

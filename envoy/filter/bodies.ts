@@ -76,7 +76,7 @@ export function beginBody(context: u32, s: i32, most: i32): bool {
 }
 
 /** Not one whose client waits for an answer before it sends its body, or before it ends it. */
-function isPlain(): bool {
+export function isPlain(): bool {
   if (hasHeader(REQUEST_HEADERS, EXPECT) || hasHeader(REQUEST_HEADERS, UPGRADE)) return false;
   if (getHeader(REQUEST_HEADERS, METHOD)) {
     const connects = same(found, foundSize, CONNECT);

@@ -80,6 +80,7 @@ import { nameAt, nameSize } from './names.ts';
 import { addPlace, forgetPlace } from './places.ts';
 import { ANSWERED, FAILED, NONE, TIMED_OUT, WAITING, WORKING } from './queue.ts';
 import { beginBatch, forgetRefusal, isAnyRefused, refuseKept } from './refusals.ts';
+import { expectBody, forgetRefused, isRefused, takeRefused, tickRefused } from './refused-bodies.ts';
 import { ROLE_CONTROL, ROLE_QUEUE, ROLE_TRY } from './roles.ts';
 import { createShared, join, retireShared, setSharingRoot, shareAll, tickSharing, woken } from './sharing.ts';
 import { tickSpans } from './spans.ts';
@@ -109,6 +110,8 @@ const PAUSE: i32 = 4;
 const AWAIT_BODY: i32 = 1;
 /** The body that is here does not go on, and its client is slowed down beyond a bound: StopIterationAndWatermark. */
 const KEEP_BODY: i32 = 2;
+/** The body that is here goes nowhere: StopIterationNoBuffer. */
+const DROP_BODY: i32 = 3;
 /** The trailers do not go on: StopIteration. */
 const KEEP_TRAILERS: i32 = 1;
 
@@ -241,7 +244,8 @@ export function proxy_on_tick(root: u32): void {
   const stream = tickStream(at);
   const sharing = tickSharing(at);
   const spans = tickSpans(at);
-  const due = Math.min(stream, Math.min(sharing, spans));
+  const bodies = tickRefused(at);
+  const due = Math.min(Math.min(stream, bodies), Math.min(sharing, spans));
   // Armed for what is known before `advance`: that arms for less where it leaves something.
   arm(due < queues.soonest ? due : queues.soonest, at);
   advance(at);
@@ -268,6 +272,14 @@ function arrive(context: u32, hasBody: bool): i32 {
   if (allowTrap && getHeader(REQUEST_HEADERS, TRAP)) unreachable();
   const at = now();
   if (!isRouted()) return answerWellKnown(context, at) ? PAUSE : CONTINUE;
+  expectBody(hasBody ? context : 0);
+  const status = enterQueue(context, hasBody, at);
+  expectBody(0);
+  // The body of one that is refused comes here, and goes nowhere.
+  return status === PAUSE && isRefused(context) ? AWAIT_BODY : status;
+}
+
+function enterQueue(context: u32, hasBody: bool, at: f64): i32 {
   const s = service;
   const isBody = hasBody && isAnyWaited && s !== NONE;
   const isKey = s !== NONE && isKeyed(s);
@@ -295,6 +307,7 @@ function readIfMany(s: i32, more: i32): void {
 }
 
 export function proxy_on_request_body(context: u32, size: i32, end: i32): i32 {
+  if (takeRefused(context, size, end !== 0)) return DROP_BODY;
   if (!isAnyWaited) return CONTINUE;
   fresh();
   const taken = takeBody(context, size, end !== 0);
@@ -304,6 +317,7 @@ export function proxy_on_request_body(context: u32, size: i32, end: i32): i32 {
 }
 
 export function proxy_on_request_trailers(context: u32, _count: i32): i32 {
+  if (takeRefused(context, 0, true)) return KEEP_TRAILERS;
   if (!isAnyWaited) return CONTINUE;
   fresh();
   if (takeBody(context, 0, true) === HERE) return arriveWithBody(context) ? CONTINUE : KEEP_TRAILERS;
@@ -530,6 +544,7 @@ export function proxy_on_log(context: u32): void {
 /** A stream is over, whoever ended it; or a try, or a root. */
 export function proxy_on_done(context: u32): i32 {
   forgetRefusal(context);
+  forgetRefused(context);
   const r = contexts.find(context);
   if (r === NONE) {
     const tried = tries.find(context);

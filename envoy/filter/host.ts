@@ -397,7 +397,61 @@ export function headersSize(): i32 {
 
 /** Answers the request of this context, with the list of headers and as body the line that was put together. */
 export function answer(status: i32, details: Text, grpcStatus: i32): void {
+  if (isWithheld) {
+    isWithheld = false;
+    withheldStatus = status;
+    withheldDetails = details;
+    return;
+  }
   proxy_send_local_response(status, details.at, details.size, line, lineEnd, PAIRS, headersSize(), grpcStatus);
+}
+
+let isWithheld: bool = false;
+let withheldStatus: i32 = 0;
+let withheldDetails: Text = new Text(0, 0);
+/** Before the headers and the body of an answer that is kept: its status, its details, and how long these two are. */
+const KEPT_HEAD: i32 = 20;
+
+/** The next answer, to a request that is no call of gRPC, is put together, but not sent. */
+export function withholdAnswer(): void {
+  isWithheld = true;
+}
+
+/** A copy of the answer that was not sent, for `sendAnswer` or `freeAnswer`. Its details lie where they lay. */
+export function copyAnswer(): usize {
+  const pairsSize = headersSize() as i32;
+  const at = heap.alloc(KEPT_HEAD + pairsSize + lineEnd);
+  store<i32>(at, withheldStatus);
+  store<u32>(at + 4, withheldDetails.at as u32);
+  store<i32>(at + 8, withheldDetails.size);
+  store<i32>(at + 12, pairsSize);
+  store<i32>(at + 16, lineEnd);
+  memory.copy(at + KEPT_HEAD, PAIRS, pairsSize);
+  memory.copy(at + KEPT_HEAD + pairsSize, line, lineEnd);
+  return at;
+}
+
+/** Answers the request of this context with an answer that was kept. */
+export function sendAnswer(at: usize): void {
+  const pairsSize = load<i32>(at + 12);
+  const pairs = at + KEPT_HEAD;
+  const status = load<i32>(at);
+  const details = load<u32>(at + 4) as usize;
+  proxy_send_local_response(
+    status,
+    details,
+    load<i32>(at + 8),
+    pairs + pairsSize,
+    load<i32>(at + 16),
+    pairs,
+    pairsSize,
+    -1,
+  );
+  heap.free(at);
+}
+
+export function freeAnswer(at: usize): void {
+  heap.free(at);
 }
 
 /** Answers the request of this context with a text. */

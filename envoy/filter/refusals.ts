@@ -5,6 +5,7 @@ import { Contexts } from './contexts.ts';
 import { answerFull, answerRemoved, wake } from './flow.ts';
 import { enter, now } from './host.ts';
 import { answerDuplicate } from './idempotency.ts';
+import { beginRefusal, keepAnswer } from './refused-bodies.ts';
 
 /**
  * So many requests at most go on in one call into the VM. Envoy lets them go on after the call, and where one fails at once it
@@ -70,9 +71,11 @@ export function refuse(context: u32, reason: i32, s: i32): void {
 
 function answer(context: u32, reason: i32, s: i32): void {
   enter(context);
+  const isKept = beginRefusal(context);
   if (reason === NO_PLACE) answerFull(s);
   else if (reason === SERVICE_REMOVED) answerRemoved();
   else answerDuplicate();
+  if (isKept) keepAnswer(context);
 }
 
 /** Whether some are kept. */

@@ -54,8 +54,10 @@ function hadBefore(
   history: History,
   { number, lane, visit }: { readonly number: number; readonly lane: Lane; readonly visit: PodRequest },
 ): boolean {
-  const asked = history.sent.find(({ id }) => id === visit.id)?.asked ?? visit.arrived;
-  const setups = versionsIn(history, asked, visit.arrived).map(({ setup }) => setup[lane]);
+  const sent = history.sent.find(({ id }) => id === visit.id);
+  // It ended so long ago that only its pod still tells of it: it was judged when its client did.
+  if (sent === undefined) return true;
+  const setups = versionsIn(history, sent.asked, visit.arrived).map(({ setup }) => setup[lane]);
   return setups.some(({ name, pods }) => name !== setups.at(-1)?.name && pods.includes(number));
 }
 

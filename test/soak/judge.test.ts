@@ -127,6 +127,8 @@ test('a request that waits under the old name of its service: at a pod of that',
   const renamed = [version(0, 0, FIRST_SETUP), version(10, 40, changeLane(moved, 'a', { name: 'a1' }))];
   expect(rules(history([late], { versions: renamed }))).toEqual([]);
   expect(rules(history([{ ...late, sent: 1500 }], { versions: renamed }))).toEqual(['pod']);
+  // Its pod tells of it for longer than its client does.
+  expect(rules({ ...history([late], { versions: renamed }), sent: [] })).toEqual([]);
 });
 
 test('a request that is run twice', () => {
