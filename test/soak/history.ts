@@ -89,9 +89,14 @@ export function overlaps(a: { from: number; to: number }, from: number, to: numb
  */
 export function readAt({ troubles }: History, at: number): number {
   const standstills = troubles.filter(
-    (one) => (one.kind === 'machine' || (one.kind === 'envoy' && one.how === 'freeze')) && overlaps(one, at, at),
+    (one) => one.kind === 'machine' || (one.kind === 'envoy' && one.how === 'freeze'),
   );
-  return Math.max(at, ...standstills.map(({ to }) => to));
+  // One may follow the other.
+  for (let read = at; ; ) {
+    const next = Math.max(read, ...standstills.filter((one) => overlaps(one, read, read)).map(({ to }) => to));
+    if (next === read) return read;
+    read = next;
+  }
 }
 
 /** The route files that may be active between two moments: the last one that was settled, and all after it. */

@@ -275,7 +275,10 @@ test('requests that overtake another', () => {
 });
 
 test('when a request was sent is known when it has ended: its client may have connected for long', () => {
-  const others = Array.from({ length: 4 }, (_, i): One => ({ id: `o${i}`, sent: 2000 + i, arrived: 4000, ended: 4100 }));
+  const others = Array.from(
+    { length: 4 },
+    (_, i): One => ({ id: `o${i}`, sent: 2000 + i, arrived: 4000, ended: 4100 }),
+  );
   const late: One = { id: 'late', sent: 0, arrived: 5000 };
   expect(rules(history([late, ...others])).filter((rule) => rule === 'order')).toEqual([]);
   expect(rules(history([{ ...late, ended: 5100 }, ...others])).filter((rule) => rule === 'order')).toEqual(['order']);
@@ -301,6 +304,9 @@ test('requests that come over several connections while Envoy stands still have 
   expect(found([late, ...others(2)], [frozen])).toEqual([]);
   expect(found([late, ...others(1)], [frozen])).toEqual(['order']);
   expect(found([late, ...others(2)], [])).toEqual(['order']);
+  const stalled: Trouble = { kind: 'machine', how: 'stall', from: 0, to: 60 };
+  expect(found([late, ...others(2)], [stalled, { ...frozen, from: 60 }])).toEqual([]);
+  expect(found([late, ...others(2)], [stalled, { ...frozen, from: 70 }])).toEqual(['order']);
 });
 
 test('requests that are overtaken while pods change: a few look for a pod on their own, many are a queue', () => {

@@ -138,8 +138,10 @@ export class World {
     // First what clients know: of each of their answers the pods have told by then.
     const sent = this.#sent.map((one) => ({ ...one }));
     for (const visit of await this.#pods.take()) this.#visits.set(`${visit.pod} ${visit.id} ${visit.arrived}`, visit);
-    for (const [key, { ended }] of this.#visits)
-      if (!isRecent(ended, now, REMEMBER_MS + LONGER_MS)) this.#visits.delete(key);
+    // A client that has no processor hears of its answer long after its pod has given it.
+    const open = new Set(sent.map(({ id }) => id));
+    for (const [key, { id, ended }] of this.#visits)
+      if (!open.has(id) && !isRecent(ended, now, REMEMBER_MS + LONGER_MS)) this.#visits.delete(key);
     return {
       sent,
       visits: [...this.#visits.values()].sort((a, b) => a.arrived - b.arrived),
