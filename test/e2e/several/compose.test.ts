@@ -46,7 +46,7 @@ test('the Compose file with two pairs: one Sluice coordinates and keeps who may 
   }
 });
 
-test('two pairs, with the options of the Compose file, share the slots', async () => {
+test('two pairs, with the commands of the Compose file, share the slots, and are called as they are there', async () => {
   const pods = await Pods.start({ count: 2 });
   onTestFinished(() => pods.stop());
   const routes = {
@@ -55,9 +55,21 @@ test('two pairs, with the options of the Compose file, share the slots', async (
   };
   const state = mkdtempSync(join(tmpdir(), 'sluice-compose-'));
   onTestFinished(() => rmSync(state, { recursive: true, force: true }));
-  const one = await ControlPlane.start(routes, ['--state-dir', state]);
-  const follow = ['--coordinator', `localhost:${one.xds.port}`, '--coordinator-insecure'];
-  const other = await ControlPlane.start(routes, ['--state-dir', join(state, 'other'), ...follow]);
+  const { services } = parse(readFileSync(join(FOLDER, 'pairs', 'docker-compose.yml'), 'utf8'), { merge: true });
+  // All that is not a place, which is another one here.
+  const said = (name: string, places: Readonly<Record<string, string>>): readonly string[] => {
+    const [command, ...words]: readonly string[] = services[name].command;
+    expect(command).toBe('serve');
+    return words.flatMap((word, at) => {
+      const before = words[at - 1] ?? '';
+      const isOfTest = ['--routes', '--xds', '--admin'];
+      if (isOfTest.includes(word) || isOfTest.includes(before)) return [];
+      return [places[before] ?? word];
+    });
+  };
+  const one = await ControlPlane.start(routes, said('sluice-1', { '--state-dir': state }));
+  const follow = said('sluice-2', { '--coordinator': `localhost:${one.xds.port}` });
+  const other = await ControlPlane.start(routes, [...follow, '--state-dir', join(state, 'other')]);
   await one.envoy('edge-1');
   await other.envoy('edge-2');
   const held = async () => {
@@ -68,6 +80,8 @@ test('two pairs, with the options of the Compose file, share the slots', async (
     { node: 'edge-1', slots: 1 },
     { node: 'edge-2', slots: 1 },
   ]);
+  expect((await other.status()).follows).toMatchObject({ name: 'sluice-1', state: 'connected' });
+  expect((await one.status()).sharing?.members.map(({ via }) => via)).toEqual([undefined, 'sluice-2']);
 }, 60_000);
 
 test('two Envoys with one bootstrap and different --service-node are two Envoys, and share the slots', async () => {
