@@ -43,15 +43,14 @@ export interface LinkServerOptions {
 /** A Sluice that follows, as it is known by its link. */
 interface Follower {
   readonly name: string;
-  /** What it was told last of each service, as text. */
-  readonly told: Map<string, string>;
 }
 
 type Stream = PacedStream<Follower>;
 type Introduced = LinkHello & { readonly node: string };
 
-/** How often those that follow are told who holds what: they only show it. */
+/** How often those that follow are told who holds what, which they only show; with hundreds of services less often. */
 const SHARES_MS = 2000;
+const SHARES_MS_EACH = 10;
 
 const HEARTBEAT = writeLink({ kind: 'heartbeat' });
 
@@ -61,7 +60,9 @@ export class LinkServer {
   readonly #pace: Pace;
   readonly #open = new Set<Stream>();
   readonly #streams: PacedStreams<LinkMessage | Introduced, Introduced, Follower>;
-  #sharesAt = 0;
+  /** What all that are there have been told of each service. */
+  readonly #told = new Map<string, { readonly shares: ToldShares; readonly text: string }>();
+  #sharesAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: LinkServerOptions) {
     const { clock, guard, forbidden, pace = DEFAULT_PACE, refusal } = options;
@@ -116,11 +117,15 @@ export class LinkServer {
 
   #enter(stream: Stream, { sluice }: Introduced): void {
     const { name, orders } = this.#options;
-    stream.peer = { name: sluice, told: new Map() };
-    this.#open.add(stream);
+    stream.peer = { name: sluice };
     this.#write(stream, { kind: 'hello', protocol: LINK_PROTOCOL, sluice: name, ...paceOf(this.#pace) });
     this.#write(stream, { kind: 'orders', orders: orders.all() });
-    this.#sharesAt = 0;
+    // What is old of that is told anew in a moment.
+    if (this.#open.size === 0) this.#told.clear();
+    const services = [...this.#told].map(([service, { shares }]) => [service, shares] as const);
+    if (services.length > 0) this.#write(stream, { kind: 'shares', services });
+    this.#open.add(stream);
+    this.#sharesAt = Number.NEGATIVE_INFINITY;
   }
 
   #take(stream: Stream, { name }: Follower, message: LinkMessage): void {
@@ -133,27 +138,27 @@ export class LinkServer {
     for (const stream of this.#open) if (stream.peer === follower) this.#open.delete(stream);
   }
 
-  /** Whether it has to be asked again. */
+  /** All are told the same, so that is written once. Whether it has to be asked again. */
   #tellShares(now: number): boolean {
-    if (this.#open.size === 0 || now - this.#sharesAt < SHARES_MS) return false;
+    const pause = Math.max(SHARES_MS, this.#told.size * SHARES_MS_EACH);
+    if (this.#open.size === 0 || now - this.#sharesAt < pause) return false;
     this.#sharesAt = now;
-    const shares = [...this.#options.shares()].map(([service, told]) => [service, told, JSON.stringify(told)] as const);
-    for (const stream of this.#open) {
-      const told = stream.peer?.told ?? new Map<string, string>();
-      const gone = new Set(told.keys());
-      const services: (readonly [string, ToldShares | undefined])[] = [];
-      for (const [service, what, text] of shares) {
-        gone.delete(service);
-        if (told.get(service) === text) continue;
-        told.set(service, text);
-        services.push([service, what]);
-      }
-      for (const service of gone) {
-        told.delete(service);
-        services.push([service, undefined]);
-      }
-      if (services.length > 0) this.#write(stream, { kind: 'shares', services });
+    const services: (readonly [string, ToldShares | undefined])[] = [];
+    const gone = new Set(this.#told.keys());
+    for (const [service, shares] of this.#options.shares()) {
+      const text = JSON.stringify(shares);
+      gone.delete(service);
+      if (this.#told.get(service)?.text === text) continue;
+      this.#told.set(service, { shares, text });
+      services.push([service, shares]);
     }
+    for (const service of gone) {
+      this.#told.delete(service);
+      services.push([service, undefined]);
+    }
+    if (services.length === 0) return false;
+    const bytes = writeLink({ kind: 'shares', services });
+    for (const stream of this.#open) this.#streams.write(stream, bytes);
     return false;
   }
 

@@ -5,8 +5,8 @@ import { exponential } from '../kit/random.ts';
 export const PODS = 4;
 export const WORK_MS = 40;
 
-/** How long is waited for what comes soon. */
-export const patience = { timeout: 20_000, interval: 50 };
+/** How long is waited for what comes soon; a machine with much else to do takes ten times as long for an Envoy that starts. */
+export const patience = { timeout: 40_000, interval: 50 };
 
 /** Requests for so long, at 80 % of what the pods can do. */
 export function someLoad(name: string, seconds: number) {

@@ -105,6 +105,16 @@ test('it is told who holds what, and remembers that while the coordinator is awa
   expect([link.isOpen, link.tell([PAUSED])]).toEqual([false, false]);
 });
 
+test('one that comes later is told all that the others were', async () => {
+  const { address, shares } = await coordinator();
+  const one = follower(address, 'second:1');
+  await expect.poll(() => one.link.shares('codec'), patience).toBeDefined();
+  const other = follower(address, 'third:1');
+  await expect.poll(() => other.link.shares('codec'), patience).toEqual(one.link.shares('codec'));
+  shares.set('web', { held: [], missing: 2, why: ['they are being counted'] });
+  for (const { link } of [one, other]) await expect.poll(() => link.shares('web')?.missing, patience).toBe(2);
+});
+
 test('a service that leaves is forgotten', async () => {
   const { address, shares } = await coordinator();
   const { link } = follower(address, 'second:1');
