@@ -154,6 +154,37 @@ describe.skipIf(WHY_NOT !== undefined).concurrent(named('pairs of Sluice and Env
     for (const pair of set.all) expect(await slotsInUse(set, pair, pair.name)).toBe(SLOTS);
   });
 
+  test('an order to any of them holds for all, also once another one coordinates', async (context) => {
+    const set = await pairs(context, '10.244.89', 2);
+    const coordinator = await set.coordinator();
+    const follower = await other(set, coordinator);
+    const paused = async (pair: Pair) => (await pair.status()).orders.map(({ kind }) => kind).join();
+    await until(async () => (await follower.status()).follows?.state === 'connected', {
+      what: 'the link',
+      within: 20_000,
+    });
+    expect(await follower.order('pause?service=codec')).toContain('It holds for the Envoys of all Sluices that share.');
+    for (const pair of set.all)
+      await until(async () => (await paused(pair)) === 'paused', { what: `the order at ${pair.name}`, within: 10_000 });
+    await coordinator.killSluice();
+    await until(async () => (await set.coordinator()) === follower, {
+      what: 'the other to coordinate',
+      within: 20_000,
+    });
+    await coordinator.startSluice();
+    await until(async () => (await coordinator.status()).follows?.state === 'connected', {
+      what: 'the link',
+      within: 20_000,
+    });
+    expect([await paused(coordinator), await paused(follower)]).toEqual(['paused', 'paused']);
+    const waiting = startLoad(coordinator.client, burst(SLOTS, { name: 'paused', work: fixed(50) }));
+    await pause(1000);
+    expect(await set.pods.held()).toBe(0);
+    expect(await coordinator.order('resume?service=codec')).toContain('codec is resumed.');
+    expect((await waiting.results).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(await paused(follower)).toBe('');
+  });
+
   test('the coordinator is killed with its Envoy: the other takes over; its slots are back once its Pod is gone, not before', async (context) => {
     const set = await pairs(context, '10.244.91', 2);
     const victim = await set.coordinator();

@@ -243,6 +243,11 @@ export class Pair {
     });
   }
 
+  /** Gives its Sluice an order, such as `pause?service=codec`; what it answers. */
+  async order(path: string): Promise<string> {
+    return await (await this.#ask(`/${path}`, { method: 'POST', headers: { 'x-sluice-order': '1' } })).text();
+  }
+
   async status(): Promise<Status> {
     return statusSchema.parse(await (await this.#ask('/status')).json());
   }
@@ -252,9 +257,9 @@ export class Pair {
     return (await this.#ask('/readyz')).ok;
   }
 
-  async #ask(path: string): Promise<Response> {
+  async #ask(path: string, init: RequestInit = { headers: { accept: 'application/json' } }): Promise<Response> {
     const { fields } = await this.sluice.logged('it serves', ({ msg }) => msg === 'serving');
-    return await fetch(`${fields['admin']}${path}`, { headers: { accept: 'application/json' } });
+    return await fetch(`${fields['admin']}${path}`, init);
   }
 
   signalSluice(signal: NodeJS.Signals): void {
