@@ -10,6 +10,8 @@ import type { RolloutView } from './rollout.ts';
 /** So many new services, and routes, are translated at once. */
 const AT_ONCE = 250;
 
+const NOBODY: ReadonlySet<ServiceName> = new Set();
+
 /** The snapshots that models come to. Envoys that are to have the same share one. */
 export class ModelSnapshots {
   readonly #options: TranslateOptions;
@@ -33,10 +35,11 @@ export class ModelSnapshots {
   }
 
   /**
-   * Translates what is new of a model, some of it with each step: the whole of 5,000 services at once would keep everything else waiting
-   * for a third of a second. Without any of these steps the translation is the same.
+   * Makes what is new of the snapshot of a model, some of it with each step: the whole of 5,000 services at once would keep everything else waiting
+   * for a third of a second. Without any of these steps the snapshot is the same.
    */
-  *prepare({ routing, services }: Model): Generator<undefined, void, undefined> {
+  *prepare(view: RolloutView): Generator<undefined, void, undefined> {
+    const { routing, services } = view.model;
     const before = this.#last;
     const known = new Set(before?.services.map(({ service }) => service));
     const isNewService = ({ service }: Model['services'][number]) => !known.has(service);
@@ -48,6 +51,13 @@ export class ModelSnapshots {
       this.#last = translate(model, this.#options, this.#last);
       yield;
     }
+    const isMany = Math.max(services.length, routing.routes.length) > AT_ONCE;
+    if (!isMany || this.#translations.has(view.model)) return;
+    // Looking at all of them takes its time as well, be only one of them new.
+    this.#translation(view.model);
+    yield;
+    this.of(view, NOBODY);
+    yield;
   }
 
   #translation(model: Model): Translation {

@@ -93,7 +93,7 @@ export class Rollouts {
 
   /** Does most of the work that `follow` will cause, some of it with each step. */
   prepare(model: Model): Generator<undefined, void, undefined> {
-    return this.#options.snapshots.prepare(model);
+    return this.#options.snapshots.prepare({ model, kept: unknown(model) });
   }
 
   /** From now on this is what Envoys are to have. */

@@ -69,6 +69,20 @@ export function describeService(
   }
 }
 
+/** How many slots a service has now, as its description says; undefined: it has no limit. Made every few seconds, for all services. */
+export function slotsNow(
+  { telemetry, overrides }: Pick<ServiceInput, 'overrides'> & { readonly telemetry: Pick<Telemetry, 'podsOf'> },
+  { service: { name, discipline }, pods }: Pick<ServiceWithPods, 'service' | 'pods'>,
+): number | undefined {
+  if (discipline.kind !== 'limited') return undefined;
+  if (overrides.paused.has(name)) return 0;
+  const readings = telemetry.podsOf(name);
+  return pods.reduce((sum, pod) => {
+    const address = formatAddress(pod);
+    return sum + slotsOf(stateOf(pod, readings.get(address), { limit: discipline.limit, address, overrides }));
+  }, 0);
+}
+
 /** Its classes, and who waits in them. */
 function describeClasses(
   { name, discipline }: Service,
@@ -119,12 +133,9 @@ function describePods(
     const address = formatAddress(pod);
     const reading = has?.pods.get(address);
     const drained = overrides.drained.get(address);
-    const isDraining = pod.state === 'draining' || drained !== undefined;
     return {
       ...namesOf(pod),
-      state: isDraining ? 'draining' : (reading?.state ?? 'ready'),
-      // That of an idle pod is 0 for now.
-      limit: reading?.limit || (pod.limit ?? limit),
+      ...stateOf(pod, reading, { limit, address, overrides }),
       ...(has && { inUse: reading?.inUse ?? 0 }),
       ...odd(reading),
       ...(drained && { drained: describeOrder(drained) }),
@@ -139,6 +150,19 @@ function describePods(
     })
     .sort((a, b) => (a.address < b.address ? -1 : 1));
   return [...known, ...leaving];
+}
+
+function stateOf(
+  pod: Pod,
+  reading: PodReading | undefined,
+  { limit, address, overrides }: { readonly limit: number; readonly address: string; readonly overrides: Overrides },
+): Pick<PodStatus, 'state'> & { readonly limit: number } {
+  const isDraining = pod.state === 'draining' || overrides.drained.has(address);
+  return {
+    state: isDraining ? 'draining' : (reading?.state ?? 'ready'),
+    // That of an idle pod is 0 for now.
+    limit: reading?.limit || (pod.limit ?? limit),
+  };
 }
 
 /** Its address, and what people call it. */
@@ -159,7 +183,7 @@ function odd(reading: PodReading | undefined) {
 }
 
 /** Requests that a pod may be given now. */
-function slotsOf({ state, limit = 0 }: PodStatus): number {
+function slotsOf({ state, limit = 0 }: Pick<PodStatus, 'state' | 'limit'>): number {
   switch (state) {
     case 'ready':
       return limit;

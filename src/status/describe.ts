@@ -11,7 +11,7 @@ import type { RecentEvent } from '../telemetry/events.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type ConnectedNode, describeNode, nodeProblems } from './describe-node.ts';
 import { describeRouting } from './describe-routes.ts';
-import { describeService } from './describe-service.ts';
+import { describeService, slotsNow } from './describe-service.ts';
 import { describeFollows, describeSharing } from './describe-sharing.ts';
 import { describeSource, moment } from './describe-source.ts';
 import type { ReadinessInput } from './readiness.ts';
@@ -88,17 +88,29 @@ export function describeForReadiness(
   };
 }
 
-/** The active ones, and those that the route file has beyond them: they wait for their first pods. */
 function describeServices(input: StatusInput): readonly ServiceStatus[] {
-  const { model, routeFile } = input;
+  const { active, pending } = servicesOf(input);
+  return [
+    ...active.map((service) => describeService(input, service, true)),
+    ...pending.map((service) => describeService(input, service, false)),
+  ].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** How many slots each service of the status has; undefined: it has no limit. */
+export function describeSlots(
+  input: Pick<StatusInput, 'model' | 'routeFile' | 'overrides'> & { readonly telemetry: Pick<Telemetry, 'podsOf'> },
+): ReadonlyMap<string, number | undefined> {
+  const { active, pending } = servicesOf(input);
+  return new Map([...active, ...pending].map((one) => [one.service.name, slotsNow(input, one)]));
+}
+
+/** The active ones, and those that the route file has beyond them: they wait for their first pods. */
+function servicesOf({ model, routeFile }: Pick<StatusInput, 'model' | 'routeFile'>) {
   const active = model?.services ?? [];
   const names = new Set(active.map(({ service }) => service.name));
   const wanted = routeFile.state.kind === 'pending' ? [] : routeFile.state.value.services;
-  const pending = wanted.filter(({ name }) => !names.has(name));
-  return [
-    ...active.map((service) => describeService(input, service, true)),
-    ...pending.map((service) => describeService(input, { service, pods: [] }, false)),
-  ].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const pending = wanted.filter(({ name }) => !names.has(name)).map((service) => ({ service, pods: [] }));
+  return { active, pending };
 }
 
 function describeOrders({ paused, drained }: Overrides): Status['orders'] {

@@ -11,7 +11,7 @@ import type { NodeIdentity, SnapshotCache } from '../snapshot/cache.ts';
 import { type Sample, SLICE_MS } from '../telemetry/history.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { followConvergence } from './convergence.ts';
-import { describeForReadiness, describeStatus } from './describe.ts';
+import { describeForReadiness, describeSlots, describeStatus } from './describe.ts';
 import type { ConnectedNode } from './describe-node.ts';
 import type { Metrics } from './metrics.ts';
 import { modelEvents } from './model-events.ts';
@@ -114,7 +114,11 @@ export function observe(observed: Observed): Observation {
       telemetry,
     });
   };
-  ends.push(every(clock, SLICE_MS, () => telemetry.rotate(slotsByService(status()))));
+  const slots = () => {
+    const file = { path: routeFile.path, state: routeFile.source.state() };
+    return describeSlots({ ...controller.state(), routeFile: file, overrides: overrides(), telemetry });
+  };
+  ends.push(every(clock, SLICE_MS, () => telemetry.rotate(slots())));
   return {
     status,
     history: (service) => telemetry.history(service),
@@ -125,11 +129,6 @@ export function observe(observed: Observed): Observation {
       for (const end of ends) end();
     },
   };
-}
-
-/** How many slots each service has; undefined: it has no limit. */
-function slotsByService({ services }: Status): ReadonlyMap<string, number | undefined> {
-  return new Map(services.map((service) => [service.name, service.kind === 'limited' ? service.slots : undefined]));
 }
 
 function every(clock: Clock, ms: number, callback: () => void): () => void {

@@ -225,6 +225,11 @@ export class Telemetry {
     };
   }
 
+  /** The pods of a service as its members tell of them. */
+  podsOf(service: string): ReadonlyMap<string, PodReading> {
+    return podsOf(this.#parts(service));
+  }
+
   /** What the requests of a service did; undefined: no member has told of it. */
   traffic(service: string): TrafficReading | undefined {
     return this.#services.get(service)?.read();

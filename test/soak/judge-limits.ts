@@ -42,7 +42,7 @@ function podFault(history: History, { pod, number, visit, held }: Arrival): Viol
     LANES.filter((one) => setup[one].pods.includes(number)).map((one) => setup[one].limit),
   );
   const limit = Math.max(0, ...limits);
-  const strict = held.filter((one) => !hadLeft(one, arrived));
+  const strict = held.filter((one) => !hadLeft(one, arrived) && !cameLate(history, one));
   if (limits.length === 0 || strict.length <= limit) return [];
   const others = strict.map((one) => `${one.id} since ${(arrived - one.arrived).toFixed(1)} ms (${one.outcome})`);
   const text = `${pod} had ${strict.length} of ${limit}: ${others.join(', ')}`;
@@ -59,6 +59,12 @@ function hadBefore(
   if (sent === undefined) return true;
   const setups = versionsIn(history, sent.asked, visit.arrived).map(({ setup }) => setup[lane]);
   return setups.some(({ name, pods }) => name !== setups.at(-1)?.name && pods.includes(number));
+}
+
+/** Whether the pod, without a processor for long, read it only after its client had left: nothing is sent to it then. */
+function cameLate({ sent }: History, { id, arrived }: PodRequest): boolean {
+  const result = sent.find((one) => one.id === id)?.result;
+  return result?.outcome === 'aborted' && result.ended <= arrived;
 }
 
 /** Whether its client had left by then, and the pod was only about to read it. */

@@ -106,6 +106,19 @@ test('a pod over its limit for a client that has left: only as long as it cannot
   expect(rules(history([left(65), ...others, fourth]))).toEqual(['limit']);
 });
 
+test('a pod that reads a request only after its client has left does not hold it', () => {
+  const late = (left: number): One => ({
+    id: 'r4',
+    sent: 10,
+    arrived: 60,
+    ended: 90,
+    result: { outcome: 'aborted', status: 0, ended: left },
+    more: { aborts: true },
+  });
+  expect(rules(history([...WELL, late(40)]))).toEqual([]);
+  expect(rules(history([...WELL, late(75)]))).toEqual(['limit']);
+});
+
 test('a limit that falls: what is there stays, nothing comes to it', () => {
   const versions = [version(0, 0, FIRST_SETUP), version(10, 40, changeLane(FIRST_SETUP, 'a', { limit: 1 }))];
   const running: One = { id: 'r1', sent: 0, arrived: 1, ended: 4000 };

@@ -25,25 +25,38 @@ function modelOf(count: number): Model {
 test('a model with many new services is prepared in several steps, and comes to the same', () => {
   const model = modelOf(1200);
   const snapshots = new ModelSnapshots({ filter: { kind: 'off' } });
-  expect([...snapshots.prepare(model)].length).toBeGreaterThan(2);
+  expect([...snapshots.prepare({ model, kept: NOTHING })].length).toBeGreaterThan(2);
   const prepared = snapshots.of({ model, kept: NOTHING }, NOTHING);
   const atOnce = new ModelSnapshots({ filter: { kind: 'off' } }).of({ model, kept: NOTHING }, NOTHING);
   expect(prepared.version).toBe(atOnce.version);
   // Nothing is new any more.
-  expect([...snapshots.prepare(model)]).toEqual([]);
+  expect([...snapshots.prepare({ model, kept: NOTHING })]).toEqual([]);
+});
+
+test('of a model with many services one change is prepared as well: what follows makes nothing anew', () => {
+  const model = modelOf(1200);
+  const snapshots = new ModelSnapshots({ filter: { kind: 'off' } });
+  for (const _ of snapshots.prepare({ model, kept: NOTHING }));
+  const changed = { ...model, services: model.services.slice(1) };
+  const made: unknown[] = [];
+  for (const _ of snapshots.prepare({ model: changed, kept: NOTHING })) made.push(_);
+  expect(made).toHaveLength(2);
+  const prepared = snapshots.of({ model: changed, kept: NOTHING }, NOTHING);
+  expect(snapshots.of({ model: changed, kept: new Set() }, new Set())).toBe(prepared);
+  expect(prepared.version).not.toBe(snapshots.of({ model, kept: NOTHING }, NOTHING).version);
 });
 
 test('a few new services need no step of their own, and what is there stays while many more come', () => {
   const small = modelOf(3);
   const snapshots = new ModelSnapshots({ filter: { kind: 'off' } });
-  expect([...snapshots.prepare(small)]).toEqual([]);
+  expect([...snapshots.prepare({ model: small, kept: NOTHING })]).toEqual([]);
   snapshots.of({ model: small, kept: NOTHING }, NOTHING);
   const more = modelOf(900);
   const large = {
     routing: { ...more.routing, services: [...small.routing.services, ...more.routing.services.slice(3)] },
     services: [...small.services, ...more.services.slice(3)],
   };
-  for (const _ of snapshots.prepare(large)) {
+  for (const _ of snapshots.prepare({ model: large, kept: NOTHING })) {
     // The small one may still be asked for.
     expect(snapshots.of({ model: small, kept: NOTHING }, NOTHING).version).toBeDefined();
   }

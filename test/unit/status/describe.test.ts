@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { TYPE_URLS } from '../../../src/snapshot/resource.ts';
-import { describeStatus } from '../../../src/status/describe.ts';
+import { describeSlots, describeStatus, type StatusInput } from '../../../src/status/describe.ts';
 import { shortType } from '../../../src/status/describe-node.ts';
 import { statusSchema } from '../../../src/status/status.ts';
+import type { Telemetry } from '../../../src/telemetry/telemetry.ts';
 import { podReport } from '../telemetry/reports.ts';
 import {
   busyTelemetry,
@@ -186,6 +187,32 @@ test('orders: who has paused a service, who drains a pod', () => {
   const paused = describeStatus(exampleInput({ overrides: { paused: new Map([[name, order]]), drained: new Map() } }));
   expect(paused.services[0]).toMatchObject({ paused: { by: 'kim', at }, slots: 0 });
   expect(paused.orders).toEqual([{ kind: 'paused', service: 'codec', by: 'kim', at }]);
+});
+
+test('slots alone are those of the whole status', () => {
+  const order = { by: 'kim', at: NOW };
+  const name = exampleModel(exampleRouting()).services[0]?.service.name;
+  if (name === undefined) throw new Error('the example has a service');
+  const drained = new Map([['10.0.0.1:80', order]]);
+  const nobody = new Map();
+  const given = (telemetry: Telemetry, changes: Partial<StatusInput> = {}): [StatusInput, Telemetry] => [
+    exampleInput({ telemetry, ...changes }),
+    telemetry,
+  ];
+  const slots = [
+    given(noTelemetry()),
+    given(busyTelemetry()),
+    given(exampleTelemetry(), { overrides: { paused: nobody, drained } }),
+    given(exampleTelemetry(), { overrides: { paused: new Map([[name, order]]), drained: nobody } }),
+    given(exampleTelemetry(), { model: undefined }),
+  ].map(([input, telemetry]) => {
+    const { services } = describeStatus(input);
+    const expected = services.map((one) => [one.name, one.kind === 'limited' ? one.slots : undefined]);
+    const found = describeSlots({ ...input, telemetry });
+    expect([...found].sort()).toEqual(expected);
+    return found.get('codec');
+  });
+  expect(slots).toEqual([4, 2, 2, 0, 0]);
 });
 
 test('what happened, newest first', () => {
