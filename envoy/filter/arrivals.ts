@@ -1,6 +1,6 @@
 // Requests that join the queue: at their headers, or later.
 
-import { noteNoWaiting } from './facts.ts';
+import { noteNoWaiting, notePlaceInQueue } from './facts.ts';
 import {
   admit,
   advance,
@@ -14,7 +14,7 @@ import {
   wake,
 } from './flow.ts';
 import { enter, found, foundSize, getProperty, release, resume, text } from './host.ts';
-import { forgetPlace, noteNoWait, notePlace } from './places.ts';
+import { countPlace, forgetPlace, noteNoWait, notePlace } from './places.ts';
 import { LATE, NONE, TENANT_FULL, TOO_COSTLY, UNSERVED, WAITING, WORKING } from './queue.ts';
 import { beginRefusal, keepAnswer } from './refused-bodies.ts';
 import { contexts, queues, serviceOf, tellsPlace } from './state.ts';
@@ -57,6 +57,10 @@ export function queueUp(context: u32, s: i32, at: f64): bool {
   }
   const stays = queues.stay(r);
   if (stays === WAITING) {
+    if (queues.shared) {
+      notePlaceInQueue(r, at);
+      if (tellsPlace(s)) countPlace(r, at);
+    }
     tellIfPodless(s, at);
     return false;
   }

@@ -38,9 +38,14 @@ export function noteArrival(r: i32, now: f64): void {
     began.grow(room);
     ended.grow(room);
   }
-  places.set(r, 1 + (queues.isWaiting(r) ? queues.placeAtEnd(r, now) : 0));
+  notePlaceInQueue(r, now);
   began.set(r, 0);
   ended.set(r, 0);
+}
+
+/** Where it stands: of those at other workers this one may have heard only now. */
+export function notePlaceInQueue(r: i32, now: f64): void {
+  if (r < room && isKept()) places.set(r, 1 + (queues.isWaiting(r) ? queues.placeAtEnd(r, now) : 0));
 }
 
 /** It did not have to wait after all. */

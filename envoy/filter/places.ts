@@ -59,13 +59,18 @@ export function notePlace(r: i32, now: f64): void {
     places.grow(room);
     estimates.grow(room);
   }
-  const place = queues.state(r) === WAITING ? queues.placeOf(r, now) : 0;
-  places.set(r, place + 1);
-  estimates.set(r, queues.expect(queues.serviceOf(r), place) ? queues.expected : 0);
+  countPlace(r, now);
   if (!getHeader(REQUEST_HEADERS, REQUEST_ID)) return;
   if (seed === 0) seed = ((wallClock() / 1000) as i32) | 1;
   ids.add(r, keyOf(seed, found, foundSize));
   release(found);
+}
+
+/** Where it stands: of those at other workers this one may have heard only now. */
+export function countPlace(r: i32, now: f64): void {
+  const place = queues.state(r) === WAITING ? queues.placeOf(r, now) : 0;
+  places.set(r, place + 1);
+  estimates.set(r, queues.expect(queues.serviceOf(r), place) ? queues.expected : 0);
 }
 
 /** It did not have to wait after all. */

@@ -155,6 +155,9 @@ export class Queues {
   private inUseCount: Ints = new Ints();
   private mostWaitingCount: Ints = new Ints();
   private mostInUseCount: Ints = new Ints();
+  // While `shared`: what all workers use, as of a version of what they share.
+  private inAllCount: Ints = new Ints();
+  private inAllVersion: Floats = new Floats();
   private slotCount: Ints = new Ints();
   private freeSlots: Ints = new Ints();
   private counts: Floats = new Floats();
@@ -216,6 +219,7 @@ export class Queues {
   private podBits: Ints = new Ints();
   private podLimit: Ints = new Ints();
   private podInUse: Ints = new Ints();
+  private podInAll: Ints = new Ints();
   private podFreeSlots: Ints = new Ints();
   private podSlots: Ints = new Ints();
   private podGatewayRow: Ints = new Ints();
@@ -305,6 +309,8 @@ export class Queues {
     this.inUseCount.set(s, 0);
     this.mostWaitingCount.set(s, 0);
     this.mostInUseCount.set(s, 0);
+    this.inAllCount.set(s, 0);
+    this.inAllVersion.set(s, 0);
     this.slotCount.set(s, 0);
     this.freeSlots.set(s, 0);
     this.counts.clear(s * COUNTS, COUNTS);
@@ -412,7 +418,22 @@ export class Queues {
   /** From now on `mostWaiting` and `mostInUse` are counted anew. */
   clearMost(s: i32): void {
     this.mostWaitingCount.set(s, this.waitingCount.get(s));
-    this.mostInUseCount.set(s, this.inUseCount.get(s));
+    this.mostInUseCount.set(s, this.shared ? this.inAllCount.get(s) : this.inUseCount.get(s));
+  }
+
+  /** While `shared`: the slots that all workers use, as far as this one has heard. */
+  inUseInAll(s: i32): i32 {
+    return this.inAllCount.get(s);
+  }
+
+  /** While `shared`: the version of that. 0: it has not heard yet. */
+  sharedVersion(s: i32): f64 {
+    return this.inAllVersion.get(s);
+  }
+
+  /** The same of a pod. */
+  podInUseInAll(p: i32): i32 {
+    return this.podInAll.get(p);
   }
 
   /** One of the counts: ARRIVED, STARTED … */
@@ -529,6 +550,7 @@ export class Queues {
     this.podService.set(p, s);
     this.podBits.set(p, 0);
     this.podInUse.set(p, 0);
+    this.podInAll.set(p, 0);
     this.podFreeSlots.set(p, 0);
     this.podSlots.set(p, 0);
     this.podGatewayRow.set(p, 0);
@@ -1299,6 +1321,20 @@ export class Queues {
 
   // ---- Slots that are shared with other workers ----
 
+  /** So many slots of a service all workers use, those that are given to this one now among them. */
+  noteInAll(s: i32, inUse: i32, version: f64): void {
+    this.inAllCount.set(s, inUse);
+    this.inAllVersion.set(s, version);
+    if (inUse > this.mostInUseCount.get(s)) this.mostInUseCount.set(s, inUse);
+  }
+
+  /** So many of a pod. */
+  notePodInAll(p: i32, inUse: i32): void {
+    if (this.podInAll.get(p) === inUse) return;
+    this.podInAll.set(p, inUse);
+    this.podDirty.set(p, 1);
+  }
+
   /** So many free slots of a pod are for this worker now, and no others. */
   grant(p: i32, slots: i32): void {
     this.podNews.set(p, 0);
@@ -1471,6 +1507,7 @@ export class Queues {
 
   /** `shared` or `coordinated` has changed: everything of the service is counted anew. */
   refresh(s: i32): void {
+    this.inAllVersion.set(s, 0);
     let p = this.turns.get(s);
     for (let left = this.podCounts.get(s); left > 0; left--) {
       this.podGranted.set(p, 0);
@@ -1699,7 +1736,7 @@ export class Queues {
   /** The place of a request that has just joined: the last one, but where some go before those that came before. */
   placeAtEnd(r: i32, now: f64): i32 {
     const s = this.requestService.get(r);
-    if (this.isPlain(s)) return this.waitingCount.get(s);
+    if (this.isPlain(s)) return this.waitingInAll(s);
     if (!this.countsPlaces) this.countPlacesFrom(s);
     return this.placeOf(r, now);
   }
@@ -2173,6 +2210,7 @@ export class Queues {
     this.podBits.grow(room);
     this.podLimit.grow(room);
     this.podInUse.grow(room);
+    this.podInAll.grow(room);
     this.podFreeSlots.grow(room);
     this.podSlots.grow(room);
     this.podGatewayRow.grow(room);
@@ -2206,6 +2244,8 @@ export class Queues {
     this.inUseCount.grow(room);
     this.mostWaitingCount.grow(room);
     this.mostInUseCount.grow(room);
+    this.inAllCount.grow(room);
+    this.inAllVersion.grow(room);
     this.slotCount.grow(room);
     this.freeSlots.grow(room);
     this.counts.grow(room * COUNTS);

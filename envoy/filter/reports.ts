@@ -32,6 +32,10 @@ export function writeService(field: u32, s: i32, now: f64, allPods: bool): void 
   writeNumber(21, comingFor(s) as f64);
   if (allPods) writeJobs(22, s, now);
   writeNumber(23, queues.jobs(s) as f64);
+  if (!allPods && queues.shared && queues.sharedVersion(s) > 0) {
+    writeNumber(24, queues.sharedVersion(s));
+    writeNumber(25, queues.inUseInAll(s) as f64);
+  }
   writeClasses(s);
   if (queues.order.fair(s)) writeTenants(s);
   close(message);
@@ -111,6 +115,7 @@ function writePods(s: i32, now: f64, all: bool): void {
       writeNumber(3, queues.podInUseOf(p) as f64);
       writeNumber(4, queues.podState(p) as f64);
       writeNumber(5, Math.ceil(queues.ejectedFor(p, now)));
+      writeNumber(6, queues.podInUseInAll(p) as f64);
       close(pod);
     }
     p = queues.podAfter(p);

@@ -21,12 +21,14 @@ import { CLASSES } from './order.ts';
 import { NONE, Queues, TRYING } from './queue.ts';
 
 /** The layout of the record. */
-const FORMAT: f64 = 5;
+const FORMAT: f64 = 6;
 
-// The record: format, how many members, how many pods, and for each class how far on its tenants are. Then the members, then the pods.
+// The record: format, how many members, how many pods, how often it was written, and for each class how far on its tenants are. Then the
+// members, then the pods.
 const MEMBERS: i32 = 1;
 const PODS: i32 = 2;
-const TURNS: i32 = 3;
+const VERSION: i32 = 3;
+const TURNS: i32 = 4;
 const HEADER: i32 = TURNS + CLASSES;
 
 // A member: its number, how many wait there, since when it is to come (0: it is not, below: it may not take slots yet), the key of the
@@ -91,6 +93,8 @@ export class Workers {
   private elsewhere: i32 = 0;
   private podOfRow: Ints = new Ints();
   private used: Ints = new Ints();
+  /** The slots of each that were used before. */
+  private taken: Ints = new Ints();
   private free: Ints = new Ints();
   private freeInAll: i32 = 0;
   private isAnyClaimed: bool = false;
@@ -164,20 +168,30 @@ export class Workers {
     this.enterWaiting();
     this.dropRows();
     this.size = this.rowAt(this.rows);
+    if (this.changed) this.cells.add(VERSION, 1);
   }
 
   /** The record was written: this worker has the slots that the plan gave it. */
   commit(s: i32): void {
+    let inAll: i32 = 0;
+    for (let i = 0; i < this.rows; i++) inAll += this.inUseOf(i);
+    this.queues.noteInAll(s, inAll, this.cells.get(VERSION));
     let p = this.queues.anyPod(s);
     for (let left = this.queues.podCount(s); left > 0; left--) {
       const row = this.rowOfPod.get(p);
       const isIn = row < this.rows && this.podOfRow.get(row) === p;
+      this.queues.notePodInAll(p, isIn ? this.inUseOf(row) : 0);
       this.queues.grant(p, isIn ? this.granted.get(row) : 0);
       this.queues.grantClaims(p, isIn ? this.claimed.get(row) : 0);
       p = this.queues.podAfter(p);
     }
     this.queues.setElsewhere(s, this.elsewhere);
     this.queues.sharers = this.members;
+  }
+
+  /** The slots of a pod that all workers use, with those that this one is given, and without those that are left for others. */
+  private inUseOf(row: i32): i32 {
+    return this.granted.get(row) + this.claimed.get(row) + this.taken.get(row);
   }
 
   /** A member to wake. */
@@ -210,6 +224,7 @@ export class Workers {
     this.cells.set(0, FORMAT);
     this.cells.set(MEMBERS, 0);
     this.cells.set(PODS, 0);
+    this.cells.set(VERSION, 0);
     for (let c = 0; c < CLASSES; c++) this.cells.set(TURNS + c, 0);
     this.changed = true;
   }
@@ -355,6 +370,7 @@ export class Workers {
       bits |= cell;
     }
     this.used.set(i, used);
+    this.taken.set(i, used);
     if (((bits >> CLAIM_SHIFT) & CLAIMS_MAX) !== 0) this.isAnyClaimed = true;
   }
 
@@ -370,6 +386,7 @@ export class Workers {
     rows = this.rowRoom;
     this.podOfRow.grow(rows);
     this.used.grow(rows);
+    this.taken.grow(rows);
     this.free.grow(rows);
     this.granted.grow(rows);
     this.claimed.grow(rows);
@@ -386,6 +403,7 @@ export class Workers {
         const moved = this.podOfRow.get(last);
         this.podOfRow.set(i, moved);
         this.used.set(i, this.used.get(last));
+        this.taken.set(i, this.taken.get(last));
         this.granted.set(i, this.granted.get(last));
         this.claimed.set(i, this.claimed.get(last));
         if (moved !== NONE) this.rowOfPod.set(moved, i);

@@ -49,6 +49,14 @@ export interface PodReport extends PodInUse {
   readonly state: PodUse;
   /** How long until an ejected pod is tried again. */
   readonly ejectedForMs: number;
+  /** Slots of it that all workers of the Envoy use, where the report of its service is `shared`. */
+  readonly inUseInAll?: number;
+}
+
+/** What the workers of an Envoy use together, as of a version of what they share: the highest version is the newest. */
+export interface SharedUse {
+  readonly version: number;
+  readonly inUse: number;
 }
 
 /** A service as a member has it. */
@@ -81,6 +89,8 @@ export interface ServiceReport {
   /** Of a service with tenants: those that have most, and how many have anything. */
   readonly tenants: readonly TenantReport[];
   readonly busyTenants: number;
+  /** While the workers of its Envoy share the slots; `mostInUse` is of all of them then. */
+  readonly shared?: SharedUse;
 }
 
 /** A tenant of a service as a member has it. */

@@ -170,6 +170,9 @@ function serviceReport(report: sluice.queue.v1.ServiceReport.$Shape): ServiceRep
       inUse: inUse ?? 0,
     })),
     busyTenants: report.busyTenants ?? 0,
+    ...(number(report.sharedVersion) > 0 && {
+      shared: { version: number(report.sharedVersion), inUse: report.inUseInAll ?? 0 },
+    }),
   };
 }
 
@@ -213,6 +216,7 @@ function podReport(pod: sluice.queue.v1.PodReport.$Properties): PodReport {
     inUse: pod.inUse ?? 0,
     state: STATES[pod.state ?? PodState.READY] ?? 'ready',
     ejectedForMs: number(pod.ejectedForMs),
+    ...(pod.inUseInAll && { inUseInAll: pod.inUseInAll }),
   };
 }
 

@@ -6,6 +6,7 @@ import type {
   PodReport,
   PodUse,
   ServiceReport,
+  SharedUse,
   SlotsEvent,
   TenantReport,
 } from '../slots/events.ts';
@@ -22,6 +23,8 @@ export interface PodReading {
   readonly reason: EjectionReason;
   /** When an ejected pod is tried again. */
   readonly ejectedUntil: number | undefined;
+  /** What the workers of its Envoy use of it together, while they share. */
+  readonly shared?: SharedUse;
 }
 
 /** What one member has of a service now. */
@@ -41,6 +44,8 @@ export interface MemberService {
   /** Tenants that have most, and how many have anything. */
   readonly tenants: readonly TenantReport[];
   readonly busyTenants: number;
+  /** What the workers of its Envoy use together, while they share. */
+  readonly shared: SharedUse | undefined;
 }
 
 /** A service of a member, as it changes. */
@@ -55,6 +60,7 @@ interface Kept {
   classes: readonly ClassReport[];
   tenants: readonly TenantReport[];
   busyTenants: number;
+  shared: SharedUse | undefined;
   /** What was reported last; what comes next is counted from there. */
   totals: Totals | undefined;
 }
@@ -138,11 +144,15 @@ export class MemberState {
     kept.coming = report.coming;
     kept.jobs = report.jobCount;
     kept.oldestSince = waiting > 0 ? now - oldestWaitMs : undefined;
-    for (const pod of pods) kept.pods.set(pod.address, podReading(pod, kept.pods.get(pod.address), now));
+    kept.shared = report.shared;
+    for (const pod of pods) {
+      const shared = report.shared && { version: report.shared.version, inUse: pod.inUseInAll ?? 0 };
+      kept.pods.set(pod.address, podReading(pod, kept.pods.get(pod.address), { now, shared }));
+    }
     return {
       more: before === undefined ? totals : growth(totals, before),
       peakWaiting: Math.max(0, report.mostWaiting - waiting),
-      peakInUse: Math.max(0, report.mostInUse - inUse),
+      peakInUse: Math.max(0, report.mostInUse - (report.shared?.inUse ?? inUse)),
       classesBefore,
     };
   }
@@ -175,6 +185,7 @@ export class MemberState {
         classes: [],
         tenants: [],
         busyTenants: 0,
+        shared: undefined,
         totals: undefined,
       };
       this.#services.set(name, kept);
@@ -205,7 +216,11 @@ function clear(kept: Kept): void {
   kept.classes = kept.classes.map((one) => ({ ...one, waiting: 0 }));
 }
 
-function podReading(report: PodReport, before: PodReading | undefined, now: number): PodReading {
+function podReading(
+  report: PodReport,
+  before: PodReading | undefined,
+  { now, shared }: { readonly now: number; readonly shared: SharedUse | undefined },
+): PodReading {
   const { limit, inUse, state, ejectedForMs } = report;
   const since = before?.state === state ? before.since : now;
   const isOut = state === 'ejected' || state === 'trying';
@@ -216,5 +231,6 @@ function podReading(report: PodReport, before: PodReading | undefined, now: numb
     since,
     reason: (isOut ? before?.reason : undefined) ?? 'none',
     ejectedUntil: state === 'ejected' ? now + ejectedForMs : undefined,
+    ...(shared && { shared }),
   };
 }

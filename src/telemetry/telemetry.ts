@@ -8,6 +8,7 @@ import type {
   PodEvent,
   PodUse,
   ServiceReport,
+  SharedUse,
   SlotsEvent,
   TenantReport,
 } from '../slots/events.ts';
@@ -359,12 +360,30 @@ function startOf({ epoch }: MemberId): number {
 }
 
 function sumOf(parts: readonly Part[]): { readonly waiting: number; readonly inUse: number } {
-  let [waiting, inUse] = [0, 0];
-  for (const { has } of parts) {
-    waiting += has.waiting;
-    inUse += has.inUse;
+  const waiting = parts.reduce((sum, { has }) => sum + has.waiting, 0);
+  return { waiting, inUse: inUseOf(parts.map(({ member, has }) => ({ node: member.id.node, ...has }))) };
+}
+
+/** What a member uses, of a service or of a pod, and what the workers of its Envoy use together. */
+interface Use {
+  readonly node: string;
+  readonly inUse: number;
+  readonly shared?: SharedUse | undefined;
+}
+
+/**
+ * The slots that members use. Of the workers of an Envoy that share them the newest says how many all use: a slot that went from one to
+ * another between their reports would count twice.
+ */
+function inUseOf(uses: readonly Use[]): number {
+  let sum = 0;
+  for (const ofNode of Map.groupBy(uses, ({ node }) => node).values()) {
+    const newest = ofNode.reduce((best: SharedUse | undefined, { shared }) => {
+      return shared !== undefined && (best === undefined || shared.version > best.version) ? shared : best;
+    }, undefined);
+    sum += newest?.inUse ?? ofNode.reduce((total, { inUse }) => total + inUse, 0);
   }
-  return { waiting, inUse };
+  return sum;
 }
 
 function classesOf(parts: readonly Part[]): ReadonlyMap<string, number> {
@@ -392,17 +411,19 @@ function podsOf(parts: readonly Part[]): ReadonlyMap<string, PodReading> {
   const [only, ...others] = parts;
   // Mostly there is one Envoy with one worker, and its pods may be tens of thousands.
   if (only !== undefined && others.length === 0) return only.has.pods;
-  const pods = new Map<string, PodReading>();
-  for (const [address, pod] of parts.flatMap(({ has }) => [...has.pods])) {
-    const other = pods.get(address);
-    if (other === undefined) {
-      pods.set(address, pod);
-      continue;
-    }
-    const worse = WORST.indexOf(pod.state) < WORST.indexOf(other.state) ? pod : other;
-    pods.set(address, { ...worse, limit: Math.max(pod.limit, other.limit), inUse: pod.inUse + other.inUse });
-  }
-  return pods;
+  const all = parts.flatMap(({ member, has }) =>
+    [...has.pods].map(([address, pod]) => ({ address, node: member.id.node, ...pod })),
+  );
+  const pods = [...Map.groupBy(all, ({ address }) => address)].map(([address, readings]) => {
+    const {
+      node: _node,
+      address: _address,
+      ...worst
+    } = readings.reduce((worse, pod) => (WORST.indexOf(pod.state) < WORST.indexOf(worse.state) ? pod : worse));
+    const limit = Math.max(...readings.map((pod) => pod.limit));
+    return [address, { ...worst, limit, inUse: inUseOf(readings) }] as const;
+  });
+  return new Map(pods);
 }
 
 /** Requests that came to an end at a pod, or were given up. */

@@ -135,6 +135,35 @@ test('several members: sums, the worst state of a pod, the oldest wait', () => {
   expect(telemetry.members().map(({ node }) => node)).toEqual(['edge-1', 'edge-2']);
 });
 
+test('workers that share: a slot that went from one to another between their reports is one', () => {
+  const { telemetry, record } = start();
+  const other = memberAt(START + 9);
+  const elsewhere = memberAt(START + 12, 'edge-2');
+  const uses = (inUse: number, version: number, inAll: number) =>
+    serviceReport('codec', {
+      inUse,
+      mostInUse: 1,
+      shared: { version, inUse: inAll },
+      pods: [podReport('10.0.0.1:80', { inUse, limit: 1, inUseInAll: inAll })],
+    });
+  record(hello(member, serviceReport('codec')), hello(other, serviceReport('codec')));
+  record(report(member, uses(1, 7, 1)), report(other, uses(1, 9, 1)));
+  const now = () => telemetry.now('codec');
+  expect(now()).toMatchObject({ inUse: 1 });
+  expect(now()?.pods.get('10.0.0.1:80')).toMatchObject({ inUse: 1, limit: 1 });
+  expect(telemetry.traffic('codec')?.lastMinute.mostInUse).toBe(1);
+  // What is told later may be older.
+  record(report(member, uses(0, 8, 0)));
+  expect(now()).toMatchObject({ inUse: 1 });
+  record(report(member, uses(0, 10, 0)));
+  expect(now()).toMatchObject({ inUse: 0 });
+  // Those of another Envoy have slots of their own.
+  const own = serviceReport('codec', { inUse: 2, pods: [podReport('10.0.0.1:80', { inUse: 2 })] });
+  record(hello(elsewhere, own));
+  expect(now()).toMatchObject({ inUse: 2 });
+  expect(now()?.pods.get('10.0.0.1:80')).toMatchObject({ inUse: 2, limit: 2 });
+});
+
 test('totals go on over new streams, and over a new start of Envoy that counts from 0', () => {
   const { record, answered } = start();
   const counted = (count: number) => serviceReport('codec', { counts: { answered: count } });
