@@ -157,6 +157,12 @@ export class Membership {
     return this.speaks(first, now);
   }
 
+  /** Whether this member tells what is the same for all of them: one of them does. */
+  tells(): bool {
+    for (let i: i32 = 0; i < this.seen; i++) if (this.states.get(i) !== RETIRED) return this.numbers.get(i) === this.me;
+    return true;
+  }
+
   /** The number of a member, by its place in the list. */
   member(i: i32): f64 {
     return this.numbers.get(i);

@@ -223,7 +223,12 @@ function unshareAll(): void {
 }
 
 function sayAll(): void {
-  for (let s: i32 = 0; s < servicesEnd(); s++) if (serviceEntry(s) !== 0) queues.sayAgain(s);
+  for (let s: i32 = 0; s < servicesEnd(); s++) {
+    if (serviceEntry(s) === 0) continue;
+    queues.sayAgain(s);
+    // Another member may tell the statistics that are the same for all.
+    queues.changed(s);
+  }
 }
 
 function refreshAll(): void {

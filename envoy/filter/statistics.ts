@@ -1,13 +1,13 @@
 // The queue in Envoy's own statistics, so that its `/stats/prometheus` tells it also while Sluice is away.
 //
 // `wasmcustom.sluice_queue_waiting.SERVICE` and so on: the service stands last, so that one expression makes it a tag. All are
-// changed by differences: several workers share one statistic, and its value is their sum.
+// changed by differences: several workers share one statistic, and its value is their sum. The slots are the same for all: one tells them.
 import { Floats, Ints } from './columns.ts';
 import { proxy_define_metric, proxy_increment_metric } from './env.ts';
 import { begin, lineAt, lineSize, put, putBytes, Text, text } from './host.ts';
 import { addName, findName, nameAt, nameSize, numberOf } from './names.ts';
 import { COUNTS } from './queue.ts';
-import { queues, serviceEntry } from './state.ts';
+import { membership, queues, serviceEntry } from './state.ts';
 
 const COUNTER: i32 = 0;
 const GAUGE: i32 = 1;
@@ -68,7 +68,7 @@ export function updateStatistics(s: i32): void {
   const at = (placeOf.get(s) - 1) * ALL;
   tell(at, queues.waiting(s) as f64);
   tell(at + 1, queues.inUse(s) as f64);
-  tell(at + 2, queues.slots(s) as f64);
+  tell(at + 2, membership.tells() ? (queues.slots(s) as f64) : 0);
   for (let i = 0; i < COUNTS; i++) tell(at + GAUGES + i, queues.count(s, i));
   tell(at + GAUGES + COUNTS, Math.floor(queues.waitSum(s)));
   tell(at + GAUGES + COUNTS + 1, Math.floor(queues.workSum(s)));

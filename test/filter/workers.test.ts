@@ -42,6 +42,18 @@ test.each(SEVERAL)('%i workers: never above the limit, nothing lost, and all of 
   expect(counted(run, 'answered').filter((count) => count > 2)).toHaveLength(workers);
 });
 
+test.each(SEVERAL)('%i workers: the slots are told once', async (workers) => {
+  const run = await start({ workers, limit: 3, pods: { count: 2 } });
+  const slots = async () => {
+    const stats = await run.envoy.admin.stats({ filter: 'sluice_queue_slots' });
+    return stats.ok ? [...stats.value.values()] : [];
+  };
+  await until(async () => (await slots()).join() === '6', { what: 'the slots to be told' });
+  await load(client(run), burst(40, { each: { workMs: 5 } }));
+  await pause(1500);
+  expect(await slots()).toEqual([6]);
+});
+
 test.each(SEVERAL)('%i workers: in the order of arrival', async (workers) => {
   const run = await start({ workers, pods: { count: 2 } });
   // Further apart than the threads of a busy machine are late.
