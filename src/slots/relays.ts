@@ -191,7 +191,9 @@ export class Relays {
   state(): RelaysState {
     const { address, link } = this.#options;
     const all = [...this.#relays.values()];
-    const isConnected = link.isOpen && all.every(({ isShared }) => isShared);
+    // One that shares slots and wants no link is there.
+    const isThere = link.isOpen || (all.length > 0 && link.fault?.isRefusal === true);
+    const isConnected = isThere && all.every(({ isShared }) => isShared);
     const from = this.#away?.since ?? this.#since;
     const since = isConnected || link.isOpen ? Math.max(link.since, from) : Math.min(link.since, from);
     return { address, name: link.coordinator, isConnected, since };

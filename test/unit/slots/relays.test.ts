@@ -275,4 +275,8 @@ test('without a filter it is the link that finds out that the coordinator is awa
   expect(relays.problems()).toMatchObject([
     { severity: 'warning', message: expect.stringContaining('does not exchange orders with this Sluice: nobody') },
   ]);
+  // One of an older version has no link, and shares slots all the same.
+  expect(relays.state().isConnected).toBe(false);
+  Object.assign(link, { fault: { ...fault, isRefusal: true } });
+  expect(relays.state().isConnected).toBe(true);
 });
