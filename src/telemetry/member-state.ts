@@ -68,7 +68,7 @@ interface Kept {
 /** What a report adds. */
 export interface Grown {
   readonly more: Totals;
-  /** How many more waited, and were in use, at most than there are now. */
+  /** How many more waited, and were in use where nothing is shared, at most than there are now. */
   readonly peakWaiting: number;
   readonly peakInUse: number;
   /** What its classes had counted before; those of `report` go on from there. */
@@ -152,7 +152,7 @@ export class MemberState {
     return {
       more: before === undefined ? totals : growth(totals, before),
       peakWaiting: Math.max(0, report.mostWaiting - waiting),
-      peakInUse: Math.max(0, report.mostInUse - (report.shared?.inUse ?? inUse)),
+      peakInUse: Math.max(0, report.mostInUse - inUse),
       classesBefore,
     };
   }

@@ -171,9 +171,16 @@ export class Telemetry {
       traffic.add(more);
       traffic.classes.add(service.classes, classesBefore);
       const { waiting, inUse } = this.#sum(service.name);
-      traffic.saw(waiting + peakWaiting, inUse + peakInUse);
+      const mostInUse = service.shared ? inUse + this.#peakOfAll(member, service) : inUse + peakInUse;
+      traffic.saw(waiting + peakWaiting, mostInUse);
       traffic.wants(waiting + inUse, now);
     }
+  }
+
+  /** How many more slots the workers of an Envoy used at most, of those that they share, than they do as far as is known now. */
+  #peakOfAll({ id }: MemberState, { name, mostInUse }: ServiceReport): number {
+    const { inUse } = sumOf(this.#parts(name).filter(({ member }) => member.id.node === id.node));
+    return Math.max(0, mostInUse - inUse);
   }
 
   /** Something happened that the log has already, or that comes from elsewhere. */

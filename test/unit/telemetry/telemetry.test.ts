@@ -155,6 +155,7 @@ test('workers that share: a slot that went from one to another between their rep
   // What is told later may be older.
   record(report(member, uses(0, 8, 0)));
   expect(now()).toMatchObject({ inUse: 1 });
+  expect(telemetry.traffic('codec')?.lastMinute.mostInUse).toBe(1);
   record(report(member, uses(0, 10, 0)));
   expect(now()).toMatchObject({ inUse: 0 });
   // Those of another Envoy have slots of their own.
