@@ -233,9 +233,20 @@ export class Telemetry {
     };
   }
 
-  /** The pods of a service as its members tell of them. */
-  podsOf(service: string): ReadonlyMap<string, PodReading> {
-    return podsOf(this.#parts(service));
+  /** Finds the pods of a service as its members tell of them, by address: less work than `now` where there are many. */
+  podsOf(service: string): Pick<ReadonlyMap<string, PodReading>, 'get'> {
+    const parts = this.#parts(service);
+    const [only, ...others] = parts;
+    if (only === undefined || others.length === 0) return only?.has.pods ?? new Map();
+    return {
+      get: (address) => {
+        const found = parts.flatMap(({ member, has }) => {
+          const pod = has.pods.get(address);
+          return pod === undefined ? [] : [{ node: member.id.node, pod }];
+        });
+        return found.length === 0 ? undefined : together(found);
+      },
+    };
   }
 
   /** What the requests of a service did; undefined: no member has told of it. */
@@ -419,18 +430,20 @@ function podsOf(parts: readonly Part[]): ReadonlyMap<string, PodReading> {
   // Mostly there is one Envoy with one worker, and its pods may be tens of thousands.
   if (only !== undefined && others.length === 0) return only.has.pods;
   const all = parts.flatMap(({ member, has }) =>
-    [...has.pods].map(([address, pod]) => ({ address, node: member.id.node, ...pod })),
+    [...has.pods].map(([address, pod]) => ({ address, node: member.id.node, pod })),
   );
-  const pods = [...Map.groupBy(all, ({ address }) => address)].map(([address, readings]) => {
-    const {
-      node: _node,
-      address: _address,
-      ...worst
-    } = readings.reduce((worse, pod) => (WORST.indexOf(pod.state) < WORST.indexOf(worse.state) ? pod : worse));
-    const limit = Math.max(...readings.map((pod) => pod.limit));
-    return [address, { ...worst, limit, inUse: inUseOf(readings) }] as const;
-  });
+  const pods = [...Map.groupBy(all, ({ address }) => address)].map(
+    ([address, readings]) => [address, together(readings)] as const,
+  );
   return new Map(pods);
+}
+
+/** A pod of which several members tell. */
+function together(readings: readonly { readonly node: string; readonly pod: PodReading }[]): PodReading {
+  const pods = readings.map(({ pod }) => pod);
+  const worst = pods.reduce((worse, pod) => (WORST.indexOf(pod.state) < WORST.indexOf(worse.state) ? pod : worse));
+  const inUse = inUseOf(readings.map(({ node, pod }) => ({ ...pod, node })));
+  return { ...worst, limit: Math.max(...pods.map(({ limit }) => limit)), inUse };
 }
 
 /** Requests that came to an end at a pod, or were given up. */

@@ -24,6 +24,9 @@ const AFTER_TROUBLE_MS = 1000;
 /** A filter that has failed is started anew by then. */
 const TRAPPED_MS = 5000;
 
+/** By then all workers know that nobody waits in a filter that has failed. */
+const FORGOTTEN_MS = 1000;
+
 /** A client that leaves waits until Envoy has read that; and shorter standstills of the machine are not noted. */
 const LEFT_MS = 200;
 
@@ -146,6 +149,8 @@ function isRefused(history: History, { sent, result, starts }: Ended): boolean {
 /** Until when a request may have been one for Envoy. */
 function heardBy(history: History, { result }: Sent): number {
   if (result === undefined) return history.now;
+  // Other workers learn a moment later that a failed one has none any more.
+  if (result.body.includes('queue failed')) return result.ended + FORGOTTEN_MS;
   return result.outcome === 'aborted' ? readAt(history, result.ended) + LEFT_MS : result.ended;
 }
 

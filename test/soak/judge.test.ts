@@ -194,6 +194,19 @@ test('a queue that is full', () => {
   expect(rules(history([...WELL, refused], { versions }))).toEqual(['answer']);
 });
 
+test('a queue that is full with requests of a filter that has just failed: other workers hear of that a moment later', () => {
+  const versions = [version(0, 0, changeLane(FIRST_SETUP, 'a', { queueMax: 1 }))];
+  const refused = (sent: number): One => ({
+    id: 'r9',
+    sent,
+    result: { status: 429, ended: sent + 1, body: '{"error":"queue full"}' },
+  });
+  const failed: One = { id: 'r4', sent: 0, result: { status: 503, ended: 160, body: '{"error":"queue failed"}' } };
+  const troubles: Trouble[] = [{ kind: 'envoy', how: 'trap', from: 100, to: 110 }];
+  expect(rules(history([failed, refused(300)], { versions, troubles }))).toEqual([]);
+  expect(rules(history([failed, refused(1300)], { versions, troubles }))).toEqual(['answer']);
+});
+
 test('a queue that is full with a client that has just left: Envoy may not have heard of that', () => {
   const versions = [version(0, 0, changeLane(FIRST_SETUP, 'a', { queueMax: 1 }))];
   const refused: One = { id: 'r9', sent: 160, result: { status: 429, ended: 161, body: '{"error":"queue full"}' } };

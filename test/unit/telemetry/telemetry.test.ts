@@ -132,6 +132,9 @@ test('several members: sums, the worst state of a pod, the oldest wait', () => {
   const now = telemetry.now('codec');
   expect(now).toMatchObject({ waiting: 3, inUse: 3, oldestSince: START - 90 });
   expect(now?.pods.get('10.0.0.1:80')).toMatchObject({ inUse: 3, limit: 2, state: 'ejected' });
+  expect(telemetry.podsOf('codec').get('10.0.0.1:80')).toEqual(now?.pods.get('10.0.0.1:80'));
+  expect(telemetry.podsOf('codec').get('10.0.0.2:80')).toBeUndefined();
+  expect(telemetry.podsOf('other').get('10.0.0.1:80')).toBeUndefined();
   expect(telemetry.members().map(({ node }) => node)).toEqual(['edge-1', 'edge-2']);
 });
 
