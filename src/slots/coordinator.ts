@@ -5,6 +5,8 @@
 // Pure: no clock and no I/O. The caller passes the time (milliseconds of its own clock) and delivers what it said (`take`).
 // The numbers of the rules are those of docs/shared-slots.md.
 
+import { USUAL_SLACK } from '../model/service.ts';
+
 /** A member of one life: its name and epoch. */
 export type MemberKey = string;
 
@@ -73,8 +75,15 @@ export interface CoordinatorOptions {
 /** Of many members with a slot, one more than wait are asked first: most often one of two has an idle one. */
 const ASK_FIRST = 1;
 
-/** In milliseconds: who was asked first, and has an idle slot, has given it back by then; so the others are asked. */
-const ASK_ALL_AFTER_MS = 2;
+/** So many more are asked next, and then all: where machines are busy, and answer late, not each request must ask all of them. */
+const ASK_NEXT = 4;
+
+/** How long others are not asked, depending on how late answers are. */
+const LEAST_PATIENCE_MS = 2;
+const MOST_PATIENCE_MS = 8;
+
+/** In milliseconds: so long after the last has waited members still give back each slot that becomes free, as mostly somebody comes. */
+const CALM_AFTER_MS = 1000;
 
 interface Member {
   readonly key: MemberKey;
@@ -106,8 +115,10 @@ interface Share {
   readonly waiting: Map<number, Waiter>;
   /** The same, oldest first. */
   readonly line: Waiter[];
-  /** The oldest elsewhere as it was last told; undefined: nothing since its hello. */
-  told: number | undefined;
+  /** The oldest elsewhere as it was last told; Infinity: nobody, or nothing since its hello. */
+  told: number;
+  /** Slots that it was given while nobody waited, and has not given back: idle, unless a request has come there since. */
+  idle: number;
 }
 
 interface Waiter {
@@ -141,10 +152,18 @@ interface SharedService {
   asksFew: boolean;
   /** For whom a few were asked, and when all are. */
   asking: { readonly waiter: Waiter; readonly until: number } | undefined;
-  /** Since somebody began to wait: all members were asked, or are when they may have a slot. */
+  /** Since somebody began to wait: so many members were asked. */
+  asked: number;
+  /** So many more than wait are to be asked. */
+  more: number;
+  /** Since then: all members were asked, or are when they may have a slot. */
   askedAll: boolean;
   /** Since then: slots that were given back, and that nobody wanted. */
   surplus: number;
+  /** Its own first goes at a member if it is at most so much younger than the oldest elsewhere. */
+  slack: number;
+  /** When all members are told that nobody waits, if that is so then; undefined: they know. */
+  calmAt: number | undefined;
 }
 
 /** Slots by service and pod. */
@@ -179,8 +198,12 @@ export class Coordinator {
   /** The time of the step that is being made. */
   private now = 0;
   private readonly askFirst: number;
+  /** In milliseconds: who was asked, and has an idle slot, has mostly given it back by then; so others are asked. */
+  private patience = LEAST_PATIENCE_MS;
   /** Services of which a few members were asked. */
   private readonly asking = new Set<SharedService>();
+  /** Services of which members think that somebody waits, and nobody did. */
+  private readonly calming = new Set<SharedService>();
   /** When the caller was asked to call `passed`; undefined: it was not. */
   private wakeAt: number | undefined;
   /** Counts, so that others are asked first each time. */
@@ -220,6 +243,11 @@ export class Coordinator {
     this.now = now;
     this.setServices(services, unknown);
     this.settleAll();
+  }
+
+  /** How much younger than the oldest elsewhere its own first may be at a member and still go; undefined: as when nobody sets it. */
+  setSlack(name: string, slack: number = USUAL_SLACK): void {
+    this.service(name).slack = slack;
   }
 
   private setServices(services: Limits, unknown: UnknownPods): void {
@@ -282,11 +310,21 @@ export class Coordinator {
       if (asking === undefined) this.asking.delete(service);
       else if (asking.until > now) this.wake(asking.until);
       else {
-        service.askedAll = true;
+        if (service.more > this.askFirst) service.askedAll = true;
+        service.more += ASK_NEXT;
         service.asking = undefined;
         this.asking.delete(service);
         this.settle(service);
       }
+    }
+    for (const service of this.calming) {
+      const { calmAt = now } = service;
+      if (calmAt > now) {
+        // Those that follow are later.
+        this.wake(calmAt);
+        break;
+      }
+      this.calm(service);
     }
   }
 
@@ -463,6 +501,7 @@ export class Coordinator {
     if (share.waiting.has(request)) return;
     const waiter: Waiter = { arrived: this.now - age, order: this.told++, request, pod };
     share.waiting.set(request, waiter);
+    share.idle = 0;
     let at = share.line.length;
     while (at > 0 && isBefore(waiter, share.line[at - 1])) at--;
     share.line.splice(at, 0, waiter);
@@ -498,6 +537,7 @@ export class Coordinator {
     const share = this.share(service, member);
     add(share.held, pod, -1);
     share.slots--;
+    share.idle = Math.max(0, share.idle - 1);
     share.recalled.set(pod, Math.max(0, (share.recalled.get(pod) ?? 0) - 1));
     add(service.inHand, pod, 1);
     if (share.held.get(pod) === 0 && share.recalled.get(pod) === 0) forget(share, pod);
@@ -509,11 +549,12 @@ export class Coordinator {
     const { connection } = share.member;
     // Only connected members wait or are given idle slots.
     if (connection === undefined) return;
-    // Who had no slot was told nothing of others that wait; and an idle one would come back where somebody seems to.
-    if (share.slots === 0 || request === 0) this.tellElsewhereTo(service, share);
+    // An idle one would come back where somebody seems to wait elsewhere.
+    if (request === 0) this.tellOldest(service, share, Number.POSITIVE_INFINITY);
     add(service.inHand, pod, -1);
     add(share.held, pod, 1);
     share.slots++;
+    if (request === 0) share.idle++;
     share.recalled.set(pod, 0);
     if (share.member.onTheirWay !== undefined) {
       share.member.onTheirWay.push(share);
@@ -550,7 +591,7 @@ export class Coordinator {
     if (!this.lease && !this.complete()) return;
     this.giveToWaiting(service);
     this.spread(service, speaker);
-    this.tellElsewhere(service);
+    this.tellElsewhere(service, speaker);
     const toMove = this.toMove(service);
     if (excess.size > 0 || toMove !== undefined || service.isRecalling) this.recall(service, excess, toMove);
     for (const [pod, slots] of service.inHand) if (slots === 0) service.inHand.delete(pod);
@@ -619,45 +660,79 @@ export class Coordinator {
    * that nobody waits at need not know exactly when, unless it is earlier: what comes there next is younger than all of them. Who is
    * told of somebody gives its idle slots back; so where many members have some, a few are told first.
    */
-  private tellElsewhere(service: SharedService): void {
+  private tellElsewhere(service: SharedService, speaker: Member | undefined): void {
     const heads = headsOf(service);
     const others: Share[] = [];
-    let asked = 0;
     for (const share of service.shares.values()) {
       if (share.slots === 0 || share.member.connection === undefined) continue;
       const oldest = oldestFor(share, heads);
-      const isAsked = share.told !== undefined && share.told !== Number.POSITIVE_INFINITY;
-      if (share.line.length === 0 && oldest !== Number.POSITIVE_INFINITY) {
-        if (isAsked) asked++;
-        if (isAsked && (share.told ?? 0) <= oldest) continue;
-        if (!isAsked && !service.askedAll) {
-          others.push(share);
-          continue;
-        }
+      const isAsked = share.told !== Number.POSITIVE_INFINITY;
+      if (share.line.length === 0 && oldest !== Number.POSITIVE_INFINITY && !isAsked && !service.askedAll) {
+        others.push(share);
+        continue;
       }
+      if (share.member !== speaker && this.isEnough(service, share, oldest)) continue;
       this.tellOldest(service, share, oldest);
     }
-    if (service.waiting === 0) service.asking = undefined;
-    else if (others.length > 0) this.askFew(service, others, asked, heads);
+    if (service.waiting === 0) {
+      service.asking = undefined;
+      service.asked = 0;
+      service.more = this.askFirst;
+    } else if (others.length > 0) this.askFew(service, others, heads);
   }
 
-  /** Asks some of these members for idle slots, where so many have been asked; all of them if that does not leave many. */
-  private askFew(service: SharedService, others: readonly Share[], asked: number, heads: Heads): void {
-    const most = Math.max(0, service.waiting + this.askFirst - asked);
+  /**
+   * Whether it does the same with what it was told last. As long as that is not too late, what becomes free there comes here at worst, and
+   * goes back.
+   */
+  private isEnough(service: SharedService, share: Share, oldest: number): boolean {
+    if (share.told > oldest) return false;
+    const [first] = share.line;
+    if (first !== undefined) return first.arrived > oldest + service.slack;
+    if (oldest === Number.POSITIVE_INFINITY && share.told < oldest) this.calmLater(service);
+    return true;
+  }
+
+  private calmLater(service: SharedService): void {
+    if (service.calmAt !== undefined) return;
+    service.calmAt = this.now + CALM_AFTER_MS;
+    this.calming.add(service);
+    this.wake(service.calmAt);
+  }
+
+  /** If nobody waits any more, members may keep what becomes free. */
+  private calm(service: SharedService): void {
+    this.calming.delete(service);
+    service.calmAt = undefined;
+    if (service.waiting > 0) return;
+    for (const share of service.shares.values())
+      if (share.slots > 0) this.tellOldest(service, share, Number.POSITIVE_INFINITY);
+  }
+
+  /** Asks some of these members for idle slots, those first that probably have one; all of them if that does not leave many. */
+  private askFew(service: SharedService, others: readonly Share[], heads: Heads): void {
+    const most = Math.max(0, service.waiting + service.more - service.asked);
     const waiter = heads.share?.line[0];
     const first = this.turn++ % others.length;
-    const few = waiter === undefined || most >= others.length ? others : turned(others, first).slice(0, most);
+    const inTurn = turned(others, first).toSorted((a, b) => b.idle - a.idle);
+    const few = waiter === undefined || most >= others.length ? others : inTurn.slice(0, most);
+    service.asked += few.length;
     for (const share of few) this.tellOldest(service, share, oldestFor(share, heads));
     if (few === others || waiter === undefined || waiter === service.asking?.waiter) return;
-    service.asking = { waiter, until: this.now + ASK_ALL_AFTER_MS };
+    service.asking = { waiter, until: this.now + this.patience };
     this.asking.add(service);
     this.wake(service.asking.until);
   }
 
   /** Somebody waits, and nobody did: whether many slots are idle is told by how many came back when all were asked last. */
   private learn(service: SharedService): void {
-    if (service.askedAll) service.asksFew = service.surplus > this.askFirst;
-    service.askedAll = !service.asksFew;
+    if (service.askedAll) {
+      const wasTooSoon = service.surplus > this.askFirst;
+      const patience = wasTooSoon ? this.patience * 2 : this.patience / 2;
+      if (service.asksFew) this.patience = Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, patience));
+      service.asksFew = wasTooSoon;
+    }
+    service.askedAll = !service.asksFew && !hasIdle(service);
     service.surplus = 0;
   }
 
@@ -665,10 +740,6 @@ export class Coordinator {
     if (this.wakeAt !== undefined && this.wakeAt <= at) return;
     this.wakeAt = at;
     this.effects.push({ kind: 'wake', at });
-  }
-
-  private tellElsewhereTo(service: SharedService, share: Share): void {
-    this.tellOldest(service, share, oldestFor(share, headsOf(service)));
   }
 
   private tellOldest(service: SharedService, share: Share, oldest: number): void {
@@ -746,7 +817,10 @@ export class Coordinator {
       for (const [pod, held] of share.held) {
         const moves = toMove?.from === share && toMove.pod === pod ? 1 : 0;
         const slots = Math.min(held, (excess.get(pod) ?? 0) + moves);
-        if (slots !== (share.recalled.get(pod) ?? 0)) {
+        const before = share.recalled.get(pod) ?? 0;
+        // Not taken back while somebody waits: the slot that comes is for who does.
+        if (slots < before && service.waiting > 0) service.isRecalling = true;
+        else if (slots !== before) {
           share.recalled.set(pod, slots);
           this.send(connection, { kind: 'recall', service: service.name, pod, slots });
         }
@@ -777,7 +851,8 @@ export class Coordinator {
       ...{ name, limits: NO_LIMITS, mostOnTheirWay: 1, unknown: NO_PODS },
       ...{ inHand: new Map(), totals: new Map(), shares: new Map() },
       ...{ waiting: 0, isOdd: true, isRecalling: false },
-      ...{ asksFew: true, askedAll: false, asking: undefined, surplus: 0 },
+      ...{ asksFew: true, askedAll: false, asking: undefined, surplus: 0, asked: 0, more: this.askFirst },
+      ...{ slack: USUAL_SLACK, calmAt: undefined },
     };
     this.services.set(name, service);
     return service;
@@ -789,7 +864,7 @@ export class Coordinator {
     const share: Share = {
       ...{ member, service: service.name, held: new Map(), slots: 0, onTheirWay: 0, recalled: new Map() },
       usable: this.endpoints.get(member.key)?.get(service.name) ?? NO_PODS,
-      ...{ waiting: new Map(), line: [], told: undefined },
+      ...{ waiting: new Map(), line: [], told: Number.POSITIVE_INFINITY, idle: 0 },
     };
     member.shares.set(service.name, share);
     service.shares.set(member, share);
@@ -838,6 +913,12 @@ function oldestFor(share: Share, heads: Heads): number {
 /** The same ones, from this place on and round. */
 function turned<T>(all: readonly T[], from: number): readonly T[] {
   return [...all.slice(from), ...all.slice(0, from)];
+}
+
+/** Whether some member has a slot that was idle when it was given. */
+function hasIdle(service: SharedService): boolean {
+  for (const share of service.shares.values()) if (share.idle > 0) return true;
+  return false;
 }
 
 /** Nothing of a pod is held or called back any more. */

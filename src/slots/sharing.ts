@@ -23,6 +23,8 @@ export interface SharedService {
   readonly name: ServiceName;
   /** Slots by pod, as `formatAddress` writes it. */
   readonly limits: ReadonlyMap<string, number>;
+  /** Its `queue.slack`; undefined: as it is when nobody sets it. */
+  readonly slack?: Millis | undefined;
 }
 
 /** The services with a limit, and the slots of their pods. Of one whose pods are not known nothing is said. */
@@ -34,7 +36,7 @@ export function sharedServices(services: readonly ServiceWithPods[]): readonly S
       if (pod.state !== 'ready') return [];
       return [[address, idle?.has(address) ? 0 : (pod.limit ?? discipline.limit)]];
     });
-    return [{ name, limits: new Map(limits) }];
+    return [{ name, limits: new Map(limits), slack: discipline.queue.slack }];
   });
 }
 
@@ -103,10 +105,6 @@ export const TELL_MS = 3000;
 /** How long after it was in vain a member is registered, and a term proved, once more. */
 const AGAIN_MS = 1000;
 
-/** From so many filters on words that can wait are collected, for so many milliseconds. */
-const MANY = 4;
-const LATER_MS = 5;
-
 /** Limits follow from who waits, and that from limits: what is not settled by then is with what happens next. */
 const MOST_ROUNDS = 3;
 
@@ -127,8 +125,6 @@ interface Connected {
   holding: HeldService[];
   /** It has said all of that. */
   isComplete: boolean;
-  /** What it is told with what comes next, or soon. */
-  later: CoordinatorMessage[];
 }
 
 const NOBODY_KNOWN: Problem = {
@@ -182,8 +178,6 @@ export class Sharing {
   /** Those of them that the coordinator here knows. */
   readonly #connected = new Map<string, Connected>();
   readonly #byConnection = new Map<number, Connected>();
-  /** Those that are to be told something later. */
-  readonly #silent = new Set<Connected>();
   /** Since when a registered member is away. */
   readonly #away = new Map<string, number>();
   /** Registered members that have not been here since this start. */
@@ -618,7 +612,7 @@ export class Sharing {
   #connect(peer: Peer): void {
     const { hello, via } = peer;
     const key = keyOf(hello);
-    const connected: Connected = { connection: ++this.#connections, peer, holding: [], isComplete: false, later: [] };
+    const connected: Connected = { connection: ++this.#connections, peer, holding: [], isComplete: false };
     this.#connected.set(key, connected);
     this.#byConnection.set(connected.connection, connected);
     if (this.#isSharing) this.#open(connected);
@@ -945,6 +939,7 @@ export class Sharing {
   #configure(more: readonly HeldService[] = []): void {
     if (this.#coordinator === undefined || this.#services === undefined) return;
     this.#countSlots();
+    for (const { name, slack } of this.#services) this.#coordinator.setSlack(name, slack);
     this.#setLimits(this.#limitsNow(more));
   }
 
@@ -956,7 +951,10 @@ export class Sharing {
       const unknown = counted.flatMap(({ pod, jobs }) => (jobs === undefined ? [pod] : []));
       if (unknown.length > 0) unasked.set(name, new Set(unknown));
       if (counted.every(({ jobs = 0 }) => jobs === 0)) return service;
-      return { name, limits: new Map(counted.map(({ pod, limit, jobs = 0 }) => [pod, Math.max(0, limit - jobs)])) };
+      return {
+        ...service,
+        limits: new Map(counted.map(({ pod, limit, jobs = 0 }) => [pod, Math.max(0, limit - jobs)])),
+      };
     });
     this.#unasked = unasked;
     this.#foreign = this.#foreignPods();
@@ -1135,36 +1133,14 @@ export class Sharing {
       }
       const connected = this.#byConnection.get(effect.connection);
       if (connected === undefined) continue;
-      const messages = said.get(connected) ?? connected.later;
-      messages.push(effect.message);
-      if (messages !== connected.later || !this.#canWait(effect.message)) said.set(connected, messages);
-      else this.#speakLater(connected);
+      const messages = said.get(connected);
+      if (messages === undefined) said.set(connected, [effect.message]);
+      else messages.push(effect.message);
     }
-    for (const [connected, messages] of said) this.#say(connected, messages);
-  }
-
-  #say(connected: Connected, messages: readonly CoordinatorMessage[]): void {
-    connected.later = [];
-    this.#told.add(connected.peer);
-    connected.peer.say(messages);
-  }
-
-  /** Where many share, that nobody waits elsewhere any more goes to most of them, and changes little there: with what comes next. */
-  #canWait(message: CoordinatorMessage): boolean {
-    return message.kind === 'oldest elsewhere' && message.age === undefined && this.#byConnection.size >= MANY;
-  }
-
-  #speakLater(connected: Connected): void {
-    if (this.#silent.size === 0) {
-      this.#timers.after(LATER_MS, () => {
-        for (const each of this.#silent) {
-          const isThere = this.#byConnection.get(each.connection) === each;
-          if (isThere && each.later.length > 0) this.#say(each, each.later);
-        }
-        this.#silent.clear();
-      });
+    for (const [{ peer }, messages] of said) {
+      this.#told.add(peer);
+      peer.say(messages);
     }
-    this.#silent.add(connected);
   }
 }
 

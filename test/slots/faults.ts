@@ -45,6 +45,11 @@ export const FAULTS: readonly PlantedFault[] = [
     changes: [['        service.askedAll = true;\n', '']],
   },
   {
+    name: 'what a member was told of others is enough for ever',
+    file: COORDINATOR,
+    changes: [['if (share.told > oldest) return false;', '']],
+  },
+  {
     name: 'a member that was given up may come back',
     file: COORDINATOR,
     changes: [['if (this.dead.has(hello.member)) {', 'if (this.term < 0) {']],

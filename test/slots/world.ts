@@ -583,11 +583,12 @@ export class World {
       this.coordinators.filter(({ alive, frozen, wakes }) => alive && !frozen && wakes),
       a,
     );
-    if (process !== undefined) this.passTimeAt(process);
+    if (process !== undefined) this.passTimeAt(process, a % 1000);
   }
 
-  private passTimeAt(process: CoordinatorProcess): void {
+  private passTimeAt(process: CoordinatorProcess, ms: number): void {
     process.wakes = false;
+    this.now += ms;
     process.coordinator.passed(this.clock(process));
     this.flushCoordinator(process);
     this.seen('wakes');
@@ -735,7 +736,7 @@ export class World {
       if (choice < up.length) this.deliverUp(up[choice] as Stream);
       else if (choice < up.length + down.length) this.deliverDown(down[choice - up.length] as Stream);
       else if (choice < talks) this.answerProof(proofs[choice - up.length - down.length] as CoordinatorProcess);
-      else this.passTimeAt(sleeping[choice - talks] as CoordinatorProcess);
+      else this.passTimeAt(sleeping[choice - talks] as CoordinatorProcess, 1000);
     }
     throw new Broken('they never stop talking');
   }

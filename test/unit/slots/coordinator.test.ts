@@ -108,38 +108,69 @@ test('two of many members are asked for an idle slot, and no other one as long a
   expect([asked.length, wakes]).toEqual([2, [102]]);
   const [first = -1, second = -1] = asked;
   gives(first, 100.5);
-  expect(take()).toEqual({ asked: [], calmed: [10, second], given: [10], wakes: [] });
+  expect(take()).toEqual({ asked: [], calmed: [], given: [10], wakes: [] });
   // It comes too late for that one, and goes back.
   gives(second, 100.6);
-  expect(take().given).toEqual([second]);
+  expect(take()).toMatchObject({ given: [second], calmed: [second] });
   coordinator.passed(102);
-  expect(take()).toEqual({ asked: [], calmed: [], given: [], wakes: [] });
-  // The next time it is others.
+  expect(take()).toEqual({ asked: [], calmed: [], given: [], wakes: [1100.5] });
+  // The next time it is the one that is known to have an idle slot, and another one.
   waits(2, 200);
   const next = take().asked;
   expect(next).toHaveLength(2);
-  expect(next).not.toEqual(asked);
+  expect(next[0]).toBe(second);
+  expect(next[1]).not.toBe(first);
 });
 
-test('all are asked when the first have none, and at once the next time, until more come back than are wanted', () => {
+test('more are asked when the first have none, then all, and these at once the next time, until more come back than are wanted', () => {
   const { coordinator, take, waits, gives } = idleWorld();
   waits(1, 100);
   const few = take().asked;
   coordinator.passed(101);
   expect(take()).toMatchObject({ asked: [], wakes: [102] });
   coordinator.passed(102);
-  const rest = take().asked;
+  const next = take();
+  expect([next.asked.length, next.wakes]).toEqual([4, [104]]);
+  coordinator.passed(104);
+  const rest = [...next.asked, ...take().asked];
   expect([...few, ...rest].sort((x, y) => x - y)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  gives(rest[0] ?? -1, 103);
-  expect(take()).toMatchObject({ given: [10], wakes: [] });
+  gives(rest[0] ?? -1, 105);
+  expect(take()).toMatchObject({ given: [10], calmed: [], wakes: [1105] });
+  // The others think that somebody waits, until nobody has for a while.
+  coordinator.passed(1104);
+  expect(take()).toMatchObject({ calmed: [], wakes: [1105] });
+  coordinator.passed(1105);
+  expect(take().calmed).toHaveLength(9);
   // One slot came back, and was wanted: the others were in use.
-  waits(2, 200);
+  waits(2, 1200);
   const all = take();
-  expect(all.asked.length).toBeGreaterThanOrEqual(9);
+  expect(all.asked).toHaveLength(9);
   expect(all.wakes).toEqual([]);
-  const [one = -1, two = -1, three = -1] = all.asked.filter((connection) => connection !== 10);
-  for (const connection of [one, two, three]) gives(connection, 201);
-  expect(take().given).toHaveLength(3);
-  waits(3, 300);
-  expect(take().asked).toHaveLength(2);
+  const [one = -1, two = -1, three = -1] = all.asked;
+  for (const connection of [one, two, three]) gives(connection, 1201);
+  expect(take().given).toEqual([10, two, three]);
+  // Those that were given idle slots are known to have them; all others still give back what becomes free.
+  waits(3, 1300);
+  expect(take().asked.sort((x, y) => x - y)).toEqual([two, three].sort((x, y) => x - y));
+  gives(two, 1301);
+  expect(take()).toMatchObject({ given: [10], asked: [] });
+});
+
+test('who waits as well hears of an older one elsewhere when that changes what it does', () => {
+  const { coordinator, take, waits } = idleWorld();
+  coordinator.setSlack('codec', 50);
+  const waitsAt = (connection: number, request: number, now: number) =>
+    coordinator.hear(connection, { kind: 'waits', service: 'codec', request, age: 0 }, now);
+  waits(1, 100);
+  waits(2, 200);
+  waitsAt(0, 3, 300);
+  take();
+  // The oldest elsewhere is a younger one now: its own first is still more than 50 ms younger.
+  const leaves = (request: number, now: number) =>
+    coordinator.hear(10, { kind: 'left', service: 'codec', request }, now);
+  leaves(1, 301);
+  expect(take().asked).not.toContain(0);
+  waits(4, 302);
+  leaves(2, 303);
+  expect(take().asked).toContain(0);
 });
