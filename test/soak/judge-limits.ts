@@ -11,13 +11,16 @@ const TIE_MS = 2;
 /** Pods that got a request beyond their limit, or of a service that does not have them. */
 export function limitFaults(history: History): readonly Violation[] {
   const byPod = Map.groupBy(history.visits, ({ pod }) => pod);
+  const left = new Map(
+    history.sent.flatMap(({ id, result }) => (result?.outcome === 'aborted' ? [[id, result.ended] as const] : [])),
+  );
   return [...byPod].flatMap(([pod, visits]) => {
     const number = history.pods.indexOf(pod);
     let held: PodRequest[] = [];
     return visits.flatMap((visit): Violation[] => {
       held = held.filter(({ ended }) => ended === undefined || ended > visit.arrived);
       held.push(visit);
-      return podFault(history, { pod, number, visit, held });
+      return podFault(history, { pod, number, visit, held, left });
     });
   });
 }
@@ -28,9 +31,11 @@ interface Arrival {
   readonly visit: PodRequest;
   /** What the pod had then, this one included. */
   readonly held: readonly PodRequest[];
+  /** When clients left. */
+  readonly left: ReadonlyMap<string, number>;
 }
 
-function podFault(history: History, { pod, number, visit, held }: Arrival): Violation[] {
+function podFault(history: History, { pod, number, visit, held, left }: Arrival): Violation[] {
   const { arrived, id, path } = visit;
   const setups = versionsIn(history, arrived - ON_ITS_WAY_MS, arrived).map(({ setup }) => setup);
   const owners = setups.flatMap((setup) => LANES.filter((lane) => setup[lane].pods.includes(number)));
@@ -42,7 +47,9 @@ function podFault(history: History, { pod, number, visit, held }: Arrival): Viol
     LANES.filter((one) => setup[one].pods.includes(number)).map((one) => setup[one].limit),
   );
   const limit = Math.max(0, ...limits);
-  const strict = held.filter((one) => !hadLeft(one, arrived) && !cameLate(history, one));
+  // A pod without a processor may read a request long after its client has left: nothing is sent to it then.
+  const cameLate = (one: PodRequest) => (left.get(one.id) ?? Number.POSITIVE_INFINITY) <= one.arrived;
+  const strict = held.filter((one) => !hadLeft(one, arrived) && !cameLate(one));
   if (limits.length === 0 || strict.length <= limit) return [];
   const others = strict.map((one) => `${one.id} since ${(arrived - one.arrived).toFixed(1)} ms (${one.outcome})`);
   const text = `${pod} had ${strict.length} of ${limit}: ${others.join(', ')}`;
@@ -59,12 +66,6 @@ function hadBefore(
   if (sent === undefined) return true;
   const setups = versionsIn(history, sent.asked, visit.arrived).map(({ setup }) => setup[lane]);
   return setups.some(({ name, pods }) => name !== setups.at(-1)?.name && pods.includes(number));
-}
-
-/** Whether the pod, without a processor for long, read it only after its client had left: nothing is sent to it then. */
-function cameLate({ sent }: History, { id, arrived }: PodRequest): boolean {
-  const result = sent.find((one) => one.id === id)?.result;
-  return result?.outcome === 'aborted' && result.ended <= arrived;
 }
 
 /** Whether its client had left by then, and the pod was only about to read it. */
