@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
+import { h2Client } from '../e2e/kit/client-h2.ts';
 import { http1Client } from '../e2e/kit/client-http1.ts';
 import { pause, until } from '../e2e/kit/instant.ts';
 import type { LoadClient, LoadResult } from '../e2e/kit/load.ts';
@@ -114,15 +115,21 @@ test('a pod that breaks off in its answer: nobody who joined is sent to a pod fo
 
 test('the VM of the worker with the first one traps: who joined elsewhere is told to come again, and the key is free later', async () => {
   const run = await start({ workers: 2, settings: JOIN, envoy: { control: { allowTrap: true, reclaimMs: 4000 } } });
-  const first = clientOf(run);
-  const running = send(first, 'first', 'k', 6000);
+  // One connection, so that what comes over it is at one worker.
+  const first = clientOf(run, h2Client);
+  const running = send(first, 'first', 'k', 20_000);
   await until(async () => (await run.pods.held()) === 1, { what: 'the first one to run' });
   const joined = clients(run, 8).map((each, i) => send(each, `same${i}`, 'k', 10));
-  await pause(200);
-  // The connections of the clients above are at both workers: each is made to trap, and one of them has the first.
+  const open = async () => {
+    const stats = await run.envoy.admin.stats({ filter: 'downstream_rq_active$' });
+    const all = stats.ok ? [...stats.value].filter(([name]) => !name.startsWith('http.admin.')) : [];
+    return all.reduce((sum, [, value]) => sum + value, 0);
+  };
+  await until(async () => (await open()) >= 9, { what: 'all to be there' });
   const trapping = first.send({ id: 'trap', at: 0, headers: { 'sluice-test-trap': '1' } });
   const results = await Promise.all([running, ...joined, trapping]);
   for (const { status } of results) expect([409, 503]).toContain(status);
+  expect(await atPods(run, 'same')).toEqual([]);
   const again = async () => (await send(clientOf(run), `again${performance.now()}`, 'k', 10)).status === 200;
   await until(again, { what: 'the key to be free', within: 20_000, every: 250 });
 });
