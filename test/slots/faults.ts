@@ -42,7 +42,10 @@ export const FAULTS: readonly PlantedFault[] = [
   {
     name: 'who was not asked for idle slots first is never asked',
     file: COORDINATOR,
-    changes: [['        service.askedAll = true;\n', '']],
+    changes: [
+      ['        if (service.more > this.askFirst) service.askedAll = true;\n', ''],
+      ['        service.more += ASK_NEXT;\n', ''],
+    ],
   },
   {
     name: 'what a member was told of others is enough for ever',
