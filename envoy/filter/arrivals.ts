@@ -23,14 +23,17 @@ import { readTraits, requestClass, requestCost, requestDue, requestTenant } from
 
 const CLUSTER_NAME = text('xds\0cluster_name');
 
-/** Whether the request of this context leads to a service: then `service` is it; NONE: there are too many. */
+/** Whether the request of this context leads to a service: then `service` is the one that has its requests; NONE: there are too many. */
 export function isRouted(): bool {
   if (!getProperty(CLUSTER_NAME)) return false;
-  service = serviceOf(found, foundSize);
+  named = serviceOf(found, foundSize);
   release(found);
+  service = named === NONE ? NONE : queues.takerOf(named);
   return true;
 }
 export let service: i32 = NONE;
+/** The service that the request came for. */
+let named: i32 = NONE;
 
 /** A request joins the queue of its service, or gets a slot at once: then it goes on. False: it does not. */
 export function queueUp(context: u32, s: i32, at: f64): bool {
@@ -44,6 +47,7 @@ export function queueUp(context: u32, s: i32, at: f64): bool {
     refuse(context, r, s);
     return false;
   }
+  if (named !== s) queues.setCameFor(r, named);
   admit(context, r, at);
   if (tellsPlace(s)) notePlace(r, at);
   if (queues.state(r) === WORKING) {

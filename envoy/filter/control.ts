@@ -23,6 +23,7 @@ import {
   shares,
 } from './state.ts';
 import { acknowledge, applied, reject, renew, tellEnded, welcome } from './stream.ts';
+import { takeBack, takeOver } from './takeovers.ts';
 import { applyCost, applyDeadline, applyFair, applyPriority, askNothing } from './traits.ts';
 import {
   broken,
@@ -213,6 +214,7 @@ function applyService(): Text | null {
   if (s === NONE) return TOO_MANY;
   mark++;
   const wasKnown = queues.isKnown(s);
+  const start = position();
   let complete = true;
   let configured = false;
   for (let field = nextField(); field !== 0; field = nextField()) {
@@ -231,6 +233,16 @@ function applyService(): Text | null {
   if (!configured) applySettings(s);
   if (broken) return UNREADABLE;
   removeUnmarked(s, mark);
+  takeBack(s);
+  rewind(start);
+  for (let field = nextField(); field !== 0; field = nextField()) {
+    if (field === 4) {
+      readBytes();
+      const other = serviceOf(bytesAt, bytesSize);
+      if (other === NONE) complete = false;
+      else takeOver(other, s);
+    } else skip();
+  }
   if (!wasKnown) refuseSurplus(s);
   return complete ? null : TOO_MANY;
 }

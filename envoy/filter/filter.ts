@@ -356,7 +356,7 @@ function onTry(context: u32, hasBody: bool): i32 {
   if (!getProperty(UPSTREAM_ADDRESS) || isAt(r)) return CONTINUE;
   const at = now();
   // It waits for a slot there; of a pod that Envoy knows and Sluice has not told of, or not any more, as long as it may.
-  queues.claim(r, podMet(queues.serviceOf(r), found, foundSize));
+  queues.claim(r, podMet(queues.takerOf(queues.serviceOf(r)), found, foundSize));
   if (isConnected()) queues.setConnected(r);
   if (queues.shared) shareAll(at);
   const isThere = queues.takeClaimOf(r);

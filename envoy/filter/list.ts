@@ -27,7 +27,8 @@ export function listWaiting(query: f64, s: i32, most: i32, now: f64): void {
     }
     writeNumber(3, queues.waiting(s) as f64);
     writeInUse(s);
-    writeNumber(5, queues.claims(s) as f64);
+    writeNumber(5, (queues.claims(s) + queues.awayWaiting(s)) as f64);
+    writeNumber(6, queues.away(s) as f64);
   }
   close(message);
   send(now);

@@ -62,6 +62,11 @@ export function removeName(entry: usize): void {
   entries--;
 }
 
+/** Another number has this name from now on. */
+export function renumber(entry: usize, value: i32): void {
+  store<i32>(entry + VALUE, value);
+}
+
 export function numberOf(entry: usize): i32 {
   return load<i32>(entry + VALUE);
 }

@@ -234,6 +234,25 @@ export class Order {
     if (this.tenantOf(r) !== NONE) this.joinFlow(r);
   }
 
+  /** It waits from now on, at the place in its class that its age gives it; behind `before`, which is older and near, or NONE. */
+  joinByAge(r: i32, s: i32, before: i32): void {
+    const q = s * CLASSES + this.classes.get(r);
+    let last = before;
+    let next = last === NONE ? this.heads.get(q) : this.next.get(last);
+    while (next !== NONE && this.cames.get(next) <= this.cames.get(r)) {
+      last = next;
+      next = this.next.get(last);
+    }
+    this.prev.set(r, last);
+    this.next.set(r, next);
+    if (last === NONE) this.heads.set(q, r);
+    else this.next.set(last, r);
+    if (next === NONE) this.tails.set(q, r);
+    else this.prev.set(next, r);
+    this.counts.add(q, 1);
+    if (this.tenantOf(r) !== NONE) this.joinFlow(r);
+  }
+
   /** It waits no more. */
   leave(r: i32, s: i32): void {
     const q = s * CLASSES + this.classes.get(r);
@@ -564,10 +583,14 @@ export class Order {
     this.busy(t);
     this.tenantWaiting.add(t, 1);
     this.flows.set(r, flow + 1);
-    const last = this.flowTails.get(flow);
+    // Mostly the last one.
+    let last = this.flowTails.get(flow);
+    while (last !== NONE && this.cames.get(last) > this.cames.get(r)) last = this.flowPrev.get(last);
+    const next = last === NONE ? this.flowHeads.get(flow) : this.flowNext.get(last);
     this.flowPrev.set(r, last);
-    this.flowNext.set(r, NONE);
-    this.flowTails.set(flow, r);
+    this.flowNext.set(r, next);
+    if (next === NONE) this.flowTails.set(flow, r);
+    else this.flowPrev.set(next, r);
     if (last !== NONE) {
       this.flowNext.set(last, r);
       return;

@@ -6,6 +6,10 @@
 // grow by doubling. Compiles with tsc and asc, so the same lines run in Envoy and in Node.
 //
 // Which of those that wait goes first is the matter of order.ts, and nothing here knows it.
+//
+// An edit may give a pod to another service, and a service may get another name. Requests that a service still has at a pod it has lost
+// count at the pod of that address of every other service, so nobody has to say when a slot is free there. And a service may take
+// over another one (`takeOver`): all requests of that, those that wait and those that come, are its own, in the order in which they came.
 import { Floats, Ints } from './columns.ts';
 import { Deadlines } from './deadlines.ts';
 import { BUCKETS, bucketOf } from './durations.ts';
@@ -88,6 +92,8 @@ const TRYING_BIT: i32 = 8;
 
 /** More than there are requests. */
 const PLACES: f64 = 1048576;
+/** More slots than a pod has: what other workers have there is not known yet. */
+const UNSEEN: i32 = 1048576;
 
 /** How much the newest duration counts, at least, in the usual work of a service. */
 const NEWEST: f64 = 0.02;
@@ -208,6 +214,11 @@ export class Queues {
   private gates: Floats = new Floats();
   private passes: Ints = new Ints();
   private ownSlots: Ints = new Ints();
+  // One above the service that has taken it over; how many services it has taken over; requests that came for it and wait elsewhere.
+  private takers: Ints = new Ints();
+  private takenCounts: Ints = new Ints();
+  private awayCounts: Ints = new Ints();
+  private awayWaitingCounts: Ints = new Ints();
 
   // Pods.
   private podRoom: i32 = 0;
@@ -237,6 +248,10 @@ export class Queues {
   private podHeld: Ints = new Ints();
   private podOwed: Ints = new Ints();
   private podLost: Ints = new Ints();
+  // Pods of one address, each of another service: a ring.
+  private podTwins: Ints = new Ints();
+  // While `shared`: the slots that other workers have at a pod of which the service gets none any more. They only become fewer.
+  private podOthers: Ints = new Ints();
 
   // Requests.
   private requestRoom: i32 = 0;
@@ -248,6 +263,9 @@ export class Queues {
   private requestPod: Ints = new Ints();
   private hasCosts: bool = false;
   private requestHeld: Ints = new Ints();
+  // One above the service that it came for, where another one has taken that over. Without room until one does.
+  private hasTakers: bool = false;
+  private requestCameFor: Ints = new Ints();
   private requestNext: Ints = new Ints();
   // When it got its slot; for a HELD one when that is free.
   private requestSince: Floats = new Floats();
@@ -339,6 +357,10 @@ export class Queues {
     this.gates.set(s, Infinity);
     this.passes.set(s, 0);
     this.ownSlots.set(s, 0);
+    this.takers.set(s, 0);
+    this.takenCounts.set(s, 0);
+    this.awayCounts.set(s, 0);
+    this.awayWaitingCounts.set(s, 0);
     this.changed(s);
     return s;
   }
@@ -387,6 +409,9 @@ export class Queues {
     }
     this.timeQueue(s);
     this.changed(s);
+    // Nobody takes the place of those that it has taken over.
+    if (this.takenCounts.get(s) > 0)
+      for (let each: i32 = 0; each < this.serviceEnd; each++) if (this.takers.get(each) === s + 1) this.giveUp(each);
     this.forgetIfEmpty(s);
   }
 
@@ -535,6 +560,7 @@ export class Queues {
     this.podLimit.set(p, 0);
     this.podBits.set(p, REMOVED_BIT);
     this.podNews.set(p, 0);
+    this.losePod(p);
     this.settle(p);
     return p;
   }
@@ -564,6 +590,8 @@ export class Queues {
     this.podHeld.set(p, 0);
     this.podOwed.set(p, 0);
     this.podLost.set(p, 0);
+    this.podTwins.set(p, p);
+    this.podOthers.set(p, 0);
     const turn = this.turns.get(s);
     if (turn === NONE) {
       this.podNext.set(p, p);
@@ -587,7 +615,13 @@ export class Queues {
     if (unhealthy) bits |= UNHEALTHY_BIT;
     this.podBits.set(p, bits);
     this.podNews.set(p, 1);
+    this.losePod(p);
     this.settle(p);
+  }
+
+  /** Where a service gets no slots of a pod any more, what other workers still have of it has to be seen. */
+  private losePod(p: i32): void {
+    this.podOthers.set(p, this.shared && !this.givesSlots(p) ? UNSEEN : 0);
   }
 
   /** The pod gets no further request. POD_FORGOTTEN follows, when its last one has ended. */
@@ -597,7 +631,37 @@ export class Queues {
     if ((bits & EJECTED_BIT) !== 0) this.ejectedCounts.add(this.podService.get(p), -1);
     this.podBits.set(p, (bits & ~(EJECTED_BIT | TRYING_BIT)) | REMOVED_BIT);
     this.podNews.set(p, 1);
+    this.losePod(p);
     this.settle(p);
+    this.forgetPodIfIdle(p);
+  }
+
+  /** Two pods of different services are the same one: what the one that has lost it still has there counts at the other. */
+  sameAddress(p: i32, other: i32): void {
+    this.podTwins.set(p, this.podTwins.get(other));
+    this.podTwins.set(other, p);
+    this.settle(p);
+  }
+
+  /** The pod of this address of another service, or the same pod: with it all of them. */
+  twin(p: i32): i32 {
+    return this.podTwins.get(p);
+  }
+
+  /** Slots of a pod that requests of services have which have lost it, or get no more of it. */
+  passing(p: i32): i32 {
+    let slots: i32 = 0;
+    for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t))
+      if (!this.givesSlots(t)) slots += this.podInUse.get(t) + this.podOthers.get(t);
+    return slots;
+  }
+
+  /** Other workers have so many slots of a pod of which the service gets none any more. */
+  setOthers(p: i32, slots: i32): void {
+    if (this.givesSlots(p) || this.podOthers.get(p) === slots) return;
+    this.podOthers.set(p, slots);
+    // The record of its service has it already; others get what it gives up.
+    for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t)) this.settleOne(t);
     this.forgetPodIfIdle(p);
   }
 
@@ -1291,6 +1355,9 @@ export class Queues {
     for (let i: i32 = 0; i < this.eventCount; i++) {
       const subject = this.eventSubjects.get(i);
       if (this.eventKinds.get(i) === POD_FORGOTTEN) {
+        let last = subject;
+        while (this.podTwins.get(last) !== subject) last = this.podTwins.get(last);
+        this.podTwins.set(last, this.podTwins.get(subject));
         this.podNext.set(subject, this.podFree);
         this.podFree = subject;
       } else if (this.eventKinds.get(i) === SERVICE_FORGOTTEN) {
@@ -1353,6 +1420,7 @@ export class Queues {
     if (this.requestState.get(r) !== WORKING) return;
     this.unclaim(r);
     this.leavePod(r);
+    this.follow(r, this.podService.get(p));
     this.requestClaim.set(r, p);
     if (r >= this.claimRoom) {
       this.claimRoom = this.requestRoom;
@@ -1446,10 +1514,11 @@ export class Queues {
     return this.requestClaim.get(r) !== NONE;
   }
 
-  /** Requests of a service that claim a slot. */
+  /** Requests of a service that claim a slot, those included that came for it before another one took it over. */
   claims(s: i32): i32 {
     let count: i32 = 0;
-    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r)) if (this.requestService.get(r) === s) count++;
+    for (let r = this.claimHead; r !== NONE; r = this.claimNext.get(r))
+      if (this.requestService.get(r) === s || this.cameFor(r) === s) count++;
     return count;
   }
 
@@ -1513,12 +1582,152 @@ export class Queues {
       this.podGranted.set(p, 0);
       this.podClaimsGranted.set(p, 0);
       this.podNews.set(p, 1);
+      this.losePod(p);
       this.settle(p);
-      p = this.podNext.get(p);
+      const next = this.podNext.get(p);
+      this.forgetPodIfIdle(p);
+      p = next;
     }
     this.elsewhereCount.set(s, 0);
     this.putKeptBack(s);
     this.unshared(s);
+  }
+
+  // ---- Services that take others over ----
+
+  /**
+   * From now on the requests that come for a service are those of another one, `taker`. Those that wait, and those that claim slots, are to be
+   * handed over with `handOver` and `moveClaim`.
+   */
+  takeOver(s: i32, taker: i32): void {
+    if (this.takers.get(s) === taker + 1) return;
+    this.giveUp(s);
+    if (!this.hasTakers) {
+      this.hasTakers = true;
+      this.requestCameFor.grow(this.requestRoom);
+    }
+    this.takers.set(s, taker + 1);
+    this.takenCounts.add(taker, 1);
+  }
+
+  /** Requests that come for a service are its own again. Those that came before are to be handed back with `handOver`. */
+  giveUp(s: i32): void {
+    const taker = this.takers.get(s) - 1;
+    if (taker === NONE) return;
+    this.takers.set(s, 0);
+    this.takenCounts.add(taker, -1);
+  }
+
+  /** The service whose requests are those that come for this one: itself, or the one that has taken it over. */
+  takerOf(s: i32): i32 {
+    let taker = s;
+    while (this.takers.get(taker) !== 0) taker = this.takers.get(taker) - 1;
+    return taker;
+  }
+
+  isTaken(s: i32): bool {
+    return this.takers.get(s) !== 0;
+  }
+
+  /** The service that a request came for. */
+  cameFor(r: i32): i32 {
+    const other: i32 = this.hasTakers ? this.requestCameFor.get(r) - 1 : NONE;
+    return other === NONE ? this.requestService.get(r) : other;
+  }
+
+  /** A request has come for a service that was taken over; NONE: for that which has it. */
+  setCameFor(r: i32, s: i32): void {
+    if (!this.hasTakers) return;
+    const before = this.requestCameFor.get(r) - 1;
+    const isWaiting = this.requestState.get(r) === WAITING;
+    if (before !== NONE) {
+      this.awayCounts.add(before, -1);
+      if (isWaiting) this.awayWaitingCounts.add(before, -1);
+    }
+    this.requestCameFor.set(r, s + 1);
+    if (s !== NONE) {
+      this.awayCounts.add(s, 1);
+      if (isWaiting) this.awayWaitingCounts.add(s, 1);
+    }
+    if (before !== NONE) this.forgetIfEmpty(before);
+  }
+
+  /** Requests that came for a service, and that are those of another one: all, and those of them that wait. */
+  away(s: i32): i32 {
+    return this.awayCounts.get(s);
+  }
+
+  awayWaiting(s: i32): i32 {
+    return this.awayWaitingCounts.get(s);
+  }
+
+  private countAway(r: i32, waiting: i32): void {
+    const s = this.cameFor(r);
+    if (s !== this.requestService.get(r)) this.awayWaitingCounts.add(s, waiting);
+  }
+
+  /**
+   * A waiting request is one of another service from now on, of this class and this tenant (or NONE). Its place is that of its age.
+   * `before`: NONE, or one that is older, of the same service and class, and near.
+   */
+  handOver(r: i32, s: i32, c: i32, tenant: i32, before: i32): void {
+    const from = this.requestService.get(r);
+    if (this.requestState.get(r) !== WAITING || from === s) return;
+    if (this.keptRequests.get(from) === r) this.unkeep(from);
+    if (this.countsPlaces) this.placesMoved.set(from, 1);
+    this.order.leave(r, from);
+    this.waitingCount.add(from, -1);
+    this.noteLeft(r);
+    this.unshared(from);
+    this.changed(from);
+    this.follow(r, s);
+    this.order.describe(r, c, tenant, this.order.costOf(r), this.order.came(r));
+    this.order.joinByAge(r, s, before);
+    this.waitingCount.add(s, 1);
+    if (this.countsPlaces) this.placesMoved.set(s, 1);
+    this.noteWaiting(s);
+    // What is on its way for the request as it waited there does not mean this.
+    this.nameAnew(r);
+    this.noteJoined(r);
+    this.timeQueue(s);
+    this.ready(s);
+    this.unshared(s);
+    this.changed(s);
+  }
+
+  /** A request that claims a slot of a pod claims one of the same pod of another service from now on. */
+  moveClaim(r: i32, p: i32): void {
+    const from = this.requestClaim.get(r);
+    if (from === NONE || from === p) return;
+    this.noteLeft(r);
+    this.podClaims.add(from, -this.claimedBy(r));
+    this.requestClaim.set(r, NONE);
+    this.settle(from);
+    this.forgetPodIfIdle(from);
+    this.follow(r, this.podService.get(p));
+    this.requestClaim.set(r, p);
+    this.claimSince.set(r, Infinity);
+    if (this.hasCosts) this.claimHeld.set(r, this.heldAt(r, p) - 1);
+    this.podClaims.add(p, this.claimedBy(r));
+    this.nameAnew(r);
+    this.noteJoined(r);
+    this.settle(p);
+  }
+
+  /** A request that has no slot is one of this service from now on. */
+  private follow(r: i32, s: i32): void {
+    const from = this.requestService.get(r);
+    if (from === s) return;
+    const cameFor = this.cameFor(r);
+    if (this.requestState.get(r) === WORKING) {
+      this.inUseCount.add(from, -this.heldBy(r));
+      this.inUseCount.add(s, this.heldBy(r));
+    }
+    this.setCameFor(r, NONE);
+    this.requestService.set(r, s);
+    if (cameFor !== s) this.setCameFor(r, cameFor);
+    this.changed(from);
+    this.forgetIfEmpty(from);
   }
 
   // ---- Slots that are shared with other Envoys ----
@@ -1710,6 +1919,7 @@ export class Queues {
     this.deadlines.remove(r);
     this.order.leave(r, s);
     this.waitingCount.add(s, -1);
+    this.countAway(r, -1);
     this.noteLeft(r);
     this.unshared(s);
     this.changed(s);
@@ -1808,7 +2018,7 @@ export class Queues {
     if (free >= slots) return true;
     if (free === 0 || !this.isTried(p)) return false;
     if (this.shared) return slots <= this.podGranted.get(p);
-    const limit = this.podLimit.get(p);
+    const limit = this.podLimit.get(p) - this.passing(p);
     return slots <= (this.isShared(this.podService.get(p)) ? this.heldOf(p, limit) : limit);
   }
 
@@ -1897,9 +2107,14 @@ export class Queues {
 
   /** Brings what is derived of a pod up to date: after each change of it. */
   private settle(p: i32): void {
+    this.settleOne(p);
+    for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t)) this.settleOne(t);
+  }
+
+  private settleOne(p: i32): void {
     const s = this.podService.get(p);
     const bits = this.podBits.get(p);
-    const inUse = this.podInUse.get(p);
+    const inUse = this.podInUse.get(p) + this.passing(p);
     let slots = (bits & (REMOVED_BIT | UNHEALTHY_BIT | EJECTED_BIT)) !== 0 ? 0 : this.podLimit.get(p);
     if ((bits & TRYING_BIT) !== 0 && slots > 1) slots = 1;
     let free: i32 = slots > inUse ? slots - inUse : 0;
@@ -1930,7 +2145,7 @@ export class Queues {
     const p = this.keptPods.get(s);
     const isTried = slots > 0 && this.isTried(p);
     if ((isTried ? this.podLimit.get(p) : slots) >= cost && !this.shared && !this.isShared(s)) {
-      this.keptFree.set(s, isTried && usable > 0 ? this.podLimit.get(p) : usable);
+      this.keptFree.set(s, isTried && usable > 0 ? this.podLimit.get(p) - this.passing(p) : usable);
       return 0;
     }
     this.keptPods.set(s, NONE);
@@ -1950,7 +2165,7 @@ export class Queues {
       this.podClaimsGranted.set(p, 0);
       return 0;
     }
-    let slots: i32 = this.givesSlots(p) ? this.podLimit.get(p) - this.podInUse.get(p) : 0;
+    let slots: i32 = this.givesSlots(p) ? this.podLimit.get(p) - this.podInUse.get(p) - this.passing(p) : 0;
     if (this.isShared(this.podService.get(p))) slots = this.podHeld.get(p) - this.used(p) - this.podOwed.get(p);
     if (slots < 0) slots = 0;
     const granted = claims < slots ? claims : slots;
@@ -1959,7 +2174,7 @@ export class Queues {
   }
 
   /** Whether those that are tried again at this pod may have slots of it: Sluice has told some for this service. */
-  private givesSlots(p: i32): bool {
+  givesSlots(p: i32): bool {
     return (this.podBits.get(p) & REMOVED_BIT) === 0 && this.podLimit.get(p) > 0;
   }
 
@@ -2033,6 +2248,7 @@ export class Queues {
     if ((this.podBits.get(p) & REMOVED_BIT) === 0 || this.podInUse.get(p) + this.podClaims.get(p) > 0) return;
     // A slot is given back, or told of: it is not forgotten.
     if (this.coordinated && this.podHeld.get(p) > 0) return;
+    if (this.shared && this.podOthers.get(p) > 0) return;
     const s = this.podService.get(p);
     const next = this.podNext.get(p);
     if (next === p) {
@@ -2050,8 +2266,9 @@ export class Queues {
 
   private forgetIfEmpty(s: i32): void {
     if (this.known.get(s) !== UNKNOWN || this.waitingCount.get(s) > 0 || this.inUseCount.get(s) > 0) return;
-    if (this.podCounts.get(s) > 0) return;
+    if (this.podCounts.get(s) > 0 || this.awayCounts.get(s) > 0) return;
     this.known.set(s, FORGOTTEN);
+    if (this.takers.get(s) !== 0) this.giveUp(s);
     this.event(s, SERVICE_FORGOTTEN, NO_REASON, 0);
   }
 
@@ -2164,12 +2381,14 @@ export class Queues {
     this.requestMapped.set(r, 1);
     this.requestPod.set(r, NONE);
     this.requestClaim.set(r, NONE);
+    if (this.hasTakers) this.requestCameFor.set(r, 0);
     this.nameAnew(r);
     return r;
   }
 
   private freeRequest(r: i32): void {
     this.requestState.set(r, FREE);
+    this.setCameFor(r, NONE);
     this.requestNext.set(r, this.requestFree);
     this.requestFree = r;
     this.requests--;
@@ -2186,6 +2405,7 @@ export class Queues {
     this.order.growRequests(room);
     this.deadlines.growRequests(room);
     if (this.hasCosts) this.growCosts();
+    if (this.hasTakers) this.requestCameFor.grow(room);
     this.requestSince.grow(room);
     if (this.countsPlaces) this.requestPlace.grow(room);
     this.requestClaim.grow(room);
@@ -2225,6 +2445,8 @@ export class Queues {
     this.podHeld.grow(room);
     this.podOwed.grow(room);
     this.podLost.grow(room);
+    this.podTwins.grow(room);
+    this.podOthers.grow(room);
     this.podNews.grow(room);
     this.grown = true;
   }
@@ -2282,6 +2504,10 @@ export class Queues {
     this.gates.grow(room);
     this.passes.grow(room);
     this.ownSlots.grow(room);
+    this.takers.grow(room);
+    this.takenCounts.grow(room);
+    this.awayCounts.grow(room);
+    this.awayWaitingCounts.grow(room);
     this.grown = true;
   }
 }

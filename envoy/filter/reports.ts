@@ -31,6 +31,10 @@ export function writeService(field: u32, s: i32, now: f64, allPods: bool): void 
   writeNumber(20, queues.expectNext(s) ? Math.ceil(queues.expected) : 0);
   writeNumber(21, comingFor(s) as f64);
   if (allPods) writeJobs(22, s, now);
+  if (allPods && queues.isTaken(s)) {
+    const taker = serviceEntry(queues.takerOf(s));
+    writeBytes(30, nameAt(taker), nameSize(taker));
+  }
   writeNumber(23, queues.jobs(s) as f64);
   if (!allPods && queues.shared && queues.sharedVersion(s) > 0) {
     writeNumber(24, queues.sharedVersion(s));

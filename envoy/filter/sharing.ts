@@ -282,6 +282,7 @@ function shareService(s: i32, now: f64): bool {
       if (!writeRecord(lineAt(), lineSize(), cellsOf(workers.cells), workers.size << 3, cas)) continue;
     }
     workers.commit(s);
+    if (workers.straysChanged) unshareAll();
     for (let w = 0; w < workers.wakeCount; w++) wakeMember(workers.wake(w), nameAt(entry), nameSize(entry));
     if (workers.promisedUntil !== Infinity) lookAgain(s, now);
     return true;

@@ -7,7 +7,7 @@ import { setJobs } from './jobs.ts';
 import { keyOf } from './keys.ts';
 import { LedKeys } from './led-keys.ts';
 import { Membership } from './membership.ts';
-import { addName, findName, numberOf, removeName } from './names.ts';
+import { addName, findName, nameAt, nameSize, numberOf, removeName, renumber } from './names.ts';
 import { NONE, Queues } from './queue.ts';
 import { Shares } from './shares.ts';
 import { Workers } from './workers.ts';
@@ -23,6 +23,8 @@ export const tries: Contexts = new Contexts();
 
 /** The scope of services' names. Addresses of pods have their service's number as scope. */
 const SERVICES: i32 = -1;
+/** The scope of addresses whatever service has them: any pod of it. */
+const ADDRESSES: i32 = -3;
 
 const fullStatuses: Ints = new Ints();
 const tellPlaces: Ints = new Ints();
@@ -129,6 +131,9 @@ function namePod(s: i32, p: i32, at: usize, size: i32): void {
   }
   podEntries.set(p, addName(s, at, size, p) as i32);
   workers.name(p, keyOf(0, at, size));
+  const known = findName(ADDRESSES, at, size);
+  if (known === 0) addName(ADDRESSES, at, size, p);
+  else queues.sameAddress(p, numberOf(known));
 }
 
 /** Removes the pods of a service that do not have this mark. */
@@ -142,8 +147,17 @@ export function removeUnmarked(s: i32, mark: i32): void {
 }
 
 export function forgetPodName(p: i32): void {
-  removeName(podEntry(p));
+  const entry = podEntry(p);
+  const address = findName(ADDRESSES, nameAt(entry), nameSize(entry));
   podEntries.set(p, 0);
+  if (numberOf(address) === p) {
+    // Of those that are forgotten together each gives it to the next one.
+    let other = queues.twin(p);
+    while (other !== p && podEntry(other) === 0) other = queues.twin(other);
+    if (other === p) removeName(address);
+    else renumber(address, other);
+  }
+  removeName(entry);
 }
 
 export function forgetServiceName(s: i32): void {

@@ -472,6 +472,7 @@ function hello(now: f64): void {
   writeNumber(6, (memory.size() as f64) * 65536);
   writeNumber(7, queues.coordinated ? 1 : 0);
   writeFixed64(8, processNumber());
+  writeNumber(9, 1);
   close(message);
   send(now);
   introduced = 0;

@@ -264,6 +264,21 @@ function hasHeader(entry: usize): bool {
   return getHeader(REQUEST_HEADERS, name);
 }
 
+/** The class of a service that has the name of one of another; the usual one if there is none. */
+export function classIn(s: i32, other: i32, c: i32): i32 {
+  if (s >= room || (asked.get(s) & ASKS_CLASS) === 0) return 0;
+  const entry = classEntry(other, c);
+  const same: usize = entry === 0 ? 0 : findName(scopeOf(s, CLASS_NAMES), nameAt(entry), nameSize(entry));
+  return same === 0 ? defaultClasses.get(s) : numberOf(same);
+}
+
+/** The tenant of a service that has the name of one of another (or of NONE); NONE: it has none, or too many have something. */
+export function tenantIn(s: i32, tenant: i32): i32 {
+  if (s >= room || (asked.get(s) & ASKS_TENANT) === 0) return NONE;
+  const entry = tenantEntry(tenant);
+  return entry === 0 ? tenantNamed(s, NAMELESS.at, NAMELESS.size) : tenantNamed(s, nameAt(entry), nameSize(entry));
+}
+
 /** The class with the name that was found; NONE: there is none of this name. */
 function classNamed(s: i32): i32 {
   const entry = findName(scopeOf(s, CLASS_NAMES), found, foundSize);

@@ -10,6 +10,9 @@
 // is for somebody who has been told to come and get it, and no message can be lost that would matter: who comes reads the
 // record. A worker that does not come is passed by until it does.
 //
+// A pod of which a service gets no slots any more, as an edit gave it to another one, has limit 0 in the record of the one that loses it: what is
+// in use there only becomes less. The one that gets it leaves so many slots alone, and hears of each that is given up.
+//
 // A request that takes several slots needs them of one pod. Where it is first and finds no pod with so many free ones, every plan leaves
 // the free slots of the same pod alone, until they are enough: the one that has fewest to wait for. Those behind it go on to other
 // pods, up to the next one that finds none.
@@ -112,6 +115,17 @@ export class Workers {
   /** The row of the pod that keeps them. */
   private keepingOwn: i32 = NONE;
   private wakes: Floats = new Floats();
+  /** Slots were given up of a pod that the service has lost. */
+  private fell: bool = false;
+
+  // Slots of pods that a service has lost, and that this worker was never told of: by the key of the pod.
+  private strayCount: i32 = 0;
+  private strayRoom: i32 = 0;
+  private strayServices: Ints = new Ints();
+  private strayKeys: Floats = new Floats();
+  private strayUsed: Ints = new Ints();
+  /** Those were others before the last `commit`: everything is to be planned anew. */
+  straysChanged: bool = false;
 
   constructor(queues: Queues, membership: Membership) {
     this.queues = queues;
@@ -148,6 +162,7 @@ export class Workers {
     this.changed = false;
     this.wakeCount = 0;
     this.promisedUntil = Infinity;
+    this.fell = false;
     if (this.size < HEADER || this.cells.get(0) !== FORMAT) this.begin();
     this.members = this.cells.get(MEMBERS) as i32;
     this.rows = this.cells.get(PODS) as i32;
@@ -166,6 +181,8 @@ export class Workers {
     this.countMissing(now);
     this.assign(now);
     this.enterWaiting();
+    if (this.fell) this.wakeAll();
+    this.noteStrays(s);
     this.dropRows();
     this.size = this.rowAt(this.rows);
     if (this.changed) this.cells.add(VERSION, 1);
@@ -183,7 +200,9 @@ export class Workers {
       this.queues.notePodInAll(p, isIn ? this.inUseOf(row) : 0);
       this.queues.grant(p, isIn ? this.granted.get(row) : 0);
       this.queues.grantClaims(p, isIn ? this.claimed.get(row) : 0);
-      p = this.queues.podAfter(p);
+      const next = this.queues.podAfter(p);
+      if (!this.queues.givesSlots(p)) this.queues.setOthers(p, isIn ? this.used.get(row) - this.ownUsed(row) : 0);
+      p = next;
     }
     this.queues.setElsewhere(s, this.elsewhere);
     this.queues.sharers = this.members;
@@ -321,13 +340,19 @@ export class Workers {
   /** What it uses of a pod, with what this plan gives it, and whether it can use one more. */
   private writeOwn(row: i32): void {
     const p = this.podOfRow.get(row);
-    const used = this.queues.podInUseOf(p) + this.granted.get(row) + this.claimed.get(row);
+    const used = this.ownUsed(row);
+    const limit = this.cells.get(this.rowAt(row) + LIMIT);
+    if (limit === 0 && (this.cells.get(this.cellAt(row, this.mine)) as i32) >> USED_SHIFT > used) this.fell = true;
     let bits: i32 = this.queues.isRemoved(p) ? 0 : KNOWN;
     if (this.queues.slotsForOne(p) < (this.cells.get(this.rowAt(row) + LIMIT) as i32)) bits |= LOWER;
     if (this.queues.podSlotsOf(p) > used) bits |= this.queues.podState(p) === TRYING ? USABLE | TRIED : USABLE;
     let claims = this.queues.claimsOf(p) - this.claimed.get(row);
     if (claims > CLAIMS_MAX) claims = CLAIMS_MAX;
     this.write(this.cellAt(row, this.mine), (bits | (claims << CLAIM_SHIFT) | (used << USED_SHIFT)) as f64);
+  }
+
+  private ownUsed(row: i32): i32 {
+    return this.queues.podInUseOf(this.podOfRow.get(row)) + this.granted.get(row) + this.claimed.get(row);
   }
 
   private findRow(p: i32): i32 {
@@ -532,9 +557,63 @@ export class Workers {
     this.freeInAll = 0;
     for (let i = 0; i < this.rows; i++) {
       const limit = this.cells.get(this.rowAt(i) + LIMIT) as i32;
-      const free = limit > this.used.get(i) ? limit - this.used.get(i) : 0;
+      const used = this.used.get(i) + this.passing(i);
+      const free = limit > used ? limit - used : 0;
       this.free.set(i, free);
       this.freeInAll += free;
+    }
+  }
+
+  /** What other services have at a pod that they have lost. */
+  private passing(i: i32): i32 {
+    const p = this.podOfRow.get(i);
+    let slots: i32 = p === NONE ? 0 : this.queues.passing(p);
+    const key = this.cells.get(this.rowAt(i) + KEY);
+    for (let k = 0; k < this.strayCount; k++) if (this.strayKeys.get(k) === key) slots += this.strayUsed.get(k);
+    return slots;
+  }
+
+  /** Notes what is in use at pods that the service has lost, and that this worker does not know. */
+  private noteStrays(s: i32): void {
+    const before = this.strayMark(s);
+    for (let k = this.strayCount - 1; k >= 0; k--) {
+      if (this.strayServices.get(k) !== s) continue;
+      const last = --this.strayCount;
+      this.strayServices.set(k, this.strayServices.get(last));
+      this.strayKeys.set(k, this.strayKeys.get(last));
+      this.strayUsed.set(k, this.strayUsed.get(last));
+    }
+    for (let i = 0; i < this.rows; i++) {
+      if (this.podOfRow.get(i) !== NONE || this.used.get(i) === 0) continue;
+      const k = this.strayCount++;
+      if (k >= this.strayRoom) {
+        this.strayRoom = k < 8 ? 16 : k * 2;
+        this.strayServices.grow(this.strayRoom);
+        this.strayKeys.grow(this.strayRoom);
+        this.strayUsed.grow(this.strayRoom);
+      }
+      this.strayServices.set(k, s);
+      this.strayKeys.set(k, this.cells.get(this.rowAt(i) + KEY));
+      this.strayUsed.set(k, this.used.get(i));
+    }
+    this.straysChanged = this.strayMark(s) !== before;
+  }
+
+  /** A number that is another one when others are noted of a service. */
+  private strayMark(s: i32): f64 {
+    let mark: f64 = 0;
+    for (let k = 0; k < this.strayCount; k++)
+      if (this.strayServices.get(k) === s) mark += (this.strayKeys.get(k) + 1) * (this.strayUsed.get(k) as f64);
+    return mark;
+  }
+
+  /** All others look at what their services may have now. */
+  private wakeAll(): void {
+    for (let j = 0; j < this.members; j++) {
+      const number = this.cells.get(this.memberAt(j) + NUMBER);
+      let isWoken = j === this.mine;
+      for (let w = 0; w < this.wakeCount && !isWoken; w++) isWoken = this.wakes.get(w) === number;
+      if (!isWoken) this.wakes.set(this.wakeCount++, number);
     }
   }
 

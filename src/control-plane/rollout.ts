@@ -54,6 +54,14 @@ interface Sent {
   readonly endpoints: string;
 }
 
+/** How those reach pods who came for a service that leaves: by what Envoy has of that. */
+interface Way {
+  readonly service: ServiceName;
+  readonly pods: ReadonlySet<string>;
+  /** The most slots of a pod. */
+  readonly limit: number;
+}
+
 /** A service that the filter has, or is to have. */
 interface Carried {
   readonly name: ServiceName;
@@ -61,6 +69,8 @@ interface Carried {
   target: ServiceWithPods | undefined;
   /** As Envoy is sent it; undefined: not at all, or as the model has it, or it is known from the filter alone. */
   view: ServiceWithPods | undefined;
+  /** As the model had it last; undefined: it is known from the filter alone. */
+  own: ServiceWithPods | undefined;
   /** What it was sent and has not taken yet, and before that what it has taken; oldest first. */
   sent: readonly Sent[];
   taken: Sent | undefined;
@@ -68,8 +78,8 @@ interface Carried {
   raised: { readonly of: Service; readonly as: Service } | undefined;
   /** Its pods have all they may have, and Envoy is sent what the model says. */
   isSettled: boolean;
-  /** Pods that it loses, and that still have requests of it. */
-  losing: ReadonlySet<string>;
+  /** Where it leaves: the service that takes it over, as that has its pods. */
+  taker: ServiceName | undefined;
   /** When Envoy had taken routes that do not lead to it, while it leaves; undefined: not yet. */
   leftAt: number | undefined;
   /** Since when it has waited in vain for a pod, while it leaves. */
@@ -109,9 +119,11 @@ const NO_PODS: ReadonlyMap<string, PodSlots> = new Map();
  * - a limit that rises: the cluster, then the filter; one that falls: the filter, then the cluster;
  * - a service that comes: its cluster, then the filter, then its routes, so that whoever is left alone with them knows whose pods they
  *   are;
- * - a service that goes or is renamed: its routes, then, once nobody waits for it, its pods, then the service. A pod that
- *   another service gets is handed over slot by slot, so that both together never have more than its limit; those who
- *   wait longer go first.
+ * - a service that goes: its routes, then, once nobody waits for it, its pods, then the service;
+ * - one that gets another name, or whose pods go to others: the new one takes it over at the filter, in the moment in which it is told
+ *   there. From then on it makes no difference by which name a request comes, and whether Sluice is there: the filter has one queue, and
+ *   counts at each pod what still runs there by its old name, as it does with a pod that goes from one service to another. What
+ *   Envoy has of the old one has to do for the pods of the new one until nobody waits who came for it.
  *
  * Pure but for its own memory, and told what the others have: it waits for what it sees; for a time only where nothing is to be
  * seen: a filter that has lost its stream or does not answer, requests that are still on their way, a service without pods.
@@ -123,8 +135,10 @@ export class Rollout {
   readonly #carried = new Map<ServiceName, Carried>();
   readonly #touched = new Set<ServiceName>();
   readonly #unsettled = new Set<ServiceName>();
-  /** Services that may still give a pod requests that another service is to get. */
-  readonly #losers = new Map<string, Set<ServiceName>>();
+  /** The services that leave, by the one that takes them over. */
+  readonly #taken = new Map<ServiceName, Set<ServiceName>>();
+  /** All services that leave. */
+  readonly #leaves = new Set<ServiceName>();
   #owners: ReadonlyMap<string, readonly ServiceName[]> | undefined;
   #routing: Routing | undefined;
   /** The model whose routes Envoy has while filters do not know the services of newer ones, and since when they wait for that. */
@@ -302,6 +316,8 @@ export class Rollout {
     const carried = this.#carried.get(name) ?? this.#newCarried(name, target, input);
     if (carried === undefined) return;
     carried.target = target;
+    if (target === undefined) this.#leaves.add(name);
+    else this.#leaves.delete(name);
     if (target === undefined) this.#stepLeaving(carried, input);
     else if (target.isKnown) this.#stepPresent(carried, target, input);
     if (carried.isSettled) this.#unsettled.delete(name);
@@ -314,11 +330,12 @@ export class Rollout {
       name,
       target,
       view: undefined,
+      own: undefined,
       sent: [],
       taken: undefined,
       raised: undefined,
       isSettled: true,
-      losing: NO_NAMES,
+      taker: undefined,
       leftAt: undefined,
       podlessSince: undefined,
       askedAt: Number.NEGATIVE_INFINITY,
@@ -329,63 +346,98 @@ export class Rollout {
 
   /** A service of the model: what it may have of each pod, and what Envoy has to know meanwhile. */
   #stepPresent(carried: Carried, target: ServiceWithPods, input: RolloutInput): void {
-    const { members, now } = input;
+    const { members } = input;
     const { name } = carried;
     const { service, pods } = target;
     const settings = queueSettings(service, pods);
     if (settings === undefined || service.discipline.kind !== 'limited') return;
     carried.podlessSince = undefined;
     carried.leftAt = undefined;
+    carried.own = target;
+    this.#setTaker(carried, undefined);
     const { limit } = service.discipline;
     const limits = new Map(pods.map((pod) => [formatAddress(pod), pod.limit ?? limit]));
     const mostOf = (address: string): number => limits.get(address) ?? limit;
-    const taken = this.#taken(carried, input.holdings);
+    const taken = this.#acked(carried, input.holdings);
     const known = knownPods(carried);
     const addresses = pods.filter(isReady).map(formatAddress);
     const unhealthy = input.unhealthy(name);
-    const shares = new Map(addresses.map((address) => [address, this.#share(name, address, mostOf(address), input)]));
+    const allLeaving = [...(this.#taken.get(name) ?? [])];
     let isWhole = true;
     for (const member of members) {
       const slots = new Map<string, PodSlots>();
+      const leaving = member.takes ? allLeaving : [];
+      // Those who came for a service that is taken over reach the pods by what Envoy has of that one.
+      const ways = leaving.flatMap((other) => this.#wayOf(other, member, input) ?? []);
       for (const address of addresses) {
         const has = member.limitOf(name, address);
-        if (!known.has(address) && !member.mayChoose(name, address)) continue;
+        const isReached = known.has(address) && ways.every((way) => way.pods.has(address));
+        if (!isReached && !member.mayChoose(name, address)) {
+          isWhole &&= !known.has(address);
+          continue;
+        }
         const isIdle = target.idle?.has(address) === true;
         const most = mostOf(address);
         const jobs = input.takenByJobs(name, address);
-        const share = Math.min(
-          most,
+        const allowed = Math.min(
           taken === undefined ? has : limitOf(taken.view),
-          shares.get(address) ?? most,
-          jobs === undefined ? has : Math.max(0, most - jobs),
+          ...ways.map((way) => (way.pods.has(address) ? Math.max(has, way.limit) : has)),
+          this.#isKeptElsewhere(name, address, { member, leaving }) ? 0 : most,
         );
+        isWhole &&= allowed >= most;
+        const share = Math.min(most, allowed, jobs === undefined ? has : Math.max(0, most - jobs));
         // Without slots it is told as well: who knows nothing but the filter, as after a start, is to know whose pods they are.
         slots.set(address, { limit: isIdle ? 0 : share, unhealthy: unhealthy.has(address) });
       }
-      member.want([name, { kind: 'service', settings, pods: slots }]);
+      const takes = leaving.filter((other) => {
+        const way = ways.find(({ service }) => service === other);
+        // A worker that has not heard yet of what was said of it before would use it beside the others.
+        const isKnown = members.every((each) => each === member || each.closedAt !== undefined || each.hasTaken(other));
+        return isKnown && mayTake(other, member, { slots, gets: new Set(addresses), way });
+      });
+      for (const other of leaving) {
+        if (takes.includes(other)) continue;
+        isWhole = false;
+        for (const [address, pod] of slots) if (member.keeps(other, address)) slots.set(address, { ...pod, limit: 0 });
+      }
+      member.want([name, { kind: 'service', settings, pods: slots, takes }]);
     }
-    for (const [address, share] of shares) isWhole &&= share === mostOf(address);
-    const losing = lost(name, new Set(addresses), members);
-    // Another service waits for what is given up.
-    const isAwaited = [...losing].some((address) => this.#ownersOf(address).some((other) => other !== name));
-    if (isAwaited) this.#ask(carried, members, now);
-    this.#setLosing(carried, losing);
     this.#setView(carried, viewOf(target, carried, input));
-    carried.isSettled = isWhole && carried.view === target && !isAwaited;
+    carried.isSettled = isWhole && carried.view === target;
   }
 
-  /** The slots of a pod that a service may have beside those that lose it, who go first. */
-  #share(name: ServiceName, address: string, most: number, { members }: RolloutInput): number {
-    const losers = this.#losers.get(address);
-    if (losers === undefined) return most;
-    let others = 0;
-    for (const loser of losers) {
-      if (loser === name) continue;
-      const wants = this.#wantsSlots(loser, members) ? this.#limitOfLeaving(loser, address, members) : 0;
-      const holds = members.reduce((sum, member) => sum + member.held(loser, address), 0);
-      others += Math.max(wants, holds);
-    }
-    return Math.max(0, most - others);
+  /**
+   * Whether a service that is to lose a pod still has it at a filter. One that the filter takes over in this moment does not; an older
+   * filter does not count what still runs there.
+   */
+  #isKeptElsewhere(
+    name: ServiceName,
+    address: string,
+    { member, leaving }: { readonly member: Member; readonly leaving: readonly ServiceName[] },
+  ): boolean {
+    const owners = this.#ownersOf(address);
+    if (!member.takes)
+      return [...member.services].some(
+        (other) =>
+          !owners.includes(other) &&
+          (member.held(other, address) > 0 ||
+            ([...member.pods(other)].includes(address) && this.#wantsSlots(other, [member]))),
+      );
+    const isKept = [...this.#leaves].some((other) => !leaving.includes(other) && member.keeps(other, address));
+    // It is taken over in the same step.
+    if (isKept) this.#touched.add(name);
+    return isKept;
+  }
+
+  /** How those reach pods who came for a service that leaves; undefined: nobody is left. */
+  #wayOf(name: ServiceName, member: Member, { members, holdings, now }: RolloutInput): Way | undefined {
+    const carried = this.#carried.get(name);
+    if (carried === undefined || !(this.#wantsSlots(name, members) || this.#mayStillCome(carried, now)))
+      return undefined;
+    const taken = this.#acked(carried, holdings);
+    if (taken !== undefined) return { service: name, pods: knownPods(carried), limit: limitOf(taken.view) };
+    // The filter was told of pods that Envoy has.
+    return { service: name, pods: new Set(member.pods(name)), limit: member.highestLimit(name) };
   }
 
   /** Whether somebody waits, or may, for a service that leaves: no more can come once Envoy has other routes. */
@@ -403,11 +455,53 @@ export class Rollout {
   }
 
   #limitOfLeaving(name: ServiceName, address: string, members: readonly Member[]): number {
-    const view = this.#carried.get(name)?.view;
-    if (view !== undefined) return limitOf(view);
-    // Its settings are not known: it was told 0 if the pod was just about to be handed over.
-    const owned = this.#ownersOf(address).map((owner) => this.#limitOf(owner));
-    return Math.max(1, ...owned, ...members.map((member) => member.limitOf(name, address)));
+    const own = this.#carried.get(name)?.own;
+    if (own !== undefined) return limitOf(own);
+    // Its settings are not known: it was told 0 while nobody waited.
+    return Math.max(1, ...members.map((member) => member.limitOf(name, address)));
+  }
+
+  /** The service that takes over one that leaves: the one that has it already, or else the one that gets most of its pods. */
+  #takerOf({ name, taker, own }: Carried, members: readonly Member[]): ServiceName | undefined {
+    // Where its limit was taken away Envoy lets its requests through.
+    if (this.#targets.has(name)) return undefined;
+    const told = taker ?? members.map((member) => member.service(name)?.takenBy).find((other) => other !== undefined);
+    const sticky = told === undefined ? undefined : this.#heirOf(told);
+    if (sticky !== undefined && this.#targets.get(sticky)?.pods.some(isReady) === true) return sticky;
+    const addresses =
+      own === undefined
+        ? new Set(members.flatMap((member) => [...member.pods(name)]))
+        : new Set(own.pods.map(formatAddress));
+    const gains = new Map<ServiceName, number>();
+    for (const address of addresses)
+      for (const owner of this.#ownersOf(address)) gains.set(owner, (gains.get(owner) ?? 0) + 1);
+    const most = Math.max(...gains.values());
+    return [...gains].find(([, pods]) => pods === most)?.[0] ?? sticky;
+  }
+
+  /** The service itself where the model has it with a limit, or the one that takes it over; undefined: there is none. */
+  #heirOf(name: ServiceName): ServiceName | undefined {
+    const seen = new Set<ServiceName>();
+    for (let heir: ServiceName | undefined = name; heir !== undefined && !seen.has(heir); ) {
+      if (this.#limitOf(heir) > 0) return heir;
+      seen.add(heir);
+      heir = this.#carried.get(heir)?.taker;
+    }
+    return undefined;
+  }
+
+  #setTaker(carried: Carried, taker: ServiceName | undefined): void {
+    const { name, taker: before } = carried;
+    if (before === taker) return;
+    carried.taker = taker;
+    if (before !== undefined) {
+      this.#taken.get(before)?.delete(name);
+      this.#touched.add(before);
+    }
+    if (taker === undefined) return;
+    const taken = this.#taken.get(taker) ?? new Set();
+    this.#taken.set(taker, taken.add(name));
+    this.#touched.add(taker);
   }
 
   /**
@@ -418,7 +512,9 @@ export class Rollout {
   #stepLeaving(carried: Carried, input: RolloutInput): void {
     const { members, now } = input;
     const { name } = carried;
-    const settings = carried.view && queueSettings(carried.view.service, carried.view.pods);
+    const settings = carried.own && queueSettings(carried.own.service, carried.own.pods);
+    this.#setTaker(carried, this.#takerOf(carried, members));
+    const heir = carried.taker === undefined ? undefined : this.#targets.get(carried.taker);
     const mayCome = this.#mayStillCome(carried, now);
     // A filter that is new is told of it for those who come.
     const has = members.filter((member) => member.service(name) ?? (mayCome && settings));
@@ -435,19 +531,21 @@ export class Rollout {
     const isInVain = carried.podlessSince !== undefined && now - carried.podlessSince >= PODLESS_MS;
     const isKept = isWaiting || mayCome;
     for (const member of has) {
-      const slots = isKept ? this.#slotsOfLeaving(carried, { pods, isWaiting, member, input }) : NO_PODS;
+      const isTaken =
+        member.service(name)?.takenBy !== undefined || (member.takes && heir !== undefined && !member.service(name));
+      const slots = isKept && !isTaken ? this.#slotsOfLeaving(carried, { pods, member, input }) : NO_PODS;
       const isOver = !isWaiting && this.#isQuiet(carried, member) && [...member.pods(name)].length === 0;
-      if (isOver || isInVain) member.want([name, { kind: 'removed' }]);
-      else if (settings === undefined) member.want([name, { kind: 'pods', pods: slots }]);
+      if (isOver || (isInVain && !isTaken)) member.want([name, { kind: 'removed' }]);
+      else if (settings === undefined || isTaken) member.want([name, { kind: 'pods', pods: slots }]);
       else member.want([name, { kind: 'service', settings, pods: slots }]);
     }
-    const keeps = has.flatMap((member) => [...member.pods(name)]);
-    // Those it waits for count as well: it goes before the service that is to get them.
-    const claims = isWaiting ? pods.filter(isReady).map(formatAddress) : [];
-    this.#setLosing(carried, new Set([...keeps, ...claims]));
-    if (carried.view !== undefined && !this.#targets.has(name)) {
-      const leaves = { ...carried.view, pods: isKept ? pods : NONE };
-      this.#setView(carried, viewOf(leaves, carried, input));
+    // Where it is known from the filter alone, what is right for the service that takes it over is right for it.
+    const base = carried.view ?? (heir?.isKnown === true ? { ...heir, service: { ...heir.service, name } } : undefined);
+    if (base !== undefined && !this.#targets.has(name)) {
+      // Who came for it may get any pod of the service that takes it over.
+      const reached = heir === undefined ? pods : normalizePods([...pods, ...heir.pods]);
+      const leaves = { ...base, pods: isKept ? reached : NONE };
+      this.#setView(carried, viewOf(leaves, carried, input, heir === undefined ? 0 : limitOf(heir)));
     }
     carried.isSettled = false;
   }
@@ -469,7 +567,8 @@ export class Rollout {
     const service = member.service(carried.name);
     const since = this.#leftAt(carried);
     if (since === undefined || service === undefined) return false;
-    return !wants(service) && !service.hasForgotten && service.lookedAt >= since + ON_THEIR_WAY_MS;
+    const isLeft = wants(service) || service.away > 0;
+    return !isLeft && !service.hasForgotten && service.lookedAt >= since + ON_THEIR_WAY_MS;
   }
 
   /** Asks how many wait, when routes are taken, and when no more can come: reports are older than that. */
@@ -481,6 +580,7 @@ export class Rollout {
     const unasked = members.filter((member) => {
       const service = member.service(name);
       if (service === undefined || service.lookedAt < by || service.hasForgotten || wants(service)) return true;
+      if (service.away > 0) return true;
       return [...member.pods(name)].some((pod) => member.held(name, pod) > 0);
     });
     if (unasked.length > 0) this.#ask(carried, unasked, now);
@@ -494,10 +594,10 @@ export class Rollout {
   }
 
   /** The pods of a service that leaves: those of its source, or, where that is not known, those that it has. */
-  #podsOfLeaving({ name, view }: Carried, { members, podsOf }: RolloutInput): readonly Pod[] {
-    const found = view && podsOf(view.service);
+  #podsOfLeaving({ name, own }: Carried, { members, podsOf }: RolloutInput): readonly Pod[] {
+    const found = own && podsOf(own.service);
     if (found !== undefined) return normalizePods(found);
-    if (view !== undefined) return view.pods;
+    if (own !== undefined) return own.pods;
     const addresses = new Set(members.flatMap((member) => [...member.pods(name)]));
     return [...addresses].flatMap((address) => podAt(address) ?? []);
   }
@@ -507,38 +607,27 @@ export class Rollout {
     carried: Carried,
     {
       pods,
-      isWaiting,
       member,
       input,
     }: {
       readonly pods: readonly Pod[];
-      readonly isWaiting: boolean;
       readonly member: Member;
       readonly input: RolloutInput;
     },
   ): ReadonlyMap<string, PodSlots> {
     const { members } = input;
     const { name } = carried;
-    this.#taken(carried, input.holdings);
+    this.#acked(carried, input.holdings);
     const known = knownPods(carried);
     const slots = new Map<string, PodSlots>();
     for (const address of pods.filter(isReady).map(formatAddress)) {
       const mayChoose = member.mayChoose(name, address);
       if (!known.has(address) && !mayChoose) continue;
-      if (!isWaiting) {
-        slots.set(address, { limit: 0, unhealthy: false });
-        continue;
-      }
-      const own = this.#limitOfLeaving(name, address, members);
-      const gainers = this.#ownersOf(address).filter((other) => other !== name);
-      // What all of them together may have is what the pod may have from now on.
-      const most = gainers.length === 0 ? own : Math.max(...gainers.map((each) => this.#limitOf(each)));
-      const others = new Set([...gainers, ...(this.#losers.get(address) ?? [])]);
-      others.delete(name);
-      let held = 0;
-      for (const other of others) for (const each of members) held += each.held(other, address);
-      const limit = Math.max(0, Math.min(own, most - held));
-      slots.set(address, { limit, unhealthy: false });
+      // Another one that leaves may not have given it up to this one yet.
+      const isLost = [...(member.takes ? this.#leaves : member.services)].some(
+        (other) => other !== name && (member.takes ? member.keeps(other, address) : member.held(other, address) > 0),
+      );
+      slots.set(address, { limit: isLost ? 0 : this.#limitOfLeaving(name, address, members), unhealthy: false });
     }
     return slots;
   }
@@ -568,7 +657,8 @@ export class Rollout {
   }
 
   #forget(carried: Carried): void {
-    this.#setLosing(carried, NO_NAMES);
+    this.#setTaker(carried, undefined);
+    this.#leaves.delete(carried.name);
     this.#carried.delete(carried.name);
     carried.isSettled = true;
     this.#view = undefined;
@@ -581,26 +671,8 @@ export class Rollout {
     this.#view = undefined;
   }
 
-  #setLosing(carried: Carried, losing: ReadonlySet<string>): void {
-    const { name, losing: before } = carried;
-    carried.losing = losing;
-    for (const address of before) {
-      if (losing.has(address)) continue;
-      const losers = this.#losers.get(address);
-      losers?.delete(name);
-      if (losers?.size === 0) this.#losers.delete(address);
-      this.touch(this.#ownersOf(address));
-    }
-    for (const address of losing) {
-      if (before.has(address)) continue;
-      const losers = this.#losers.get(address) ?? new Set();
-      this.#losers.set(address, losers.add(name));
-      this.touch(this.#ownersOf(address));
-    }
-  }
-
   /** What Envoy has taken of a service last; what was sent before that is forgotten. */
-  #taken(carried: Carried, holdings: Holdings | undefined): Sent | undefined {
+  #acked(carried: Carried, holdings: Holdings | undefined): Sent | undefined {
     const cluster = holdings?.taken(TYPE_URLS.cluster, carried.name);
     const endpoints = holdings?.taken(TYPE_URLS.endpoints, carried.name);
     const at = carried.sent.findLastIndex((sent) => sent.cluster === cluster && sent.endpoints === endpoints);
@@ -683,7 +755,7 @@ function limitOf({ service: { discipline }, pods }: ServiceWithPods): number {
 }
 
 /** The service as Envoy has to have it: with pods that a filter may still choose, and the highest active limit. */
-function viewOf(target: ServiceWithPods, carried: Carried, { members }: RolloutInput): ServiceWithPods {
+function viewOf(target: ServiceWithPods, carried: Carried, { members }: RolloutInput, least = 0): ServiceWithPods {
   const { pods, isKnown } = target;
   const { name } = carried;
   const chosen = new Set(
@@ -691,7 +763,7 @@ function viewOf(target: ServiceWithPods, carried: Carried, { members }: RolloutI
   );
   const kept = [...chosen].flatMap((address) => podAt(address) ?? []);
   const union = kept.length === 0 ? pods : normalizePods([...pods, ...kept]);
-  const most = Math.max(limitOf(target), ...members.map((member) => member.highestLimit(name)));
+  const most = Math.max(limitOf(target), least, ...members.map((member) => member.highestLimit(name)));
   const service = most === limitOf(target) ? target.service : withLimit(target.service, most, carried);
   const same = samePods(union, pods);
   return same && service === target.service ? target : { service, pods: same ? pods : union, isKnown };
@@ -714,12 +786,30 @@ function sameView(a: ServiceWithPods, b: ServiceWithPods): boolean {
   return a.service === b.service && a.isKnown === b.isKnown && samePods(a.pods, b.pods);
 }
 
-/** Pods of a service that are not among `present`, and that still may have requests of it. */
-function lost(name: ServiceName, present: ReadonlySet<string>, members: readonly Member[]): ReadonlySet<string> {
-  const found = members.flatMap((member) =>
-    [...member.pods(name)].filter((address) => !present.has(address) && member.held(name, address) > 0),
-  );
-  return found.length === 0 ? NO_NAMES : new Set(found);
+/**
+ * Whether a filter may be told that a service with these pods takes another one over: nobody is left without pods by that, and whoever
+ * came for the other one reaches all of them.
+ */
+function mayTake(
+  name: ServiceName,
+  member: Member,
+  {
+    slots,
+    gets,
+    way,
+  }: {
+    readonly slots: ReadonlyMap<string, PodSlots>;
+    readonly gets: ReadonlySet<string>;
+    readonly way: Way | undefined;
+  },
+): boolean {
+  for (const [address, { limit }] of slots)
+    if (way !== undefined && limit > 0 && (limit > way.limit || !way.pods.has(address))) return false;
+  const service = member.service(name);
+  if (service === undefined || service.takenBy !== undefined) return true;
+  const pods = [...member.pods(name)];
+  const isTold = pods.every((pod) => slots.has(pod) || !gets.has(pod));
+  return isTold && (pods.length === 0 || [...slots.values()].some(({ limit }) => limit > 0));
 }
 
 function owners(targets: Iterable<ServiceWithPods>): ReadonlyMap<string, readonly ServiceName[]> {

@@ -84,6 +84,8 @@ export interface ServiceReport {
   readonly jobs: readonly JobReport[];
   /** Sluice has sent it. Otherwise only requests for it came: they wait. */
   readonly isKnown: boolean;
+  /** The service that has taken it over, in `hello`. */
+  readonly takenBy: ServiceName | undefined;
   /** Of a service with classes, the highest first. */
   readonly classes: readonly ClassReport[];
   /** Of a service with tenants: those that have most, and how many have anything. */

@@ -29,11 +29,16 @@ interface MemberService {
   /** As they were sent last on this stream; undefined: not yet. */
   settings: QueueSettings | undefined;
   removed: boolean;
+  /** Those that it was told to take over, and the one that was told to take it over. */
+  takes: ReadonlySet<ServiceName>;
+  takenBy: ServiceName | undefined;
   sequence: number;
   readonly pods: Map<string, MemberPod>;
   waiting: number;
   /** Requests that are tried again and wait for a slot, when it was asked last. */
   claims: number;
+  /** Requests that came for it, and are those of the service that has taken it over. */
+  away: number;
   /** It has forgotten a pod since it was asked: the last request of that may be tried again elsewhere. */
   hasForgotten: boolean;
   inUse: number;
@@ -101,6 +106,11 @@ export class Member {
   /** How it introduced itself. */
   get hello(): Hello {
     return this.#hello;
+  }
+
+  /** Whether it can take services over, and counts what services have at pods that they have lost. */
+  get takes(): boolean {
+    return this.#hello.takes;
   }
 
   /** Whether it has said everything that it has. */
@@ -185,6 +195,14 @@ export class Member {
     this.#dirty.add(name);
   }
 
+  /** Whether it goes on giving a pod requests of a service: it is neither removed nor is the service to be taken over. */
+  keeps(name: ServiceName, address: string): boolean {
+    if (this.limitOf(name, address) === 0) return false;
+    const wanted = this.#wanted.get(name);
+    if (wanted?.kind === 'removed' || wanted?.pods.has(address) === false) return false;
+    return ![...this.#wanted.keys()].some((taker) => taker !== name && this.#takesOf(taker)?.includes(name) === true);
+  }
+
   /** Nothing more is wanted of a service: what it has of it, it keeps. */
   leave(name: ServiceName): void {
     this.#wanted.delete(name);
@@ -249,13 +267,20 @@ export class Member {
       this.#term = undefined;
       this.#shares++;
     }
-    for (const name of this.#dirty) {
-      if (this.#sequence - this.#acked >= MOST_UNACKED) break;
-      this.#dirty.delete(name);
-      const message = this.#messageFor(name);
-      if (message === undefined) continue;
+    const tell = (name: ServiceName, message: ToFilter | undefined) => {
+      if (message === undefined) return;
       say(message);
-      this.#unacked.push([this.#sequence, name]);
+      const taken = message.kind === 'service' ? message.takes : [];
+      for (const each of [name, ...taken]) this.#unacked.push([this.#sequence, each]);
+    };
+    const isBehind = () => this.#sequence - this.#acked >= MOST_UNACKED;
+    // A pod that passes from one service to another is taken from the one before the other gets it.
+    const dirty = [...this.#dirty].map((name) => ({ name, takes: (this.#takesOf(name)?.length ?? 0) > 0 }));
+    for (const { name } of dirty) if (!isBehind()) tell(name, this.#removals(name));
+    for (const { name } of [...dirty.filter(({ takes }) => takes), ...dirty.filter(({ takes }) => !takes)]) {
+      if (isBehind()) break;
+      this.#dirty.delete(name);
+      tell(name, this.#messageFor(name));
     }
     if (this.#greeted === 'welcome' && this.#mayBeSynced && this.#dirty.size === 0) {
       say({ kind: 'synced' });
@@ -272,7 +297,7 @@ export class Member {
   }
 
   /** What it has of a service; undefined: nothing. */
-  service(name: ServiceName): Omit<MemberService, 'pods' | 'settings' | 'sequence'> | undefined {
+  service(name: ServiceName): Omit<MemberService, 'pods' | 'settings' | 'sequence' | 'takes'> | undefined {
     return this.#services.get(name);
   }
 
@@ -320,19 +345,14 @@ export class Member {
     return 2 * this.#pace.reportMs;
   }
 
-  #introduce({ name, waiting, inUse, pods }: ServiceReport): void {
-    const service: MemberService = {
-      settings: undefined,
-      removed: false,
-      sequence: 0,
+  #introduce({ name, waiting, inUse, pods, takenBy }: ServiceReport): void {
+    this.#services.set(name, {
+      ...newService(),
       pods: new Map(pods.map((pod) => [pod.address, introduced(pod)])),
+      takenBy,
       waiting,
-      claims: 0,
-      hasForgotten: false,
       inUse,
-      lookedAt: Number.NEGATIVE_INFINITY,
-    };
-    this.#services.set(name, service);
+    });
   }
 
   #introduced(peer: string): readonly SlotsEvent[] {
@@ -391,6 +411,7 @@ export class Member {
     if (service !== undefined) {
       service.waiting = list.waiting;
       service.claims = list.claims;
+      service.away = list.away;
       service.hasForgotten = false;
       service.lookedAt = asked.at;
       for (const { address, inUse } of list.pods) {
@@ -429,16 +450,34 @@ export class Member {
     return true;
   }
 
+  /** What it has of a service and is not to have any more. */
+  #removals(name: ServiceName): ToFilter | undefined {
+    const [wanted, service] = [this.#wanted.get(name), this.#services.get(name)];
+    if (wanted === undefined || wanted.kind === 'removed') return wanted && this.#remove(name, service);
+    if (service === undefined || service.removed) return undefined;
+    const remove = [...service.pods.keys()].filter(
+      (address) => !wanted.pods.has(address) && this.#removePod(service, address),
+    );
+    return remove.length === 0 ? undefined : { kind: 'pods', name, set: [], remove };
+  }
+
+  #takesOf(name: ServiceName): readonly ServiceName[] | undefined {
+    const wanted = this.#wanted.get(name);
+    return wanted?.kind === 'service' ? wanted.takes : undefined;
+  }
+
   #messageFor(name: ServiceName): ToFilter | undefined {
     const wanted = this.#wanted.get(name);
     const service = this.#services.get(name);
     if (wanted === undefined) return undefined;
-    if (wanted.kind === 'removed') return this.#remove(name, service);
+    if (wanted.kind === 'removed') return undefined;
     if (wanted.kind === 'pods') {
       if (service === undefined || service.removed) return undefined;
       return this.#changePods(name, { service, wanted: wanted.pods });
     }
-    const settings = service?.removed ? undefined : service?.settings;
+    const takes = this.takes ? (wanted.takes ?? []) : [];
+    const isTaken = service?.removed === true || service?.takenBy !== undefined;
+    const settings = isTaken || !this.#hasTaken(name, takes) ? undefined : service?.settings;
     if (service !== undefined && settings !== undefined && sameSettings(settings, wanted.settings)) {
       return this.#changePods(name, { service, wanted: wanted.pods });
     }
@@ -446,10 +485,32 @@ export class Member {
     this.#services.set(name, next);
     next.settings = wanted.settings;
     next.removed = false;
+    next.takenBy = undefined;
+    next.takes = new Set(takes);
     next.sequence = this.#sequence + 1;
     for (const [address, slots] of wanted.pods) this.#setPod(next, { address, slots });
-    for (const address of next.pods.keys()) if (!wanted.pods.has(address)) this.#removePod(next, address);
-    return { kind: 'service', name, settings: wanted.settings, pods: wanted.pods };
+    for (const other of takes) this.#take(other, name);
+    return { kind: 'service', name, settings: wanted.settings, pods: wanted.pods, takes };
+  }
+
+  /** Whether it was told that a service takes these over. */
+  #hasTaken(name: ServiceName, takes: readonly ServiceName[]): boolean {
+    const told = this.#services.get(name)?.takes;
+    return takes.every((other) => {
+      const service = this.#services.get(other);
+      return service === undefined ? told?.has(other) === true : service.takenBy === name;
+    });
+  }
+
+  /** A service has no pods any more, as another one takes it over. */
+  #take(name: ServiceName, taker: ServiceName): void {
+    // It knows the name from now on.
+    const service = this.#services.get(name) ?? newService();
+    this.#services.set(name, service);
+    service.takenBy = taker;
+    // What was wanted of it before is over; to be a service of its own again it has to be wanted anew.
+    if (this.#wanted.has(name)) this.#wanted.set(name, NOTHING);
+    for (const address of service.pods.keys()) this.#removePod(service, address);
   }
 
   #remove(name: ServiceName, service: MemberService | undefined): ToFilter | undefined {
@@ -469,10 +530,7 @@ export class Member {
   ): ToFilter | undefined {
     const { service, wanted } = change;
     const set = [...wanted].filter(([address, slots]) => this.#setPod(service, { address, slots }));
-    const remove = [...service.pods.keys()].filter(
-      (address) => !wanted.has(address) && this.#removePod(service, address),
-    );
-    return set.length === 0 && remove.length === 0 ? undefined : { kind: 'pods', name, set, remove };
+    return set.length === 0 ? undefined : { kind: 'pods', name, set, remove: [] };
   }
 
   /** Whether that is something new. */
@@ -518,14 +576,21 @@ export class Member {
   }
 }
 
+const NO_NAMES: ReadonlySet<ServiceName> = new Set();
+
+const NOTHING: Wanted = { kind: 'pods', pods: new Map() };
+
 function newService(): MemberService {
   return {
     settings: undefined,
     removed: false,
+    takes: NO_NAMES,
+    takenBy: undefined,
     sequence: 0,
     pods: new Map(),
     waiting: 0,
     claims: 0,
+    away: 0,
     hasForgotten: false,
     inUse: 0,
     lookedAt: Number.NEGATIVE_INFINITY,

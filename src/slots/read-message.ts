@@ -31,6 +31,8 @@ export interface Hello {
   readonly shares: boolean;
   /** This start of its Envoy, as text; `0`: it does not say. */
   readonly process: string;
+  /** It can take services over, and counts what services have at pods that they have lost. */
+  readonly takes: boolean;
 }
 
 /** What a filter says. `unknown`: something of a newer protocol. */
@@ -50,6 +52,8 @@ export type FromFilter =
       readonly waiting: number;
       /** Requests that are tried again, and wait for a slot of one pod. */
       readonly claims: number;
+      /** Requests that came for the service, and are those of the one that has taken it over. */
+      readonly away: number;
       readonly pods: readonly PodInUse[];
     }
   | { readonly kind: 'rejected'; readonly sequence: number; readonly reason: string }
@@ -78,12 +82,13 @@ export function readMessage(bytes: Uint8Array): FromFilter {
   if (message.helloEnd) return { kind: 'hello end' };
   if (hello) return helloOf(hello);
   if (waitingList) {
-    const { query, waiting, claims, requests, pods } = waitingList;
+    const { query, waiting, claims, away, requests, pods } = waitingList;
     return {
       kind: 'waiting list',
       query: query ?? 0,
       waiting: waiting ?? 0,
       claims: claims ?? 0,
+      away: away ?? 0,
       requests: (requests ?? []).map(waitingRequest),
       pods: (pods ?? []).map(({ address, inUse }) => ({ address: address ?? '', inUse: inUse ?? 0 })),
     };
@@ -112,6 +117,7 @@ function helloOf(hello: sluice.queue.v1.Hello.$Shape): Hello {
     memoryBytes: number(hello.memoryBytes),
     shares: hello.shares ?? false,
     process: `${hello.process ?? 0}`,
+    takes: hello.takes ?? false,
   };
 }
 
@@ -163,6 +169,8 @@ function serviceReport(report: sluice.queue.v1.ServiceReport.$Shape): ServiceRep
       slots: job.slots || 1,
     })),
     isKnown: report.known ?? false,
+    // As its own name.
+    takenBy: (report.takenBy || undefined) as ServiceName | undefined,
     classes: (report.classes ?? []).map(classReport),
     tenants: (report.tenants ?? []).map(({ name, waiting, inUse }) => ({
       name: name ?? '',

@@ -63,6 +63,8 @@ export type Wanted =
       readonly settings: QueueSettings;
       /** By address, as `formatAddress` writes it. Others get no further request. */
       readonly pods: ReadonlyMap<string, PodSlots>;
+      /** Services that are gone, and whose requests are those of this one from now on. */
+      readonly takes?: readonly ServiceName[];
     }
   /** Only these pods, whatever its settings are: of a service that Sluice knows from the member alone. */
   | { readonly kind: 'pods'; readonly pods: ReadonlyMap<string, PodSlots> }

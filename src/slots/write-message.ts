@@ -23,6 +23,7 @@ export type ToFilter =
       readonly name: ServiceName;
       readonly settings: QueueSettings;
       readonly pods: ReadonlyMap<string, PodSlots>;
+      readonly takes: readonly ServiceName[];
     }
   | {
       readonly kind: 'pods';
@@ -56,8 +57,8 @@ function content(message: ToFilter): sluice.queue.v1.ControlMessage.$Properties 
     case 'welcome':
       return { welcome: message.pace };
     case 'service': {
-      const { name, settings, pods } = message;
-      return { service: { name, settings: settingsOf(settings), pods: [...pods].map(podOf) } };
+      const { name, settings, pods, takes } = message;
+      return { service: { name, settings: settingsOf(settings), pods: [...pods].map(podOf), takes: [...takes] } };
     }
     case 'pods':
       return {

@@ -21,7 +21,7 @@ test(`the code that Envoy gets decides as the model does, in ${STEPS} random ste
   }
   console.log(`${runs.length * STEPS_PER_RUN} steps`, happened);
   // Nothing that the model can do was left out, and no request took memory.
-  expect(Object.keys(happened).length).toBe(47);
+  expect(Object.keys(happened).length).toBe(48);
   // What jobs and tenants need is taken when the first service asks for it, once.
   expect(new Set(runs.map(({ memory }) => memory)).size).toBeLessThanOrEqual(2);
 });

@@ -367,6 +367,39 @@ test('many services share nothing but the workers', async () => {
   expect(results).toHaveLength(300);
 });
 
+test.each([1, ...SEVERAL])(
+  '%i workers: a service that takes another one over has its queue and its pods, with what still runs there',
+  async (workers) => {
+    const run = await start({ workers, pods: { count: 2 }, limit: 2, others: ['next', 'last'] });
+    const pods = run.pods.addresses.map((address) => ({ address, limit: 2 }));
+    const [own, other] = [client(run), client(run)];
+    const runs = [startLoad(own, burst(60, { name: 'before-', each: { workMs: 40 } }))];
+    await pause(150);
+    const next = run.side.set({ name: 'next', settings: SETTINGS, pods, takes: ['work'] });
+    runs.push(startLoad(other, burst(30, { name: 'next-', each: { workMs: 40, path: '/next' } })));
+    // By the old name some may still come.
+    await pause(50);
+    runs.push(startLoad(own, burst(10, { name: 'late-', each: { workMs: 40 } })));
+    await until(() => run.side.acked >= next, { what: 'all to know the next one' });
+    const last = run.side.set({ name: 'last', settings: SETTINGS, pods, takes: ['work', 'next'] });
+    await until(() => run.side.acked >= last, { what: 'all to know the last one' });
+    // Nobody else has to say anything from here on.
+    run.side.stop();
+    runs.push(startLoad(other, burst(30, { name: 'last-', each: { workMs: 40, path: '/last' } })));
+    const results = (await Promise.all(runs.map((one) => one.results))).flat();
+    expect(results.filter(({ status }) => status !== 200).slice(0, 3)).toEqual([]);
+    const requests = await run.pods.requests();
+    expect(await run.pods.peak()).toBe(2);
+    // In the order in which they came, whatever their names are.
+    const order = ['before', 'next', 'late', 'last'];
+    const arrivals = order.map((name) =>
+      requests.filter(({ id }) => id.startsWith(name)).map(({ arrived }) => arrived),
+    );
+    const middles = arrivals.map((list) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? 0);
+    expect(middles).toEqual(middles.toSorted((a, b) => a - b));
+  },
+);
+
 test('the VM of one worker traps: the others go on, the limit holds, and its slots come back', async () => {
   const run = await start({ workers: 2, envoy: { control: { allowTrap: true, reclaimMs: 60_000 } } });
   const own = client(run);

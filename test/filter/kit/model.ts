@@ -396,7 +396,7 @@ class Model {
     // Those with a connection that claimed a slot there before it go first.
     const before = [...to.claims].filter(({ isConnected }) => isConnected).length;
     request.isConnected = this.#chance(0.6);
-    const isRoom = stays || (request.isConnected && to.held.size + before < mostTries(to));
+    const isRoom = stays || (request.isConnected && to.held.size + before + this.#passing(to) < mostTries(to));
     const { context, goesOn } = this.#host.try(request.context, to.address, request.isConnected);
     if (goesOn !== isRoom) this.#fail(`a further try ${goesOn ? 'goes on' : 'waits'} with ${to.held.size} at its pod`);
     request.tried = context;
@@ -723,8 +723,9 @@ class Model {
     const service = this.#services.find(({ order }) => order.waiting.at(-1)?.context === context);
     if (service === undefined) this.#fail('not the newest is refused');
     const slots = this.#freePods(service).map((pod) => {
-      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - used(pod);
-      return free - Math.min(pod.claims.size, pod.limit - used(pod));
+      const inUse = used(pod) + this.#passing(pod);
+      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - inUse;
+      return free - Math.min(pod.claims.size, pod.limit - inUse);
     });
     const free = slots.reduce((sum, one) => sum + one, 0);
     const { waiting } = service.order;
@@ -747,8 +748,9 @@ class Model {
     if (pod === undefined || !free.includes(pod)) this.#fail(`it goes to ${address}, which has no free slot`);
     // The one request that tries a pod may be a large one.
     const slots = pod.trying && used(pod) > 0 ? Math.min(1, pod.limit) : pod.limit;
-    if (used(pod) + request.cost > slots)
-      this.#fail(`${used(pod)} and ${request.cost} are more than ${slots} at ${address}`);
+    const inUse = used(pod) + this.#passing(pod);
+    if (inUse + request.cost > slots) this.#fail(`${inUse} and ${request.cost} are more than ${slots} at ${address}`);
+    if (inUse > used(pod)) this.#happen('a slot beside those of another service');
     const fewest = Math.min(...free.map(used));
     if (!service.costly && used(pod) > fewest)
       this.#fail(`it goes to a pod with ${used(pod)} where another has ${fewest}`);
@@ -769,9 +771,16 @@ class Model {
     this.#expireKept();
     return [...service.pods.values()].filter((pod) => {
       if (pod.removed || pod.unhealthy || pod.ejectedUntil !== undefined) return false;
-      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - used(pod);
-      return free > Math.min(pod.claims.size, pod.limit - used(pod));
+      const inUse = used(pod) + this.#passing(pod);
+      const free = (pod.trying ? Math.min(1, pod.limit) : pod.limit) - inUse;
+      return free > 0 && free > Math.min(pod.claims.size, pod.limit - inUse);
     });
+  }
+
+  /** The slots that other services have at the address of a pod, and that have lost it. */
+  #passing(pod: Pod): number {
+    const others = this.#services.flatMap(({ pods }) => pods.get(pod.address) ?? []);
+    return others.reduce((sum, other) => sum + (other !== pod && mostTries(other) === 0 ? used(other) : 0), 0);
   }
 
   /** Slots that were kept long enough. The filter frees them, and lets pods return, with the tick that follows. */
@@ -819,7 +828,7 @@ class Model {
     }
     for (const { working } of this.#services)
       for (const { claim, claimedAt, isConnected } of working) {
-        const mayGoOn = claim !== undefined && isConnected && claim.held.size < mostTries(claim);
+        const mayGoOn = claim !== undefined && isConnected && claim.held.size + this.#passing(claim) < mostTries(claim);
         if (mayGoOn && !ticksAtOnce) this.#fail('a further try with a connection waits beside a free slot');
         const since = Math.max(claimedAt, this.#welcomedAt, claim?.emptySince ?? Number.POSITIVE_INFINITY);
         if (this.#host.time > since + CLAIM_WAIT + 3 * TICK) this.#fail('a try waits for a pod without slots');

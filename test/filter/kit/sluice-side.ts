@@ -86,10 +86,10 @@ export class SluiceSide {
     this.#streams.clear();
   }
 
-  /** Sets a service, now and for each stream that comes. */
-  set(service: Service): void {
+  /** Sets a service, now and for each stream that comes. The number is that of the newest stream. */
+  set(service: Service): number {
     this.#services.set(service.name ?? '', service);
-    this.send({ service });
+    return this.send({ service });
   }
 
   remove(name: string): void {

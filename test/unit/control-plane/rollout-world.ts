@@ -21,6 +21,8 @@ const ADDRESSES = [1, 2, 3, 4].map((port): Pod => ({ ip: '10.0.0.1', port, state
 const STEP_MS = 5;
 /** So long a request waits in the filter for a service that it was never told of. */
 const UNKNOWN_MS = 5000;
+/** So long nobody may wait beside a pod that has nothing to do, whether Sluice is there or not. */
+const IDLE_MS = 1000;
 /** A request that has its route may be at other filters, or its worker is busy. */
 const ON_ITS_WAY_MS = 400;
 
@@ -30,9 +32,17 @@ interface FilterPod {
   inUse: number;
 }
 
+interface Waiting {
+  /** When it came, and for which service. */
+  readonly at: number;
+  readonly route: string;
+}
+
 interface FilterService {
   readonly pods: Map<string, FilterPod>;
-  readonly waiting: number[];
+  readonly waiting: Waiting[];
+  /** Those that came for it, and are at a pod of the one that has taken it over. */
+  away: number;
   removed: boolean;
   /** Whether it was configured: who waits for it otherwise is sent away after `UNKNOWN_MS`. */
   known: boolean;
@@ -61,6 +71,7 @@ export class World {
   now = 0;
   served = 0;
   sent = 0;
+  readonly #takes: boolean;
   readonly #random: Random;
   #rollout = new Rollout();
   #member: Member | undefined;
@@ -76,8 +87,18 @@ export class World {
   #envoy: { readonly at: number; readonly act: () => void }[] = [];
   readonly #filter = new Map<string, FilterService>();
   #coming: readonly { readonly at: number; readonly route: string }[] = [];
-  readonly #running: { readonly pod: FilterPod; readonly address: string; readonly service: string; endsAt: number }[] =
-    [];
+  readonly #running: {
+    readonly pod: FilterPod;
+    readonly address: string;
+    readonly service: string;
+    readonly route: string;
+    endsAt: number;
+  }[] = [];
+  /** The services that were taken over, by which others. */
+  readonly #takers = new Map<string, string>();
+  /** Since when pods have nothing to do, and Sluice is away. */
+  readonly #idleSince = new Map<string, number>();
+  #downSince = Number.POSITIVE_INFINITY;
   /** Services that had no pod when they were last in the model: who waits for one of them waits in vain. */
   readonly #podless = new Set<string>();
   readonly #allowed = new Map<string, number>();
@@ -86,7 +107,9 @@ export class World {
   #epoch = 1;
   #awaitsFilter = false;
 
-  constructor(seed: number) {
+  /** `takes`: whether the filter can take services over, and counts what they have at pods that they have lost. */
+  constructor(seed: number, takes = true) {
+    this.#takes = takes;
     this.#random = seeded(seed);
     this.#model = this.#makeModel();
     this.#start();
@@ -102,6 +125,7 @@ export class World {
       this.#joinQueue();
       this.#endRequests();
       this.#judgeUnknown();
+      this.#judgeIdle();
       if (this.now % PACE.reportMs === 0) this.#report();
       const wakeAt = this.#rollout.wakeAt;
       if (wakeAt !== undefined && wakeAt <= this.now) this.#step();
@@ -121,6 +145,7 @@ export class World {
   kill(): void {
     if (this.#isDown) return;
     this.#isDown = true;
+    this.#downSince = this.now;
     this.#member?.close(this.now);
     this.#member = undefined;
     this.#envoy = [];
@@ -133,6 +158,7 @@ export class World {
     this.#failed = this.#member;
     this.#member = undefined;
     this.#filter.clear();
+    this.#takers.clear();
     this.#running.length = 0;
     this.#epoch++;
     this.#later(() => this.#connectFilter(), 200);
@@ -157,7 +183,12 @@ export class World {
   }
 
   get isSettled(): boolean {
-    return this.#rollout.isSettled && this.#rollout.leaving.length === 0;
+    // Who waits for a service without pods, and came for one that is gone, keeps that.
+    const isInVain = this.#model.services.some(
+      ({ service: { name }, pods }) =>
+        pods.length === 0 && this.#filter.get(name)?.waiting.some(({ route }) => route !== name) === true,
+    );
+    return isInVain || (this.#rollout.isSettled && this.#rollout.leaving.length === 0);
   }
 
   /** Everything, for whoever looks for the cause of a fault. */
@@ -196,8 +227,14 @@ export class World {
       const endpoints = [...(this.#active.pods.get(service.name) ?? [])].sort().join();
       if (endpoints !== pods.map(formatAddress).sort().join()) found.push(`${service.name} endpoints ${endpoints}`);
     }
+    // Who waits for one without pods waits.
+    const inVain = new Set(
+      this.#model.services.filter(({ pods }) => pods.length === 0).map(({ service }): string => service.name),
+    );
+    const waiting = new Set(this.#all.flatMap(([name, { route }]) => (inVain.has(name) ? [route] : [])));
     for (const name of this.#filter.keys())
-      if (!this.#model.services.some(({ service }) => service.name === name)) found.push(`${name} is still there`);
+      if (!this.#model.services.some(({ service }) => service.name === name) && !waiting.has(name))
+        found.push(`${name} is still there`);
     return found;
   }
 
@@ -238,10 +275,12 @@ export class World {
   }
 
   #connectFilter(): void {
-    const member = new Member(helloOf({ epoch: `${this.#epoch}`, stream: this.#streams }), PACE);
+    const member = new Member(helloOf({ epoch: `${this.#epoch}`, stream: this.#streams, takes: this.#takes }), PACE);
     for (const [name, { pods, waiting, removed }] of this.#filter) {
       if (removed && pods.size === 0) continue;
-      member.receive({ kind: 'service', service: reportOf(name, pods, waiting.length) }, this.now, '');
+      const takenBy = this.#takers.has(name) ? serviceName(this.#takerOf(name)) : undefined;
+      const service = { ...reportOf(name, pods, waiting.length), takenBy };
+      member.receive({ kind: 'service', service }, this.now, '');
     }
     member.receive({ kind: 'hello end' }, this.now, '');
     this.#member = member;
@@ -306,8 +345,9 @@ export class World {
       // What is on its way comes in order.
       if (this.#sentToEnvoy !== sent) return;
       this.#active = sent;
-      for (const [name, { waiting }] of this.#filter)
-        if (waiting.length > 0 && !sent.clusters.has(name)) this.faults.push(`${this.now}: ${name} lost its cluster`);
+      for (const { waiting } of this.#filter.values())
+        for (const { route } of waiting)
+          if (!sent.clusters.has(route)) this.faults.push(`${this.now}: ${route} lost its cluster`);
       this.#later(() => {
         this.#takenByEnvoy = sent;
         this.#unanswered = this.#unanswered.slice(this.#unanswered.indexOf(sent) + 1);
@@ -335,7 +375,10 @@ export class World {
     if (message.kind === 'service' || message.kind === 'pods') {
       const service = this.#service(message.name);
       service.removed = false;
-      if (message.kind === 'service') service.known = true;
+      if (message.kind === 'service') {
+        service.known = true;
+        this.#takeBack(message.name);
+      }
       const set = message.kind === 'service' ? message.pods : message.set;
       const named = new Set([...set].map(([address]) => address));
       const remove =
@@ -346,6 +389,7 @@ export class World {
         else Object.assign(pod, { limit, removed: false });
       }
       for (const address of remove) this.#removePod(message.name, address);
+      if (message.kind === 'service') for (const other of message.takes) this.#takeOver(other, message.name);
     } else if (message.kind === 'remove') {
       const service = this.#service(message.name);
       if (service.waiting.length > 0 && !this.#podless.has(message.name))
@@ -359,7 +403,10 @@ export class World {
       const service = this.#filter.get(message.service);
       const pods = [...(service?.pods ?? [])].map(([address, { inUse }]) => ({ address, inUse }));
       const waiting = service?.waiting.length ?? 0;
-      this.#say({ kind: 'waiting list', query: message.query, requests: [], waiting, claims: 0, pods }, member);
+      // Those that came for it, and wait for another one now, count as those that are tried again do.
+      const claims = this.#all.filter(([name, { route }]) => name !== route && route === message.service).length;
+      const away = claims + (service?.away ?? 0);
+      this.#say({ kind: 'waiting list', query: message.query, requests: [], waiting, claims, away, pods }, member);
     }
     this.#say({ kind: 'ack', sequence }, member);
   }
@@ -379,8 +426,48 @@ export class World {
     });
   }
 
+  /** All that wait, with the service for which they do. */
+  get #all(): readonly (readonly [string, Waiting])[] {
+    return [...this.#filter].flatMap(([name, { waiting }]) => waiting.map((one) => [name, one] as const));
+  }
+
+  #takerOf(name: string): string {
+    const taker = this.#takers.get(name);
+    return taker === undefined ? name : this.#takerOf(taker);
+  }
+
+  #takeOver(name: string, taker: string): void {
+    this.#takers.set(name, taker);
+    const service = this.#service(name);
+    this.#join(taker, service.waiting.splice(0));
+    this.#gather(name, taker);
+    for (const address of service.pods.keys()) this.#removePod(name, address);
+  }
+
+  #takeBack(name: string): void {
+    if (!this.#takers.has(name)) return;
+    this.#takers.delete(name);
+    this.#gather(name, name);
+  }
+
+  /** Moves those that came for a service, wherever they wait. */
+  #gather(name: string, to: string): void {
+    for (const [other, { waiting }] of this.#filter) {
+      if (other === to) continue;
+      const own = waiting.filter(({ route }) => route === name);
+      waiting.splice(0, waiting.length, ...waiting.filter(({ route }) => route !== name));
+      this.#join(to, own);
+    }
+  }
+
+  #join(name: string, some: readonly Waiting[]): void {
+    const { waiting } = this.#service(name);
+    waiting.push(...some);
+    waiting.sort((a, b) => a.at - b.at);
+  }
+
   #service(name: string): FilterService {
-    const service = this.#filter.get(name) ?? { pods: new Map(), waiting: [], removed: false, known: false };
+    const service = this.#filter.get(name) ?? { pods: new Map(), waiting: [], away: 0, removed: false, known: false };
     this.#filter.set(name, service);
     return service;
   }
@@ -404,7 +491,9 @@ export class World {
 
   #forgetIfEmpty(name: string): void {
     const service = this.#filter.get(name);
-    if (service?.removed && service.pods.size === 0) this.#filter.delete(name);
+    if (!service?.removed || service.pods.size > 0 || service.away > 0) return;
+    this.#filter.delete(name);
+    this.#takers.delete(name);
   }
 
   #arrive(): void {
@@ -420,7 +509,8 @@ export class World {
     const due = this.#coming.filter(({ at }) => at <= this.now);
     this.#coming = this.#coming.filter(({ at }) => at > this.now);
     for (const { route } of due) {
-      this.#service(route).waiting.push(this.now);
+      this.#service(route);
+      this.#join(this.#takerOf(route), [{ at: this.now, route }]);
       if (!this.#active.clusters.has(route)) this.faults.push(`${this.now}: ${route} comes to no cluster`);
     }
     this.#grant();
@@ -432,24 +522,52 @@ export class World {
       name,
       {
         known,
-        waiting: [first = this.now],
+        waiting: [first],
       },
     ] of this.#filter)
-      if (!known && this.now - first > UNKNOWN_MS) this.faults.push(`${this.now}: the filter does not know ${name}`);
+      if (!known && first !== undefined && this.now - first.at > UNKNOWN_MS)
+        this.faults.push(`${this.now}: the filter does not know ${name}`);
+  }
+
+  /** While Sluice is away nobody who comes by the routes that Envoy has waits beside a pod that has nothing to do. */
+  #judgeIdle(): void {
+    for (const { port } of ADDRESSES) {
+      const address = `10.0.0.1:${port}`;
+      const isIdle = this.#isDown && !this.#running.some((one) => one.address === address);
+      if (!isIdle) this.#idleSince.delete(address);
+      else if (!this.#idleSince.has(address)) this.#idleSince.set(address, this.now);
+    }
+    const { route } = this.#active;
+    if (!this.#takes || route === undefined || this.now - this.#downSince < IDLE_MS) return;
+    const first = this.#all.find(([, one]) => one.route === route && this.now - one.at >= IDLE_MS);
+    for (const [address, pod] of this.#filter.get(this.#takerOf(route))?.pods ?? []) {
+      if (pod.removed || this.now - (this.#idleSince.get(address) ?? this.now) < IDLE_MS) continue;
+      if (first !== undefined) this.faults.push(`${this.now}: ${route} waits in ${first[0]} beside ${address}`);
+    }
+  }
+
+  /** What services have at a pod that they have lost. */
+  #passing(name: string, address: string): number {
+    if (!this.#takes) return 0;
+    const others = [...this.#filter].flatMap(([other, { pods }]) => (other === name ? [] : (pods.get(address) ?? [])));
+    return others.reduce((sum, { removed, limit, inUse }) => sum + (removed || limit === 0 ? inUse : 0), 0);
   }
 
   #grant(): void {
     for (const [name, service] of this.#filter) {
       while (service.waiting.length > 0) {
-        const free = [...service.pods].filter(([, pod]) => !pod.removed && pod.inUse < pod.limit);
+        const free = [...service.pods].filter(
+          ([address, pod]) => !pod.removed && pod.inUse + this.#passing(name, address) < pod.limit,
+        );
         const [address, pod] = free.sort(([, a], [, b]) => a.inUse - b.inUse)[0] ?? [];
         if (address === undefined || pod === undefined) break;
-        service.waiting.shift();
+        const { route } = service.waiting.shift() ?? { route: name };
         pod.inUse++;
-        if (!this.#active.pods.get(name)?.has(address))
-          this.faults.push(`${this.now}: ${name} has no endpoint ${address}`);
+        if (route !== name) this.#service(route).away++;
+        if (!this.#active.pods.get(route)?.has(address))
+          this.faults.push(`${this.now}: ${route} has no endpoint ${address}`);
         const endsAt = this.now + 10 + this.#random() * (this.#random() < 0.1 ? 800 : 80);
-        this.#running.push({ pod, address, service: name, endsAt });
+        this.#running.push({ pod, address, service: name, route, endsAt });
         const together = this.#running.filter((one) => one.address === address).length;
         if (together > (this.#allowed.get(address) ?? 0))
           this.faults.push(
@@ -466,6 +584,9 @@ export class World {
       one.pod.inUse--;
       this.served++;
       this.#forgetPod(one.service, one.address);
+      if (one.route === one.service) continue;
+      this.#service(one.route).away--;
+      this.#forgetIfEmpty(one.route);
     }
     this.#grant();
   }

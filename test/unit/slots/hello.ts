@@ -12,6 +12,7 @@ export function helloOf(more: Partial<Hello> = {}): Hello {
     memoryBytes: 0,
     shares: false,
     process: '1',
+    takes: true,
     ...more,
   };
 }

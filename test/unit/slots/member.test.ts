@@ -119,6 +119,7 @@ describe('how many requests a pod may have', () => {
       requests: [],
       waiting: 0,
       claims: 0,
+      away: 0,
       pods: [{ address: POD, inUse: 2 }],
     } as const;
     say({ ...answer, query: early }, 45);

@@ -18,8 +18,11 @@ test('a filter is told all settings of a service', () => {
     idempotency: { header: 'idempotency-key', onDuplicate: 'join' },
   } as const;
   const pods = new Map([['10.0.0.1:80', { limit: 2, unhealthy: false }]]);
-  const bytes = writeMessage({ kind: 'service', name: serviceName('codec'), settings, pods }, 1);
-  const told = sluice.queue.v1.ControlMessage.decode(bytes).service?.settings ?? {};
+  const takes = [serviceName('coder')];
+  const bytes = writeMessage({ kind: 'service', name: serviceName('codec'), settings, pods, takes }, 1);
+  const { service } = sluice.queue.v1.ControlMessage.decode(bytes);
+  expect(service?.takes).toEqual(takes);
+  const told = service?.settings ?? {};
   expect(JSON.parse(JSON.stringify(told))).toEqual({
     queueMax: 10,
     queueTimeoutMs: '2000',

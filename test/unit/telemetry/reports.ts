@@ -47,6 +47,7 @@ export function serviceReport(
     jobCount: 0,
     jobs: [],
     isKnown: true,
+    takenBy: undefined,
     classes: [],
     tenants: [],
     busyTenants: 0,
