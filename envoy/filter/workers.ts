@@ -66,6 +66,9 @@ const USED_SHIFT: i32 = 11;
 /** A worker that was woken and does not come for so long is passed by: it is busy with something else, or dead. */
 const PATIENCE_MS: f64 = 20;
 
+/** So that sums of keys are exact, in whatever order they are added. */
+const MARKS: f64 = 1048576;
+
 export class Workers {
   /** The record of one service as it was read, and as it is to be written. */
   cells: Floats = new Floats();
@@ -603,7 +606,8 @@ export class Workers {
   private strayMark(s: i32): f64 {
     let mark: f64 = 0;
     for (let k = 0; k < this.strayCount; k++)
-      if (this.strayServices.get(k) === s) mark += (this.strayKeys.get(k) + 1) * (this.strayUsed.get(k) as f64);
+      if (this.strayServices.get(k) === s)
+        mark += ((this.strayKeys.get(k) % MARKS) + 1) * (this.strayUsed.get(k) as f64);
     return mark;
   }
 

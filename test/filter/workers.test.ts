@@ -375,14 +375,14 @@ test.each([1, ...SEVERAL])(
     const [own, other] = [client(run), client(run)];
     const runs = [startLoad(own, burst(60, { name: 'before-', each: { workMs: 40 } }))];
     await pause(150);
-    const next = run.side.set({ name: 'next', settings: SETTINGS, pods, takes: ['work'] });
+    run.side.set({ name: 'next', settings: SETTINGS, pods, takes: ['work'] });
     runs.push(startLoad(other, burst(30, { name: 'next-', each: { workMs: 40, path: '/next' } })));
     // By the old name some may still come.
     await pause(50);
     runs.push(startLoad(own, burst(10, { name: 'late-', each: { workMs: 40 } })));
-    await until(() => run.side.acked >= next, { what: 'all to know the next one' });
-    const last = run.side.set({ name: 'last', settings: SETTINGS, pods, takes: ['work', 'next'] });
-    await until(() => run.side.acked >= last, { what: 'all to know the last one' });
+    await until(() => run.side.isKnown, { what: 'all to know the next one' });
+    run.side.set({ name: 'last', settings: SETTINGS, pods, takes: ['work', 'next'] });
+    await until(() => run.side.isKnown, { what: 'all to know the last one' });
     // Nobody else has to say anything from here on.
     run.side.stop();
     runs.push(startLoad(other, burst(30, { name: 'last-', each: { workMs: 40, path: '/last' } })));

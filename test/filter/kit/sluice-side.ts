@@ -16,7 +16,7 @@ export class SluiceSide {
   readonly #services = new Map<string, Service>();
   #server: Server | undefined;
   /** The open streams, one for each worker: what was sent on it, and what of that was acknowledged. */
-  readonly #streams = new Map<Stream, { sequence: number; acked: number; epoch: string }>();
+  readonly #streams = new Map<Stream, { sequence: number; told: number; acked: number; epoch: string }>();
   #heart: NodeJS.Timeout | undefined;
   port = 0;
   /** Whatever came, in its order. */
@@ -37,6 +37,11 @@ export class SluiceSide {
   /** Everything up to this message is applied by all workers. */
   get acked(): number {
     return Math.min(...[...this.#streams.values()].map(({ acked }) => acked), this.#streams.size === 0 ? 0 : Infinity);
+  }
+
+  /** Whether all workers have applied all that they were sent. */
+  get isKnown(): boolean {
+    return [...this.#streams.values()].every(({ told, acked }) => acked >= told);
   }
 
   /** How many streams are open. */
@@ -86,10 +91,10 @@ export class SluiceSide {
     this.#streams.clear();
   }
 
-  /** Sets a service, now and for each stream that comes. The number is that of the newest stream. */
-  set(service: Service): number {
+  /** Sets a service, now and for each stream that comes. */
+  set(service: Service): void {
     this.#services.set(service.name ?? '', service);
-    return this.send({ service });
+    this.send({ service });
   }
 
   remove(name: string): void {
@@ -108,6 +113,8 @@ export class SluiceSide {
     const state = this.#streams.get(stream);
     if (state === undefined) return 0;
     state.sequence += 1;
+    // A heartbeat is not acknowledged.
+    if (!message.heartbeat) state.told = state.sequence;
     stream.write({ sequence: state.sequence, ...message });
     return state.sequence;
   }
@@ -117,7 +124,7 @@ export class SluiceSide {
       stream.emit('error', { code: status.UNAVAILABLE });
       return;
     }
-    this.#streams.set(stream, { sequence: 0, acked: 0, epoch: '' });
+    this.#streams.set(stream, { sequence: 0, told: 0, acked: 0, epoch: '' });
     this.streams += 1;
     const over = () => {
       this.#streams.delete(stream);
