@@ -278,7 +278,8 @@ export function advance(now: f64): void {
     break;
   }
   if (queues.coordinated) shareOut(now);
-  if (left === 0 && queues.nextReady() !== NONE) wake(now + 1, now);
+  // The batch was full, or slots have just passed from one service to another.
+  if (queues.nextReady() !== NONE) wake(now + 1, now);
   if (tickRoot === 0) {
     refuseStranded();
     leaveShared();

@@ -199,7 +199,10 @@ export class Shares {
   step(s: i32): void {
     this.queues.clearPasses(s);
     // Without a stream nothing is given back: nobody would hear of it.
-    if (!this.connected) return;
+    if (!this.connected) {
+      this.passOn(s);
+      return;
+    }
     let p = this.queues.anyPod(s);
     for (let left = this.queues.podCount(s); left > 0; left--) {
       const next = this.queues.podAfter(p);
@@ -207,6 +210,36 @@ export class Shares {
       p = next;
     }
     this.gate(s);
+  }
+
+  /**
+   * An edit gave a pod to another service, and the coordinator is away: the idle slots that this member holds of it are those of the other
+   * one from now on. The next hello says so.
+   */
+  private passOn(s: i32): void {
+    let p = this.queues.anyPod(s);
+    for (let left = this.queues.podCount(s); left > 0; left--) {
+      const next = this.queues.podAfter(p);
+      const heir = this.isIdle(p) && !this.queues.givesSlots(p) ? this.heirOf(p) : NONE;
+      if (heir !== NONE) {
+        const slots = this.queues.held(p) - this.queues.used(p);
+        this.queues.setOwed(p, 0);
+        this.queues.setHeld(heir, this.queues.held(heir) + slots);
+        this.queues.setHeld(p, this.queues.held(p) - slots);
+      }
+      p = next;
+    }
+  }
+
+  /** The same pod of a service that gets slots of it; the first one for which somebody waits. */
+  private heirOf(p: i32): i32 {
+    let heir: i32 = NONE;
+    for (let t = this.queues.twin(p); t !== p; t = this.queues.twin(t)) {
+      if (!this.queues.givesSlots(t)) continue;
+      if (this.queues.waiting(this.queues.serviceOfPod(t)) > 0) return t;
+      if (heir === NONE) heir = t;
+    }
+    return heir;
   }
 
   /** Gives all idle slots of a service back, but for those that its own waiting requests may use. */

@@ -66,8 +66,8 @@ const USED_SHIFT: i32 = 11;
 /** A worker that was woken and does not come for so long is passed by: it is busy with something else, or dead. */
 const PATIENCE_MS: f64 = 20;
 
-/** So that sums of keys are exact, in whatever order they are added. */
-const MARKS: f64 = 1048576;
+/** More pods than anybody is noted of. */
+const STRAYS: i32 = 1024;
 
 export class Workers {
   /** The record of one service as it was read, and as it is to be written. */
@@ -602,12 +602,11 @@ export class Workers {
     this.straysChanged = this.strayMark(s) !== before;
   }
 
-  /** A number that is another one when others are noted of a service. */
-  private strayMark(s: i32): f64 {
-    let mark: f64 = 0;
+  /** How many slots are noted of a service, and of how many pods. */
+  private strayMark(s: i32): i32 {
+    let mark: i32 = 0;
     for (let k = 0; k < this.strayCount; k++)
-      if (this.strayServices.get(k) === s)
-        mark += ((this.strayKeys.get(k) % MARKS) + 1) * (this.strayUsed.get(k) as f64);
+      if (this.strayServices.get(k) === s) mark += this.strayUsed.get(k) * STRAYS + 1;
     return mark;
   }
 

@@ -1,7 +1,7 @@
 import type { PodRequest } from '../e2e/kit/pod-log.ts';
 import { arePodsChanged, type History, overlaps, type Sent, type Violation, versionsIn } from './history.ts';
 import { BROKEN } from './schedule.ts';
-import { LANES, type Lane } from './setup.ts';
+import type { Lane } from './setup.ts';
 
 /** So long nobody may wait beside a slot that is free. */
 const IDLE_MS = 2000;
@@ -14,9 +14,6 @@ const EJECTED_MS = 11_000;
 
 /** After Envoy was killed or frozen, or its filter was started anew. */
 const ENVOY_MS = 5000;
-
-/** After Sluice is back. */
-const SLUICE_MS = 3500;
 
 interface Stretch {
   readonly from: number;
@@ -122,39 +119,20 @@ function isTried({ troubles }: History, pod: string, visits: readonly PodRequest
 }
 
 /** When nothing could be expected of the pod. */
-function awayOf(history: History, { pod, number, lane, visits }: PodOfLane): readonly Stretch[] {
+function awayOf(history: History, { pod, visits }: PodOfLane): readonly Stretch[] {
   const { troubles, sent } = history;
   const broken = new Set(sent.filter(({ odd }) => BROKEN.some((one) => one === odd)).map(({ id }) => id));
   return [
     ...troubles.flatMap((one): Stretch[] => {
       if (one.kind === 'pod') return one.pod === pod ? [{ from: one.from, to: one.to + EJECTED_MS }] : [];
       if (one.kind === 'envoy') return [{ from: one.from, to: one.to + ENVOY_MS }];
-      if (one.kind === 'machine') return [one];
-      const isHandedOver = isBetweenServices(history, { number, lane, at: one.from });
-      return isHandedOver ? [{ from: one.from, to: one.to + SLUICE_MS }] : [];
+      return one.kind === 'machine' ? [one] : [];
     }),
     // Each breaks the connection, and a few in a row are a reason to eject the pod.
     ...visits
       .filter(({ id, ended }) => broken.has(id) && ended !== undefined)
       .map(({ ended = 0 }) => ({ from: ended, to: ended + EJECTED_MS })),
   ];
-}
-
-/**
- * Whether the pod is being given from one service to another: it goes slot by slot, and Sluice has to be there for that. A
- * service with another name is another one.
- */
-function isBetweenServices(
-  history: History,
-  { number, lane, at }: { readonly number: number; readonly lane: Lane; readonly at: number },
-): boolean {
-  const setups = versionsIn(history, at, at).map(({ setup }) => setup);
-  const owners = setups.map((setup) =>
-    LANES.filter((one) => setup[one].pods.includes(number))
-      .map((one) => setup[one].name)
-      .join(),
-  );
-  return new Set([...owners, ...setups.map((setup) => setup[lane].name)]).size > 1;
 }
 
 /** Whether a stretch of trouble touches this one. */

@@ -7,7 +7,7 @@ import { fifoOrder, overLimit } from '../kit/verdict.ts';
 import { startQueue } from './queue.ts';
 
 /** At how many moments Sluice ends or hangs; `SLUICE_MOMENTS=100` for the long run. */
-const MOMENTS = Number(process.env['SLUICE_MOMENTS'] ?? 10);
+const MOMENTS = Number(process.env['SLUICE_MOMENTS'] ?? 6);
 const SEED = Number(process.env['SLUICE_SEED'] ?? 1);
 const WORK_MS = 40;
 /** Requests that wait by the old name: they take 600 ms. */
@@ -58,7 +58,9 @@ test(
       overtaken = Math.max(overtaken, order.overtaken);
       // The same pods in all: what an edit did meanwhile is done.
       await queue.sluice.edit(named(`name-${moment}`, [one, two], 1));
-      await until(async () => (await queue.stat(`cluster.name-${moment}.membership_total`)) === 2, { what: 'two pods' });
+      await until(async () => (await queue.stat(`cluster.name-${moment}.membership_total`)) === 2, {
+        what: 'two pods',
+      });
     }
     expect(lost).toEqual([]);
     expect(all.filter(({ status }) => status !== 200).slice(0, 3)).toEqual([]);
