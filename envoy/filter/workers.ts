@@ -122,6 +122,7 @@ export class Workers {
   private fell: bool = false;
 
   // Slots of pods that a service has lost, and that this worker was never told of: by the key of the pod.
+  private service: i32 = NONE;
   private strayCount: i32 = 0;
   private strayRoom: i32 = 0;
   private strayServices: Ints = new Ints();
@@ -171,6 +172,8 @@ export class Workers {
     this.rows = this.cells.get(PODS) as i32;
     this.enterMembers();
     this.enterPods(s);
+    this.noteStrays(s);
+    this.service = s;
     if (this.queues.order.fair(s)) this.enterTurns(s);
     this.ownLeft = this.queues.waiting(s);
     this.now = now;
@@ -185,7 +188,6 @@ export class Workers {
     this.assign(now);
     this.enterWaiting();
     if (this.fell) this.wakeAll();
-    this.noteStrays(s);
     this.dropRows();
     this.size = this.rowAt(this.rows);
     if (this.changed) this.cells.add(VERSION, 1);
@@ -572,7 +574,8 @@ export class Workers {
     const p = this.podOfRow.get(i);
     let slots: i32 = p === NONE ? 0 : this.queues.passing(p);
     const key = this.cells.get(this.rowAt(i) + KEY);
-    for (let k = 0; k < this.strayCount; k++) if (this.strayKeys.get(k) === key) slots += this.strayUsed.get(k);
+    for (let k = 0; k < this.strayCount; k++)
+      if (this.strayKeys.get(k) === key && this.strayServices.get(k) !== this.service) slots += this.strayUsed.get(k);
     return slots;
   }
 

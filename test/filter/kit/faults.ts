@@ -7,6 +7,16 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
     from: 'let free: i32 = slots > inUse ? slots - inUse : 0;',
     to: 'let free: i32 = slots > 0 && slots >= inUse ? slots - inUse + 1 : 0;',
   },
+  'what a service has at a pod that it has lost does not count at the others': {
+    file: 'queue.ts',
+    from: 'if (!this.givesSlots(t)) slots +=',
+    to: 'if (this.podLimit.get(t) < 0) slots +=',
+  },
+  'what a service has given up at a pod is not told to the others': {
+    file: 'queue.ts',
+    from: 'for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t)) this.settleOne(t);\n  }\n\n  private settleOne',
+    to: '}\n\n  private settleOne',
+  },
   'last in, first out': {
     file: 'order.ts',
     from: 'if (this.isFair.get(s) === 0 || this.flowOfRequest(oldest) === NONE) return oldest;',
