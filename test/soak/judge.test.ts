@@ -88,6 +88,8 @@ test('a run in which all went well', () => {
 test('a pod over its limit', () => {
   const over = history([...WELL, { id: 'r4', sent: 50, arrived: 60, ended: 90 }]);
   expect(judge(over)).toMatchObject([{ rule: 'limit', at: 60, about: [PODS[0], 'r1', 'r2', 'r4'] }]);
+  // Judged when all has been told.
+  expect(rules({ ...over, now: 500 })).toEqual([]);
 });
 
 test('a pod over its limit for a client that has left: only as long as it cannot have heard of it', () => {
