@@ -218,6 +218,7 @@ export class Queues {
   private takers: Ints = new Ints();
   private takenCounts: Ints = new Ints();
   private awayCounts: Ints = new Ints();
+  private strayCounts: Ints = new Ints();
   private awayWaitingCounts: Ints = new Ints();
 
   // Pods.
@@ -360,6 +361,7 @@ export class Queues {
     this.takers.set(s, 0);
     this.takenCounts.set(s, 0);
     this.awayCounts.set(s, 0);
+    this.strayCounts.set(s, 0);
     this.awayWaitingCounts.set(s, 0);
     this.changed(s);
     return s;
@@ -663,6 +665,13 @@ export class Queues {
     // The record of its service has it already; others get what it gives up.
     for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t)) this.settleOne(t);
     this.forgetPodIfIdle(p);
+  }
+
+  /** Other workers have slots of so many pods which this one does not know, of a service that has lost them. */
+  setStrays(s: i32, pods: i32): void {
+    if (this.strayCounts.get(s) === pods) return;
+    this.strayCounts.set(s, pods);
+    this.forgetIfEmpty(s);
   }
 
   isRemoved(p: i32): bool {
@@ -2267,6 +2276,8 @@ export class Queues {
   private forgetIfEmpty(s: i32): void {
     if (this.known.get(s) !== UNKNOWN || this.waitingCount.get(s) > 0 || this.inUseCount.get(s) > 0) return;
     if (this.podCounts.get(s) > 0 || this.awayCounts.get(s) > 0) return;
+    // What ends there has to be heard of.
+    if (this.shared && this.strayCounts.get(s) > 0) return;
     this.known.set(s, FORGOTTEN);
     if (this.takers.get(s) !== 0) this.giveUp(s);
     this.event(s, SERVICE_FORGOTTEN, NO_REASON, 0);
@@ -2507,6 +2518,7 @@ export class Queues {
     this.takers.grow(room);
     this.takenCounts.grow(room);
     this.awayCounts.grow(room);
+    this.strayCounts.grow(room);
     this.awayWaitingCounts.grow(room);
     this.grown = true;
   }

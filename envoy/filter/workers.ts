@@ -210,6 +210,9 @@ export class Workers {
       p = next;
     }
     this.queues.setElsewhere(s, this.elsewhere);
+    let strays: i32 = 0;
+    for (let k = 0; k < this.strayCount; k++) if (this.strayServices.get(k) === s) strays++;
+    this.queues.setStrays(s, strays);
     this.queues.sharers = this.members;
   }
 
@@ -386,7 +389,10 @@ export class Workers {
   /** A pod that this worker does not know, or no more: it was removed, and the others will hear of it. */
   private leaveRow(i: i32): void {
     const at = this.cellAt(i, this.mine);
-    if (((this.cells.get(at) as i32) & KNOWN) !== 0 && !this.retired) this.write(this.rowAt(i) + LIMIT, 0);
+    const cell = this.cells.get(at) as i32;
+    if ((cell & KNOWN) !== 0 && !this.retired) this.write(this.rowAt(i) + LIMIT, 0);
+    // Its last request has ended since: those that have the pod now may have its slots.
+    if (cell >> USED_SHIFT > 0) this.fell = true;
     this.write(at, 0);
   }
 

@@ -396,6 +396,29 @@ test.each([1, ...SEVERAL])(
   },
 );
 
+test.each(SEVERAL)(
+  '%i workers: a slot that ends at a pod which its service has lost is seen by all of them',
+  async (workers) => {
+    const run = await start({ workers, pods: { count: 2 }, others: ['next'] });
+    const own = client(run);
+    const short = startLoad(own, burst(1, { name: 'short-', each: { workMs: 700 } }));
+    const long = startLoad(own, burst(1, { name: 'long-', each: { workMs: 6000 } }));
+    await until(async () => (await run.pods.held()) === 2, { what: 'the pods to be busy' });
+    const pods = run.pods.addresses.map((address) => ({ address, limit: 1 }));
+    run.side.set({ name: 'next', settings: SETTINGS, pods, takes: ['work'] });
+    await until(() => run.side.isKnown, { what: 'all to know the next one' });
+    run.side.stop();
+    // Over as many connections, so that some wait at each worker.
+    const next = await load(client(run), burst(24, { name: 'next-', each: { workMs: 20, path: '/next' } }));
+    expect(next.filter(({ status }) => status !== 200)).toEqual([]);
+    const [one] = await long.results;
+    await short.results;
+    expect(one?.status).toBe(200);
+    expect(next.every(({ ended }) => ended < (one?.ended ?? 0))).toBe(true);
+    expect(await run.pods.peak()).toBe(1);
+  },
+);
+
 test('the VM of one worker traps: the others go on, the limit holds, and its slots come back', async () => {
   const run = await start({ workers: 2, envoy: { control: { allowTrap: true, reclaimMs: 60_000 } } });
   const own = client(run);
