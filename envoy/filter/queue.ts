@@ -253,6 +253,9 @@ export class Queues {
   private podTwins: Ints = new Ints();
   // While `shared`: the slots that other workers have at a pod of which the service gets none any more. They only become fewer.
   private podOthers: Ints = new Ints();
+  // What is in use of a pod that its service has lost, as the others count it; and what each counts of all others.
+  private podPassed: Ints = new Ints();
+  private podPassing: Floats = new Floats();
 
   // Requests.
   private requestRoom: i32 = 0;
@@ -594,6 +597,8 @@ export class Queues {
     this.podLost.set(p, 0);
     this.podTwins.set(p, p);
     this.podOthers.set(p, 0);
+    this.podPassed.set(p, 0);
+    this.podPassing.set(p, 0);
     const turn = this.turns.get(s);
     if (turn === NONE) {
       this.podNext.set(p, p);
@@ -642,6 +647,8 @@ export class Queues {
   sameAddress(p: i32, other: i32): void {
     this.podTwins.set(p, this.podTwins.get(other));
     this.podTwins.set(other, p);
+    this.podPassing.set(p, this.podPassing.get(other) + this.podPassed.get(other));
+    this.addPassing(p, this.podPassed.get(p));
     this.settle(p);
   }
 
@@ -652,10 +659,24 @@ export class Queues {
 
   /** Slots of a pod that requests of services have which have lost it, or get no more of it. */
   passing(p: i32): i32 {
-    let slots: i32 = 0;
-    for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t))
-      if (!this.givesSlots(t)) slots += this.podInUse.get(t) + this.podOthers.get(t);
-    return slots;
+    const slots = this.podPassing.get(p);
+    return slots < UNSEEN ? (slots as i32) : UNSEEN;
+  }
+
+  /** The other services of a pod count what this one has of it and has lost. Mostly that is nothing, as before: there may be many of them. */
+  private passOn(p: i32): void {
+    const passed = this.givesSlots(p) ? 0 : this.podInUse.get(p) + this.podOthers.get(p);
+    const more = passed - this.podPassed.get(p);
+    this.podPassed.set(p, passed);
+    this.addPassing(p, more);
+  }
+
+  private addPassing(p: i32, more: i32): void {
+    if (more === 0) return;
+    for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t)) {
+      this.podPassing.add(t, more as f64);
+      this.settleOne(t);
+    }
   }
 
   /** Other workers have so many slots of a pod of which the service gets none any more. */
@@ -663,7 +684,7 @@ export class Queues {
     if (this.givesSlots(p) || this.podOthers.get(p) === slots) return;
     this.podOthers.set(p, slots);
     // The record of its service has it already; others get what it gives up.
-    for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t)) this.settleOne(t);
+    this.passOn(p);
     this.forgetPodIfIdle(p);
   }
 
@@ -2117,7 +2138,7 @@ export class Queues {
   /** Brings what is derived of a pod up to date: after each change of it. */
   private settle(p: i32): void {
     this.settleOne(p);
-    for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t)) this.settleOne(t);
+    this.passOn(p);
   }
 
   private settleOne(p: i32): void {
@@ -2270,6 +2291,8 @@ export class Queues {
     }
     if (this.lastFreed.get(s) === p) this.lastFreed.set(s, NONE);
     this.podCounts.add(s, -1);
+    this.podOthers.set(p, 0);
+    this.passOn(p);
     this.event(p, POD_FORGOTTEN, NO_REASON, 0);
   }
 
@@ -2458,6 +2481,8 @@ export class Queues {
     this.podLost.grow(room);
     this.podTwins.grow(room);
     this.podOthers.grow(room);
+    this.podPassed.grow(room);
+    this.podPassing.grow(room);
     this.podNews.grow(room);
     this.grown = true;
   }

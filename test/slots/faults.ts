@@ -132,7 +132,12 @@ export const FAULTS: readonly PlantedFault[] = [
   {
     name: 'nobody is told that a try needs a slot',
     file: QUEUE,
-    changes: [['this.nameAnew(r);\n    this.noteJoined(r);', 'this.nameAnew(r);']],
+    changes: [
+      [
+        'this.nameAnew(r);\n    this.noteJoined(r);\n    if (this.hasCosts)',
+        'this.nameAnew(r);\n    if (this.hasCosts)',
+      ],
+    ],
   },
   {
     name: 'a slot in use is free',

@@ -9,13 +9,13 @@ export const FAULTS: Readonly<Record<string, Edit>> = {
   },
   'what a service has at a pod that it has lost does not count at the others': {
     file: 'queue.ts',
-    from: 'if (!this.givesSlots(t)) slots +=',
-    to: 'if (this.podLimit.get(t) < 0) slots +=',
+    from: 'const more = passed - this.podPassed.get(p);',
+    to: 'const more = 0;',
   },
   'what a service has given up at a pod is not told to the others': {
     file: 'queue.ts',
-    from: 'for (let t = this.podTwins.get(p); t !== p; t = this.podTwins.get(t)) this.settleOne(t);\n  }\n\n  private settleOne',
-    to: '}\n\n  private settleOne',
+    from: 'this.settleOne(p);\n    this.passOn(p);',
+    to: 'this.settleOne(p);\n    if (this.podInUse.get(p) > 0) this.passOn(p);',
   },
   'last in, first out': {
     file: 'order.ts',
