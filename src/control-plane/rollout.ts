@@ -80,6 +80,8 @@ interface Carried {
   isSettled: boolean;
   /** Where it leaves: the service that takes it over, as that has its pods. */
   taker: ServiceName | undefined;
+  /** The services whose pods those may get who came for it: members were told that they take it over, and may not have heard yet that it is over. */
+  readonly through: Set<ServiceName>;
   /** When Envoy had taken routes that do not lead to it, while it leaves; undefined: not yet. */
   leftAt: number | undefined;
   /** Since when it has waited in vain for a pod, while it leaves. */
@@ -316,6 +318,7 @@ export class Rollout {
     const carried = this.#carried.get(name) ?? this.#newCarried(name, target, input);
     if (carried === undefined) return;
     carried.target = target;
+    noteTakers(carried, input.members);
     if (target === undefined) this.#leaves.add(name);
     else this.#leaves.delete(name);
     if (target === undefined) this.#stepLeaving(carried, input);
@@ -336,6 +339,7 @@ export class Rollout {
       raised: undefined,
       isSettled: true,
       taker: undefined,
+      through: new Set(),
       leftAt: undefined,
       podlessSince: undefined,
       askedAt: Number.NEGATIVE_INFINITY,
@@ -545,7 +549,7 @@ export class Rollout {
       // Who came for it may get any pod of the service that takes it over.
       const reached = heir === undefined ? pods : normalizePods([...pods, ...heir.pods]);
       const leaves = { ...base, pods: isKept ? reached : NONE };
-      this.#setView(carried, viewOf(leaves, carried, input, heir === undefined ? 0 : limitOf(heir)));
+      this.#setView(carried, viewOf(leaves, carried, input, { least: heir === undefined ? 0 : limitOf(heir), isKept }));
     }
     carried.isSettled = false;
   }
@@ -627,7 +631,13 @@ export class Rollout {
       const isLost = [...(member.takes ? this.#leaves : member.services)].some(
         (other) => other !== name && (member.takes ? member.keeps(other, address) : member.held(other, address) > 0),
       );
-      slots.set(address, { limit: isLost ? 0 : this.#limitOfLeaving(name, address, members), unhealthy: false });
+      // One that has come back meanwhile may have it: what leaves gets nothing beside that which it has not had before.
+      const isOwned =
+        member.limitOf(name, address) === 0 && this.#ownersOf(address).some((owner) => member.keeps(owner, address));
+      slots.set(address, {
+        limit: isLost || isOwned ? 0 : this.#limitOfLeaving(name, address, members),
+        unhealthy: false,
+      });
     }
     return slots;
   }
@@ -754,16 +764,46 @@ function limitOf({ service: { discipline }, pods }: ServiceWithPods): number {
   return discipline.kind === 'limited' ? highestLimit(discipline.limit, pods) : 0;
 }
 
-/** The service as Envoy has to have it: with pods that a filter may still choose, and the highest active limit. */
-function viewOf(target: ServiceWithPods, carried: Carried, { members }: RolloutInput, least = 0): ServiceWithPods {
+/**
+ * Which services members may have in the place of this one. What they were told last is not what they have until they have said so: who
+ * came for it may get a pod of the one before meanwhile.
+ */
+function noteTakers({ name, through }: Carried, members: readonly Member[]): void {
+  if (through.size > 0 && members.every((member) => member.hasTaken(name))) through.clear();
+  for (const member of members) {
+    const seen = new Set([name]);
+    for (let other = member.service(name)?.takenBy; other !== undefined && !seen.has(other); ) {
+      seen.add(other);
+      through.add(other);
+      other = member.service(other)?.takenBy;
+    }
+  }
+}
+
+/**
+ * The service as Envoy has to have it: with pods that a filter may still choose, and the highest active limit. `isKept`: somebody may be
+ * there who came for it.
+ */
+function viewOf(
+  target: ServiceWithPods,
+  carried: Carried,
+  { members }: RolloutInput,
+  { least, isKept }: { readonly least: number; readonly isKept: boolean } = { least: 0, isKept: true },
+): ServiceWithPods {
   const { pods, isKnown } = target;
-  const { name } = carried;
+  const names = isKept ? [carried.name, ...carried.through] : [carried.name];
   const chosen = new Set(
-    members.flatMap((member) => [...member.pods(name)].filter((each) => member.mayChoose(name, each))),
+    members.flatMap((member) =>
+      names.flatMap((name) => [...member.pods(name)].filter((each) => member.mayChoose(name, each))),
+    ),
   );
   const kept = [...chosen].flatMap((address) => podAt(address) ?? []);
   const union = kept.length === 0 ? pods : normalizePods([...pods, ...kept]);
-  const most = Math.max(limitOf(target), least, ...members.map((member) => member.highestLimit(name)));
+  const most = Math.max(
+    limitOf(target),
+    least,
+    ...members.flatMap((member) => names.map((name) => member.highestLimit(name))),
+  );
   const service = most === limitOf(target) ? target.service : withLimit(target.service, most, carried);
   const same = samePods(union, pods);
   return same && service === target.service ? target : { service, pods: same ? pods : union, isKnown };
