@@ -631,9 +631,10 @@ export class Rollout {
       const isLost = [...(member.takes ? this.#leaves : member.services)].some(
         (other) => other !== name && (member.takes ? member.keeps(other, address) : member.held(other, address) > 0),
       );
-      // One that has come back meanwhile may have it: what leaves gets nothing beside that which it has not had before.
+      // A service of the model may have it, or be about to get it: what leaves gets nothing beside that which it has not had before.
       const isOwned =
-        member.limitOf(name, address) === 0 && this.#ownersOf(address).some((owner) => member.keeps(owner, address));
+        member.limitOf(name, address) === 0 &&
+        this.#ownersOf(address).some((owner) => member.takes || member.keeps(owner, address));
       slots.set(address, {
         limit: isLost || isOwned ? 0 : this.#limitOfLeaving(name, address, members),
         unhealthy: false,
