@@ -386,7 +386,7 @@ export class Rollout {
         const allowed = Math.min(
           taken === undefined ? has : limitOf(taken.view),
           ...ways.map((way) => (way.pods.has(address) ? Math.max(has, way.limit) : has)),
-          this.#isKeptElsewhere(name, address, { member, leaving }) ? 0 : most,
+          this.#isKeptElsewhere(name, address, { member, leaving, now: input.now }) ? 0 : most,
         );
         isWhole &&= allowed >= most;
         const share = Math.min(most, allowed, jobs === undefined ? has : Math.max(0, most - jobs));
@@ -417,7 +417,11 @@ export class Rollout {
   #isKeptElsewhere(
     name: ServiceName,
     address: string,
-    { member, leaving }: { readonly member: Member; readonly leaving: readonly ServiceName[] },
+    {
+      member,
+      leaving,
+      now,
+    }: { readonly member: Member; readonly leaving: readonly ServiceName[]; readonly now: number },
   ): boolean {
     const owners = this.#ownersOf(address);
     if (!member.takes)
@@ -425,7 +429,7 @@ export class Rollout {
         (other) =>
           !owners.includes(other) &&
           (member.held(other, address) > 0 ||
-            ([...member.pods(other)].includes(address) && this.#wantsSlots(other, [member]))),
+            ([...member.pods(other)].includes(address) && this.#wantsSlots(other, [member], now))),
       );
     const isKept = [...this.#leaves].some((other) => !leaving.includes(other) && member.keeps(other, address));
     // It is taken over in the same step.
@@ -436,7 +440,7 @@ export class Rollout {
   /** How those reach pods who came for a service that leaves; undefined: nobody is left. */
   #wayOf(name: ServiceName, member: Member, { members, holdings, now }: RolloutInput): Way | undefined {
     const carried = this.#carried.get(name);
-    if (carried === undefined || !(this.#wantsSlots(name, members) || this.#mayStillCome(carried, now)))
+    if (carried === undefined || !(this.#wantsSlots(name, members, now) || this.#mayStillCome(carried, now)))
       return undefined;
     const taken = this.#acked(carried, holdings);
     if (taken !== undefined) return { service: name, pods: knownPods(carried), limit: limitOf(taken.view) };
@@ -445,16 +449,17 @@ export class Rollout {
   }
 
   /** Whether somebody waits, or may, for a service that leaves: no more can come once Envoy has other routes. */
-  #wantsSlots(name: ServiceName, members: readonly Member[]): boolean {
+  #wantsSlots(name: ServiceName, members: readonly Member[], now: number): boolean {
     const carried = this.#carried.get(name);
     if (carried === undefined || carried.target !== undefined) return false;
     const since = this.#leftAt(carried);
     if (since === undefined) return true;
+    // The queue has to be asked for: a report may be older than the routes, and somebody may have come since the last answer.
+    const by = this.#mayStillCome(carried, now) ? since : since + ON_THEIR_WAY_MS;
     return members.some((member) => {
       const service = member.service(name);
       if (service === undefined) return false;
-      // A report may be older than the routes: the queue has to be asked for.
-      return wants(service) || (member.closedAt === undefined && service.lookedAt < since);
+      return wants(service) || (member.closedAt === undefined && service.lookedAt < by);
     });
   }
 
@@ -528,7 +533,7 @@ export class Rollout {
       return;
     }
     this.#askForQueue(carried, has, now);
-    const isWaiting = this.#wantsSlots(name, has);
+    const isWaiting = this.#wantsSlots(name, has, now);
     const pods = this.#podsOfLeaving(carried, input);
     if (pods.length > 0 || !isWaiting) carried.podlessSince = undefined;
     else carried.podlessSince ??= now;

@@ -135,7 +135,8 @@ export class World {
   edit(): void {
     for (const { service, pods } of this.#model.services) {
       if (pods.length === 0) this.#podless.add(service.name);
-      else this.#podless.delete(service.name);
+      // The filter may have been told of them.
+      else if (this.#member !== undefined) this.#podless.delete(service.name);
     }
     this.#model = this.#makeModel();
     if (!this.#isDown) this.#step();

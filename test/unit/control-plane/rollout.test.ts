@@ -14,7 +14,7 @@ import { World } from './rollout-world.ts';
 const SEEDS = Number(process.env.SLUICE_ROLLOUT_SEEDS ?? 60);
 const FROM = Number(process.env.SLUICE_ROLLOUT_FROM ?? 1);
 /** Those that have found faults that the others do not. */
-const TELLING = [1233, 1504, 6034];
+const TELLING = [1233, 1504, 6034, 8275];
 
 test(
   'whatever is edited when, and however often Sluice or the filter ends: limits hold, nobody is lost, all slots are used',
