@@ -70,6 +70,11 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(id);
   }
 
+  /** How many timers have been set and have neither gone off nor been called off. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   /** Moves time on by `ms`, running what comes due, and lets pending promises settle after each callback. */
   async advance(ms: number): Promise<void> {
     const end = this.#time + ms;

@@ -158,6 +158,8 @@ const NO_LIMITS: ReadonlyMap<string, number> = new Map();
 export class Sharing {
   readonly #options: SharingOptions;
   readonly #timers: Timers;
+  /** Calls off the one timer of the coordinator: each that is left over would ask for another. */
+  #cancelWake = (): void => {};
   readonly #startedAt: number;
   /** The filters with an open stream, each with its newest, by key. */
   readonly #peers = new Map<string, Peer>();
@@ -1109,11 +1111,12 @@ export class Sharing {
     return taken;
   }
 
-  /** Tells the coordinator when this time has come. */
+  /** Tells the coordinator when this time has come. What it asked for before is later, or has been. */
   #wake(at: number): void {
     const { clock } = this.#options;
     const coordinator = this.#coordinator;
-    this.#timers.after(Math.max(0, at - clock.monotonic()), () => {
+    this.#cancelWake();
+    this.#cancelWake = this.#timers.after(Math.max(0, at - clock.monotonic()), () => {
       if (coordinator !== this.#coordinator) return;
       coordinator?.passed(clock.monotonic());
       this.#settle();

@@ -598,3 +598,24 @@ test('that nobody waits elsewhere any more is told a second later, or with what 
 function slotsSaid(said: readonly ToFilter[]) {
   return said.flatMap((message) => (message.kind === 'slots' ? message.changes : []));
 }
+
+test('the coordinator has one timer, however many requests come and go', async () => {
+  const { clock, sharing, pod, comeBy } = world();
+  const names = Array.from({ length: 40 }, (_, i) => `service-${i}` as ServiceName);
+  sharing.follow(names.map((name) => pod(name, 6)));
+  const usable = new Map(names.map((name) => [name, new Set(['p:1'])]));
+  const peers = Array.from({ length: 6 }, (_, i) => comeBy('other', `e${i}`, usable).peer);
+  const held = names.map((service) => ({ service, held: [['p:1', 1]] as const, waiting: [] }));
+  for (const peer of peers) sharing.tell(peer, { kind: 'holding', services: held, isComplete: true });
+  await clock.advance(3000);
+  const before = clock.pending;
+  for (let request = 1; request <= 400; request++) {
+    const [peer, service] = [peers[request % peers.length], names[request % names.length]];
+    if (peer === undefined || service === undefined) throw new Error('there are six and forty');
+    sharing.tell(peer, { kind: 'changes', changes: [{ kind: 'waits', service, request, age: 0 }] });
+    await clock.advance(3);
+    sharing.tell(peer, { kind: 'changes', changes: [{ kind: 'left', service, request }] });
+    await clock.advance(1);
+  }
+  expect(clock.pending).toBeLessThanOrEqual(before + 1);
+});
